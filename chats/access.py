@@ -1,6 +1,6 @@
-"""The one gate to a chat: fetch and judge in one call. There is no other way to get the object.
+"""The only gate to a chat: it fetches and authorises in one call; nothing else returns the object.
 
-A chat that does not exist and one that the caller is not in are the same refusal.
+A chat that does not exist and one that the caller is not in get the same refusal.
 """
 
 from chats.store.chats import ChatRow, find_chat_of_member, find_shown_chat
@@ -30,7 +30,7 @@ async def chat_for_owner(pool: Pool, chat: str, user: str) -> ChatRow:
 
 
 async def shown_chat_for_participant(pool: Pool, chat: str, user: str) -> tuple[ChatRow, list[str]]:
-    """With its first participants, all of one moment. Raises Refusal `not_found`."""
+    """With its first participants, both from one snapshot. Raises Refusal `not_found`."""
     found = await find_shown_chat(pool, chat, user)
     if found is None:
         raise not_found()
@@ -38,7 +38,7 @@ async def shown_chat_for_participant(pool: Pool, chat: str, user: str) -> tuple[
 
 
 async def message_for_participant(pool: Pool, chat: str, user: str, message: str) -> bytes:
-    """Raises Refusal `not_found`, also for a deleted one."""
+    """Raises Refusal `not_found`, for a deleted one too."""
     found = await find_message(pool, user, chat, message) if is_id(message) else None
     if found is None:
         raise not_found()
@@ -46,12 +46,12 @@ async def message_for_participant(pool: Pool, chat: str, user: str, message: str
 
 
 def direct_stays() -> Refusal:
-    """What somebody is told who wants to change a direct chat, or to leave it."""
+    """The refusal of changing a direct chat, or leaving it."""
     return Refusal("forbidden", "A direct chat cannot be changed, left or deleted.")
 
 
 async def file_for_reader(pool: Pool, file: str, chat: str, reader: str) -> FileRow:
-    """Raises Refusal `not_found`, also for what somebody else uploaded and no message has."""
+    """Raises Refusal `not_found`, also for another user's upload that no message has attached."""
     found = None
     if is_id(file) and is_id(chat):
         found = await find_file(pool, file, chat, reader)
@@ -61,7 +61,8 @@ async def file_for_reader(pool: Pool, file: str, chat: str, reader: str) -> File
 
 
 async def linked_file(pool: Pool, file: str) -> FileRow:
-    """For who has a link, which dies with the file. Raises Refusal `not_found`."""
+    """For the holder of a link, which is valid as long as the file exists. Raises Refusal
+    `not_found`."""
     found = await find_linked_file(pool, file) if is_id(file) else None
     if found is None:
         raise not_found()
@@ -69,5 +70,5 @@ async def linked_file(pool: Pool, file: str) -> FileRow:
 
 
 def owner_only() -> Refusal:
-    """What a participant is told who asks for what only the owner may do."""
+    """The refusal to a participant of what only the owner may do."""
     return Refusal("forbidden", "Only the owner of the chat may do this.")

@@ -1,4 +1,4 @@
-"""Builds the chats service: the only place where its parts are made and joined."""
+"""Builds the chats service: the only place where its parts are created and connected."""
 
 import asyncio
 import contextlib
@@ -47,7 +47,7 @@ from common.valkey.valkey import Valkey
 
 
 def create_chats(settings: ChatsSettings) -> Service:
-    """Needs a running loop; connects to nothing before it runs, and closes all of it at its end.
+    """Needs a running loop; connects to nothing before it runs, and closes everything when it ends.
     The database must be migrated."""
     service = settings.service
     rest = Rest()
@@ -106,7 +106,7 @@ def create_chats(settings: ChatsSettings) -> Service:
             start(repeat("mark published", MARK_SECONDS, publisher.mark_when_published)),
             start(again("forget", FORGET_SECONDS, coordinator.forget_acknowledged)),
             start(again("sweep", SWEEP_SECONDS, sweep.run)),
-            # Messages go on where these fail, whatever the reason.
+            # Messages go on when these fail, whatever the reason.
             start(again("feed search", FEED_SECONDS, feeder.run, survives=Exception)),
             start(again("offer pushes", OFFER_SECONDS, pushes.run, survives=Exception)),
             start(again("measure", DIGEST_SECONDS, measure, at_rest=MEASURE_AT_REST_SECONDS)),
@@ -128,7 +128,7 @@ def create_chats(settings: ChatsSettings) -> Service:
             await coordinator.drain()
         finally:
             await stop([*lease, *work])
-            with contextlib.suppress(DatabaseUnavailable):  # the sweep of others sees to it
+            with contextlib.suppress(DatabaseUnavailable):  # another replica sweeps it up
                 await publisher.mark_published()
                 await coordinator.forget_acknowledged()
             await pool.close()

@@ -1,6 +1,6 @@
-"""Work that goes on while the service serves: sweep, digest, cleanup.
+"""Background work of the service: sweep, digest, cleanup.
 
-Every piece may fail when a dependency is gone, is counted, and is tried again at its next turn.
+Each piece may fail while a dependency is down; failures are counted, and retried at the next turn.
 """
 
 import logging
@@ -42,8 +42,8 @@ async def repeat(
     rest: Rest = NEVER,
     at_rest: float = BEAT_SECONDS,
 ) -> None:
-    """Does the work, pauses, and so on until cancelled. What it survives is logged and counted,
-    other exceptions end it."""
+    """Repeats the work, with pauses, until cancelled. Logs and counts the exceptions that it
+    survives; any other one ends it."""
     failing = False
     while True:
         try:
@@ -63,15 +63,15 @@ async def repeat(
 async def publish_digest(
     topic: str, recent: RecentChanges, publisher: Publisher, rest: Rest = NEVER
 ) -> None:
-    """An empty one too: nodes know by it that this replica and the bus are alive."""
+    """An empty one too: it tells nodes that this replica and the bus are alive."""
     digest = recent.list_since(DIGEST_SPAN_SECONDS)
     digest.every = BEAT_SECONDS if rest.has_begun() else DIGEST_SECONDS
     await publisher.publish_plain(topic, _encode(digest))
 
 
 def cleanups(pool: Pool) -> dict[str, Callable[[], Awaitable[None]]]:
-    """What drops decisions, results and logs that nobody can ask for any more, by its name. Each is
-    work of its own, so that one that fails keeps no other from its turn."""
+    """Tasks by name that delete decisions, results and logs that nobody can ask for any more. They
+    are separate so that a failure of one does not stop the others."""
 
     async def purge_deleted_chats() -> None:
         more = True

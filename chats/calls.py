@@ -1,4 +1,4 @@
-"""The calls of docs/internals.md, a line each; what they do is elsewhere."""
+"""The calls of docs/internals.md, one line each; other modules implement them."""
 
 from functools import partial
 from typing import Any

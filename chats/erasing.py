@@ -1,4 +1,4 @@
-"""What goes with somebody's account: what was their own, and their messages if they want."""
+"""What is deleted with a user's account: their own state, and their messages if they want."""
 
 from chats.log.appending import Appender
 from chats.store.direct import close_direct_chats
@@ -18,8 +18,8 @@ from common.protocol.items import DeleteItem, Refused
 
 
 async def end_account(pool: Pool, request: EndAccount) -> DirectChats:
-    """What was their own goes, files that no message has too; their direct chats stay with the
-    others, who send nothing to them any more. May be repeated."""
+    """Deletes their own state and their files that no message has attached; their direct chats stay
+    with the other users, who can no longer send to them. May be repeated."""
     await forget_own(pool, request.user)
     await doom_files_of(pool, request.user)
     return DirectChats(chats=await close_direct_chats(pool, request.user))
@@ -28,7 +28,7 @@ async def end_account(pool: Pool, request: EndAccount) -> DirectChats:
 async def delete_messages_of(
     pool: Pool, appender: Appender, request: DeleteMessagesOf
 ) -> MessagesDeleted:
-    """A page of them: each an event of its own, as if they had deleted it.
+    """Deletes a page of them: one event per message, as if they had deleted it.
 
     May be repeated. Raises Refusal `unavailable`.
     """

@@ -1,4 +1,4 @@
-"""Who may have which file, and what exists. The bytes are of the role `files`."""
+"""Who may have which file, and which files exist. The role `files` stores the bytes."""
 
 import msgspec
 
@@ -77,7 +77,8 @@ async def find_files(pool: Pool, request: FindFiles) -> FilesFound:
 
 
 async def delete_file(pool: Pool, request: DeleteFile) -> Done:
-    """Raises Refusal: `not_found`, `forbidden` for what is not theirs or a message has."""
+    """Raises Refusal: `not_found`, `forbidden` for another user's file or one that is attached to a
+    message."""
     if not is_id(request.chat) or not is_id(request.id):
         raise not_found()
     match await store.delete_file(pool, request.id, request.chat, request.user, request.key):
@@ -89,7 +90,7 @@ async def delete_file(pool: Pool, request: DeleteFile) -> Done:
 
 
 async def list_doomed(pool: Pool, request: ListDoomed) -> FileIds:
-    """Also those that nobody asks for any more: never finished, or taken by no message."""
+    """Including files that nobody asks for any more: never finished, or taken by no message."""
     await store.doom_left_over(pool, request.limit)
     return FileIds(ids=await store.list_doomed(pool, request.limit))
 

@@ -1,6 +1,6 @@
-"""What participants read of a chat: its current messages, and its events forwards.
+"""What participants read of a chat: its current messages, and its events in order.
 
-Pages are made as the JSON that clients get, and many readers' at once: a statement for a page alone
+Pages are produced as the JSON that clients get, for many readers at once: a statement for one page
 costs most of what one for a dozen does.
 """
 
@@ -57,7 +57,7 @@ async def get_messages(pool: Pool, request: GetMessages) -> bytes:
 
 
 async def get_message(pool: Pool, request: GetMessage) -> OneMessage:
-    """Raises Refusal `not_found`, also for a deleted one."""
+    """Raises Refusal `not_found`, for a deleted one too."""
     found = await message_for_participant(pool, request.chat, request.user, request.message_id)
     return OneMessage(message=msgspec.Raw(found))
 
@@ -81,7 +81,7 @@ async def _read_page(pool: Pool, wanted: PageWanted) -> bytes:
 
 
 async def _read_pages(pool: Pool, wanted: Sequence[PageWanted]) -> list[bytes | None]:
-    """None for one who does not take part. All of a kind are of one moment."""
+    """None for a user who does not take part. All pages of a kind are from one snapshot."""
     pages: list[bytes | None] = [None] * len(wanted)
     for read in (_read_below, _read_above, _read_events):
         places = [nth for nth, one in enumerate(wanted) if _reader_of(one) is read]

@@ -1,4 +1,4 @@
-"""What chats measures. The collectors live in prometheus_client's registry, one a process."""
+"""The metrics of chats. The collectors live in prometheus_client's registry, one per process."""
 
 from prometheus_client import Counter, Gauge, Histogram
 

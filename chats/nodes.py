@@ -1,5 +1,5 @@
-"""What realtime nodes ask: which users are in which chat, what they missed, which heads they should
-have."""
+"""The calls of realtime nodes: which users are in which chat, what they missed, which heads they
+should have."""
 
 import msgspec
 
@@ -34,8 +34,8 @@ UNPUBLISHED_ROWS = 20_000  # some seconds of sends at the highest rates; nodes p
 
 
 async def get_memberships(pool: Pool, request: MembershipsRequest) -> MembershipsAnswer:
-    """One query for the epoch and all users of the request: when thousands connect at once, these
-    are what the database has to answer."""
+    """One query for the epoch and all users of the request: when thousands connect at once, the
+    database has to answer many of these."""
     epoch, memberships = await list_memberships(pool, request.users)
     heads: dict[str, dict[str, int]] = {user: {} for user in request.users}
     markers: dict[str, list[int]] = {user: [] for user in request.users}
@@ -50,8 +50,8 @@ async def get_memberships(pool: Pool, request: MembershipsRequest) -> Membership
 
 
 async def get_slices(pool: Pool, window: Window, request: SlicesRequest) -> SlicesAnswer:
-    """One query for all heads and for whatever the window does not hold; none where that reaches
-    as far as is wanted."""
+    """One query for all heads and for the events that the window does not hold; none if the window
+    reaches as far as is wanted."""
     wanted = request.wanted
     here = [window.list_events(w.chat, w.after, MAX_SLICE_EVENTS) for w in wanted]
     doubted = [
@@ -107,7 +107,7 @@ def _cut(events: list[Recent]) -> list[Recent]:
 
 
 async def get_heads(pool: Pool, request: HeadsRequest) -> HeadsAnswer:
-    """Those that differ from what the node believes."""
+    """Those that differ from what the node knows."""
     epoch = await read_epoch(pool)
     return HeadsAnswer(epoch=epoch, heads=await compare_heads(pool, request.heads))
 
@@ -136,6 +136,8 @@ async def get_changes(pool: Pool, recent: RecentChanges) -> Digest:
 
 
 async def publish_canary(pool: Pool, publisher: Publisher, message: CanaryMessage) -> None:
-    """The way of an event: committed, in the outbox, published. Only the node knows its topic."""
+    """Goes the way of an event: committed, in the outbox, published. Only the node knows its
+    topic.
+    """
     outbox_id = await store_canary_message(pool, message.canary, message.number)
     publisher.publish_soon([Publication(message.canary, message.number, [b"{}"], [], outbox_id)])

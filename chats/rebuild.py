@@ -1,7 +1,7 @@
 """`make rebuild`, or `python -m chats.rebuild`: derives the state of changed messages again.
 
-The log is the truth, and history must be its fold; this is the fold of every client, not the SQL
-that follows the log event by event.
+The log is the truth, and history must be its fold; this uses the fold of every client, not the SQL
+that updates the state with each event.
 """
 
 import asyncio
@@ -34,8 +34,8 @@ _decode = msgspec.json.Decoder(Event).decode
 
 
 async def rebuild(pool: Pool) -> int:
-    """Every chat in a transaction of its own, in which nothing is appended to it; others go on.
-    Returns the number of changed messages."""
+    """Each chat in a transaction of its own, during which nothing is appended to it; other chats go
+    on. Returns the number of changed messages."""
     count = 0
     last: str | None = None
     while chats := await list_chats_above(pool, last, CHATS_AT_A_TIME):
@@ -59,7 +59,7 @@ async def _rebuild_chat(pool: Pool, chat: str) -> int:
 
 
 def derive(message: Event, changes: list[Event]) -> ChangedMessage:
-    """What is kept beside the log of a message and all events about it."""
+    """What is stored beside the log, from a message and all events about it."""
     current = begin_message(message)
     reacted: dict[tuple[str, str], None] = {}
     for event in changes:
@@ -89,7 +89,7 @@ async def _run(database_url: str) -> int:
 
 
 def main() -> None:
-    """Replicas may serve meanwhile."""
+    """Replicas may keep running."""
     try:
         settings = read_variables(DatabaseSettings, os.environ)
         count = asyncio.run(_run(settings.database_url))

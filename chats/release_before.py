@@ -1,5 +1,5 @@
-"""The calls of 0.1.0 that are others by now: its edges and nodes of realtime make them as long as
-they run beside this release."""
+"""Calls of 0.1.0 that have changed since: its edges and realtime nodes make them as long as they
+run beside this release."""
 
 import msgspec
 
@@ -50,8 +50,8 @@ def show_sent(result: AppendResult) -> SendResult:
 
 
 async def look(pool: Pool, known: Known, request: ViewsRequest) -> LooksAnswer:
-    """Whoever asks for messages above a seq holds those below it, and would miss that they were
-    edited or deleted: a head below that seq has them asked for anew."""
+    """A caller that asks for messages above a seq holds older ones, and would miss edits and
+    deletions of them: a head below that seq makes it fetch all again."""
     wanted = [
         msgspec.structs.replace(one, after=0, amount=0 if one.after else one.amount)
         for one in request.wanted

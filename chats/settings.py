@@ -1,4 +1,4 @@
-"""What a chats process is told by its environment."""
+"""The settings of a chats process, from its environment."""
 
 import os
 from collections.abc import Mapping
@@ -53,7 +53,7 @@ class ChatsSettings(msgspec.Struct, frozen=True):
 
 
 class DatabaseSettings(msgspec.Struct, frozen=True):
-    """What a program needs that works on the database alone."""
+    """The settings of a program that works on the database alone."""
 
     database_url: DatabaseUrl
 

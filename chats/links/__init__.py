@@ -1,1 +1,1 @@
-"""Previews of links in messages, as far as chats goes: which links, and what becomes of them."""
+"""chats' part of link previews: which links get one, and where previews are stored."""

@@ -1,5 +1,5 @@
 """The links in a message's text that may have a preview. Pure; nearly the rules of the page's
-prose.js: what stands in code is no link."""
+prose.js: text inside code is not a link."""
 
 import re
 from collections.abc import Iterator
@@ -10,12 +10,12 @@ from common.protocol.links import MAX_LINKS, MAX_URL_CHARACTERS
 _FENCE: Final = "```"
 _is_opening: Final = re.compile(r"```[\w+#.-]{0,20}", re.ASCII).fullmatch
 _CODE: Final = re.compile(r"`[^`\n]+`")
-# A closing bracket or a stop at the end belongs to the sentence, not to the address.
+# A closing bracket or a full stop at the end belongs to the sentence, not to the address.
 _ADDRESS: Final = re.compile(r"https?://[^\s<>\"`]*[^\s<>\"`.,;:!?)\]}'’”»*]", re.IGNORECASE)  # noqa: RUF001
 
 
 def find_addresses(text: str) -> list[str]:
-    """The first few, each once."""
+    """The first few, without duplicates."""
     if "://" not in text:
         return []
     prose = _CODE.sub(" ", "\n".join(_outside_fences(text.split("\n"))))
@@ -24,7 +24,8 @@ def find_addresses(text: str) -> list[str]:
 
 
 def _outside_fences(lines: list[str]) -> Iterator[str]:
-    """A fence that no later line closes is text. Looks at no line more than twice."""
+    """The text outside code fences. A fence that no later line closes is text. Reads no line more
+    than twice."""
     number, may_close = 0, True
     while number < len(lines):
         if may_close and _is_opening(lines[number]):

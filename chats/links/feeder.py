@@ -1,7 +1,7 @@
-"""Keeps the links of new messages for files to fetch. Sends never wait for it.
+"""Queues the links of new messages for files to fetch. Sends never wait for it.
 
-Each replica looks at what it has stored itself. Nothing is written down before that, so the
-links of what a replica stored in its last second stay without previews when it is killed.
+Each replica looks at the messages that it has stored itself. Until then nothing is written down, so
+if a replica is killed, the messages of its last second get no previews.
 """
 
 import asyncio
@@ -43,14 +43,14 @@ _decode = msgspec.json.Decoder(_Event).decode
 
 
 class LinkFeeder:
-    """`note` is told of new events; `run` looks at them."""
+    """`note` receives new events; `run` looks for links in them."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
         self._noted: deque[_Noted] = deque()
 
     def note(self, chat: str, events: list[bytes]) -> None:
-        """These were stored."""
+        """These events were stored."""
         for event in events:
             if b"://" not in event:
                 continue
@@ -60,8 +60,8 @@ class LinkFeeder:
             self._noted.append(_Noted(chat, event))
 
     async def run(self) -> None:
-        """One pass. Raises DatabaseUnavailable; what was noted until then stays so. What fails for
-        another reason would fail again: it is logged and left out, or all others would wait."""
+        """One pass. Raises DatabaseUnavailable; then the events stay noted. Events that fail for
+        another reason would fail again: they are logged and skipped, or all others would wait."""
         noted = list(islice(self._noted, _AT_ONCE))
         rows, failures = await _look_at(noted)
         if rows:
@@ -75,7 +75,7 @@ class LinkFeeder:
             log("links left out", level=logging.ERROR, events=len(failures), error=error)
 
     async def _keep(self, rows: list[LinksRow]) -> list[Exception]:
-        """Why some of them could not be kept: together, or else one by one."""
+        """Stores the links: together, or else one by one. Returns why some of them failed."""
         try:
             LINKS_DROPPED.inc(len(rows) - await keep_links(self._pool, rows))
         except DatabaseUnavailable:

@@ -1,4 +1,4 @@
-"""The calls of files about links: which are to be fetched, and what was found."""
+"""The calls of files about links: which ones to fetch, and what was found."""
 
 from typing import Final
 
@@ -11,7 +11,7 @@ from common.protocol.errors import unavailable
 from common.protocol.items import ChangeStored, PreviewItem, Refused
 from common.protocol.links import ClaimedLinks, ClaimLinks, LinksClaimed, SettleLinks
 
-CLAIM_SECONDS: Final = 60.0  # longer than all of a message's links may take
+CLAIM_SECONDS: Final = 60.0  # longer than fetching all links of a message can take
 
 
 async def claim(pool: Pool, request: ClaimLinks) -> LinksClaimed:
@@ -20,8 +20,8 @@ async def claim(pool: Pool, request: ClaimLinks) -> LinksClaimed:
 
 
 async def settle(pool: Pool, appender: Appender, request: SettleLinks) -> Done:
-    """May be repeated: previews are appended once, and not where the text is another one by now or
-    the message is deleted. Raises Refusal `unavailable`."""
+    """May be repeated: previews are appended once, and not if the text has changed since or the
+    message is deleted. Raises Refusal `unavailable`."""
     links = request.links
     is_new = False
     if request.previews:
@@ -34,7 +34,7 @@ async def settle(pool: Pool, appender: Appender, request: SettleLinks) -> Done:
         )
         (result,) = await appender.append([item], call_seconds.get())
         if isinstance(result, Refused) and result.code == "unavailable":
-            raise unavailable()  # somebody has the chat's lock: the links are claimed again
+            raise unavailable()  # the chat is locked: the links are claimed again
         is_new = isinstance(result, ChangeStored) and result.is_new
     await forget_links(pool, LinksRow(**{f: getattr(links, f) for f in LinksRow._fields}))
     return Done(changed=is_new)

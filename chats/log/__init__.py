@@ -1,1 +1,1 @@
-"""The one log of each chat: what becomes an event, how it is stored, and who hears of it after."""
+"""The log of each chat: how events are made, stored and announced."""

@@ -1,5 +1,5 @@
-"""What follows a commit on this replica: the hot window, the digest, the bus and
-what is fed behind the commit learn of it."""
+"""What follows a commit on this replica: updates the hot window, the digest, the bus and the
+feeders."""
 
 from typing import NamedTuple
 
@@ -15,7 +15,7 @@ from common.protocol.chats import Control
 
 class Announcement(NamedTuple):
     """Consecutive events of one chat from seq `first` on; control entries are of those seqs,
-    `outbox_id` is their row's. `follow` goes to the nodes only."""
+    `outbox_id` is their row's. `follow` is for the nodes only."""
 
     chat: str
     first: int
@@ -26,8 +26,8 @@ class Announcement(NamedTuple):
 
 
 class Announcer:
-    """Called after commits only: whatever is announced is a fact. `links` is None where nobody
-    fetches any."""
+    """Called only after commits: everything announced is a fact. `links` is None if link previews
+    are off."""
 
     def __init__(
         self,
@@ -46,7 +46,7 @@ class Announcer:
         self._publisher = publisher
 
     def announce(self, *announcements: Announcement) -> None:
-        """Of what one transaction has committed, a chat each."""
+        """Takes the events of one transaction, grouped by chat."""
         self._publisher.publish_soon(
             Publication(
                 one.chat, one.first, one.events, [*one.controls, *one.follow], one.outbox_id

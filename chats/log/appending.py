@@ -1,7 +1,7 @@
-"""Appending events that belong to messages: what comes in together goes to the database together.
+"""Appends events that belong to messages: items that arrive together are stored together.
 
-Whatever has piled up while the last transactions ran goes as one. No timer: an item that comes
-alone leaves at once.
+All items that arrive while the last transactions run are appended as one batch. No timer: a single
+item is stored at once.
 """
 
 import asyncio
@@ -39,9 +39,9 @@ from common.protocol.errors import Refusal, unavailable
 from common.protocol.items import AnyItem, AppendResult, Refused
 
 MAX_BATCH = 500
-MAX_WAITING = 20_000  # while the database hangs; what comes then is refused at once
+MAX_WAITING = 20_000  # while the database hangs; further items are refused at once
 MAX_TRANSACTIONS = 2  # one is prepared and answered while the other one is committed
-FIRST_PAUSE_SECONDS = 0.01  # before a failed batch is posted again; doubles each time
+FIRST_PAUSE_SECONDS = 0.01  # before a failed batch is retried; doubles each time
 MAX_PAUSE_SECONDS = 0.2
 ANSWER_SECONDS = 0.1  # a call is given up so long before its caller stops waiting
 
@@ -57,7 +57,7 @@ class _Call:
         self._results: list[AppendResult | None] = [None] * size
         self.since = since
         self.done: asyncio.Future[list[AppendResult]] = loop.create_future()
-        # A caller that hears nothing takes this replica for dead; one that is told `unavailable`
+        # A caller that gets no answer takes this replica for dead; one that is told `unavailable`
         # sends all of it again.
         self._timer = loop.call_later(max(seconds / 2, seconds - ANSWER_SECONDS), self.give_up)
 
@@ -85,8 +85,8 @@ class _Waiting(NamedTuple):
 
 
 class _Entry(NamedTuple):
-    """An event of a batch and all who asked for it: a repeat of a plain message within the batch
-    shares its result."""
+    """An event of a batch and everybody who asked for it: a repeat of a plain message within the
+    batch shares its result."""
 
     draft: Draft
     waiting: list[_Waiting]
@@ -101,9 +101,9 @@ class _Entry(NamedTuple):
 
 
 class Appender:
-    """Takes items of all callers; at most `MAX_TRANSACTIONS` batches are under way. What is for a
-    chat whose lock somebody keeps is tried once more, alone; what comes then is refused, as long as
-    the lock is kept. So other chats go on."""
+    """Takes items of all callers; at most `MAX_TRANSACTIONS` batches are in progress. If another
+    transaction keeps a chat's lock, that chat's items are retried once, separately; later ones are
+    refused as long as the lock is held. So other chats go on."""
 
     def __init__(
         self, pool: Pool, announcer: Announcer, *, clock: Callable[[], float] = monotonic
@@ -118,8 +118,8 @@ class Appender:
         self._held = HeldChats(pool)
 
     async def append(self, items: Sequence[AnyItem], seconds: float) -> list[AppendResult]:
-        """A result for each. Raises Refusal `unavailable` where not all of them were settled within
-        `seconds`: what still waits then is not stored, and a repeat of all of them is safe."""
+        """One result each. Raises Refusal `unavailable` if not all of them were settled within
+        `seconds`: those that still wait are not stored, and a repeat of all of them is safe."""
         if not items:
             return []
         if seconds <= 0 or len(self._waiting) >= MAX_WAITING:
@@ -134,7 +134,7 @@ class Appender:
         return await call.done
 
     async def drain(self) -> None:
-        """Waits until nothing is under way."""
+        """Waits until no batch is in progress."""
         while self._running or self._alone:
             await asyncio.wait(self._running | self._alone)
         await self._held.close()
@@ -151,7 +151,8 @@ class Appender:
         self._start()
 
     def _take(self) -> list[_Entry]:
-        """Whole calls, so that two transactions never race for the order of one caller's items."""
+        """Takes whole calls, so that two transactions never race for the order of one caller's
+        items."""
         batch: list[_Entry] = []
         messages: dict[tuple[str, str, str], _Entry] = {}
         last = None
@@ -162,11 +163,11 @@ class Appender:
             last = call
             self._waiting.popleft()
             if call.done.done():
-                continue  # given up
+                continue  # its caller has given up
             if item.chat in self._held:
                 call.settle(place, refuse(unavailable()))
                 continue
-            if not is_plain(item):  # may be refused for what a repeat of it does not have
+            if not is_plain(item):  # may be refused for something that a repeat of it lacks
                 batch.append(_Entry(draft(item), [waiting]))
             elif (known := messages.get(key := (item.chat, item.user, item.key))) is not None:
                 known.waiting.append(waiting)
@@ -184,13 +185,13 @@ class Appender:
                 for _, call, _ in entry.waiting:
                     call.give_up()
             raise
-        finally:  # nothing is counted before the statement is on its way: a message waits for it
+        finally:  # count nothing before the statement is sent: a message waits for it
             SENDS_WAIT_SECONDS.observe(began - batch[0].waiting[0].call.since)
             BATCH_SECONDS.observe(self._clock() - began)
 
     async def _append(self, batch: list[_Entry]) -> None:
-        """Settles each item. A batch that fails is appended again for those who still wait; its
-        keys make that safe, for what was committed comes back as known."""
+        """Settles each item. A batch that fails is appended again for the callers that still wait;
+        its keys make that safe, because committed items come back as known."""
         pause = FIRST_PAUSE_SECONDS
         while batch:
             try:
@@ -218,7 +219,7 @@ class Appender:
             entry.settle(answer(entry.draft, outcome))
 
     def _set_aside(self, batch: list[_Entry], held: str) -> list[_Entry]:
-        """The batch without what is for this chat."""
+        """The batch without the items for this chat."""
         self._held.add(held)
         for_held = [entry for entry in batch if entry.draft.item.chat == held]
         task = asyncio.create_task(self._append_alone(for_held))
@@ -237,7 +238,7 @@ class Appender:
                 entry.settle(refuse(unavailable()))
 
     async def _split(self, batch: list[_Entry], error: BatchRefused) -> None:
-        """Halves of a batch that holds something which the database refuses."""
+        """Halves a batch that contains something which the database refuses."""
         if len(batch) == 1:
             log("item not stored", error=str(error), chat=batch[0].draft.item.chat)
             batch[0].settle(refuse(Refusal("internal", "The event could not be stored.")))

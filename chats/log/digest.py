@@ -1,5 +1,5 @@
-"""What this replica changed in the last seconds, for the digest that tells nodes of what they may
-have missed. Pure."""
+"""What this replica changed in the last seconds, for the digest that tells nodes what they may have
+missed. Pure."""
 
 from collections import OrderedDict, deque
 from collections.abc import Callable
@@ -22,7 +22,7 @@ class RecentChanges:
         self.timeline = 0  # of the database, as far as this replica knows
 
     def note(self, *changes: tuple[str, int, list[Control]]) -> None:
-        """So much of these chats is committed: each one's head, and control entries up to there."""
+        """The chats' committed changes: each one's head, and control entries up to there."""
         now = self._clock()
         for chat, head, controls in changes:
             _, known = self._heads.pop(chat, (now, 0))
@@ -32,7 +32,7 @@ class RecentChanges:
         self._forget(now - KEPT_SECONDS)
 
     def list_since(self, seconds: float) -> Digest:
-        """What changed in the last `seconds`, at most `KEPT_SECONDS`."""
+        """Changes of the last `seconds`, at most `KEPT_SECONDS`."""
         now = self._clock()
         start = now - min(seconds, KEPT_SECONDS)
         return Digest(
@@ -44,7 +44,7 @@ class RecentChanges:
         )
 
     def move_to(self, timeline: int) -> None:
-        """The database is on another one: what was noted may be gone."""
+        """The database has a new timeline: noted changes may be gone."""
         self.timeline = timeline
         self._since = self._clock()
         self._heads.clear()
@@ -58,5 +58,5 @@ class RecentChanges:
 
 
 def joins_among(chat: str, controls: list[Control]) -> list[Join]:
-    """Who hears the chat from which seq on."""
+    """Which users receive the chat, from which seq on."""
     return [Join(chat=chat, seq=c.seq, users=c.users) for c in controls if c.action == "join"]

@@ -1,4 +1,4 @@
-"""What an item of a batch becomes: judged, drafted as an event, and answered. Pure."""
+"""What becomes of an item of a batch: it is checked, drafted as an event, and answered. Pure."""
 
 from typing import Any, Final, NamedTuple, TypeGuard, assert_never
 
@@ -41,7 +41,7 @@ from common.protocol.limits import (
     wrong_with_message,
 )
 
-_SAYING: Final = (SendItem, EditItem)  # a tuple is looked through faster than a union
+_SAYING: Final = (SendItem, EditItem)  # searching a tuple is faster than a union
 _WHY_NOT: Final = {
     "not_found": not_found(),
     "forbidden": Refusal("forbidden", "Only who sent a message may change it."),
@@ -69,7 +69,8 @@ class Draft(NamedTuple):
 
 
 def judge(item: AnyItem) -> Refusal | None:
-    """What is wrong with an item whatever the chat holds: its form first, then what it names."""
+    """Checks everything that does not depend on the chat: the item's form first, then what it
+    names."""
     refusal = _judge_send(item) if isinstance(item, SendItem) else _judge_change(item)
     if refusal is not None:
         return refusal
@@ -98,7 +99,7 @@ def _judge_change(
     if not isinstance(item, ReactItem | PreviewItem) and not is_id(item.key):
         return invalid("Idempotency-Key", WRONG_ID)
     if isinstance(item, EditItem):
-        if wrong := wrong_with_message(item.message, may_be_empty=True):  # where it has files
+        if wrong := wrong_with_message(item.message, may_be_empty=True):  # if it has files
             return invalid("message", wrong)
         if item.mentions is not UNSET and (wrong := wrong_with_mentions(item.mentions)):
             return invalid("mentions", wrong)
@@ -111,7 +112,7 @@ def draft(item: AnyItem) -> Draft:
         case SendItem():
             return _draft_message(item)
         case EditItem():
-            # The database fills in whom it mentions: those who take part, or those of before.
+            # The database fills in the mentions: those who take part, or the previous ones.
             edit = MessageEdited(message=item.message, mentions=[], **_begin(item))
             return _draft_change(
                 item, edit, item.key, text=item.message, mentions=_distinct(item.mentions)
@@ -139,7 +140,7 @@ def draft(item: AnyItem) -> Draft:
 
 
 def is_plain(item: AnyItem) -> TypeGuard[SendItem]:
-    """Whether it is a message that needs nothing but the right to send."""
+    """Whether it is a message that requires only the right to send."""
     return isinstance(item, SendItem) and not (
         item.mentions or item.attachments or item.reply_to is not UNSET
     )
@@ -155,7 +156,7 @@ def _draft_message(item: SendItem) -> Draft:
         client_id=item.key if item.show_key else UNSET,
         reply_to=item.reply_to,
         mentions=[] if mentions else UNSET,  # the database fills in those who take part
-        attachments=[] if item.attachments else UNSET,  # and what the files are
+        attachments=[] if item.attachments else UNSET,  # and the files' details
         **UNSTAMPED,
     )
     drafted = draft_event(message)
@@ -207,7 +208,7 @@ def _distinct(users: list[str] | UnsetType) -> list[str] | None:
 
 
 def answer(draft: Draft, outcome: Outcome) -> AppendResult:
-    """What the item's caller is told."""
+    """The result for the item's caller."""
     if outcome.what not in ("appended", "known"):
         return refuse(_WHY_NOT[outcome.what])
     item, is_new = draft.item, outcome.what == "appended"

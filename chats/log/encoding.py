@@ -1,5 +1,5 @@
-"""Events are encoded once, here, before their number is known: a draft. The database stamps it when
-it commits; the same stamp here gives the same bytes, so that publishing reads nothing again."""
+"""Encodes each event once, before its number is known: a draft. The database stamps it when it
+commits; the same stamp here gives the same bytes, so that publishing need not read them back."""
 
 from typing import Any, Final
 
@@ -8,8 +8,8 @@ import msgspec
 from common.protocol.chats import Control
 from common.protocol.events import Event, Message, MessageDeleted, MessageEdited
 
-_MARK: Final = b'"seq":0,"at":""'  # what msgspec makes of UNSTAMPED
-_DELETION: Final = b'{"type":"message.deleted",'  # how msgspec begins one
+_MARK: Final = b'"seq":0,"at":""'  # how msgspec encodes UNSTAMPED
+_DELETION: Final = b'{"type":"message.deleted",'  # how msgspec begins an encoded one
 UNSTAMPED: Final[dict[str, Any]] = {"seq": 0, "at": ""}
 
 _encode = msgspec.json.Encoder().encode
@@ -19,19 +19,19 @@ _decode_controls = msgspec.json.Decoder(list[Control]).decode
 
 
 def draft_event(event: Event) -> bytes:
-    """The JSON of an event that was made with UNSTAMPED."""
+    """The JSON of an event that was created with UNSTAMPED."""
     return _encode(event)
 
 
 def draft_controls(controls: list[Control]) -> str | None:
-    """Control entries whose seq is 0, and whose snapshot is a draft; None where there are none."""
+    """Control entries whose seq is 0, and whose snapshot is a draft; None if there are none."""
     return _encode(controls).decode() if controls else None
 
 
 def stamp(draft: bytes, seq: int, at: str) -> bytes:
     """The event as clients get it; the function `stamp` in migrations does the same.
 
-    In JSON the mark stands nowhere else: within a string its quotes would be escaped.
+    The mark cannot occur elsewhere in the JSON: within a string its quotes would be escaped.
     """
     return draft.replace(_MARK, f'"seq":{seq},"at":"{at}"'.encode(), 1)
 
@@ -49,7 +49,7 @@ def stamp_controls(draft: str | None, seq: int, at: str) -> list[Control]:
 
 
 def decode_controls(stored: str | None) -> list[Control]:
-    """Control entries as the log keeps them."""
+    """Control entries as stored in the log."""
     return _decode_controls(stored) if stored else []
 
 
@@ -59,14 +59,14 @@ def decode_said(event: bytes) -> Message | MessageEdited:
 
 
 def find_deleted(event: bytes) -> bytes | None:
-    """Which message this event deletes: the bytes that every event about it has."""
+    """Which message this event deletes, from bytes that every deletion has."""
     if not event.startswith(_DELETION):
         return None
     return f'"messageId":"{_decode_deletion(event).message_id}"'.encode()
 
 
 def blank(event: bytes) -> bytes:
-    """A message, edit or previews without what they say, any other event as it is; the function
+    """A message, edit or previews without its content, any other event unchanged; the function
     `blank_event` in migrations does the same."""
     fields = msgspec.json.decode(event, type=dict[str, Any])
     if fields["type"] == "links.previewed":

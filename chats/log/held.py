@@ -1,4 +1,5 @@
-"""Chats whose lock somebody keeps for long, as `make rebuild` does: nothing is appended to them."""
+"""Chats whose lock another transaction keeps for long, as `make rebuild` does: nothing is appended
+to them."""
 
 import asyncio
 from contextlib import suppress
@@ -14,7 +15,7 @@ LOOK_SECONDS: Final = 0.25
 
 
 class HeldChats:
-    """A chat is held from when a transaction has waited in vain for its lock until the lock is
+    """A chat is held from the moment a transaction waits in vain for its lock until the lock is
     free."""
 
     def __init__(self, pool: Pool) -> None:

@@ -1,8 +1,8 @@
-"""Publishing what is committed, and the sweep of what is not known to be published.
+"""Publishes committed events, and sweeps up events that may not have been published.
 
-A payload is published soon after its commit by the replica that made it. Whatever gets lost on that
-way (a crash, a Valkey that is gone, a full queue) still has its row in the outbox, and any replica
-publishes it again. Publishing twice is harmless, publishing before the commit would not be.
+A payload is published soon after its commit by the replica that made it. If that fails (a crash,
+Valkey is down, a full queue), its row is still in the outbox, and any replica publishes it again.
+Publishing twice is harmless, publishing before the commit would not be.
 """
 
 import asyncio
@@ -45,7 +45,7 @@ SWEEP_AGE_MS = 300
 SWEEP_ROWS = 1_000  # taken at a time
 FLOOR_SECONDS = 10.0  # twice as long as a transaction may take
 MARK_SECONDS = 0.1
-MAX_WAITING_BYTES = 16 * 2**20  # what waits for a slow Valkey; the rest is left to the sweep
+MAX_WAITING_BYTES = 16 * 2**20  # payloads waiting for a slow Valkey; the sweep publishes the rest
 _MAX_PIPELINE = 500
 
 _encode = msgspec.json.Encoder().encode
@@ -66,8 +66,8 @@ class Publication(NamedTuple):
 
 
 class Publisher:
-    """Publishes in the order of commits, apart from the answers to senders. What comes while
-    Valkey has not answered yet goes together when it has."""
+    """Publishes in the order of commits, independently of the answers to senders. Payloads that
+    arrive while Valkey has not answered yet are sent together once it has."""
 
     def __init__(self, valkey: Valkey, pool: Pool) -> None:
         self._valkey = valkey
@@ -82,8 +82,8 @@ class Publisher:
         BUS_UP.set(1)
 
     def publish_soon(self, publications: Iterable[Publication]) -> None:
-        """Written at once, or behind what Valkey has not answered yet; while Valkey is gone the
-        sweep takes it later."""
+        """Written at once, or after Valkey's pending answer; while Valkey is down the sweep
+        publishes it later."""
         for publication in publications:
             size = sum(map(len, publication.events))
             if self._waiting_bytes + size > MAX_WAITING_BYTES:
@@ -111,7 +111,7 @@ class Publisher:
         self._publish_waiting()
 
     async def publish(self, batch: list[Publication], *, by: str) -> bool:
-        """Whether Valkey took all of it."""
+        """Whether Valkey accepted all of it."""
         return self._note(batch, await self._write(batch) is not None, by=by)
 
     def _write(self, batch: list[Publication]) -> Taken:
@@ -133,38 +133,39 @@ class Publisher:
         return is_published
 
     def _note_reachable(self, is_published: bool) -> None:
-        # A PING would be answered also where the right to publish is gone.
+        # A PING would be answered even if the right to publish is gone.
         self.is_reachable = is_published
         BUS_UP.set(is_published)
         if not is_published:
             PUBLISH_FAILED.inc()
 
     async def mark_when_published(self) -> None:
-        """The same, once there is something: ten looks a second cost a process at rest a tenth of
-        what it takes."""
+        """The same, waiting until there is something: polling ten times a second costs a process at
+        rest a tenth of what it takes."""
         await self._has_published.wait()
         await self.mark_published()
 
     async def mark_published(self) -> None:
-        """Drops the outbox's rows of what was published. Raises what the database raises; the sweep
-        then publishes it once more."""
+        """Drops the outbox's rows of published events. Raises what the database raises; the sweep
+        then publishes them once more."""
         self._has_published.clear()
         published, self._published = self._published, []
         if published:
             await mark_published(self._pool, published)
 
     async def publish_plain(self, topic: str, payload: bytes) -> bool:
-        """Something that is no event and may be lost. Tells whether Valkey is reachable again."""
+        """For payloads that are not events and may be lost. Tells whether Valkey is reachable
+        again."""
         is_published = await self._valkey.publish([(topic, payload)]) is not None
         self._note_reachable(is_published)
         return is_published
 
 
 class _Floor:
-    """There is no row up to `id`; perhaps none up to `candidate`, which was the newest `since`.
+    """There is no row up to `id`; perhaps none up to `candidate`, the newest id at `since`.
 
     A long transaction elsewhere keeps deleted rows in the index, and the search for due ones must
-    not pass all of them each time.
+    not scan all of them each time.
     """
 
     def __init__(self) -> None:
@@ -174,7 +175,7 @@ class _Floor:
 
 
 class Sweep:
-    """Publishes what others have left and what Valkey did not take; every replica does it."""
+    """Publishes what other replicas left and what Valkey did not accept; every replica runs it."""
 
     def __init__(self, pool: Pool, publisher: Publisher, recent: RecentChanges) -> None:
         self._pool = pool
@@ -187,9 +188,9 @@ class Sweep:
         self._floor = _Floor()
 
     async def run(self) -> None:
-        """One sweep of all that was left for longer than `SWEEP_AGE_MS`; of each chat the newest
-        events that a slice could hold: a node that misses more asks. While Valkey is gone it waits
-        for the next publish that succeeds: the digest's at the latest."""
+        """One sweep of all rows older than `SWEEP_AGE_MS`; of each chat the newest events that fit
+        into a slice: a node that misses more asks. While Valkey is down it waits for the next
+        publish that succeeds: the digest's at the latest."""
         if not self._publisher.is_reachable:
             return
         while True:
@@ -227,7 +228,7 @@ class Sweep:
         return True
 
     async def _raise_floor(self) -> None:
-        now, floor = monotonic(), self._floor  # what is read below may be of before a failover
+        now, floor = monotonic(), self._floor  # what is read below may be from before a failover
         if floor.since is None:
             floor.candidate, floor.since = await find_newest_id(self._pool), now
         # Every transaction that was given an id up to the candidate has ended by now.
@@ -238,7 +239,7 @@ class Sweep:
 
 
 def _publication(chat: str, rows: list[LogRow]) -> Publication:
-    """The rows, ascending, from the last gap on: a deleted chat may have kept its last one only."""
+    """The rows, ascending, from the last gap on: a deleted chat may have kept only its last one."""
     start = len(rows) - 1
     while start > 0 and rows[start - 1].seq == rows[start].seq - 1:
         start -= 1

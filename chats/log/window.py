@@ -1,7 +1,7 @@
 """The hot window: recent events of the chats that this replica serves, as bytes, bounded. Pure.
 
-What is here is dense, but another replica may have committed since: only the database knows whether
-it reaches the chat's head.
+The events here are dense, but another replica may have committed since: only the database knows
+whether they reach the chat's head.
 """
 
 from collections import OrderedDict, deque
@@ -14,14 +14,14 @@ import msgspec
 from chats.log.encoding import blank, find_deleted
 from common.protocol.chats import Control
 
-_EVENT_OVERHEAD_BYTES = 150  # what Python needs around each
+_EVENT_OVERHEAD_BYTES = 150  # Python's overhead per event
 _ID_BYTES = 90
 
 
 class Recent(msgspec.Struct, frozen=True, gc=False):
     """An event with the control entries of its seq, `()` for none. A hundred thousand of them are
-    kept: the garbage collector, which would stop the process for as long as it looks at each, does
-    not know them."""
+    kept; they are not tracked by the garbage collector, which would stop the process while it looks
+    at each."""
 
     seq: int
     event: bytes
@@ -46,7 +46,7 @@ class _Run:
 
 
 class Window:
-    """Holds at most `max_bytes` in all and `max_bytes_a_chat`: forgets the oldest events of a chat,
+    """Holds at most `max_bytes` in all and `max_bytes_a_chat`: evicts the oldest events of a chat,
     and the chats that were not written to or read for longest."""
 
     def __init__(self, *, max_bytes: int, max_bytes_a_chat: int) -> None:
@@ -56,8 +56,8 @@ class Window:
         self.size = 0
 
     def add(self, chat: str, events: list[Recent]) -> None:
-        """Consecutive events that were just committed. Those that do not follow on what is here
-        take its place if they are newer."""
+        """Consecutive events that were just committed. If they do not continue the events here,
+        they replace them if they are newer."""
         run = self._runs.setdefault(chat, _Run())
         self._runs.move_to_end(chat)
         if run.events:
@@ -76,13 +76,13 @@ class Window:
             self._empty(self._runs.popitem(last=False)[1])
 
     def clear(self) -> None:
-        """Nothing of it is sure any more."""
+        """Nothing in it is certain any more."""
         self._runs.clear()
         self.size = 0
 
     def fill(self, chat: str, events: list[Recent]) -> None:
-        """Consecutive events that were read up to the chat's head; they take the place of what is
-        here, or go on from it where that reaches further back."""
+        """Consecutive events that were read up to the chat's head; they replace the events here, or
+        are added if those reach further back."""
         run = self._runs.get(chat)
         if run is not None and run.events and run.events[0].seq > events[0].seq:
             if run.events[-1].seq > events[-1].seq:
@@ -100,7 +100,7 @@ class Window:
         return Tail(run.events[-1].seq, list(islice(run.events, start, start + limit)))
 
     def _blank(self, run: _Run, message: bytes) -> None:
-        """Nothing above a deletion is served while the text is here."""
+        """Serves nothing above a deletion while the text is here."""
         for place, held in enumerate(run.events):
             if message in held.event:
                 self._count(run, -_measure(held))

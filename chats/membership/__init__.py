@@ -1,1 +1,1 @@
-"""Chats and who is in them; what users and chats change together."""
+"""Chats and their participants; the changes that users and chats make together."""

@@ -1,4 +1,4 @@
-"""Making, naming, ending and listing chats."""
+"""Creating, renaming, deleting and listing chats."""
 
 import msgspec
 from msgspec import UNSET
@@ -78,7 +78,7 @@ async def create_chat(coordinator: Coordinator, request: CreateChat) -> Chat:
 
 
 def first_change(chat: Chat, participants: tuple[str, ...], *, by: str) -> Change:
-    """The chat comes to be."""
+    """The event that creates the chat."""
     return Change(
         chat=chat.id,
         version=0,
@@ -94,7 +94,7 @@ def first_change(chat: Chat, participants: tuple[str, ...], *, by: str) -> Chang
 
 
 async def rename_chat(pool: Pool, coordinator: Coordinator, request: RenameChat) -> Done:
-    """The owner only; the same name and topic are an event too. Raises Refusal."""
+    """The owner only; the same name and topic also make an event. Raises Refusal."""
     check_fields(
         {
             "chatName": None
@@ -170,7 +170,7 @@ async def demand_chat_owner(pool: Pool, request: DemandChatOwner) -> Done:
 
 
 async def list_chat_owners(pool: Pool, request: ChatOwners) -> ChatsOwned:
-    """Of those that are there."""
+    """Of those that exist."""
     return ChatsOwned(owners=await find_owners(pool, request.chats))
 
 
@@ -202,7 +202,7 @@ def too_many_participants() -> Exception:
 
 
 def show_chat(row: ChatRow, participants: list[str]) -> Chat:
-    """As its participants get it."""
+    """As its participants see it."""
     return Chat(
         id=row.id,
         chat_name=row.name,

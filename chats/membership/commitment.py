@@ -1,8 +1,8 @@
-"""How one transaction over both databases goes on, as the coordinator sees it. Pure: no I/O.
+"""The steps of one transaction over both databases, as the coordinator sees it. Pure: no I/O.
 
 users prepares; chats' own commit, which holds the decision, is the commit point; users finishes.
-Presumed abort: what has no decision is aborted by the question for it, and then cannot be
-committed. tests/properties/test_two_phase.py runs this against every loss, delay and crash.
+Presumed abort: asking for a missing decision makes it an abort, after which the transaction cannot
+be committed. tests/properties/test_two_phase.py runs this against every loss, delay and crash.
 """
 
 from enum import Enum, auto
@@ -36,11 +36,11 @@ class Step(Enum):
     ANSWER = auto()  # it is committed
     AGAIN = auto()  # check again and try with a new transaction
     REFUSE = auto()  # users' no is the answer
-    GIVE_UP = auto()  # the caller is told that the outcome is unknown
+    GIVE_UP = auto()  # tell the caller that the outcome is unknown
 
 
 class Next(NamedTuple):
-    """The next step, and what users is told: to commit, to roll back, or nothing (None)."""
+    """The next step, and what to tell users: commit, roll back, or nothing (None)."""
 
     step: Step
     finish: bool | None
@@ -68,7 +68,7 @@ def after_store(stored: Stored) -> Next:
 
 
 def after_asking(committed: bool | None) -> Next:
-    """None: the database does not answer; then users' resolver asks when it does again."""
+    """None: the database does not answer; then users' resolver asks when it is back."""
     if committed is None:
         return Next(Step.GIVE_UP, None)
     return Next(Step.ANSWER, True) if committed else Next(Step.AGAIN, False)

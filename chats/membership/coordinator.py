@@ -1,7 +1,7 @@
 """Changes that chats and users make together: the I/O around chats/membership/commitment.py.
 
-Also changes that chats makes alone (a rename) come here, for the same keys, versions and events.
-No lock of the database is held while users is called.
+Changes that chats makes alone (a rename) come here too, for the same keys, versions and events. No
+lock of the database is held while users is called.
 """
 
 import asyncio
@@ -49,7 +49,7 @@ PREPARE_SECONDS = 4.0
 FINISH_SECONDS = 5.0
 DRAIN_SECONDS = 6.0
 LEFT_OVER_SECONDS = 10.0
-FORGET_SECONDS = 1.0  # what is kept for longer takes a little room, and nothing else
+FORGET_SECONDS = 1.0  # keeping it longer costs a little space and nothing else
 LEFT_OVER_LIMIT = 50
 
 
@@ -63,8 +63,8 @@ class Memberships(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """What a request comes to after it was checked: a change (None: nothing to do), users' part of
-    it (None: chats alone), and the result's JSON for the caller and all repeats."""
+    """The outcome of checking a request: a change (None: nothing to do), users' part of it (None:
+    chats alone), and the result's JSON for the caller and all repeats."""
 
     result: bytes
     change: Change | None = None
@@ -72,10 +72,11 @@ class Plan(NamedTuple):
 
 
 class Coordinator:
-    """Runs changes of chats; those of one chat one after the other, as far as this replica goes.
+    """Runs changes of chats; those of one chat one after the other, within this replica.
 
     A change has the time of the call that asks for it (`call_seconds`): none begins, and none is
-    committed, once its caller has given up."""
+    committed, once its caller has given up.
+    """
 
     def __init__(
         self,
@@ -92,16 +93,16 @@ class Coordinator:
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._finishing: set[asyncio.Task[bool]] = set()
         self._acknowledged: list[str] = []
-        self._passed_over = 0  # of the oldest left-over commits: users did not finish them
+        self._passed_over = 0  # age of the oldest commit that users did not finish
 
     async def change(
         self, key: ResultKey, make_plan: Callable[[], Awaitable[Plan]], turn: str
     ) -> bytes:
         """The first result of this key. `make_plan` checks, raises the Refusals of the request, and
-        is called again where the chat has changed meanwhile. `turn` names what only one change at a
-        time can be about: the chat, the pair of a direct one, or a new one's key.
+        is called again if the chat has changed meanwhile. `turn` names what only one change at a
+        time may concern: the chat, the pair of a direct one, or a new one's key.
 
-        Raises Refusal: make_plan's, users' no, or `unavailable` where nothing is known, the chat
+        Raises Refusal: make_plan's, users' no, or `unavailable` if the outcome is unknown, the chat
         changes too fast or the caller's time is over. Raises DatabaseUnavailable before anything
         was tried.
         """
@@ -115,8 +116,8 @@ class Coordinator:
                     left = deadline - self._clock()
                     if left <= 0:
                         break
-                    # Where there is nothing to change any more, another replica may have changed it
-                    # for the same key since the look above.
+                    # If there is nothing left to change, another replica may have changed it for
+                    # the same key since the look above.
                     try:
                         plan = await make_plan()
                         if plan.change and await self._try(key, plan, plan.change, began, left):
@@ -137,7 +138,7 @@ class Coordinator:
 
     @asynccontextmanager
     async def _turn(self, turn: str, deadline: float) -> AsyncIterator[None]:
-        # Only spares attempts that must fail; what is right is decided by version and keys.
+        # Only saves attempts that must fail; versions and keys decide what is right.
         lock = self._turns.setdefault(turn, asyncio.Lock())
         try:
             async with asyncio.timeout(deadline - self._clock()):
@@ -153,7 +154,8 @@ class Coordinator:
         self, key: ResultKey, plan: Plan, change: Change, began: datetime, seconds: float
     ) -> bool:
         """Whether the change is committed, no later than `seconds` after `began`; False: try
-        again."""
+        again.
+        """
         transaction = new_id() if plan.memberships is not None else None
         if plan.memberships is not None and transaction is not None:
             vote, no = await self._prepare(transaction, change, plan.memberships, seconds)
@@ -178,7 +180,7 @@ class Coordinator:
     async def _prepare(
         self, transaction: str, change: Change, part: Memberships, seconds: float
     ) -> tuple[Vote, Refusal]:
-        """users' vote, and what the caller is told unless it is a yes."""
+        """users' vote, and the refusal for the caller unless it is a yes."""
         request = PrepareMemberships(
             transaction=transaction,
             user=change.by,
@@ -272,7 +274,7 @@ class Coordinator:
 
     async def finish_left_over(self) -> None:
         """Tells users again of commits whose coordinator died before users had acknowledged. Those
-        that it does not finish have their next turn after all others."""
+        that it does not finish come after all others next time."""
         left = await list_old_commits(
             self._pool,
             older_than_seconds=LEFT_OVER_SECONDS,
@@ -285,6 +287,6 @@ class Coordinator:
             self._passed_over = 0
 
     async def drain(self) -> None:
-        """Waits a while for what users is being told; its resolver asks for the rest."""
+        """Waits a while until users has been told of decisions; its resolver asks for the rest."""
         if self._finishing:
             await asyncio.wait(self._finishing, timeout=DRAIN_SECONDS)

@@ -1,4 +1,4 @@
-"""Direct chats: two people, no owner, no name, one for each pair, for good."""
+"""Direct chats: two users, no owner, no name, one for each pair, permanent."""
 
 import msgspec
 
@@ -29,10 +29,10 @@ _decode_opened = msgspec.json.Decoder(_Opened).decode
 async def open_direct_chat(
     pool: Pool, coordinator: Coordinator, request: OpenDirectChat
 ) -> DirectChat:
-    """Of all who ask at once, on whatever replica, one makes it.
+    """If several ask at once, on any replicas, one of them creates it.
 
-    Raises Refusal: `invalid_request` for one's own id, also at a limit, `not_found` where there is
-    no such user, `unauthenticated`.
+    Raises Refusal: `invalid_request` for the caller's own id and at a limit, `not_found` if there
+    is no such user, `unauthenticated`.
     """
     if request.other == request.user:
         raise invalid("userId", "must not be your own")

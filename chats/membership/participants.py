@@ -1,4 +1,4 @@
-"""Who takes part: adding, removing, leaving, and who owns the chat after that."""
+"""Participants: adding, removing, leaving, and who owns the chat after that."""
 
 import msgspec
 from msgspec import UNSET
@@ -43,11 +43,11 @@ async def add_participants(pool: Pool, coordinator: Coordinator, request: AddPar
 
 
 async def join_chat(pool: Pool, coordinator: Coordinator, request: JoinChat) -> Done:
-    """Somebody comes in by an invitation of the owner, as if added by them.
+    """A user joins by an invitation of the owner, as if added by them.
 
-    Raises Refusal: `not_found`, `forbidden` where the inviter does not own the chat any more,
-    `unauthenticated` where they are not in and users does not want them in, `invalid_request` at
-    a limit.
+    Raises Refusal: `not_found`, `forbidden` if the inviter no longer owns the chat,
+    `unauthenticated` if they are not in and users does not want them in, `invalid_request` at a
+    limit.
     """
     added = AddParticipants(
         user=request.inviter, session="", chat=request.chat, key=request.key, users=[request.user]
@@ -91,9 +91,9 @@ async def remove_participant(
     pool: Pool, coordinator: Coordinator, request: RemoveParticipant
 ) -> Done:
     """The owner removes anyone, everyone may leave. When the owner leaves, the first of the others
-    owns the chat; when the last one leaves, the chat ends. Nobody leaves a direct one.
+    owns the chat; when the last one leaves, the chat is deleted. Nobody leaves a direct one.
 
-    Raises Refusal: `not_found` (also for somebody who is not in), `forbidden`.
+    Raises Refusal: `not_found` (also for a user who is not in the chat), `forbidden`.
     """
 
     async def make_plan() -> Plan:

@@ -1,1 +1,1 @@
-"""What is one user's own of a chat, and what edge asks of it."""
+"""A user's own state of a chat, and the questions of edge about it."""

@@ -1,9 +1,9 @@
-"""What was read of chats lately, held by the state in which it was read.
+"""Cached reads of chats, each stored with the state in which it was read.
 
-Counting what somebody has not read costs PostgreSQL as much as fifty look-ups. All of it follows
-from the log up to its head, the marker and a few settings, which are asked for every time: what is
-held is shown only where these are what they were. So nothing has to be taken out of here, and who
-may read is never held.
+Counting a user's unread messages costs PostgreSQL as much as fifty look-ups. The result follows
+from the log up to its head, the marker and a few settings, which are queried every time: a cached
+value is used only if these have not changed. So nothing has to be invalidated, and permissions are
+never cached.
 """
 
 import time
@@ -16,11 +16,11 @@ from common.database.pool import Pool
 from common.process.memory_cache import MemoryCache
 
 MAX_BYTES: Final = 2**24
-OBJECTS_BYTES: Final = 450  # what Python needs for a Counted, beside the message
-LISTED_BYTES: Final = 650  # the same for a chat of somebody's list
-MAX_LISTED: Final = 1_000  # chats of a person
-SECONDS: Final = 600.0  # somebody may rebuild what is derived
-MAX_TRIES: Final = 4  # to read a chat and what is somebody's own of it at one moment
+OBJECTS_BYTES: Final = 450  # Python's overhead for a Counted, besides the message
+LISTED_BYTES: Final = 650  # the same for a chat of a user's list
+MAX_LISTED: Final = 1_000  # chats of a user
+SECONDS: Final = 600.0  # derived data may be rebuilt
+MAX_TRIES: Final = 4  # to read a chat and the user's own state of it in one snapshot
 
 _SHOWN: Final = {
     (of, source): SHOWN.labels(of, source)
@@ -30,27 +30,27 @@ _SHOWN: Final = {
 
 
 class HeldList(NamedTuple):
-    """Somebody's chats as they were shown, each in a state; good until a moment of the clock."""
+    """A user's chats as they were shown, each with its state; valid until a moment of the clock."""
 
     until: float
     shown: Mapping[str, tuple[OwnState, bytes]]
 
 
 class Known:
-    """Of one process."""
+    """The cache of one process."""
 
     def __init__(self) -> None:
         self._memory = MemoryCache(MAX_BYTES)
 
     def find_list(self, user: str) -> HeldList:
-        """Most of the chats of most lists are as they were when it was last asked for."""
+        """Most chats of most lists have not changed since the list was last asked for."""
         held: HeldList | None = self._memory.get(_list_key(user))
         return held or HeldList(time.monotonic() + SECONDS, {})
 
     def keep_list(
         self, user: str, held: HeldList, more: Mapping[str, tuple[OwnState, bytes]]
     ) -> None:
-        """With these, which are so in their states."""
+        """Stores these chats with their states."""
         shown = {**held.shown, **more}
         if len(shown) > MAX_LISTED:
             shown = dict(more)
@@ -60,15 +60,15 @@ class Known:
         HELD_BYTES.set(self._memory.size)
 
     def count_listed(self, chats: int) -> None:
-        """So many were shown as they were held."""
+        """Counts chats that were shown from the cache."""
         for of in ("own", "chat"):
             _SHOWN[of, "memory"].inc(chats)
 
     async def fill_own(
         self, pool: Pool, wanted: Sequence[tuple[str, str]], states: Sequence[OwnState]
     ) -> list[Counted | None]:
-        """For each (chat, member) in that state, or a later one where it has changed meanwhile;
-        None for one who has left."""
+        """For each (chat, member) in that state, or a later one if it has changed meanwhile; None
+        for a user who has left."""
         found = [self._find_own(pair, state) for pair, state in zip(wanted, states, strict=True)]
         missing = [nth for nth, one in enumerate(found) if one is None]
         if missing:
@@ -88,7 +88,7 @@ class Known:
         return held if held is not None and held.state == state else None
 
     def find_chats(self, wanted: Sequence[tuple[str, OwnState]]) -> list[bytes | None]:
-        """How each chat is shown in that state, apart from what is the reader's own."""
+        """How each chat is shown in that state, without the reader's own state."""
         held = [self._memory.get(chat) for chat, _ in wanted]
         found = [
             one[1] if one is not None and one[0] == (state.epoch, state.head) else None
@@ -100,7 +100,7 @@ class Known:
         return found
 
     def keep_chat(self, chat: str, state: OwnState, shown: bytes) -> None:
-        """It is so in this state, for whoever may read it."""
+        """Stores how it is shown in this state, to anybody who may read it."""
         self._memory.put(chat, ((state.epoch, state.head), shown), len(shown), SECONDS)
         HELD_BYTES.set(self._memory.size)
 

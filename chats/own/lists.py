@@ -1,4 +1,5 @@
-"""The lists of people's chats. What is asked while one statement runs is read by the next one."""
+"""The lists of users' chats. Requests that arrive while one statement runs are read by the next
+one."""
 
 import re
 from collections.abc import Awaitable, Callable, Sequence
@@ -37,7 +38,7 @@ _Read: TypeAlias = Callable[[Pool, Sequence[ListWanted]], Awaitable[list[list[Li
 
 
 class Lists:
-    """Of one process; `known` holds what was shown before."""
+    """Of one process; `known` caches what was shown before."""
 
     def __init__(self, pool: Pool, known: Known) -> None:
         self._pool = pool
@@ -47,8 +48,8 @@ class Lists:
 
     async def list_chats(self, request: ListChats) -> bytes:
         """A ChatPage, newest first, or in the order of their last messages; `next` is where the
-        next page begins, where there are more. Raises Refusal: `invalid_request` for a `before`
-        that is no `next`, `unavailable`."""
+        next page begins, if there are more. Raises Refusal: `invalid_request` for a `before` that
+        is no `next`, `unavailable`."""
         found = await self._list(request)
         page = found[: request.limit]
         chats = await self._show(request.user, [(one.chat, one.state) for one in page])
@@ -73,7 +74,7 @@ class Lists:
         return found
 
     async def _show(self, user: str, listed: list[tuple[str, OwnState]]) -> list[bytes]:
-        """Encoded; those that they have left meanwhile are gone."""
+        """Encoded; chats that the user has left meanwhile are omitted."""
         held = self._known.find_list(user)
         shown = [
             one[1] if (one := held.shown.get(chat)) is not None and one[0] == state else None
@@ -103,7 +104,7 @@ class Lists:
     async def _show_changed(
         self, user: str, listed: list[tuple[str, OwnState]]
     ) -> list[tuple[bytes | None, OwnState, bool]]:
-        """Each as it is now, its state, and whether all of it is of that state."""
+        """Each as it is now, its state, and whether all of it is from that state."""
         pairs, states = [(chat, user) for chat, _ in listed], [state for _, state in listed]
         counted = await self._known.fill_own(self._pool, pairs, states)
         states = [
@@ -149,7 +150,7 @@ def _create_lanes(pool: Pool, read: _Read) -> _Lanes:
 
 
 def _lane_of(user: str) -> str:
-    """Of two: PostgreSQL reads for one while the chats of the other one are shown."""
+    """One of two: PostgreSQL reads for one while the chats of the other one are encoded."""
     return "even" if int(user[-1], 16) % 2 == 0 else "odd"
 
 

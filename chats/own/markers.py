@@ -1,7 +1,6 @@
-"""Read markers of everybody: what piles up while one batch is stored is the next one, whether it
-came from sockets or calls. Moves are told to the sockets of their person, in this order: all of a
-batch to all nodes, for most have no other socket, and a message each would cost more than the move.
-"""
+"""Moves read markers: all moves that arrive while one batch is stored, from sockets or calls, are
+the next batch. Sockets of the same user are told of moves in this order: a whole batch goes to all
+nodes, because most users have no other socket, and a message each would cost more than the move."""
 
 import asyncio
 import time
@@ -20,22 +19,22 @@ from common.protocol.own import Marker, MarkersMoved, MoveMarker, MoveMarkers
 from common.valkey.valkey import Valkey
 
 MAX_MOVES_A_BATCH: Final = 1_000
-FRAMES_SECONDS: Final = 0.4  # a node tells of what its sockets say four times a second
+FRAMES_SECONDS: Final = 0.4  # a node reports its sockets' moves four times a second
 MAX_CALLERS_A_BATCH: Final = 500
-# That read what a batch has moved, at 0.4 µs a marker each. Where there are more of them, a message
-# to the nodes of each user costs less. A server of a cluster counts those connected to itself.
+# Nodes that read what a batch has moved, at 0.4 µs a marker each. Above this number, a message to
+# the nodes of each user costs less. A server of a cluster counts only nodes connected to itself.
 MAX_NODES_TOLD_ALL: Final = 16
 
 Moves = Sequence[MoveMarker]
 
 
 class Markers:
-    """Moves them, one batch after the other."""
+    """Moves markers, one batch after the other."""
 
     def __init__(self, pool: Pool, valkey: Valkey) -> None:
         self._pool = pool
         self._valkey = valkey
-        self._nodes = 0  # that heard the last batch
+        self._nodes = 0  # that received the last batch
         self._lanes: Lanes[Moves, list[Moved | None]] = Lanes(
             lambda _: "all",
             self._move_all,
@@ -45,8 +44,9 @@ class Markers:
         )
 
     async def move(self, request: MoveMarker) -> Marker:
-        """Turned back to above where it is, the marker is as a frame will set it that was said
-        before. Raises Refusal: `not_found`, `invalid_request` for a seq above the head."""
+        """Turning back to above the current marker waits for frames that were sent before, which
+        may still move it. Raises Refusal: `not_found`, `invalid_request` for a seq above the head.
+        """
         if request.back:
             marker = await find_marker(self._pool, request.chat, request.user)
             if marker is not None and marker < request.seq:
@@ -59,7 +59,7 @@ class Markers:
         return Marker(read=moved.marker)
 
     async def move_many(self, request: MoveMarkers) -> MarkersMoved:
-        """Raises Refusal `unavailable`: then all of them may be asked again."""
+        """Raises Refusal `unavailable`: then all of them may be repeated."""
         moved = await self._lanes.fetch("", request.moves) if request.moves else []
         return MarkersMoved(
             moved=sum(one is not None and one.before != one.marker for one in moved)
@@ -106,7 +106,7 @@ class Markers:
 
     def _publish(self, notices: Sequence[Notice]) -> None:
         topics, to_all = self._valkey.topics, self._nodes <= MAX_NODES_TOLD_ALL
-        # In any case something for all: the answer says how many nodes there are.
+        # Publish in any case: the answer says how many nodes there are.
         messages = [(topics.markers, pack_notices(notices) if to_all else b"")]
         if not to_all:
             messages += [
@@ -121,7 +121,8 @@ class Markers:
 
 
 def _split(moves: Moves) -> list[list[int]]:
-    """Their places, a marker at most once in each part, in the order in which they were asked."""
+    """Splits the moves, by index, into parts that have each marker once, in the order of the
+    requests."""
     parts: list[list[int]] = []
     times: dict[tuple[str, str], int] = {}
     for place, move in enumerate(moves):

@@ -1,4 +1,4 @@
-"""What is one person's own of a chat: how far they have read, what they want to hear of it."""
+"""A user's own state of a chat: how far they have read, what they want to be notified of."""
 
 from typing import Final
 
@@ -22,7 +22,8 @@ NOTHING: Final = msgspec.Raw(b"null")
 
 
 async def get_chat(pool: Pool, request: GetChat) -> Chat:
-    """Of one moment, unless the chat goes on faster than it is read. Raises Refusal `not_found`."""
+    """From one snapshot, unless the chat changes faster than it is read. Raises Refusal
+    `not_found`."""
     for _ in range(MAX_TRIES):
         found = await shown_chat_for_participant(pool, request.chat, request.user)
         [own] = await count_own(pool, [(request.chat, request.user)])
@@ -51,8 +52,8 @@ def show_last(row: OwnRow) -> msgspec.Raw:
 
 
 class Wishes:
-    """What people want to hear of chats. One person's changes are made one after the other, so that
-    the last one told to their sockets is the last one made."""
+    """Users' settings for chats. Changes by one user are made one after the other, so that the last
+    one told to their sockets is the last one made."""
 
     def __init__(self, pool: Pool, valkey: Valkey) -> None:
         self._pool = pool

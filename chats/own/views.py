@@ -1,6 +1,7 @@
-"""What edge asks before it answers from what it holds: may they read, and which state is it now?
+"""The question that edge asks before it answers from its cache: may they read, and which state is
+current?
 
-Nothing here depends on what edge holds; it only says what it need not be sent again.
+Nothing here depends on edge's cache; edge only says what need not be sent again.
 """
 
 from collections.abc import Sequence
@@ -18,7 +19,8 @@ _NOT_ALLOWED = View(allowed=False)
 
 
 async def get_views(pool: Pool, known: Known, request: ViewsRequest) -> ViewsAnswer:
-    """Each of one moment: a chat that went on before the reader's own was counted is read again."""
+    """Each from one snapshot: a chat that changed before the reader's own state was counted is read
+    again."""
     views = [_NOT_ALLOWED] * len(request.wanted)
     epoch, left = "", list(range(len(views)))
     for _ in range(MAX_TRIES):
@@ -34,7 +36,7 @@ async def get_views(pool: Pool, known: Known, request: ViewsRequest) -> ViewsAns
 async def _read_views(
     pool: Pool, known: Known, wanted: Sequence[ViewWanted]
 ) -> tuple[str, list[tuple[View, bool]]]:
-    """The epoch, and each view and whether it is of one moment."""
+    """The epoch, and each view and whether it is from one snapshot."""
     epoch, rows = await read_views(
         pool, [(w.chat, w.user, w.details, w.after, w.amount, w.own) for w in wanted]
     )

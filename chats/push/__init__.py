@@ -1,1 +1,1 @@
-"""Web Push, as far as chats goes: which messages somebody should be told of, and what they say."""
+"""chats' part of Web Push: which messages a user should be notified of, and what they say."""

@@ -1,8 +1,8 @@
-"""Offers new messages to users, for people whose page is closed. Sends never wait for it.
+"""Offers new messages to users, for users whose page is closed. Sends never wait for it.
 
-Each replica offers what it has stored itself: nobody else has to find it, and nothing is offered
-twice. Nothing is written down for it, so what a replica had not offered when it was killed, its
-last second at most, is told to nobody.
+Each replica offers the messages that it has stored itself: nobody else has to find them, and
+nothing is offered twice. Nothing is written down for it, so if a replica is killed, messages that
+it had not offered, of its last second at most, are pushed to nobody.
 """
 
 from collections.abc import Iterable
@@ -26,11 +26,11 @@ from common.protocol.push import OfferPushes, PushesOffered, PushOffer
 
 OFFER_SECONDS: Final = 0.5
 MAX_NOTED_CHATS: Final = 10_000
-MAX_AGE_SECONDS: Final = 300.0  # what could not be offered for so long is no news
+MAX_AGE_SECONDS: Final = 300.0  # older messages are not worth a notification
 _CHATS_AT_ONCE: Final = 64
 _CHATS_A_ROUND: Final = 256  # so that it takes little of a machine at its limit
 _OFFERS_A_CALL: Final = 1_000
-_MOST_EVENTS: Final = 64  # of a chat: the newest are enough to know whom to tell
+_MOST_EVENTS: Final = 64  # per chat: the newest are enough to know whom to notify
 
 
 class _Noted:
@@ -44,7 +44,7 @@ class _Noted:
 
 
 class PushFeeder:
-    """`note` is told of new events; `run` offers what was noted."""
+    """`note` receives new events; `run` offers the noted ones."""
 
     def __init__(self, pool: Pool, users: Calls) -> None:
         self._pool = pool
@@ -56,7 +56,7 @@ class PushFeeder:
     def note(self, chat: str, first: int, last: int) -> None:
         """These events were stored."""
         known = self._noted.get(chat)
-        if known is not None:  # of two transactions the later one may be told of first
+        if known is not None:  # the later one of two transactions may be noted first
             known.first, known.last = min(first, known.first), max(last, known.last)
         elif len(self._noted) < MAX_NOTED_CHATS:
             self._noted[chat] = _Noted(first, last)
@@ -64,12 +64,13 @@ class PushFeeder:
             PUSH_DROPPED.labels("full").inc()
 
     async def run(self) -> None:
-        """One pass over what was noted. Raises what the database raises; what was not offered
-        stays noted, and the next pass begins with others."""
+        """One pass over the noted events. Raises what the database raises; events that were not
+        offered stay noted, and the next pass begins with others."""
         if not self._noted:
             return
         noted = list(self._noted)
-        # Once there is somebody it stays so until users knows nobody: nothing is asked for nothing.
+        # Once there is a reader, ask until users says there are none: without readers nothing is
+        # asked.
         self._has_readers = self._has_readers or await has_push_readers(self._pool)
         if not self._has_readers:
             for chat in noted:
@@ -94,7 +95,7 @@ class PushFeeder:
             PUSH_DROPPED.labels("old").inc()
 
     async def _offer(self, chats: list[str]) -> bool:
-        """Whether users took it; what was not taken is noted still."""
+        """Whether users took it; otherwise it stays noted."""
         taken = {chat: self._noted.pop(chat) for chat in chats}
         is_taken = False
         try:
@@ -142,7 +143,7 @@ class PushFeeder:
 
 
 def offers_of(one: Found) -> Iterable[PushOffer]:
-    """A browser that wants what is personal alone may want an older message than the others."""
+    """A browser that wants personal messages only may want an older message than the others."""
 
     def offer(seq: int, by: str, *, personal: bool) -> PushOffer:
         return PushOffer(user=one.member, chat=one.chat, seq=seq, by=by, personal=personal)

@@ -1,5 +1,5 @@
-"""What a notification says: a message as it is now, its text cut. Asked for at the moment of the
-sending, so that nothing is told that was read, edited or deleted before."""
+"""The text of a notification: a message as it is now, cut. Fetched at the moment of sending, so
+that nobody is notified of a message that was read, edited or deleted before."""
 
 import msgspec
 

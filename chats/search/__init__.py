@@ -1,1 +1,1 @@
-"""Search for messages: words, queries, and the index, which is fed after the commit."""
+"""Search for messages: words, queries, and the index, which is updated after the commit."""

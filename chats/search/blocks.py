@@ -1,18 +1,18 @@
 """Rows of the index: one for each of a chat's newest messages, then blocks of many. Pure.
 
-Blocks are made here as far as possible: a row each is written once and deleted once more.
+As many blocks as possible are made here: a message with a row of its own is written once and
+deleted once more.
 """
 
 from itertools import pairwise
 from typing import Final, NamedTuple
 
-BLOCK_MESSAGES: Final = 16  # about: all that is there goes into blocks of 11 to 24
+BLOCK_MESSAGES: Final = 16  # about: all entries go into blocks of 11 to 24
 MAX_BLOCK_BYTES: Final = 500_000  # the words of a block have at most 1 MB in PostgreSQL
 
 
 class Entry(NamedTuple):
-    """A message in the index; `ms` is its time since 1970. Migration 0008 says what the texts
-    hold."""
+    """A message in the index; `ms` is its time since 1970. Migration 0008 describes the texts."""
 
     chat: str
     seq: int
@@ -30,8 +30,8 @@ class Open(NamedTuple):
 
 
 class Block(NamedTuple):
-    """Consecutive messages, a line each in `lines`, `heads` and `extra`; behind those that the chat
-    has in rows of single messages, where `takes_open`."""
+    """Consecutive messages, a line each in `lines`, `heads` and `extra`; if `takes_open`, after
+    those that the chat has in rows of single messages."""
 
     chat: str
     takes_open: bool
@@ -46,7 +46,7 @@ class Block(NamedTuple):
 
 def make_blocks(found: Open, entries: list[Entry]) -> list[Block] | None:
     """Blocks of what a chat has in single rows and of its next entries; None while these are too
-    few, or so long that the database had better make blocks of them by their sizes."""
+    few, or so long that the database should split them by size."""
     messages = found.messages + len(entries)
     octets = found.octets + 4 * sum(len(entry.line) + len(entry.extra) for entry in entries)
     if messages < BLOCK_MESSAGES or octets > MAX_BLOCK_BYTES * (messages // BLOCK_MESSAGES):

@@ -1,8 +1,8 @@
 """Feeds the search index after the commit. Sends never wait for it.
 
 Every 0.6 s a replica feeds the chats of which it has announced events. What a replica left when it
-died is found by comparing every chat's progress with its log: at the start, and now and then.
-How much of its time that takes while the machine is at its limit, pace.py says.
+died is found by comparing every chat's progress with its log, at startup and periodically. pace.py
+decides how much of its time that takes while the machine is at its limit.
 """
 
 import asyncio
@@ -22,11 +22,11 @@ from chats.turns import next_turn
 from common.database.failures import DatabaseUnavailable
 from common.database.pool import Pool
 
-FEED_SECONDS: Final = 0.6  # more rows of each chat at a time cost less; found within a second
+FEED_SECONDS: Final = 0.6  # more rows per chat cost less each; found within a second
 COMPARE_SECONDS: Final = 300.0
-COMPARE_AGAIN_SECONDS: Final = 5.0  # after one that failed: what was noted is fed meanwhile
+COMPARE_AGAIN_SECONDS: Final = 5.0  # after one that failed: noted chats are fed meanwhile
 _CHATS_AT_ONCE: Final = 32
-_MOST_ROWS: Final = 256  # a transaction: sends wait while their words are made
+_MOST_ROWS: Final = 256  # per transaction: sends wait while their words are made
 _FEWEST_ROWS: Final = 16
 _COMPARED_AT_ONCE: Final = 2_000
 _FORGOTTEN_AT_ONCE: Final = 500
@@ -34,7 +34,7 @@ _BEFORE_ALL_IDS: Final = "00000000-0000-0000-0000-000000000000"
 
 
 class Feeder:
-    """`note` is told of chats with new events; `run` feeds what was noted."""
+    """`note` receives chats with new events; `run` feeds the noted ones."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
@@ -53,9 +53,9 @@ class Feeder:
         self._pace.note(now, events)
 
     async def run(self) -> None:
-        """One pass over what was noted, and now and then over what nobody noted. Raises what the
-        database raises, at the end where it is one chat's; what was not fed stays noted, and the
-        next pass begins with others."""
+        """One pass over the noted chats, and periodically over others. Raises what the database
+        raises, at the end if only one chat failed; what was not fed stays noted, and the next pass
+        begins with others."""
         if monotonic() >= self._next_comparison:
             self._next_comparison = monotonic() + COMPARE_AGAIN_SECONDS
             await self._compare()
@@ -73,16 +73,17 @@ class Feeder:
             raise failure
 
     async def _give_way(self, took: float, behind: float) -> None:
-        """Waits after work that took so long, while there is a crowd: after a slow commit the pause
-        can be a minute, and the crowd gone long before."""
+        """Waits after work that took so long, while the machine is at its limit: after a slow
+        commit the pause could be a minute, and the load gone long before, so it is judged again and
+        again."""
         began = now = monotonic()
         while (left := self._pace.pause(now, took, behind) - (now - began)) > 0:
             await asyncio.sleep(min(left, LOOK_SECONDS))
             now, behind = monotonic(), self._measure()
 
     async def _feed(self, chats: list[str]) -> tuple[list[str], Exception | None]:
-        """Those of these chats of which something is left and that nobody else feeds, and why one
-        of them could not be put into the index: it keeps no other from it."""
+        """Returns those of these chats of which something is left and that nobody else feeds, and
+        why one of them could not be put into the index: that does not keep the others from it."""
         try:
             return await self._feed_together(chats), None
         except DatabaseUnavailable:
@@ -110,12 +111,12 @@ class Feeder:
             self._rows = min(_MOST_ROWS, self._rows * 2)
         except DatabaseUnavailable:
             # It may have been more than this machine does within a transaction's time, or one of
-            # these chats may take too long whenever it is tried.
+            # these chats may always take too long.
             self._rows = max(_FEWEST_ROWS, self._rows // 4)
             self._alone.update(chats)
             raise
         finally:
-            # Those that were noted again meanwhile still lack what they lacked before.
+            # Those that were noted again meanwhile keep their earlier time.
             others = {chat: at for chat, at in self._noted.items() if chat not in left}
             self._noted = {**others, **{chat: since[chat] for chat in chats if chat in left}}
         SEARCH_FED.inc(fed.changes)
@@ -132,7 +133,8 @@ class Feeder:
 
     def _measure(self) -> float:
         """For how many seconds the index has lacked the oldest event that more time for feeding
-        would bring into it. The metrics are of all: somebody has to see to what fails."""
+        would bring into it. The metrics include chats that fail: an operator has to look at those.
+        """
         now = monotonic()
         SEARCH_BEHIND_CHATS.set(len(self._noted))
         SEARCH_BEHIND_SECONDS.set(now - min(self._noted.values(), default=now))

@@ -1,7 +1,7 @@
 """Changes of the search index that follow from events of a log. Pure.
 
-A message becomes an entry. An edit gives it another line, a deletion an empty one; where the
-message is among the same rows, its entry is changed before it is written.
+A message becomes an entry. An edit replaces its line, a deletion empties it; if the message is
+among the same rows, its entry is changed before it is written.
 """
 
 from collections.abc import Iterable
@@ -14,11 +14,11 @@ import msgspec
 from chats.search.blocks import Entry
 from chats.search.words import line_of, pairs_of
 
-_BEFORE_NAME: Final = "|"  # no phrase goes from the text to a file's name
+_BEFORE_NAME: Final = "|"  # no phrase spans the text and a file's name
 
 
 class UnfedRow(NamedTuple):
-    """A row of the log; `event` is None where no word depends on it."""
+    """A row of the log; `event` is None if no word depends on it."""
 
     chat: str
     seq: int
@@ -26,8 +26,8 @@ class UnfedRow(NamedTuple):
 
 
 class Line(NamedTuple):
-    """Another line for a message that is in the index already; an edit keeps its files' names,
-    which stand behind a `|` in line and extra."""
+    """A new line for a message that is in the index already; an edit keeps its files' names, which
+    follow a `|` in line and extra."""
 
     chat: str
     seq: int
@@ -37,8 +37,8 @@ class Line(NamedTuple):
 
 
 class Changes(NamedTuple):
-    """What rows of the log change, entries by chat. `upto` is how far each chat is then; `ended`
-    are chats that were deleted: nothing of them stays."""
+    """The changes from rows of the log, entries by chat. `upto` is how far each chat is then;
+    `ended` are chats that were deleted: nothing of them stays."""
 
     entries: dict[str, list[Entry]]
     lines: list[Line]
@@ -99,14 +99,14 @@ def changes_of(rows: Iterable[UnfedRow]) -> Changes:
     return Changes(by_chat, list(lines.values()), upto, ended)
 
 
-@lru_cache  # what was stored in one batch has one time
+@lru_cache  # all messages of a batch have one time
 def milliseconds(at: str) -> int:
-    """Since 1970, of a time as it is on the wire."""
+    """Since 1970, of a time in wire format."""
     return round(datetime.fromisoformat(at).timestamp() * 1000)
 
 
 def _words(text: str, attachments: list[_Attachment], sender: str) -> tuple[str, str]:
-    """The line, and what the index needs beside its words."""
+    """The line, and what the index needs besides its words."""
     line = line_of(text)
     pairs = pairs_of(line)
     extra = f" @{sender} {' '.join(pairs)} " if pairs else f" @{sender} "

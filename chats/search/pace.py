@@ -1,17 +1,17 @@
 """The share of its time for which a feeder may work: all of it, or little while the machine is at
-its limit, where sends lack what feeding takes. No I/O.
+its limit, where sends need the time that feeding takes. No I/O.
 
-The sign is how many events are stored at once: what comes while one batch is stored is the next
-one. How busy processors are is no sign: below the limit batches are small, and events cost more.
+The measure is how many events are stored at once: those that arrive while one batch is stored are
+the next one. CPU use is no measure: below the limit batches are small, and events cost more.
 """
 
 from collections import deque
 from typing import Final, NamedTuple
 
-CROWDED_EVENTS: Final = 16.0  # stored at once, on the average of about a second
+CROWDED_EVENTS: Final = 16.0  # stored at once, averaged over about a second
 CROWDED_SHARE: Final = 0.02
-FULL_SHARE_SECONDS: Final = 600.0  # so far behind, a feeder works all of the time
-LOOK_SECONDS: Final = 0.6  # after which the pause may be another one
+FULL_SHARE_SECONDS: Final = 600.0  # if it is so far behind, a feeder works all of the time
+LOOK_SECONDS: Final = 0.6  # after which the pause is computed again
 
 
 class _Stored(NamedTuple):
@@ -23,7 +23,7 @@ class _Stored(NamedTuple):
 
 
 class Pace:
-    """Told of every batch; `now` are seconds of one clock."""
+    """Told of every batch; `now` is in seconds of a single clock."""
 
     def __init__(self, now: float) -> None:
         self._looks = deque([_Stored(now, 0, 0)], maxlen=2)
@@ -36,7 +36,7 @@ class Pace:
         self._events += events
 
     def pause(self, now: float, took: float, behind: float) -> float:
-        """Seconds to wait after work that took so long, where the index lacks the events of so many
+        """Seconds to wait after work that took so long, if the index lacks the events of so many
         seconds."""
         self._look(now)
         oldest = self._looks[0]
@@ -48,7 +48,7 @@ class Pace:
 
     def _look(self, now: float) -> None:
         since = now - self._looks[-1].at
-        if since >= 2 * LOOK_SECONDS:  # nobody sent: older batches say nothing of now
+        if since >= 2 * LOOK_SECONDS:  # nobody sent: older batches say nothing about now
             self._looks.clear()
         if since >= LOOK_SECONDS:
             self._looks.append(_Stored(now, self._batches, self._events))

@@ -1,7 +1,7 @@
 """Parses search queries. Pure.
 
-Nothing typed is an operator but double quotes. A wanted string is looked for in a message's line
-(see words.py); terms are what the index must hold for a line that has all of them.
+Double quotes are the only operator. A string is searched for in a message's line (see words.py);
+terms are what the index must hold for a line that has all of them.
 """
 
 import re
@@ -17,17 +17,17 @@ _QUOTES: Final = re.compile('["\u201c\u201d\u201e\u201f\uff02]')
 
 
 class Query(NamedTuple):
-    """`strings` must all stand in a line; `terms` is a tsquery of the words in the index."""
+    """`strings` must all occur in a line; `terms` is a tsquery of the words in the index."""
 
     strings: list[str]
     terms: str
 
 
 def parse_query(typed: str) -> Query | None:
-    """None where there is neither letter nor digit, so nothing to look for.
+    """None if there is neither a letter nor a digit, so nothing to search for.
 
-    All words must be there, in any order. The last one outside quotes may be the beginning of a
-    word; words in quotes stand side by side; an unbalanced quote is closed by the end.
+    All words must occur, in any order. The last one outside quotes may be the beginning of a word;
+    words in quotes must be adjacent; an unbalanced quote is closed by the end.
     """
     if not any(category(character)[0] in "LN" for character in typed):
         return None

@@ -1,8 +1,8 @@
 """Rebuilds the search index from the log: `python -m chats.search.rebuild`.
 
 The index is emptied at once, and until the end only the newest messages of each chat are found;
-replicas may serve meanwhile. The index of words is made last, which takes a fraction of the time of
-adding to it. What is interrupted must be run again.
+replicas may keep running. The index of words is created last, which takes a fraction of the time of
+adding to it. If interrupted, it must be run again.
 """
 
 import asyncio
@@ -44,7 +44,7 @@ async def rebuild(database_url: str) -> None:
 
 
 async def _feed(pool: Pool, waiting: list[str]) -> None:
-    """All of these chats, also those that a replica feeds just now."""
+    """All of these chats, including those that a replica is feeding."""
     while waiting:
         chats = waiting[:_CHATS_AT_ONCE]
         fed = await feed(pool, chats, _ROWS_AT_ONCE, _ROWS_AT_ONCE)
@@ -55,7 +55,7 @@ async def _feed(pool: Pool, waiting: list[str]) -> None:
 
 
 def main() -> None:
-    """Replicas may serve meanwhile."""
+    """Replicas may keep running."""
     try:
         settings = read_variables(DatabaseSettings, os.environ)
         asyncio.run(rebuild(settings.database_url))

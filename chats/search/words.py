@@ -1,8 +1,8 @@
 """Splits texts into words and folds them, for messages and queries alike. Pure.
 
-A text becomes a line of its words, each with a space before and behind it, so that whether a word,
-a beginning or a phrase stands in a text is whether a string stands in its line. Scripts that put no
-spaces between words (Han, Kana, Thai, Lao, Khmer, Burmese) stay as runs, found at any place.
+A text becomes a line of its words, each with a space before and after it, so that a text contains a
+word, a prefix or a phrase if its line contains a certain string. Scripts without spaces between
+words (Han, Kana, Thai, Lao, Khmer, Burmese) stay as runs, found at any place.
 """
 
 import re
@@ -14,7 +14,7 @@ from zlib import crc32
 
 MAX_WORD_CHARACTERS: Final = 200
 # As in Unicode's Stream-Safe Text Format (UAX #15, section 13): no language needs as many, and the
-# time in which normalising sorts a run of marks grows with the square of its length.
+# time for normalising a run of marks grows with the square of its length.
 MAX_COMBINING_MARKS: Final = 30
 MAX_LETTERS_KEPT: Final = 2**14  # more than people write, in whatever scripts
 _FIRST_MARK: Final = 0xF0000  # for private use
@@ -43,14 +43,14 @@ _SPACING_MARKS: Final = re.compile(
     "\u1fed\u1fee\u1ffd\u1ffe\u2017\u203e\u2adc\u309b\u309c\ufe49-\ufe4c\uffe3"
     "\U0001d15e-\U0001d164\U0001d1bb-\U0001d1c0]"
 )
-# They choose how a sign is drawn, like the one in ❤️, and make no other word of it.
+# They choose how a character is drawn, as in ❤️, and do not change the word.
 _VARIATION_SELECTORS: Final = re.compile("[\u180b-\u180d\u180f\ufe00-\ufe0f\U000e0100-\U000e01ef]")
 _HALFWIDTH_MARKS: Final = "\uff9e\uff9f"  # letters whose compatibility forms are marks
 _MAY_HAVE_MANY_MARKS: Final = re.compile(f"[\\W{_HALFWIDTH_MARKS}]{{{MAX_COMBINING_MARKS + 1},}}")
 _LATIN_NAME: Final = re.compile(
     r"LATIN SMALL (?:LETTER|LIGATURE) (?:DOTLESS |LONG )?([A-Z]|A[AEOUVY]|OE|OO|TZ|VY)(?: WITH .*)?"
 )
-# Letters that no decomposition takes apart and whose names do not say what they stand for.
+# Letters that have no decomposition and whose names do not say what they stand for.
 _TAKEN_APART: Final = {
     "ß": "ss", "þ": "th", "ð": "d", "ŋ": "n", "ĸ": "q", "ƕ": "hv", "ƣ": "oi", "ȸ": "db", "ȹ": "qp",
     "ɛ": "e", "\u0269": "i", "ʉ": "u", "ỻ": "ll", "ỽ": "v",
@@ -58,9 +58,9 @@ _TAKEN_APART: Final = {
 
 
 class Letters(dict[int, str]):
-    """For `str.translate`: what separates words becomes a space, and Latin letters beyond ASCII
-    what PostgreSQL's `unaccent` makes of them. Filled as characters are met; all that there are
-    would take 90 MB."""
+    """For `str.translate`: word separators become spaces, and Latin letters beyond ASCII what
+    PostgreSQL's `unaccent` makes of them. Filled as characters are met; a complete table would take
+    90 MB."""
 
     def __missing__(self, code: int) -> str:
         if len(self) >= MAX_LETTERS_KEPT:
@@ -105,7 +105,8 @@ def _is_mark(character: str) -> bool:
 
 
 def split_run(run: str) -> list[str]:
-    """A run in the pieces that a line separates: where a script without spaces begins or ends."""
+    """A run split into the pieces that a line separates: where a script without spaces begins or
+    ends."""
     if run.isascii():
         return [run[:MAX_WORD_CHARACTERS]]
     pieces = _SCRIPT_CHANGES.sub(" ", run).split(" ")
@@ -127,8 +128,8 @@ def line_of(text: str) -> str:
 
 
 def pairs_of(line: str) -> list[str]:
-    """What phrases are looked up by, beside the words: marks of neighbours, and of unspaced runs
-    each character, and each two that stand side by side."""
+    """The keys by which phrases are looked up, besides the words: marks of neighbours, and of
+    unspaced runs each character and each adjacent pair."""
     pieces = line.split()
     if line.isascii():
         return marks_of(pieces)
@@ -144,7 +145,7 @@ def pairs_of(line: str) -> list[str]:
 
 
 def marks_of(words: Iterable[str]) -> list[str]:
-    """For each two neighbours a mark, which is no letter of any word. Many texts have both words,
-    few of them side by side. A mark stands for many neighbours: fewer lists to add to."""
+    """For each two neighbours a mark, which is not a letter of any word. Many texts have both
+    words, few of them side by side. A mark stands for many neighbours: fewer lists to add to."""
     octets = [word.encode() for word in words]
     return [chr(_FIRST_MARK + crc32(b, crc32(a)) % _MARKS) for a, b in pairwise(octets)]

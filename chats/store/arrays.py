@@ -1,5 +1,5 @@
-"""Arrays as PostgreSQL reads them, for parameters cast with `::uuid[]` and the like: to write them
-takes a fraction of the time that the driver needs for a list. As text, but for bytes."""
+"""Arrays in PostgreSQL's own format, for parameters cast with `::uuid[]` and the like: writing them
+takes a fraction of the time that the driver needs for a list. In text format, except for bytes."""
 
 import struct
 from collections.abc import Iterable, Sequence
@@ -11,7 +11,7 @@ _length = struct.Struct(">i").pack
 
 
 def id_array(ids: Iterable[str]) -> str:
-    """Ids that were checked to be ids."""
+    """Ids that are known to be well-formed."""
     return "{" + ",".join(ids) + "}"
 
 

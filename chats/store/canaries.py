@@ -19,12 +19,12 @@ DELETE FROM canaries WHERE at < clock_timestamp() - %s::float8 * interval '1 sec
 
 
 async def store_canary_message(pool: Pool, canary: str, number: int) -> int:
-    """Commits it; from now on it must be published. Returns the id of its outbox row."""
+    """Commits it; after that it must be published. Returns the id of its outbox row."""
     rows = await fetch(pool, _STORE, (canary, number))
     outbox_id: int = rows[0][0]
     return outbox_id
 
 
 async def forget_silent_canaries(pool: Pool, *, older_than_seconds: float) -> None:
-    """Those of nodes that are gone."""
+    """Deletes those of nodes that are gone."""
     await fetch(pool, _FORGET, (older_than_seconds,))

@@ -1,4 +1,4 @@
-"""Changes of a chat that are no messages: one call of `commit_change` each, and how it may fail."""
+"""Changes of a chat other than messages: one call of `commit_change` each, and how it may fail."""
 
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -25,7 +25,7 @@ SELECT seq, at, outbox_id FROM commit_change(
 
 
 class Change(NamedTuple):
-    """What a chat becomes, and the event that says so; nothing is checked any more.
+    """The new state of a chat, and the event that announces it; it has passed all checks.
 
     `version` is the one that the change was made for, 0 for a new chat. `joining` are appended to
     the participants in this order. A chat without an owner is a direct one.
@@ -46,7 +46,7 @@ class Change(NamedTuple):
 
 
 class ResultKey(NamedTuple):
-    """What makes a request the same one: who, which call on which chat, which key."""
+    """What identifies a request: who, which call on which chat, which key."""
 
     caller: str
     scope: str
@@ -74,11 +74,11 @@ class TooOld(NotCommitted):
 
 
 class Aborted(NotCommitted):
-    """Somebody asked for the decision and so made it an abort."""
+    """Somebody asked for the decision, which made it an abort."""
 
 
 class Repeated(NotCommitted):
-    """A request with the same key was quicker."""
+    """A request with the same key was faster."""
 
 
 class PairTaken(NotCommitted):
@@ -86,7 +86,7 @@ class PairTaken(NotCommitted):
 
 
 class Outrun(NotCommitted):
-    """Others held what it needs, or were quicker, at each try."""
+    """At each try another transaction held what it needs, or was faster."""
 
 
 _BY_SQLSTATE: dict[str | None, type[NotCommitted]] = {"HB001": Moved, "HB002": TooOld}
@@ -154,7 +154,7 @@ class Attempt(NamedTuple):
 
 
 async def begin_attempt(pool: Pool, key: ResultKey) -> Attempt:
-    """To be called before anything is checked."""
+    """Must be called before anything is checked."""
     rows = await fetch(
         pool,
         "SELECT clock_timestamp(), (SELECT result FROM results"
@@ -168,7 +168,7 @@ async def begin_attempt(pool: Pool, key: ResultKey) -> Attempt:
 
 
 async def keep_result(pool: Pool, key: ResultKey, result: bytes) -> None:
-    """For a request that had nothing to change. A result that is there already stays."""
+    """For a request that had nothing to change. An existing result stays."""
     async with pool.connection() as connection:
         await connection.execute(
             "INSERT INTO results (caller, scope, key, result) VALUES (%s, %s, %s, %s)"

@@ -1,4 +1,4 @@
-"""Chats and who takes part in them, as rows."""
+"""Chats and their participants, as rows."""
 
 from typing import NamedTuple
 
@@ -9,8 +9,8 @@ from common.protocol.limits import MAX_PARTICIPANTS_SHOWN
 
 
 class ChatRow(NamedTuple):
-    """A chat that is not deleted; `version` counts all its changes but messages. A direct one has
-    no owner."""
+    """A chat that is not deleted; `version` counts all its changes except messages. A direct one
+    has no owner."""
 
     id: str
     name: str
@@ -32,7 +32,7 @@ SHOWN = f"""ARRAY(
 
 
 async def find_chat_of_member(pool: Pool, chat: str, member: str) -> ChatRow | None:
-    """The chat, if it is there and this person takes part."""
+    """The chat, if it exists and this user takes part."""
     rows = await fetch(
         pool,
         f"SELECT {COLUMNS} FROM participants m JOIN chats c ON c.id = m.chat"  # noqa: S608 - constant
@@ -43,7 +43,7 @@ async def find_chat_of_member(pool: Pool, chat: str, member: str) -> ChatRow | N
 
 
 async def find_shown_chat(pool: Pool, chat: str, member: str) -> tuple[ChatRow, list[str]] | None:
-    """The same with its first participants, all of one moment."""
+    """The same with its first participants, both from one snapshot."""
     rows = await fetch(
         pool,
         f"SELECT {COLUMNS}, {SHOWN} FROM participants m JOIN chats c ON c.id = m.chat"  # noqa: S608
@@ -56,7 +56,7 @@ async def find_shown_chat(pool: Pool, chat: str, member: str) -> tuple[ChatRow, 
 async def find_shown_chats(
     pool: Pool, member: str, chats: list[str]
 ) -> dict[str, tuple[ChatRow, list[str]]]:
-    """The same of several; without those in which this person does not take part."""
+    """The same for several; omits those in which this user does not take part."""
     rows = await fetch(
         pool,
         f"SELECT {COLUMNS}, {SHOWN} FROM unnest(%s::uuid[]) AS w (chat)"  # noqa: S608 - constants
@@ -68,7 +68,7 @@ async def find_shown_chats(
 
 
 async def list_participants(pool: Pool, chat: str, limit: int) -> list[str]:
-    """Those who have taken part for longest."""
+    """Those who joined first."""
     rows = await fetch(
         pool,
         "SELECT member::text FROM participants WHERE chat = %s::uuid ORDER BY position"
@@ -79,7 +79,7 @@ async def list_participants(pool: Pool, chat: str, limit: int) -> list[str]:
 
 
 async def find_participants(pool: Pool, chat: str, people: list[str]) -> set[str]:
-    """Those of the people who take part."""
+    """Those of the users who take part."""
     rows = await fetch(
         pool,
         "SELECT member::text FROM participants WHERE chat = %s::uuid AND member = ANY (%s::uuid[])",
@@ -89,7 +89,7 @@ async def find_participants(pool: Pool, chat: str, people: list[str]) -> set[str
 
 
 async def find_owners(pool: Pool, chats: list[str]) -> dict[str, str]:
-    """Of those that are there and have one."""
+    """Of those that exist and have one."""
     rows = await fetch(
         pool,
         "SELECT id::text, owner::text FROM chats"
@@ -100,8 +100,8 @@ async def find_owners(pool: Pool, chats: list[str]) -> dict[str, str]:
 
 
 async def count_chats(pool: Pool) -> tuple[int, int, int, int]:
-    """Those that are not deleted, all messages, bytes of files and of the database. Many messages
-    are not counted one by one: the index on them knows about how many it has."""
+    """Chats that are not deleted, all messages, bytes of files and of the database. Above a limit
+    messages are not counted but estimated from the index on them."""
     rows = await fetch(
         pool,
         "SELECT (SELECT count(*) FROM chats WHERE deleted_at IS NULL),"
@@ -124,7 +124,7 @@ async def read_epoch(pool: Pool) -> str:
 
 
 async def list_companions(pool: Pool, wanted: list[tuple[str, list[str]]]) -> list[list[str]]:
-    """Of each person and some others, those of these who share a chat with them."""
+    """For each user and some others, which of the others share a chat with the user."""
     pairs = [(person, other) for person, others in wanted for other in others]
     rows = await fetch(
         pool,
@@ -143,7 +143,7 @@ async def list_companions(pool: Pool, wanted: list[tuple[str, list[str]]]) -> li
 async def list_memberships(
     pool: Pool, people: list[str]
 ) -> tuple[str, list[tuple[str, str, int, int]]]:
-    """The epoch, and (person, chat, head, read marker) of every chat that these people are in."""
+    """The epoch, and (user, chat, head, read marker) of every chat that these users are in."""
     rows = await fetch(
         pool,
         f"SELECT i.epoch::text, p.member::text, c.id::text, {HEAD_OF_CHAT}, read_marker(p, o)"  # noqa: S608

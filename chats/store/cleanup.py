@@ -1,5 +1,5 @@
-"""What time makes superfluous. Compared with `now()`: no index is searched for what is older than
-`clock_timestamp()`, which may be another time for each row."""
+"""Deletes rows that are no longer needed. Compares with `now()`, because PostgreSQL cannot use an
+index to compare with `clock_timestamp()`, which may differ for each row."""
 
 from chats.store.query import HEAD_OF_CHAT
 from common.database.pool import Pool
@@ -43,7 +43,7 @@ async def drop_old_aborts(pool: Pool, seconds: float) -> None:
 
 
 async def drop_old_results(pool: Pool, seconds: float, limit: int) -> None:
-    """First results whose keys are no longer promised."""
+    """First results whose keys no longer have to be recognised."""
     async with pool.connection() as connection:
         await connection.execute(
             "DELETE FROM results WHERE (caller, scope, key) IN (SELECT caller, scope, key"
@@ -53,8 +53,8 @@ async def drop_old_results(pool: Pool, seconds: float, limit: int) -> None:
 
 
 async def purge_deleted_chat(pool: Pool, *, older_than_seconds: float, rows: int) -> bool:
-    """Drops up to so many rows of one deleted chat's log, all but its last; whether there was such
-    a chat."""
+    """Deletes up to so many rows of one deleted chat's log, all but its last; returns whether there
+    was such a chat."""
     async with pool.connection() as connection:
         found = await (
             await connection.execute(_PURGE, (older_than_seconds, rows, rows))

@@ -1,4 +1,4 @@
-"""How transactions over both databases ended."""
+"""The decisions about transactions over both databases."""
 
 from chats.store.arrays import id_array
 from chats.store.query import fetch
@@ -7,7 +7,7 @@ from common.database.primary import SETTLE_WHAT_WAS_FOUND
 
 
 async def decide(pool: Pool, transaction: str) -> bool:
-    """Whether it was committed. Asking decides: where there is no decision, it becomes an abort."""
+    """Whether it was committed. Asking decides: if there is no decision, it becomes an abort."""
     async with pool.connection() as connection:
         while True:
             inserted = await connection.execute(
@@ -21,7 +21,7 @@ async def decide(pool: Pool, transaction: str) -> bool:
                     "SELECT committed FROM decisions WHERE transaction = %s", (transaction,)
                 )
             ).fetchone()
-            if row is not None:  # else it was forgotten in between
+            if row is not None:  # otherwise it was forgotten in between
                 if not inserted.rowcount:
                     await connection.execute(SETTLE_WHAT_WAS_FOUND)
                 committed: bool = row[0]
@@ -29,8 +29,8 @@ async def decide(pool: Pool, transaction: str) -> bool:
 
 
 async def forget_commits(pool: Pool, transactions: list[str]) -> None:
-    """users has finished these. A row that comes back after a crash harms nobody, so no disk is
-    waited for."""
+    """users has finished these. A row that comes back after a crash does no harm, so the commit
+    does not wait for the disk."""
     async with pool.connection() as connection, connection.transaction():
         await connection.execute("SET LOCAL synchronous_commit = off")
         await connection.execute(
@@ -42,7 +42,8 @@ async def forget_commits(pool: Pool, transactions: list[str]) -> None:
 async def list_old_commits(
     pool: Pool, *, older_than_seconds: float, limit: int, skip: int
 ) -> list[str]:
-    """Transactions whose coordinator should have forgotten them by now, but the `skip` oldest."""
+    """Transactions whose coordinator should have forgotten them by now, except for the `skip`
+    oldest."""
     rows = await fetch(
         pool,
         "SELECT transaction::text FROM decisions WHERE committed"

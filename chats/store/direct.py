@@ -1,4 +1,4 @@
-"""The direct chats of pairs."""
+"""The direct chats of pairs of users."""
 
 from chats.store.query import fetch
 from common.database.pool import Pool
@@ -15,7 +15,7 @@ async def find_direct_chat(pool: Pool, one: str, other: str) -> str | None:
 
 
 async def close_direct_chats(pool: Pool, member: str) -> list[str]:
-    """Nobody sends to them any more; returns all that the member has. May be repeated."""
+    """Nobody can send to them any more; returns all that the member has. May be repeated."""
     rows = await fetch(
         pool,
         """

@@ -1,4 +1,4 @@
-"""Files as rows: functions of migrations/0019_files.sql, and what sweeps ask."""
+"""Files as rows: functions of migrations/0019_files.sql, and queries of sweeps."""
 
 from typing import Any, Final, NamedTuple
 
@@ -11,11 +11,11 @@ from common.protocol.files import BeginUpload, FinishUpload
 MAX_BYTES_A_PERSON: Final = 2**30
 MAX_UPLOAD_SECONDS: Final = 600.0
 UNTAKEN_SECONDS: Final = 24 * 3600.0
-# Longer than a process may be stopped and still go on with an upload.
+# Longer than a process may be stopped and still continue an upload.
 BROKEN_SECONDS: Final = 3 * MAX_UPLOAD_SECONDS
 
-# What a repeat finds is settled in the same transaction: where that stores something itself,
-# nothing is flushed for it.
+# What a repeat finds is settled in the same transaction: if that stores something itself, it needs
+# no extra flush.
 _BEGIN = f"""
 SELECT outcome, file, CASE WHEN outcome = 'known' THEN ({SETTLE_WHAT_WAS_FOUND}) END
 FROM begin_upload(
@@ -45,8 +45,8 @@ UNION ALL
 SELECT ({SETTLE_WHAT_WAS_FOUND}) IS NOT NULL FROM results
 WHERE caller = %(user)s::uuid AND scope = 'delete file ' || %(id)s::uuid AND key = %(key)s::uuid
 """  # noqa: S608 - a constant
-# Locked where it is judged: an update that waits for a row which a message takes just now asks no
-# more than whether it is the same one.
+# Locked where it is checked: an update that waits for a row which a message is just taking only
+# checks again that it is the same row.
 _DOOM_LEFT_OVER = """
 UPDATE files SET doomed_at = clock_timestamp() WHERE id IN (
     SELECT id FROM files WHERE seq IS NULL AND doomed_at IS NULL
@@ -58,14 +58,14 @@ UPDATE files SET doomed_at = clock_timestamp() WHERE id IN (
 
 
 class Step(NamedTuple):
-    """What became of a step of an upload; the words are those of `upload_outcome`."""
+    """The outcome of a step of an upload; the words are those of `upload_outcome`."""
 
     outcome: str
     file: dict[str, Any] | None
 
 
 class FileRow(NamedTuple):
-    """What is served by it. `preview` is None for what is no picture."""
+    """What serving it needs. `preview` is None if the file is no picture."""
 
     name: str
     type: str
@@ -95,7 +95,7 @@ async def _take_step(pool: Pool, query: str, parameters: tuple[Any, ...]) -> Ste
 
 
 async def keep_uploads(pool: Pool, files: list[str]) -> None:
-    """They count as under way for a while."""
+    """Makes them count as uploads in progress for a while."""
     await fetch(
         pool,
         "UPDATE files SET told_at = clock_timestamp() WHERE id = ANY (%s::uuid[])"
@@ -105,8 +105,8 @@ async def keep_uploads(pool: Pool, files: list[str]) -> None:
 
 
 async def drop_upload(pool: Pool, file: str) -> bool:
-    """Dooms what is not finished; whether it is not. It may be doomed already, with its chat, and
-    even forgotten: bytes that came after the sweep are nobody's then."""
+    """Dooms it if it is not finished, and returns whether it is not. It may be doomed already, with
+    its chat, and even forgotten: then bytes that arrived after the sweep belong to no file."""
     await fetch(
         pool,
         "UPDATE files SET doomed_at = clock_timestamp() WHERE id = %s::uuid"
@@ -120,7 +120,7 @@ async def drop_upload(pool: Pool, file: str) -> bool:
 
 
 async def find_file(pool: Pool, file: str, chat: str, reader: str) -> FileRow | None:
-    """None for what this person may not have."""
+    """None for a file that this user may not have."""
     rows = await fetch(
         pool,
         "SELECT name, type, size, preview FROM files f"
@@ -131,7 +131,7 @@ async def find_file(pool: Pool, file: str, chat: str, reader: str) -> FileRow | 
 
 
 async def find_linked_file(pool: Pool, file: str) -> FileRow | None:
-    """For any caller; None for what is gone."""
+    """For any caller; None if it is gone."""
     rows = await fetch(
         pool,
         "SELECT name, type, size, preview FROM files"
@@ -142,7 +142,7 @@ async def find_linked_file(pool: Pool, file: str) -> FileRow | None:
 
 
 async def find_files(pool: Pool, files: list[str], chat: str, reader: str) -> dict[str, bool]:
-    """Those that this person may have, and whether there is a preview."""
+    """Those that this user may have, and whether each has a preview."""
     rows = await fetch(
         pool,
         "SELECT id::text, coalesce(preview, false) FROM files f"
@@ -153,15 +153,18 @@ async def find_files(pool: Pool, files: list[str], chat: str, reader: str) -> di
 
 
 async def delete_file(pool: Pool, file: str, chat: str, user: str, key: str) -> bool | None:
-    """Whether it was theirs to delete; None for what they may not have. True for a repeat."""
+    """Whether it was theirs to delete; None for a file that they may not have. True for a
+    repeat.
+    """
     parameters = {"id": file, "chat": chat, "user": user, "key": key}
-    # One that waited for the same deletion does not see what that has kept; the next one does.
+    # A call that waited for the same deletion does not see the result that it stored; the next one
+    # does.
     rows = await fetch(pool, _DELETE, parameters) or await fetch(pool, _DELETE, parameters)
     return rows[0][0] if rows else None
 
 
 async def doom_files_of(pool: Pool, uploader: str) -> None:
-    """What no message has, of all chats."""
+    """Dooms files of theirs that no message has attached, in all chats."""
     await fetch(
         pool,
         "UPDATE files SET doomed_at = clock_timestamp() WHERE uploader = %s::uuid"
@@ -171,7 +174,7 @@ async def doom_files_of(pool: Pool, uploader: str) -> None:
 
 
 async def doom_left_over(pool: Pool, limit: int) -> None:
-    """What was never finished, and what no message took in time."""
+    """Dooms uploads that were never finished, and files that no message took in time."""
     await fetch(pool, f"{_DOOM_LEFT_OVER} RETURNING id", (BROKEN_SECONDS, UNTAKEN_SECONDS, limit))
 
 

@@ -1,4 +1,5 @@
-"""Current messages: the log's with what became of them, in one snapshot with the chat's head."""
+"""Current messages: those of the log with later changes applied, in one snapshot with the chat's
+head."""
 
 from typing import Final, NamedTuple
 
@@ -16,14 +17,14 @@ WHERE l.kind = 'message'
 """
 """The current messages of `l`; more conditions may follow."""
 
-# Who may read is decided by the same snapshot, as in log.py.
+# The same snapshot decides who may read, as in log.py.
 _READABLE: Final = """
 FROM participants m JOIN chats c ON c.id = m.chat
 WHERE m.chat = %s::uuid AND m.member = %s::uuid
 """
 # One value with all messages: chats would take an array of them apart and join them again. Most
-# messages never change: above the newest one that did, no row of its own is looked for. Without
-# OFFSET 0 that would be judged after the index was searched.
+# messages never change: above the newest one that did, no row of their own is looked up. Without
+# OFFSET 0 that condition would be checked only after searching the index.
 _PAGES = f"""
 SELECT w.nth, {HEAD_OF_CHAT}, coalesce(page.messages, ''), (
     SELECT true FROM log l WHERE l.kind = 'message' AND l.chat = c.id AND l.seq {{beyond}}
@@ -74,7 +75,7 @@ SELECT {HEAD_OF_CHAT}, ARRAY(
 
 
 class MessagesRead(NamedTuple):
-    """Encoded messages, newest first, with commas between, and the chat's head, of one moment;
+    """Encoded messages, newest first, separated by commas, and the chat's head, from one snapshot;
     `more`: there are others beyond them."""
 
     head: int
@@ -83,12 +84,12 @@ class MessagesRead(NamedTuple):
 
 
 async def list_messages_below(pool: Pool, wanted: list[Stretch]) -> list[MessagesRead | None]:
-    """Of each the newest ones; None for one who does not take part."""
+    """For each one wanted the newest messages; None for a user who does not take part."""
     return await _list_messages(pool, _BELOW, wanted)
 
 
 async def list_messages_above(pool: Pool, wanted: list[Stretch]) -> list[MessagesRead | None]:
-    """Of each the oldest ones; None for one who does not take part."""
+    """For each one wanted the oldest messages; None for a user who does not take part."""
     return await _list_messages(pool, _ABOVE, wanted)
 
 
@@ -103,6 +104,8 @@ async def _list_messages(
 
 
 async def find_message(pool: Pool, member: str, chat: str, message: str) -> bytes | None:
-    """None for one who does not take part, and for what is deleted or of another chat."""
+    """None for a user who does not take part, and for a message that is deleted or of another
+    chat.
+    """
     rows = await fetch(pool, _ONE, (message, chat, member))
     return rows[0][1][0] if rows and rows[0][1] else None

@@ -7,7 +7,7 @@ from psycopg.types.json import Jsonb
 from chats.store.query import fetch
 from common.database.pool import Pool
 
-MAX_WAITING: Final = 2_000  # messages; what comes beyond has no previews
+MAX_WAITING: Final = 2_000  # messages; further ones get no previews
 MAX_ATTEMPTS: Final = 3
 _KEEP: Final = """
 INSERT INTO links_to_preview (chat, seq, text_seq, message, sender, urls, due_at)
@@ -46,7 +46,7 @@ class LinksRow(NamedTuple):
 
 
 async def keep_links(pool: Pool, rows: list[LinksRow]) -> int:
-    """Returns how many there is room for."""
+    """Returns how many could be stored."""
     async with pool.connection() as connection:
         kept = await connection.execute(
             _KEEP, (Jsonb([row._asdict() for row in rows]), MAX_WAITING, MAX_WAITING)
@@ -55,7 +55,7 @@ async def keep_links(pool: Pool, rows: list[LinksRow]) -> int:
 
 
 async def claim_links(pool: Pool, limit: int, seconds: float) -> list[LinksRow]:
-    """What is due; others leave it alone for so long."""
+    """The links that are due; others then leave them alone for so long."""
     rows = await fetch(pool, _CLAIM, (limit, MAX_ATTEMPTS, seconds, MAX_ATTEMPTS))
     return [LinksRow(*row) for row in rows]
 

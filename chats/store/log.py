@@ -13,17 +13,15 @@ _BEFORE_ALL_IDS = "00000000-0000-0000-0000-000000000000"
 
 
 class LogRow(NamedTuple):
-    """`controls` as the log keeps them."""
+    """`controls` as stored in the log."""
 
     seq: int
     event: bytes
     controls: str | None
 
 
-# Who may read is decided by the same snapshot that says what there is to read: what is committed
-# after a removal is never in a page of the one who was removed.
-# Cut by bytes, but never empty where there is something. Running sums take as long as the rows, so
-# they are left out where no event is so long that all together could be too long.
+# The same snapshot decides who may read and what there is to read: an event committed after a
+# removal is never in a page for the user who was removed.
 _EVENTS = Statement(
     "events",
     f"""
@@ -86,8 +84,8 @@ ORDER BY w.nth
 
 
 class EventsRead(NamedTuple):
-    """Encoded events with commas between, the chat's head, of one moment, and how many they
-    are."""
+    """Encoded events separated by commas, the chat's head, both from one snapshot, and the number
+    of events."""
 
     head: int
     events: bytes
@@ -97,8 +95,8 @@ class EventsRead(NamedTuple):
 async def list_events_for(
     pool: Pool, wanted: list[Stretch], max_bytes: int
 ) -> list[EventsRead | None]:
-    """Of each the events right above its start, at least one where there is one; None for one who
-    does not take part."""
+    """For each one wanted the events right above its start, at least one if there is one; None for
+    a user who does not take part."""
     rows = await _EVENTS.fetch(pool, (*stretch_arrays(wanted), str(max_bytes)))
     found: list[EventsRead | None] = [None] * len(wanted)
     for nth, *read in rows:
@@ -110,7 +108,7 @@ async def read_slices(
     pool: Pool, wanted: list[tuple[str, int, int]]
 ) -> list[tuple[int, list[LogRow]]]:
     """For each (chat, after, known) the chat's head and, unless that is `known`, the rows above
-    `after`: at most a slice, at least one where there is one."""
+    `after`: at most a slice, at least one if there is one."""
     rows = await fetch(
         pool,
         _SLICES,
@@ -136,13 +134,13 @@ async def find_last_joins(pool: Pool, wanted: list[tuple[str, str]]) -> list[int
 
 
 async def compare_heads(pool: Pool, heads: dict[str, int]) -> dict[str, int]:
-    """Those that differ, as they are; 0 for a chat that never was."""
+    """The current heads of those that differ; 0 for a chat that never existed."""
     rows = await fetch(pool, _HEADS, (id_array(heads), number_array(heads.values())))
     return {chat: head for chat, head in rows}
 
 
 class SentMessage(NamedTuple):
-    """A message by its sender. `place` is where the list goes on."""
+    """A message by its sender. `place` is where the list continues."""
 
     place: str
     chat: str
@@ -151,7 +149,7 @@ class SentMessage(NamedTuple):
 
 
 async def list_messages_of(pool: Pool, sender: str, after: str, limit: int) -> list[SentMessage]:
-    """In all chats that are there; `after` is a place, empty for the first ones."""
+    """In all existing chats; `after` is a place, empty for the first page."""
     key, chat = after.split() if after else (_BEFORE_ALL_IDS, _BEFORE_ALL_IDS)
     rows = await fetch(
         pool,

@@ -7,13 +7,13 @@ from chats.store.arrays import id_array, number_array
 from chats.store.query import fetch
 from common.database.pool import Pool
 
-# Where a marker moves forward soon after it was turned back, the socket that asked may hear of the
-# turn after it has asked: it is told too.
+# If a marker moves forward within this time after it was turned back, the socket that asked may
+# learn of the turn only after it has asked, so it is told of the result too.
 CLOSE_MICROSECONDS: Final = 5_000_000
-# Rows are locked in the order of the parameters, so that no two batches wait for each other. A row
-# that is there has a command of its own: ON CONFLICT would lock it before the update, and log that.
-# Where another batch has made the row meanwhile, nothing is done. What was inserted has no `nth`;
-# joined with `found` it would be a nested loop here.
+# Rows are locked in the order of the parameters, so that no two batches deadlock. Existing rows
+# have a command of their own: ON CONFLICT would lock a row before the update, and write that to the
+# WAL. If another batch has made the row meanwhile, nothing is done. Inserted rows have no `nth`;
+# joining them with `found` would be a nested loop here.
 _MOVE = """
 WITH found AS MATERIALIZED (
     SELECT w.nth, w.chat, w.member, w.seq, w.back, w.asked, j.joined, r.marker, h.is_there,
@@ -68,7 +68,7 @@ FROM inserted i
 
 
 class Move(NamedTuple):
-    """Forward to `seq`, or `back` to it; `asked` at so many microseconds since 1970."""
+    """Forward to `seq`, or `back` to it; `asked` in microseconds since 1970."""
 
     chat: str
     member: str
@@ -78,8 +78,8 @@ class Move(NamedTuple):
 
 
 class Moved(NamedTuple):
-    """Where the marker was and is; the same where nothing was moved. `is_above`: because the chat
-    has not come so far."""
+    """The marker before and after; equal if it was not moved. `is_above`: because the chat has not
+    come so far."""
 
     before: int
     marker: int
@@ -88,7 +88,7 @@ class Moved(NamedTuple):
 
 
 async def find_marker(pool: Pool, chat: str, member: str) -> int | None:
-    """None for one who does not take part."""
+    """None for a user who does not take part."""
     rows = await fetch(
         pool,
         """
@@ -102,7 +102,7 @@ async def find_marker(pool: Pool, chat: str, member: str) -> int | None:
 
 
 async def move_markers(pool: Pool, moves: Sequence[Move]) -> list[Moved | None]:
-    """At most one a chat and member. For each, None for one who does not take part."""
+    """At most one per chat and member. For each, None if the user does not take part."""
     moved: list[Moved | None] = [None] * len(moves)
     left = sorted(range(len(moves)), key=lambda nth: (moves[nth].member, moves[nth].chat))
     while left:
@@ -113,7 +113,8 @@ async def move_markers(pool: Pool, moves: Sequence[Move]) -> list[Moved | None]:
 async def _move_some(
     pool: Pool, moves: Sequence[Move], order: list[int], moved: list[Moved | None]
 ) -> list[int]:
-    """Those at these places, into `moved`; returns the ones whose row another batch has made."""
+    """Moves those with these indexes, into `moved`; returns the ones whose row another batch has
+    made."""
     wanted = [moves[place] for place in order]
     rows = await fetch(
         pool,
@@ -126,7 +127,7 @@ async def _move_some(
             number_array([move.asked for move in wanted]),
         ),
     )
-    new: dict[tuple[str, str], int] = {}  # places of rows that are to be inserted
+    new: dict[tuple[str, str], int] = {}  # indexes of moves whose rows are to be inserted
     for nth, chat, member, before, marker, what, since in rows:
         if what == "inserted":
             place = new.pop((chat, member))

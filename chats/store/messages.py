@@ -27,7 +27,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class NewMessage(NamedTuple):
-    """A plain message. Chat, sender and key are ids that were checked; the draft is encoding's."""
+    """A plain message. Chat, sender and key are valid ids; the draft is encoding's."""
 
     chat: str
     sender: str
@@ -36,7 +36,7 @@ class NewMessage(NamedTuple):
 
 
 class OtherEvent(msgspec.Struct, omit_defaults=True):
-    """The type `other_event` of migrations, which says what each field is; ids were checked."""
+    """The type `other_event` of migrations, where each field is described; ids are valid."""
 
     kind: str
     chat: str
@@ -59,9 +59,9 @@ NewEvent = NewMessage | OtherEvent
 
 
 class Outcome(NamedTuple):
-    """What became of an event: `appended` with seq and at, `known`, or the reason why not.
+    """The result for an event: `appended` with seq and at, `known`, or the reason why not.
 
-    `event` is what is stored, where that is not the draft with its stamp.
+    `event` is what is stored, if that is not the draft with its stamp.
     """
 
     what: str
@@ -74,17 +74,17 @@ NOT_FOUND = Outcome("not_found")
 
 
 class BatchRefused(Exception):
-    """The database refused the batch for its content; nothing of it is stored."""
+    """The database refused the batch because of its content; nothing of it is stored."""
 
 
 class BatchFailed(Exception):
-    """PostgreSQL is gone, busy or full. Whether the batch was committed is not known; the same
-    batch may be posted again."""
+    """PostgreSQL is down, busy or full. Whether the batch was committed is not known; the same
+    batch may be appended again."""
 
 
 class BatchHeld(BatchFailed):
-    """Somebody has the lock of a chat for longer than PostgreSQL lets a transaction wait for it;
-    nothing of the batch is stored."""
+    """Another transaction has held the lock of a chat for longer than PostgreSQL lets this one wait
+    for it; nothing of the batch is stored."""
 
     def __init__(self, chat: str) -> None:
         super().__init__(f"chat {chat} is held")
@@ -94,8 +94,8 @@ class BatchHeld(BatchFailed):
 async def append_events(
     pool: Pool, batch: Sequence[NewEvent]
 ) -> tuple[list[Outcome], dict[str, int]]:
-    """In the batch's order; and for each chat with new events, which have consecutive seqs in that
-    order, the outbox's row.
+    """Results in the batch's order; and for each chat with new events, which have consecutive seqs
+    in that order, the outbox's row.
 
     No two plain messages of a batch share chat, sender and key. A batch whose answer was lost may
     be appended again: what was committed comes back as known. Raises BatchRefused or BatchFailed,
@@ -128,8 +128,8 @@ async def append_events(
 
 
 async def _find_held(pool: Pool, error: DatabaseBusy) -> str | None:
-    """PostgreSQL says in its own language which row it waited for, by its place: `while locking
-    tuple (0,21) in relation "chats"`. None where it was no chat, or is not there any more."""
+    """PostgreSQL tells, in its own language, the position of the row that it waited for: `while
+    locking tuple (0,21) in relation "chats"`. None if it was not a chat, or is gone."""
     cause = error.__cause__
     context = cause.diag.context if isinstance(cause, psycopg.errors.LockNotAvailable) else None
     place = _HELD_ROW.search(context or "")
@@ -143,7 +143,7 @@ async def _find_held(pool: Pool, error: DatabaseBusy) -> str | None:
 
 
 async def list_free_chats(pool: Pool, chats: Collection[str]) -> set[str]:
-    """Those whose lock nobody has."""
+    """Those that nobody has locked."""
     rows = await fetch(
         pool,
         """
@@ -159,8 +159,8 @@ async def list_free_chats(pool: Pool, chats: Collection[str]) -> set[str]:
 
 
 def _part(batch: Sequence[NewEvent]) -> tuple[list[NewMessage], list[OtherEvent], Sequence[int]]:
-    """The plain messages; all events of the chats in which there is anything else; and of these
-    two, one after the other, the places in the batch."""
+    """Splits a batch: the plain messages; all events of chats that have any other event; and the
+    indexes in the batch, of the first and then of the second."""
     mixed = {event.chat for event in batch if isinstance(event, OtherEvent)}
     if not mixed:
         return cast("list[NewMessage]", batch), [], range(len(batch))

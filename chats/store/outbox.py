@@ -1,4 +1,4 @@
-"""The outbox: which events are committed and not known to be published."""
+"""The outbox: which events are committed, but not known to be published."""
 
 from typing import NamedTuple
 
@@ -39,15 +39,15 @@ CROSS JOIN LATERAL (
 """  # noqa: S608 - a constant
 
 
-# A count of all would take longer the longer Valkey is gone. Ids are given out one after the other,
-# so where there are too many to count, the span of ids is close enough.
+# Counting all would take longer the longer Valkey is down. Ids are consecutive, so if there are too
+# many to count, the span of ids is close enough.
 _MEASURE = """
 SELECT extract(epoch FROM clock_timestamp() - o.since)::float8,
     (SELECT last_value FROM outbox_id_seq) - o.id + 1,
     (SELECT count(*) FROM (SELECT FROM outbox WHERE id >= o.id ORDER BY id LIMIT %s::bigint) AS c)
 FROM outbox o WHERE o.id > %s::bigint ORDER BY o.id LIMIT 1
 """
-# The setting is of this transaction, as with SET LOCAL, which would be three round trips more.
+# The setting is local to this transaction, like SET LOCAL, which would take three more round trips.
 _SETTLE = """
 WITH unhurried AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true))
 DELETE FROM outbox USING unhurried WHERE id = ANY (%s::bigint[])
@@ -98,20 +98,21 @@ async def read_claimed_events(
 
 
 async def mark_published(pool: Pool, ids: list[int]) -> None:
-    """Deletes these rows. A deletion that gets lost repeats a publish, so it waits for no disk."""
+    """Deletes these rows. If a deletion is lost, the rows are published again, so it waits for no
+    disk."""
     async with pool.connection() as connection:
         await connection.execute(_SETTLE, (number_array(ids),))
 
 
 async def find_newest_id(pool: Pool) -> int:
-    """The last id that a row was given, perhaps by a transaction that is still under way."""
+    """The last id given to a row, perhaps in a transaction that is still in progress."""
     rows = await fetch(pool, "SELECT last_value FROM outbox_id_seq")
     newest: int = rows[0][0]
     return newest
 
 
 async def is_empty_between(pool: Pool, above: int, upto: int) -> bool:
-    """Whether no row has an id above the one and up to the other."""
+    """Whether no row has an id above the first and up to the second."""
     query = "SELECT NOT EXISTS (SELECT FROM outbox WHERE id > %s AND id <= %s)"
     rows = await fetch(pool, query, (above, upto))
     is_empty: bool = rows[0][0]
@@ -119,7 +120,7 @@ async def is_empty_between(pool: Pool, above: int, upto: int) -> bool:
 
 
 async def list_unpublished(pool: Pool, newest: int) -> tuple[dict[str, int], list[tuple[str, str]]]:
-    """Of about the newest so many rows: each chat's last seq, and (chat, controls) of membership
+    """From about the newest so many rows: each chat's last seq, and (chat, controls) of membership
     changes."""
     heads = await fetch(pool, _HEADS, (newest,))
     changed = await fetch(pool, _CHANGED, (newest,)) if heads else []

@@ -1,5 +1,5 @@
-"""What is one person's own of chats: markers, settings, and counts, which nobody keeps up to date:
-each is a bounded scan of an index when it is asked for."""
+"""A user's own state of chats: markers, settings, and counts, which are not stored: each is a
+bounded scan of an index when it is asked for."""
 
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
@@ -11,9 +11,9 @@ from common.database.pool import Pool
 from common.protocol.own import Notify
 
 MAX_COUNTED: Final = 100
-NEAR: Final = 128  # events: what is not found in so many is looked for by counted_blocks
+NEAR: Final = 128  # events; beyond so many, counted_blocks is used
 BLOCKS_A_CALL: Final = 64  # under the chat's lock
-# The newest message, or the chat's first event where there is none; else it is far from the head.
+# The newest message, or the chat's first event if there is none; otherwise it is far from the head.
 _NEAR = f"""
 FROM (
     SELECT l.seq, l.kind, l.event FROM log l WHERE l.chat = p.chat ORDER BY l.seq DESC LIMIT {NEAR}
@@ -28,8 +28,8 @@ _ALONE = """
         AND b.messages = coalesce(b.of_senders[array_position(b.senders, p.member)], 0)
 ) = 2
 """
-# Most chats have nothing deleted above a marker. Mentions are compared as rows because only the
-# primary key can do that: another index has those of everybody.
+# Most chats have nothing deleted above a marker. Mentions are compared as rows because only that
+# uses the primary key: another index has everybody's.
 _OWN = Statement(
     "own",
     f"""
@@ -126,8 +126,8 @@ ORDER BY w.nth, page.at DESC NULLS FIRST, page.chat DESC
 
 
 class OwnState(NamedTuple):
-    """What all else follows from: the log up to its head, in one epoch, and what is the person's
-    own. `archived` is the head of when it was."""
+    """What all else follows from: the log up to its head, in one epoch, and the user's own state.
+    `archived` is the head at the time of archiving."""
 
     epoch: str
     head: int
@@ -137,8 +137,8 @@ class OwnState(NamedTuple):
 
 
 class ListWanted(NamedTuple):
-    """At most `limit` chats of a member that come after one in the list, which has `chat`'s id and
-    where the list is by activity the time `at`, as JSON."""
+    """At most `limit` chats of a member that come after a place in the list: `chat`'s id and, if
+    the list is by activity, the time `at`, as JSON."""
 
     member: str
     at: str
@@ -147,8 +147,8 @@ class ListWanted(NamedTuple):
 
 
 class Listed(NamedTuple):
-    """`at` is where the list is by activity the time of the chat's last message, as JSON, and empty
-    where its messages must be counted first."""
+    """`at` is, if the list is by activity, the time of the chat's last message, as JSON, and empty
+    if its messages must be counted first."""
 
     chat: str
     state: OwnState
@@ -156,7 +156,7 @@ class Listed(NamedTuple):
 
 
 class OwnRow(NamedTuple):
-    """`last` is the newest current message, a deleted one too."""
+    """`last` is the newest current message, even a deleted one."""
 
     read: int
     unread: int
@@ -167,15 +167,15 @@ class OwnRow(NamedTuple):
 
 
 class Counted(NamedTuple):
-    """`row` is what it is in `state`."""
+    """`row` is the result in `state`."""
 
     state: OwnState
     row: OwnRow
 
 
 async def count_own(pool: Pool, wanted: list[tuple[str, str]]) -> list[Counted | None]:
-    """For each (chat, member); None for one who does not take part. All of one moment, but for
-    those chats whose logs must be counted first."""
+    """For each (chat, member); None for a user who does not take part. All from one snapshot,
+    except for chats whose logs must be counted first."""
     found: list[Counted | None] = [None] * len(wanted)
     left = list(range(len(wanted)))
     while left:
@@ -198,7 +198,7 @@ async def count_own(pool: Pool, wanted: list[tuple[str, str]]) -> list[Counted |
 
 
 async def list_chats_by_making(pool: Pool, wanted: Sequence[ListWanted]) -> list[list[Listed]]:
-    """Of each the newest first."""
+    """For each one wanted the newest chats first."""
     ids, _, *rest = _list_arrays(wanted)
     found: list[list[Listed]] = [[] for _ in wanted]
     for nth, chat, *state in await _BY_MAKING.fetch(pool, (ids, *rest)):
@@ -207,7 +207,8 @@ async def list_chats_by_making(pool: Pool, wanted: Sequence[ListWanted]) -> list
 
 
 async def list_chats_by_activity(pool: Pool, wanted: Sequence[ListWanted]) -> list[list[Listed]]:
-    """Of each those with the newest last message first, a chat without one by its making."""
+    """For each one wanted the chats with the newest last message first; a chat without one by its
+    creation."""
     found: list[list[Listed]] = [[] for _ in wanted]
     for nth, at, chat, *state in await _BY_ACTIVITY.fetch(pool, _list_arrays(wanted)):
         found[nth - 1].append(Listed(chat, OwnState._make(state), at))
@@ -220,8 +221,8 @@ def _list_arrays(wanted: Sequence[ListWanted]) -> tuple[str, str, str, str]:
 
 
 async def count_blocks(pool: Pool, chats: Iterable[str]) -> None:
-    """Counts the blocks of these chats that are not counted yet, some at a time: what is counted
-    stays, whoever gives up."""
+    """Counts the blocks of these chats that are not counted yet, some at a time: finished counts
+    stay, even if the caller gives up."""
     for chat in chats:
         more = True
         while more:
@@ -231,7 +232,7 @@ async def count_blocks(pool: Pool, chats: Iterable[str]) -> None:
 
 
 async def forget_own(pool: Pool, member: str) -> None:
-    """All that is this person's own."""
+    """Deletes all of this user's own state."""
     async with pool.connection() as connection:
         await connection.execute("DELETE FROM own_chats WHERE member = %s::uuid", (member,))
 
@@ -239,7 +240,7 @@ async def forget_own(pool: Pool, member: str) -> None:
 async def set_own(
     pool: Pool, chat: str, member: str, notify: str | None, archived: bool | None
 ) -> bool:
-    """What is None stays. False for one who does not take part."""
+    """None fields stay. False for a user who does not take part."""
     rows = await fetch(
         pool,
         f"""

@@ -1,5 +1,5 @@
-"""SQL of Web Push: who has a browser that wants to hear of messages, which messages those are, and
-what there is to tell of one."""
+"""SQL of Web Push: who has a browser that wants notifications, which messages those are, and what
+to say about one."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -10,7 +10,7 @@ from chats.store.query import fetch
 from common.database.pool import Pool
 
 # For each reader the newest message of others that the chat's setting lets through, and the newest
-# that is meant for them, which some of their browsers want alone.
+# that is personal, which is all that some of their browsers want.
 _FIND: Final = """
 SELECT p.member::text, n.chat::text, c.owner IS NULL,
     max(l.seq), (array_agg(l.sender ORDER BY l.seq DESC))[1]::text,
@@ -52,7 +52,8 @@ class Range(NamedTuple):
 
 class Found(NamedTuple):
     """The newest message of a chat for a reader and who sent it, and the newest that mentions
-    them."""
+    them.
+    """
 
     member: str
     chat: str
@@ -87,7 +88,7 @@ async def add_push_reader(pool: Pool, member: str) -> None:
 
 
 async def forget_push_readers(pool: Pool, members: Iterable[str], before: datetime) -> None:
-    """But those who have begun anew since."""
+    """Except for those who have subscribed again since."""
     async with pool.connection() as connection:
         await connection.execute(
             "DELETE FROM push_readers WHERE member = ANY (%s::uuid[]) AND since < %s",
@@ -96,7 +97,7 @@ async def forget_push_readers(pool: Pool, members: Iterable[str], before: dateti
 
 
 async def find_messages_to_push(pool: Pool, ranges: list[Range]) -> tuple[list[Found], datetime]:
-    """And when that was, by the database's clock."""
+    """With the time of the query, by the database's clock."""
     async with pool.connection() as connection:
         answer = await connection.execute("SELECT clock_timestamp()", binary=True)
         now = await answer.fetchone()
@@ -116,7 +117,7 @@ async def find_messages_to_push(pool: Pool, ranges: list[Range]) -> tuple[list[F
 async def read_messages_to_push(
     pool: Pool, wanted: list[tuple[str, str, int]]
 ) -> list[Told | None]:
-    """Of readers, chats and seqs, in this order; None where there is nothing to tell."""
+    """For readers, chats and seqs, in this order; None if there is nothing to notify of."""
     rows = await fetch(
         pool,
         _DESCRIBE,

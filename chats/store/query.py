@@ -6,9 +6,9 @@ from typing import Any, Final
 from common.database.pool import Pool
 
 HEAD_OF_CHAT: Final = "(SELECT l.seq FROM log l WHERE l.chat = c.id ORDER BY l.seq DESC LIMIT 1)"
-# Every statement here looks rows up by index. Plans are kept, and those that were made while the
-# tables were small would read them whole until the first ANALYZE. Left alone PostgreSQL would plan
-# parts of append_events anew at each call.
+# Every statement here looks rows up by index. Plans are cached, and those that were made while the
+# tables were small would read them whole until the first ANALYZE. By default PostgreSQL would also
+# plan parts of append_events anew at each call.
 PLAN_OPTIONS: Final = (
     "-c enable_seqscan=off -c enable_bitmapscan=off -c enable_hashjoin=off -c enable_mergejoin=off"
     " -c plan_cache_mode=force_generic_plan"

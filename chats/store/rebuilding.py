@@ -33,7 +33,7 @@ class ChangedMessage(NamedTuple):
 
 
 async def list_chats_above(pool: Pool, chat: str | None, limit: int) -> list[str]:
-    """The next ids in their order, from the first on where `chat` is None. Raises NoTables."""
+    """The next ids in order, from the first on if `chat` is None. Raises NoTables."""
     query = "SELECT id::text FROM chats WHERE id > %s::uuid ORDER BY id LIMIT %s::bigint"
     with wanting_tables():
         return [found for (found,) in await fetch(pool, query, (chat or _BEFORE_ALL_IDS, limit))]
@@ -63,7 +63,7 @@ async def read_messages(connection: Connection, chat: str, seqs: list[int]) -> d
 async def replace_changed_messages(
     connection: Connection, chat: str, messages: list[ChangedMessage]
 ) -> None:
-    """Whatever was derived for the chat before is gone."""
+    """Replaces whatever was derived for the chat before."""
     await connection.execute("DELETE FROM changed_messages WHERE chat = %s", (chat,))
     await connection.execute("DELETE FROM unnamed_reactions WHERE chat = %s", (chat,))
     await connection.execute("DELETE FROM counted_blocks WHERE chat = %s", (chat,))

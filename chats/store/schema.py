@@ -1,4 +1,4 @@
-"""Bringing the database to the schema of this version."""
+"""Migrates the database to the schema of this version."""
 
 from pathlib import Path
 
@@ -8,5 +8,5 @@ _MIGRATIONS = Path(__file__).parent.parent / "migrations"
 
 
 async def set_up_database(url: str) -> None:
-    """Applies what is missing; replicas that start together wait for each other."""
+    """Applies missing migrations; replicas that start together wait for each other."""
     await migrate(url, _MIGRATIONS)

@@ -1,4 +1,4 @@
-"""Messages by their words: one statement finds them, judges who may read, and shows them as they
+"""Messages by their words: one statement finds them, decides who may read, and returns them as they
 are now."""
 
 from typing import NamedTuple
@@ -32,9 +32,9 @@ async def find_messages(
     pool: Pool, reader: str, chat: str | None, sender: str | None, query: Query, before: Cursor,
     limit: int,
 ) -> list[tuple[Cursor, bytes]]:  # fmt: skip
-    """Of the chats that the reader takes part in, or the one, the newest that are older than
+    """In the chats that the reader takes part in, or the one, the newest that are older than
     `before`."""
     terms = query.terms if sender is None else f"{query.terms} & '@{sender}'"
-    strings = sorted(query.strings, key=len, reverse=True)  # the first one rules most lines out
+    strings = sorted(query.strings, key=len, reverse=True)  # the first one excludes most lines
     rows = await fetch(pool, _SEARCH, (reader, chat, sender, strings, terms, *before, limit))
     return [(Cursor(ms, message), event) for ms, message, event in rows]

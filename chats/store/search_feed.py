@@ -32,8 +32,8 @@ SELECT c.id::text, coalesce(p.upto, 0) < c.head FROM (
 
 
 class Fed(NamedTuple):
-    """`done` are chats of which everything is in the index now, `more` those of which something is
-    left; others are just being fed by somebody else."""
+    """`done` are chats that are fully in the index now, `more` those of which something is left;
+    another replica is feeding the others."""
 
     done: set[str]
     more: list[str]
@@ -51,7 +51,7 @@ class _Unfed(NamedTuple):
 
 async def feed(pool: Pool, chats: list[str], rows: int, forget_rows: int) -> Fed:
     """Puts at most so many rows of the chats' logs into the index, and about `MAX_OCTETS`, in one
-    transaction. Of a deleted chat at most so many blocks go at a time."""
+    transaction. Of a deleted chat it removes at most so many blocks at a time."""
     async with begin(pool) as connection:
         unfed = await _take(connection, chats, rows)
         changes = changes_of(unfed.rows)
@@ -150,7 +150,7 @@ async def _forget(connection: Connection, chat: str, rows: int) -> bool:
 
 async def list_chats_behind(pool: Pool, after: str, limit: int) -> tuple[list[str], str | None]:
     """Of the next `limit` chats by id those with rows that are not in the index, and the id after
-    which to go on, or None at the end."""
+    which to continue, or None at the end."""
     async with pool.connection() as connection:
         rows = await (await connection.execute(_BEHIND, (after, limit))).fetchall()
     behind = [chat for chat, is_behind in rows if is_behind]
@@ -158,15 +158,15 @@ async def list_chats_behind(pool: Pool, after: str, limit: int) -> tuple[list[st
 
 
 async def has_index_of_words(pool: Pool) -> bool:
-    """Not while everything is fed again, nor after that was interrupted."""
+    """False while the index is rebuilt, and after a rebuild was interrupted."""
     rows = await fetch(pool, "SELECT to_regclass('search_blocks_terms') IS NOT NULL")
     return bool(rows[0][0])
 
 
 async def empty_index(pool: Pool) -> None:
-    """Everything is fed again from the log. There is no index of words then: without it feeding
-    takes a fraction of the time. Every chat has its progress, so that nobody waits for who makes
-    it. Raises NoTables."""
+    """Everything is fed again from the log. Meanwhile there is no index of words: without it
+    feeding takes a fraction of the time. Every chat gets its progress row here, so that no feeder
+    waits for another that inserts it. Raises NoTables."""
     async with begin(pool) as connection:
         for setting in _UNHURRIED:
             await connection.execute(f"SET LOCAL {setting}")
@@ -177,7 +177,7 @@ async def empty_index(pool: Pool) -> None:
 
 
 async def index_words(pool: Pool) -> None:
-    """Makes the index of words as migration 0027 does. Feeding waits for it."""
+    """Creates the index of words as migration 0027 does. Feeding waits for it."""
     async with begin(pool) as connection:
         for setting in (*_UNHURRIED, "maintenance_work_mem = '512MB'"):
             await connection.execute(f"SET LOCAL {setting}")

@@ -1,8 +1,8 @@
-"""One statement for what is asked often, written to libpq.
+"""A statement that is run often, written to libpq directly.
 
-A cursor of psycopg adapts parameters of any kind and knows when to prepare, on a connection that is
-lent for one statement. That takes 85 of the 140 µs of CPU that a short statement costs its process
-(docs/decisions/calls.md).
+A cursor of psycopg adapts parameters of any kind and decides when to prepare, on a connection that
+is borrowed for one statement. That takes 85 of the 140 µs of CPU that a short statement costs its
+process (docs/decisions/calls.md).
 """
 
 from collections.abc import Sequence
@@ -20,16 +20,16 @@ Row = tuple[Any, ...]
 
 
 class Statement(NamedTuple):
-    """Prepared once on each connection. `name` is that of no other; psycopg's own begin with an
-    underscore. `formats` are those of the parameters; all are text where none are given."""
+    """Prepared once on each connection. `name` must be unique; psycopg's own begin with an
+    underscore. `formats` are those of the parameters; if none are given, all are text."""
 
     name: str
     query: str
     formats: Sequence[Format] | None = None
 
     async def fetch(self, pool: Pool, parameters: Sequence[str | bytes | None]) -> list[Row]:
-        """All rows, on a connection that is kept. Columns come in binary. Raises psycopg.Error, and
-        DatabaseUnavailable where that is what it is."""
+        """All rows, on a kept connection. Columns come in binary. Raises psycopg.Error, or
+        DatabaseUnavailable if the error is one."""
         encoded = [one.encode() if isinstance(one, str) else one for one in parameters]
         try:
             kept = await pool.kept.take()
@@ -66,5 +66,5 @@ class Statement(NamedTuple):
             kept.connection.pgconn.send_prepare(self.name.encode(), self.query.encode())
             await kept.finish()
         except BaseException:
-            await kept.close()  # nobody knows whether the name is taken there
+            await kept.close()  # it is unknown whether the name is taken there
             raise

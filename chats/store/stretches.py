@@ -1,4 +1,4 @@
-"""What many readers want of the logs of chats, as one statement takes it."""
+"""Ranges of chats' logs that many readers want, as parameters of one statement."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -7,7 +7,7 @@ from chats.store.arrays import id_array, number_array
 
 
 class Stretch(NamedTuple):
-    """At most `limit` of what lies below or above `start`, for a reader."""
+    """At most `limit` events below or above `start`, for a reader."""
 
     chat: str
     reader: str

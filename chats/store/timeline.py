@@ -1,4 +1,4 @@
-"""The epoch over failovers: it becomes another one where answered commits may be lost."""
+"""The epoch over failovers: it changes if answered commits may be lost."""
 
 import asyncio
 import logging
@@ -9,15 +9,15 @@ from common.database.pool import Connection
 from common.database.primary import ServerFacts, Verdict
 from common.process.logs import log
 
-OTHERS_SECONDS: Final = 5.0  # for replicas that remember the server before this one
+OTHERS_SECONDS: Final = 5.0  # for replicas that remember the previous server
 _RETRY_SECONDS: Final = 0.25
 
 
 async def settle_timeline(connection: Connection, seen: ServerFacts, verdict: Verdict) -> None:
-    """Before anything is read or written on a timeline that this replica did not know.
+    """Called before anything is read or written on a timeline that this replica did not know.
 
-    A replica that has just started remembers nothing. It leaves the judgement to those that do, for
-    a while; where there are none (all were stopped, or a backup was put back) it may all be lost.
+    A replica that has just started remembers nothing. For a while it leaves the decision to those
+    that do; if there are none (all were stopped, or a backup was restored), any commit may be lost.
     """
     timeline = seen.timeline
     if verdict == "first":

@@ -1,5 +1,5 @@
-"""What many readers may see of chats, in one statement: who may read is decided by the same rows
-that say what there is to read."""
+"""What many readers may see of chats, in one statement: the same rows decide who may read and what
+there is to read."""
 
 from typing import NamedTuple
 
@@ -12,9 +12,9 @@ from common.database.pool import Pool
 
 
 class ViewRow(NamedTuple):
-    """`participants` are the first ones, where they were wanted. `messages` are current and newest
-    first, where `after` was 0; else `events` are those about messages above it, ascending.
-    `state` is the reader's own, where it was wanted."""
+    """`participants` are the first ones, if they were wanted. If `after` was 0, `messages` are the
+    current ones, newest first; otherwise `events` are those about messages above it, ascending.
+    `state` is the reader's own, if it was wanted."""
 
     chat: ChatRow
     participants: list[str] | None
@@ -52,8 +52,8 @@ LEFT JOIN own_chats o ON w.own AND o.member = m.member AND o.chat = m.chat
 async def read_views(
     pool: Pool, wanted: list[tuple[str, str, bool, int, int, bool]]
 ) -> tuple[str, list[ViewRow | None]]:
-    """The epoch, and for each (chat, reader, details, after, amount, own) what there is, or None
-    where the reader does not take part. The epoch is empty where nobody does."""
+    """The epoch, and for each (chat, reader, details, after, amount, own) the view, or None if the
+    reader does not take part. The epoch is empty if nobody does."""
     rows = await _VIEWS.fetch(
         pool,
         (
