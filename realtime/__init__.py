@@ -1,1 +1,1 @@
-"""The WebSocket tier: people's sockets, joined to the chats they are in; it keeps nothing."""
+"""The WebSocket tier: users' sockets, joined to the chats they are in; it stores nothing."""

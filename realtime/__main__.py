@@ -13,7 +13,7 @@ from realtime.sockets.server import drain, open_server
 
 @asynccontextmanager
 async def serving_realtime(settings: RealtimeSettings) -> AsyncIterator[Serving]:
-    """Sockets, and health, metrics and the one call on a port of their own."""
+    """Serves sockets, and on a separate port health, metrics and the one call."""
     async with (
         own_tls(settings.service) as tls,
         open_node(settings) as node,
@@ -35,7 +35,7 @@ async def serving_realtime(settings: RealtimeSettings) -> AsyncIterator[Serving]
         async def end_sockets() -> None:
             # Closed at once: the kernel refuses new connections, and they go to another node.
             if local is not None:
-                local.shutdown(socket.SHUT_RDWR)  # the fleet has it, too
+                local.shutdown(socket.SHUT_RDWR)  # the fleet has it open too
             for server in servers:
                 server.close()
             await node.withdraw()

@@ -13,7 +13,7 @@ OTHER_CODE: Final = "other"
 
 
 class Counters:
-    """Only ever grow; metrics read them when they are asked for."""
+    """They only grow; metrics read them at each scrape."""
 
     def __init__(self) -> None:
         self.accepted = 0
@@ -39,5 +39,5 @@ class Counters:
         self.ends[str(code) if code in _COUNTED_CODES else OTHER_CODE] += 1
 
     def drop(self, reason: str, number: int = 1) -> None:
-        """Something was thrown away, and may have to be fetched again."""
+        """Something was dropped, and may have to be fetched again."""
         self.drops[reason] += number

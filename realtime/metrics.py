@@ -1,4 +1,4 @@
-"""This node's figures for Prometheus, read from plain numbers when somebody asks."""
+"""This node's metrics for Prometheus, read from plain numbers at each scrape."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -19,7 +19,7 @@ PREFIX = "hubbub_realtime_"
 
 
 class NodeCollector(Collector):
-    """Of what the node's parts count and hold."""
+    """Counts and sizes of the node's parts."""
 
     def __init__(self, services: Services, fan_out: FanOut, chats: Chats) -> None:
         self._services = services

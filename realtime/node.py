@@ -1,4 +1,4 @@
-"""Puts a realtime process together: the only place where its parts are made."""
+"""Assembles a realtime process: the only place where its parts are created."""
 
 import asyncio
 import logging
@@ -41,7 +41,7 @@ SPARE_DESCRIPTORS = 200  # calls to services, the bus, logs
 
 
 class Tasks:
-    """Tasks that come and go; a bug in one is logged, and kills no other."""
+    """Short-lived tasks; a bug in one is logged, and does not end the others."""
 
     def __init__(self) -> None:
         self._running: set[asyncio.Task[None]] = set()
@@ -72,12 +72,12 @@ class Node:
         self._announcing = announcing
 
     async def withdraw(self) -> None:
-        """Callers look for another node from now on."""
+        """From now on callers look for another node."""
         await stop([self._announcing])
 
 
 class _Outside(NamedTuple):
-    """The node's ways to other processes."""
+    """The node's connections to other processes."""
 
     valkey: Valkey
     users: Replicas
@@ -88,7 +88,7 @@ class _Outside(NamedTuple):
 
 @asynccontextmanager
 async def open_node(settings: RealtimeSettings) -> AsyncIterator[Node]:
-    """A node whose watchers run until the block ends."""
+    """A node whose background tasks run until the block ends."""
     service = settings.service
     clock = time.monotonic
     rest = Rest()
@@ -115,7 +115,7 @@ async def open_node(settings: RealtimeSettings) -> AsyncIterator[Node]:
         markers = Markers(
             chats.move_markers, chats.preferred, fan_out.hub, service.rate_factor, counters
         )
-        # Nothing that was said before a restore holds: clients start anew.
+        # Nothing from before a restore is valid: clients start over.
         chats.call_on_restore(connections.send_all_away)
         chats.call_on_restore(fan_out.rooms.drop_all)
         bus_canary = BusCanary(valkey, topics.canary(service.name), rest)
@@ -182,7 +182,7 @@ async def open_node(settings: RealtimeSettings) -> AsyncIterator[Node]:
 
 
 def _open_outside(settings: RealtimeSettings, stack: AsyncExitStack, rest: Rest) -> _Outside:
-    """Closed with the stack; connects to nothing yet."""
+    """Closed with the stack; connects only on use."""
     service = settings.service
     http = stack.enter_context(closing(open_http(service)))
     users, chats = Replicas("users", service.users_seeds), Replicas("chats", service.chats_seeds)

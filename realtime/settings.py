@@ -1,4 +1,4 @@
-"""What a realtime process is told by its environment beside what every service is told."""
+"""The settings of a realtime process, besides those of every service."""
 
 import os
 from collections.abc import Mapping
@@ -33,8 +33,8 @@ def join_origins(
 
 
 class RealtimeSettings(msgspec.Struct, frozen=True):
-    """`origins` may open sockets; None in it means that no Origin was sent, as programs do.
-    `balancer_key` is None where no balancer stands in front."""
+    """`origins` may open sockets; None in it stands for a missing Origin, as from programs.
+    `balancer_key` is None without a balancer."""
 
     service: ServiceSettings
     origins: Annotated[
@@ -64,7 +64,7 @@ class RealtimeSettings(msgspec.Struct, frozen=True):
             "1048576",
         ),
     ]
-    # More than two backlogs: of ten thousand clients that reconnect at once none is dropped unread.
+    # More than two backlogs: if ten thousand clients reconnect at once, none is dropped unread.
     max_pending_handshakes: Annotated[
         int,
         Variable(

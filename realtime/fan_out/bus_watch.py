@@ -1,9 +1,10 @@
-"""Whether what chats publishes arrives here, judged by what should come all the time. Pure.
+"""Whether what chats publishes arrives here, judged by messages that should arrive all the time.
+Pure.
 
-A connection that is up proves little: chats may be cut from Valkey while we are not, or Valkey may
-take what is published and not deliver it. So every chats replica publishes a digest each second,
-and this node has chats publish a canary each second; silence of either is a reason to poll. A
-replica at rest says that its digests come more seldom.
+A connection that is up proves little: chats may be cut off from Valkey while we are not, or Valkey
+may accept what is published and not deliver it. So every chats replica publishes a digest each
+second, and this node has chats publish a canary each second; if either stops, chats is polled. A
+replica at rest announces that its digests are rarer.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,12 +13,12 @@ from typing import Final, Literal
 Reason = Literal["bus_down", "digest_missing", "canary_missing"]
 REASONS: Final[tuple[Reason, ...]] = ("bus_down", "digest_missing", "canary_missing")
 EVERY_SECONDS: Final = 1.0
-MAX_EVERY_SECONDS: Final = 2.0  # whatever a replica says: a poll tells of the last 5 s
+MAX_EVERY_SECONDS: Final = 2.0  # whatever a replica says: a poll covers the last 5 s
 MAX_LATE_SECONDS: Final = 1.5
 
 
 class BusWatch:
-    """What was heard, and when; times before the bus came up count for nothing."""
+    """What was received, and when; times before the bus came up are ignored."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -32,20 +33,20 @@ class BusWatch:
         self._up_since = self._clock() if is_up else None
 
     def notice_digest(self, replica: str, every_seconds: float = EVERY_SECONDS) -> None:
-        """A digest came over the bus."""
+        """A digest arrived over the bus."""
         self._any_heard_at = self._heard_at[replica] = self._clock()
         self._every[replica] = min(every_seconds, MAX_EVERY_SECONDS)
 
     @property
     def longest_silence(self) -> float:
-        """For how long a replica may have been silent without a reason to poll."""
+        """For how long a replica may be silent without a reason to poll."""
         return max(self._every.values(), default=EVERY_SECONDS) + MAX_LATE_SECONDS
 
     def reasons(
         self, replicas: Sequence[str], canary_awaited_since: float | None
     ) -> frozenset[Reason]:
-        """Why chats has to be polled, empty if it has not. `replicas` are those whose lease holds;
-        `canary_awaited_since` is when the canary that has not come back was committed."""
+        """Why chats has to be polled; empty if it need not be. `replicas` are those whose lease
+        holds; `canary_awaited_since` is when the missing canary was committed."""
         now = self._clock()
         self._keep_known(replicas, now)
         if self._up_since is None:

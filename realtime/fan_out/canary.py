@@ -1,9 +1,9 @@
-"""Two canaries. One proves that the bus carries, the other that messages flow.
+"""Two canaries. One proves that the bus delivers, the other that messages flow.
 
-A bus that answers PING may still carry nothing to us, so the node publishes to itself and listens,
-twice a second. And every second it has chats commit a canary, which must come back the way that
-events come: from the outbox, over the bus, through the relay. A node without sockets does both more
-seldom.
+A bus that answers PING may still deliver nothing to us, so the node publishes to itself and
+listens, twice a second. And every second it has chats commit a canary, which must come back the way
+that events come: from the outbox, over the bus, through the relay. A node without sockets does both
+less often.
 """
 
 import struct
@@ -23,11 +23,11 @@ MAX_UNHEARD: Final = 2
 FLOW_SECONDS: Final = 1.0
 AT_REST_SECONDS: Final = 10.0  # alerts and the doctor look after 15
 MAX_AWAITED: Final = 20
-_NAMES: Final = UUID("5b0c6d5e-8a1f-5c58-9d7c-3a4f1d0f7a11")  # any constant; makes ids of names
+_NAMES: Final = UUID("5b0c6d5e-8a1f-5c58-9d7c-3a4f1d0f7a11")  # any constant; derives ids from names
 
 
 class BusCanary:
-    """Counts what was published and not heard."""
+    """Counts what was published and not received."""
 
     def __init__(self, valkey: Valkey, topic: str, rest: Rest = NEVER) -> None:
         self._rest = rest
@@ -41,7 +41,7 @@ class BusCanary:
         self._unheard = 0
 
     async def run(self) -> None:
-        """Until cancelled. What could not be published proves nothing about hearing."""
+        """Until cancelled. If publishing fails, nothing is known about receiving."""
         number = 0
         while True:
             await self._rest.pause(BUS_SECONDS)
@@ -58,7 +58,7 @@ class BusCanary:
 
 
 class FlowCanary:
-    """`commit` has chats commit (canary, number), and raises Refusal where it cannot."""
+    """`commit` has chats commit (canary, number), and raises Refusal on failure."""
 
     def __init__(
         self,
@@ -73,7 +73,7 @@ class FlowCanary:
         self._commit = commit
         self._counters = counters
         self._clock = clock
-        self._sent_at: dict[int, float] = {}  # by number, of those that are not heard yet
+        self._sent_at: dict[int, float] = {}  # by number, of those that have not arrived yet
         self._heard_at = clock()
         self.last_seconds = 0.0
         self.awaited_since: float | None = None
@@ -105,8 +105,9 @@ class FlowCanary:
         self.awaited_since = None  # older ones may be lost, but messages flow
         self._heard_at = self._clock()
         self.last_seconds = self._heard_at - self._sent_at[heard]
-        # A canary that Valkey did not take at once never comes: the sweep has none in the log.
-        # An event in its place would have come by now: a later one shows that it is missing.
+        # A canary that Valkey did not accept at once never arrives: the sweep finds none in the
+        # log. An event in its place would have arrived by now: a later one shows that it is
+        # missing.
         for number in [one for one in self._sent_at if one <= heard]:
             self._counters.canary_times.note(self._heard_at - self._sent_at.pop(number))
 
@@ -114,7 +115,7 @@ class FlowCanary:
         """Until cancelled."""
         number = 0
         while True:
-            # Higher than all before a restart, so that the outbox takes it for newer.
+            # Higher than all before a restart, so that the outbox considers it newer.
             number = max(number + 1, int(time.time() * 1000))
             self._sent_at[number] = self._clock()
             if len(self._sent_at) > MAX_AWAITED:
@@ -123,7 +124,7 @@ class FlowCanary:
                 await self._commit(self.id, number)
             except Refusal:
                 self._counters.canaries_refused += 1
-                self._sent_at.pop(number, None)  # nobody waits for what was refused
+                self._sent_at.pop(number, None)  # a refused one will not come back
             else:
                 if number in self._sent_at and self.awaited_since is None:
                     self.awaited_since = self._clock()

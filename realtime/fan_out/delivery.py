@@ -1,6 +1,5 @@
-"""From a chat's stream to its sockets: events become one frame for everybody who hears the chat,
-and control entries take effect at their seq. Nothing here waits.
-"""
+"""From a chat's stream to its sockets: events become one frame for all sockets that hear the chat,
+and control entries take effect at their seq. Nothing here waits."""
 
 from itertools import groupby
 
@@ -18,22 +17,22 @@ _decode_typing = msgspec.json.Decoder(SomebodyTyping).decode
 
 
 class Delivery:
-    """Writes to sockets what is due in a room."""
+    """Writes to a room's sockets the events that are due."""
 
     def __init__(self, hub: Hub, counters: Counters) -> None:
         self._hub = hub
         self._counters = counters
 
     def take(self, room: Room, payload: Payload) -> None:
-        """A payload that was fetched."""
+        """Takes a payload that was fetched."""
         for due in room.stream.offer(payload):
             self.deliver_payload(room, due)
         room.wake_waiters()
 
     def abandon(self, room: Room) -> None:
-        """Events are lost for good between the head and what is left of the chat's log: nobody can
-        say any more who was removed before the end, so no socket may hear it. Each comes back and
-        gets the chats that its user is in now."""
+        """Events between the head and the rest of the chat's log are lost for good: who was removed
+        before the end is no longer known, so no socket may hear it. Each reconnects and gets the
+        chats that its user is in now."""
         room.is_closed = True
         for listener in tuple(room.listeners):
             listener.send_away()
@@ -69,7 +68,7 @@ class Delivery:
         self.deliver(room, lines[done:])
 
     def show_typing(self, room: Room, data: bytes) -> None:
-        """A `typing` frame, for everybody but the typist. Raises msgspec.DecodeError."""
+        """A `typing` frame, for everybody except the sender. Raises msgspec.DecodeError."""
         if not room.listeners:
             return
         typist = _decode_typing(data).user

@@ -1,6 +1,5 @@
-"""The parts that bring what happens in chats to the sockets, joined: from the bus and from chats to
-those who hear it. Knows no port, no setting and no socket's bytes.
-"""
+"""Connects the parts that bring events of chats to the sockets: from the bus and from chats to
+those that hear them. Knows no port, no setting and no socket's bytes."""
 
 from collections.abc import Callable, Coroutine
 from typing import Any, NamedTuple
@@ -24,7 +23,7 @@ from realtime.fan_out.upstream import Chats
 
 
 class FanOut(NamedTuple):
-    """Each is called by others; `work` is what they do by themselves."""
+    """The parts, for their callers; `work` is what they do by themselves."""
 
     bus: AnyBus
     hub: Hub
@@ -37,7 +36,7 @@ class FanOut(NamedTuple):
     canary: FlowCanary
 
     def work(self) -> list[Coroutine[Any, Any, None]]:
-        """What runs as long as the node does."""
+        """Background tasks that run as long as the node."""
         return [
             self.bus.run(self.relay.receive, self.heads.notice_bus),
             self.canary.run(),

@@ -1,7 +1,7 @@
-"""What chats says about heads and joins, on every way that it says so: digests, polls, comparisons.
+"""Learns heads and joins from chats, on each way that it tells them: digests, polls, comparisons.
 
-While the bus carries, this only catches what was lost; while it does not, polling is how events
-come at all.
+While the bus delivers, this only catches what was lost; otherwise polls are how events arrive at
+all.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ from realtime.fan_out.upstream import Chats
 COMPARE_SECONDS: Final = 30.0
 POLL_SECONDS: Final = 0.5
 CHECK_SECONDS: Final = 0.25
-# A poll tells of the last 5 s. Between two that every replica answered there may be less.
+# A poll covers the last 5 s, so two that every replica answered must be closer together.
 MAX_GAP_SECONDS: Final = 4.0
 MAX_TIMELINES: Final = 1_000
 
@@ -33,7 +33,7 @@ _decode_digest = msgspec.json.Decoder(Digest).decode
 
 
 class Heads:
-    """Learns heads and joins. `reasons` says why it polls now; empty while the bus carries."""
+    """Learns heads and joins. `reasons` says why it polls now; empty while the bus delivers."""
 
     def __init__(
         self,
@@ -61,7 +61,7 @@ class Heads:
         self._compare_now = asyncio.Event()
         self._find_joins_now = asyncio.Event()
         self._complete_at = clock()  # up to then nothing was missed
-        self._timelines: dict[str, int] = {}  # of chats' database, by the replica that says so
+        self._timelines: dict[str, int] = {}  # of chats' database, by the replica that reported it
         self.reasons: frozenset[Reason] = frozenset({"bus_down"})
 
     def receive_digest(self, data: bytes) -> None:
@@ -87,19 +87,19 @@ class Heads:
             await self._rooms.compare(self._rooms.find_all())
 
     async def find_lost_joins(self) -> None:
-        """Reads everybody's memberships again after each outage, until cancelled: a chat that
-        somebody joined meanwhile may be one that no room here was open for."""
+        """Reads everybody's memberships again after each outage, until cancelled: a chat that a
+        user joined meanwhile may have no room here."""
         while True:
             await self._find_joins_now.wait()
             self._find_joins_now.clear()
             await self._notices.find_lost_joins()
 
     async def poll(self) -> None:
-        """Asks all chats replicas for changes while the bus does not carry, until cancelled."""
+        """Asks all chats replicas for changes while the bus does not deliver, until cancelled."""
         while True:
             self._judge()
             if not self.reasons:
-                # What is silent may have been so for as long before it is noticed.
+                # A replica that is silent may have been so for this long before it is noticed.
                 self._complete_at = self._clock() - self._watch.longest_silence
                 await self._rest.wait(self._check_now, CHECK_SECONDS)
                 self._check_now.clear()
@@ -124,13 +124,13 @@ class Heads:
                 self._recheck()
 
     def _recheck(self) -> None:
-        """What was published may be lost, and what polls did not tell of."""
+        """Compares again: published messages may be lost, and polls may have missed changes."""
         self._compare_now.set()
         self._find_joins_now.set()
 
     def _learn(self, digest: Digest, wait_seconds: float) -> None:
         if digest.timeline > self._timelines.get(digest.replica, digest.timeline):
-            self._compare_now.set()  # another server took over: there may be another epoch
+            self._compare_now.set()  # another server took over: the epoch may have changed
         if len(self._timelines) > MAX_TIMELINES:
             self._timelines.clear()
         self._timelines[digest.replica] = digest.timeline
@@ -144,13 +144,13 @@ class Heads:
 
 
 def may_lack(digests: Sequence[Digest], seconds: float) -> bool:
-    """Whether these, of a poll, may not tell of all that was changed in the last `seconds`: a
-    replica that was started again has forgotten what it did before."""
+    """Whether the digests of a poll may not cover everything that was changed in the last
+    `seconds`: a replica that was restarted has forgotten what it did before."""
     return seconds > min([MAX_GAP_SECONDS, *(digest.age for digest in digests)])
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:
-    """For the event, at most so long."""
+    """Waits for the event, at most so long."""
     try:
         async with asyncio.timeout(seconds):
             await event.wait()

@@ -1,7 +1,8 @@
-"""Who listens to what on this node. Pure: decides, and leaves writing to the relay.
+"""Which sockets listen to what on this node. Pure: decides, and leaves writing to the relay.
 
-Control entries name people, sockets listen: the hub knows which sockets a person has here. A
-socket that is still joining is told apart, for it has no chats until its memberships are known.
+Control entries name users, but sockets listen: the hub knows which sockets a user has here. A
+socket that is still joining is treated separately, because it has no chats until its memberships
+are known.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -10,12 +11,12 @@ from typing import Final, Protocol
 
 from realtime.fan_out.stream import Stream
 
-MAX_LEFT_CHATS: Final = 1_000  # remembered for each person
+MAX_LEFT_CHATS: Final = 1_000  # remembered for each user
 
 
 class Joining:
-    """What happens to a person while one of their sockets joins: the seq at which they last left
-    or joined a chat. Memberships were read at some head; what lies above it counts."""
+    """What happens to a user while one of their sockets joins: the seq at which they last left or
+    joined a chat. Memberships were read at some head; only what lies above it counts."""
 
     __slots__ = ("awaited", "joined", "left")
 
@@ -27,7 +28,7 @@ class Joining:
         self.joined: dict[str, int] = {}
 
     def covers(self, chat: str, seq: int) -> bool:
-        """Whether a join at this seq is, or may be, in the memberships: not to be acted on."""
+        """Whether a join at this seq is, or may be, in the memberships: then it is ignored."""
         return self.awaited is None or seq <= self.awaited.get(chat, 0)
 
 
@@ -35,8 +36,8 @@ Write = Callable[[bytes], None]
 
 
 class Listener(Protocol):
-    """A socket as the hub and the relay see it. `write` takes whole frames and never waits; one
-    that changes it tells its rooms (`Room.listeners`)."""
+    """A socket as the hub and the relay see it. `write` takes whole frames and never waits; a
+    socket that replaces it must tell its rooms (`Room.listeners`)."""
 
     user: str
     write: Write
@@ -54,8 +55,9 @@ class Listener(Protocol):
 class Room:
     """One chat on this node: its stream and the sockets that hear it.
 
-    `listeners` holds each one's `write` as well: a delivery need not touch the listener, which is
-    seldom in the processor's cache. Over a thousand members that saves a third of the relay's part.
+    `listeners` holds each one's `write` too: a delivery need not touch the listener, which is
+    rarely in the processor's cache. With over a thousand members that saves a third of the relay's
+    part.
     """
 
     __slots__ = (
@@ -99,9 +101,9 @@ class Room:
 
 
 class Person:
-    """Everybody with a socket here, joining or ready. `was_active`: the last one that went was.
-    `left` has the seq of their last event in chats that they have left meanwhile: a notice of a
-    join before it is stale, also when the room is long forgotten."""
+    """A user with a socket here, joining or ready. `was_active`: whether the last socket was active
+    when it left. `left` has the seq of their last event in chats that they have left meanwhile: a
+    notice of an earlier join is stale, even if the room is long forgotten."""
 
     __slots__ = ("idle_since", "left", "sockets", "user", "was_active")
 
@@ -113,7 +115,7 @@ class Person:
         self.left: dict[str, int] = {}
 
     def leave(self, chat: str, seq: int) -> None:
-        """Remembers it, and forgets the oldest of too many."""
+        """Remembers that the user left; above a limit it forgets the oldest."""
         self.left.pop(chat, None)
         self.left[chat] = seq
         if len(self.left) > MAX_LEFT_CHATS:
@@ -121,7 +123,7 @@ class Person:
 
 
 class Hub:
-    """Rooms by chat, people by id, and which sockets are in which room."""
+    """Rooms by chat, users by id, and which sockets are in which room."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self.rooms: dict[str, Room] = {}
@@ -130,12 +132,12 @@ class Hub:
         self._note_person: Callable[[Person, bool], None] = lambda _person, _arrives: None
 
     def watch_people(self, note: Callable[[Person, bool], None]) -> None:
-        """`note` is called when the sockets of a person change, or whether one is active; with True
-        when they have their first one here."""
+        """`note` is called when a user's sockets change, or whether one is active; with True when
+        they get their first one here."""
         self._note_person = note
 
     def open_room(self, chat: str, head: int) -> Room:
-        """A chat that is heard here from `head` on. It is idle until somebody is attached."""
+        """A chat that is heard here from `head` on. It is idle until a socket is attached."""
         room = self.rooms[chat] = Room(chat, head)
         room.idle_since = self._clock()
         return room
@@ -151,7 +153,7 @@ class Hub:
         return person
 
     def set_active(self, listener: Listener, is_active: bool) -> None:
-        """Whether its user is there, says the client."""
+        """The client says whether its user is active."""
         listener.is_active = is_active
         if (person := self.people.get(listener.user)) is not None:
             self._note_person(person, False)
@@ -172,13 +174,13 @@ class Hub:
             self._note_person(person, False)
 
     def attach(self, listener: Listener, room: Room) -> None:
-        """From the next event on."""
+        """Hears the room from the next event on."""
         room.listeners[listener] = listener.write
         listener.rooms.add(room)
         room.idle_since = None
 
     def detach(self, listener: Listener, room: Room) -> None:
-        """Nothing more of this chat."""
+        """Hears nothing more of this chat."""
         room.listeners.pop(listener, None)
         listener.rooms.discard(room)
         if not room.listeners:
@@ -204,7 +206,7 @@ class Hub:
         return found
 
     def dismiss(self, room: Room, users: Iterable[str], seq: int) -> None:
-        """The event at `seq`, which has been delivered, was these people's last one."""
+        """The event at `seq`, which has been delivered, was these users' last one."""
         for user in users:
             person = self.people.get(user)
             if person is not None:
@@ -225,14 +227,15 @@ class Hub:
         room.idle_since = self._clock()
 
     def forget_departures(self) -> None:
-        """The seqs of before mean nothing any more."""
+        """Earlier seqs have no meaning any more."""
         for person in self.people.values():
             person.left.clear()
 
     def is_idle(self, one: Room | Person, seconds: float) -> bool:
-        """Whether nobody has listened to it, or they have had no socket, for so long."""
+        """Whether it has had no listeners, or its user no socket, for so long."""
         since = one.idle_since
-        # A hole may hold the join of somebody here: it is filled first, however long chats is gone.
+        # A hole may contain the join of a user here: it is filled first, however long chats is
+        # down.
         is_busy = isinstance(one, Room) and (one.holds or one.is_repairing)
         return since is not None and since < self._clock() - seconds and not is_busy
 

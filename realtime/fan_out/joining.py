@@ -1,7 +1,7 @@
 """From a verified `connect` to `ready`: memberships, attaching, replay. No hole, no repeat.
 
-Order matters: the person is known to the hub and their notices are heard before memberships are
-read, so whatever happens after the read is seen; sockets are attached, holding what comes, before
+Order matters: the hub knows the user, and the node hears their notices, before memberships are
+read, so that everything after the read is seen; sockets are attached, holding back events, before
 anything is replayed. A user who is removed meanwhile gets nothing above their removal.
 """
 
@@ -37,7 +37,7 @@ T = TypeVar("T")
 JOIN_TIMEOUT_SECONDS: Final = 10.0
 RETRY_SECONDS: Final = 0.25
 MAX_REPLAY_BYTES: Final = 1_048_576
-# Some of the thousand whose memberships one call has told; the others have their turn in between.
+# How many of the thousand answered by one call are joined before other tasks get their turn.
 GUESTS_A_TURN: Final = 64
 
 
@@ -50,19 +50,19 @@ class Guest(Listener, Protocol):
 
 
 class _Entrant(NamedTuple):
-    """A socket on its way, since a moment of the clock."""
+    """A socket that is joining, since a moment of the clock."""
 
     guest: Guest
     joining: Joining
     connect: Connect
     since: float
 
-    def is_gone(self) -> bool:  # a property would be believed from one wait to the next
+    def is_gone(self) -> bool:  # mypy would take a property as constant over awaits
         return self.guest.joining is not self.joining
 
 
 class _Missed(NamedTuple):
-    """What a socket that resumes has not seen: chats that its client must catch up by itself, and
+    """What a resuming socket has not seen: chats that its client must catch up on by itself, and
     (chat, seq, head) of those whose events above seq it gets here."""
 
     behind: list[str]
@@ -78,10 +78,10 @@ class _Joined(NamedTuple):
 
 
 class Joiner:
-    """Joins sockets. What it asks of chats goes in batches with what others ask.
+    """Joins sockets. Its requests to chats are batched over sockets.
 
-    After an outage thousands come at once. Those that find all they need share a task; one that
-    has to wait for streams, events or chats has its own.
+    After an outage thousands come at once. Those for which everything is at hand share a task; one
+    that has to wait for streams, events or chats gets its own.
     """
 
     def __init__(
@@ -108,14 +108,16 @@ class Joiner:
         self._answered: deque[tuple[_Entrant, Memberships | Refusal]] = deque()
 
     def enter(self, guest: Guest) -> None:
-        """At once, so that a socket that ends before its join begins leaves nothing behind."""
+        """Called at once, so that a socket that ends before its join begins leaves nothing
+        behind.
+        """
         guest.joining = Joining()
         person = self._hub.enter(guest)
         if len(person.sockets) == 1:
             self._notices.hear(person)
 
     def join(self, guest: Guest, connect: Connect) -> None:
-        """Makes a socket that has entered ready, later, or ends it when chats does not answer."""
+        """Later makes a socket that has entered ready, or ends it if chats does not answer."""
         if guest.joining is None:
             return
         self._entrants.append(_Entrant(guest, guest.joining, connect, self._clock()))
@@ -124,8 +126,8 @@ class Joiner:
             self._spawn(self._ask())
 
     async def _ask(self) -> None:
-        """For the memberships of all who have come: the first one's at once, and those of others
-        when the bus has answered for it, since a turn of the loop accepts one connection."""
+        """Asks for the memberships of all new sockets: the first one's at once, those of later ones
+        when the bus has confirmed their topics, since a turn of the loop accepts one connection."""
         try:
             while self._entrants:
                 entrants, self._entrants = self._entrants, []
@@ -172,7 +174,7 @@ class Joiner:
         _log_joined(joined)
 
     def _join_now(self, entrant: _Entrant, memberships: Memberships) -> _Joined | None:
-        """Without waiting for anything; None where that cannot be."""
+        """Without waiting for anything; None if that is impossible."""
         rooms = self._find_rooms(entrant.joining, memberships.heads)
         if rooms is None:
             self._spawn(self._finish(entrant, partial(self._join_late, entrant, memberships)))
@@ -191,7 +193,7 @@ class Joiner:
     def _find_rooms(
         self, joining: Joining, memberships: dict[str, int]
     ) -> list[tuple[Room, int]] | None:
-        """None where a room must come to its head first, and where they are too many for a turn."""
+        """None if a room must reach its head first, or if they are too many for one turn."""
         if len(memberships) > ROOMS_A_TURN or joining.joined:
             return None
         found = []
@@ -205,7 +207,7 @@ class Joiner:
     async def _finish(
         self, entrant: _Entrant, work: Callable[[], Awaitable[_Joined | None]]
     ) -> None:
-        """What has to wait, as long as a join may take."""
+        """Joins that have to wait, for as long as a join may take."""
         left = entrant.since + JOIN_TIMEOUT_SECONDS - self._clock()
         try:
             async with asyncio.timeout(left):
@@ -220,7 +222,7 @@ class Joiner:
     async def _join_late(
         self, entrant: _Entrant, memberships: Memberships | None = None
     ) -> _Joined | None:
-        """None: chats has not told them, and is asked again."""
+        """None: chats has not answered, and is asked again."""
         if memberships is None:
             await asyncio.sleep(RETRY_SECONDS)
             memberships = await self._insist(lambda: self._chats.memberships(entrant.guest.user))
@@ -236,7 +238,7 @@ class Joiner:
         behind: list[str],
         replay: list[bytes],
     ) -> _Joined | None:
-        """None where it went away."""
+        """None if it went away."""
         guest = entrant.guest
         if entrant.is_gone():
             return None
@@ -255,7 +257,7 @@ class Joiner:
         return _Joined(len(heads), len(behind), seconds)
 
     async def _place(self, entrant: _Entrant, memberships: dict[str, int]) -> dict[str, int]:
-        """Attaches the socket to its chats; returns the head of each from which on it hears it."""
+        """Attaches the socket to its chats; returns for each the head from which on it hears it."""
         guest, joining = entrant.guest, entrant.joining
         heads: dict[str, int] = {}
         late: list[tuple[Room, int]] = []
@@ -304,7 +306,7 @@ class Joiner:
         if connect.epoch is not msgspec.UNSET and connect.epoch != self._chats.epoch:
             return missed
         for chat, seq in resume.items():
-            head = heads.get(chat, seq)  # not theirs: ignored
+            head = heads.get(chat, seq)  # not one of the user's chats: ignored
             if not 0 <= head - seq <= MAX_SLICE_EVENTS:
                 missed.behind.append(chat)
             elif seq < head:
@@ -318,7 +320,7 @@ class Joiner:
         heads: dict[str, int],
         missed: _Missed,
     ) -> _Joined | None:
-        """Welcomes it with the events that it has missed, as far as they are not too many."""
+        """Welcomes it with the events that it has missed, unless they are too many."""
         behind = missed.behind
         replay: list[bytes] = []
         total = 0
@@ -336,10 +338,10 @@ class Joiner:
         return self._welcome(entrant, memberships, heads, behind, replay)
 
     async def _lines(self, user: str, chat: str, seq: int, head: int) -> list[bytes]:
-        """Events above `seq` up to `head`, or fewer where they are more than a slice may hold."""
+        """Events above `seq` up to `head`, or fewer if they are more than a slice may hold."""
         while True:
-            # What a deletion above `head` has blanked must not come from a replica that has not
-            # heard of it.
+            # A replica that does not know of a deletion above `head` must not serve the text that
+            # it blanked.
             room = self._rooms.find(chat)
             upto = max(head, room.stream.head) if room else head
             found = await self._insist(partial(self._chats.slice, chat, seq, upto))
@@ -358,13 +360,13 @@ class Joiner:
 
 
 def _fail(entrant: _Entrant) -> None:
-    """Called where an exception is handled."""
+    """Must be called from an exception handler."""
     log("a socket could not join", level=logging.ERROR, exception=True)
     entrant.guest.end(CloseCode.INTERNAL_ERROR, "something went wrong")
 
 
 def _log_joined(joined: Sequence[_Joined]) -> None:
-    """One line for all of a turn: a line a socket is a tenth of what it costs to connect."""
+    """One line for all of a turn: a line per socket is a tenth of the cost of a connect."""
     if joined:
         chats, behind, seconds = zip(*joined, strict=True)
         longest = round(max(seconds) * 1000, 2)

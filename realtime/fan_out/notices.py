@@ -1,9 +1,9 @@
-"""A chat becomes somebody's while they are connected: their sockets begin to hear it.
+"""A user joins a chat while connected: their sockets begin to hear it.
 
-Mostly the join's own control entry does it, in the chat's stream. Here is what wakes a node that
-does not listen to that chat yet, and what repairs the cases in which the entry went by unseen.
-Notices may be late, doubled or stale, so they prove nothing: the stream or chats must confirm.
-A user's topic is heard while they have a socket here and a minute longer.
+Usually the join's own control entry in the chat's stream does it. This module wakes a node that
+does not hear that chat yet, and repairs the cases in which the entry was missed. Notices may be
+late, doubled or stale, so they prove nothing: the stream or chats must confirm. A user's topic is
+heard while they have a socket here and a minute longer.
 """
 
 import asyncio
@@ -28,14 +28,14 @@ from realtime.protocol.frames import event_frames, text_frame
 T = TypeVar("T")
 
 USERS_A_TURN: Final = 500  # whose memberships are read at once after an outage
-MAX_ROUNDS: Final = 25  # of slices; a chat that runs away from us is left to the next notice
+MAX_ROUNDS: Final = 25  # of slices; a chat that outpaces us is left to the next notice
 RETRY_SECONDS: Final = 0.1
 
 _decode_joined = msgspec.json.Decoder(Joined).decode
 
 
 class Notices:
-    """Makes sockets hear what their user has joined."""
+    """Makes sockets hear the chats that their user has joined."""
 
     def __init__(
         self,
@@ -57,18 +57,18 @@ class Notices:
         self._arriving: set[tuple[str, str]] = set()
 
     def hear(self, person: Person) -> None:
-        """Notices for a user with a socket here; safe to repeat."""
+        """Hears notices for a user with a socket here; safe to repeat."""
         self._subscriptions.add(self._topics.user(person.user), partial(self._receive, person.user))
 
     def receive_markers(self, data: bytes) -> None:
-        """What chats has moved of anybody's. Raises msgspec.DecodeError."""
+        """Markers that chats has moved, of any users. Raises msgspec.DecodeError."""
         people = self._hub.people
         for user, origin, text in unpack_notices(data):
             if user in people:
                 self._tell(user, origin, text)
 
     async def sweep(self) -> None:
-        """Hears no more of users who have been gone for a minute, until cancelled."""
+        """Stops hearing users who have been gone for a minute; until cancelled."""
         while True:
             await self._rest.pause(SWEEP_SECONDS, 2 * SWEEP_SECONDS)
             for person in self._hub.take_idle_people(LINGER_SECONDS):
@@ -82,8 +82,8 @@ class Notices:
         self.join(user, joined.chat, joined.seq)
 
     def _tell(self, user: str, origin: str, text: bytes) -> None:
-        """All sockets of the user but the one of that name; one that joins gets it after `ready`,
-        which may say it already."""
+        """Tells all sockets of the user except the one of that name; one that joins gets it after
+        `ready`, which may contain it already."""
         person = self._hub.people.get(user)
         sockets = person.sockets if person else ()
         others = [one for one in sockets if not origin or one.name != origin]
@@ -93,7 +93,7 @@ class Notices:
                 listener.write(frame)
 
     def join(self, user: str, chat: str, seq: int) -> None:
-        """From `seq` on this chat is theirs, says somebody."""
+        """A notice says that the user is in this chat from `seq` on."""
         person = self._hub.people.get(user)
         if person is None or not person.sockets or seq <= person.left.get(chat, 0):
             return
@@ -103,13 +103,13 @@ class Notices:
         elif room.stream.head < seq:
             self._rooms.learn(room, seq, REORDER_GRACE_SECONDS)
         elif self._absent(user, room, seq) and (user, chat) not in self._arriving:
-            # The entry has passed: they were not known here then, or have been removed since.
+            # The entry has passed: the user had no socket here then, or has been removed since.
             self._arriving.add((user, chat))
             self._spawn(self._arrive(user, room, seq))
 
     async def find_lost_joins(self) -> None:
-        """Reads the memberships of everybody with a socket here, and joins them to what they do not
-        hear. Asks until chats has answered."""
+        """Reads the memberships of all users with a socket here, and joins them to chats that they
+        do not hear. Asks until chats has answered."""
         users = [person.user for person in self._hub.people.values() if person.sockets]
         for start in range(0, len(users), USERS_A_TURN):
             wanted = await self._insist(partial(self._unheard, users[start : start + USERS_A_TURN]))
@@ -132,7 +132,7 @@ class Notices:
                     if chat not in heard
                     and (listener.joining is None or not listener.joining.covers(chat, head))
                 ]
-            await asyncio.sleep(0)  # somebody may be in thousands of chats
+            await asyncio.sleep(0)  # a user may be in thousands of chats
         return list(dict.fromkeys(found))
 
     async def _insist(self, ask: Callable[[], Awaitable[T]]) -> T:
@@ -143,8 +143,8 @@ class Notices:
                 await asyncio.sleep(RETRY_SECONDS)
 
     def _absent(self, user: str, room: Room, seq: int) -> list[Listener]:
-        """The user's sockets that should hear the room if they are in. One that is joining may
-        learn it from its memberships."""
+        """The user's sockets that should hear the room if the user is in. One that is joining may
+        learn of it from its memberships."""
         person = self._hub.people.get(user)
         return [
             listener
@@ -162,7 +162,7 @@ class Notices:
                             await self._catch_up(user, room, seq)
                         return
                     except Refusal:
-                        await asyncio.sleep(RETRY_SECONDS)  # nobody repeats the notice for so long
+                        await asyncio.sleep(RETRY_SECONDS)  # the notice is not repeated for so long
         finally:
             self._arriving.discard((user, room.chat))
 

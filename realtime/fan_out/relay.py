@@ -1,8 +1,8 @@
-"""The hot loop: what the bus brought goes to those who hear it.
+"""The hot loop: relays messages of the bus to the sockets that hear them.
 
-Cost here is paid per delivery, so a delivery is one call of a listener's `write` with a frame
-that was built once. It decodes no event; only the few payloads with control entries are taken
-apart. Nothing here waits.
+The cost is per delivery, so a delivery is one call of a listener's `write` with a frame that was
+built once. It decodes no event; only the few payloads with control entries are unpacked. Nothing
+here waits.
 """
 
 import struct
@@ -34,13 +34,14 @@ class Relay:
         self._counters = counters
 
     def receive(self, messages: list[list[bytes]]) -> None:
-        """All that one read of the bus brought, as [kind, topic, payload] each.
+        """All messages of one read of the bus, as [kind, topic, payload] each.
 
-        A chat's events in it become one frame. uvloop holds what is written to a socket within
-        one turn of the loop and sends it with one system call, so chats are not joined here.
+        A chat's events among them become one frame. uvloop collects what is written to a socket
+        within one turn of the loop and sends it with one system call, so chats are not joined here.
 
-        What is next in its chat and has no control entries, almost everything, makes no object but
-        its text: a Payload each would cost most of a read of many chats.
+        A payload that is next in its chat and has no control entries, which is almost every one,
+        creates no object except its text: a Payload each would be most of the cost of reading many
+        chats.
         """
         due: dict[Room, list[bytes]] = {}
         rooms = self._rooms.by_topic
@@ -72,7 +73,7 @@ class Relay:
     def _receive_unusual(
         self, room: Room, topic: bytes, data: bytes, due: dict[Room, list[bytes]]
     ) -> None:
-        """With control entries, or not what comes next; adds to what is due."""
+        """Payloads with control entries, or out of order; adds to what is due."""
         try:
             payload = unpack(data)
         except msgspec.DecodeError:

@@ -1,4 +1,4 @@
-"""Fills holes: what a room misses is fetched from chats once for all its listeners."""
+"""Fills holes: events that a room misses are fetched from chats once for all its listeners."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
@@ -17,7 +17,7 @@ RETRY_SECONDS: Final = 0.2
 
 class Repair:
     """`fetch` asks chats for the events after a seq; `take` delivers them; `abandon` gets a room
-    whose hole cannot be filled any more; `spawn` runs a task."""
+    whose hole can no longer be filled; `spawn` runs a task."""
 
     def __init__(
         self,
@@ -34,13 +34,13 @@ class Repair:
         self._counters = counters
 
     def want(self, room: Room, wait_seconds: float = 0.0) -> None:
-        """Fill the room's hole, unless it has filled itself by then. One at a time for a room."""
+        """Fills the room's hole, unless it has been filled by then. One at a time per room."""
         if not room.is_repairing:
             room.is_repairing = True
             self._spawn(self._fill(room, wait_seconds))
 
     async def reach(self, room: Room, head: int) -> None:
-        """Returns soon after the room's stream has come to `head`."""
+        """Returns soon after the room's stream has reached `head`."""
         if room.stream.head >= head:
             return
         reached: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -63,7 +63,7 @@ class Repair:
                     continue
                 self._apply(room, found, known)
                 if not found.events and room.stream.is_behind:
-                    await asyncio.sleep(RETRY_SECONDS)  # committed, but not to be seen there yet
+                    await asyncio.sleep(RETRY_SECONDS)  # committed, but not visible there yet
         finally:
             room.is_repairing = False
 
@@ -84,6 +84,6 @@ def _settle(future: asyncio.Future[None]) -> None:
 
 
 def payload_of(found: Slice) -> Payload:
-    """The slice as if it had been published."""
+    """The slice in the form of a published payload."""
     events = [bytes(event) for event in found.events]
     return Payload(first_seq(found), len(events), found.controls, b"\n".join(events))

@@ -1,4 +1,4 @@
-"""What one person gets of a fetched slice: its events, with snapshots where they join. Pure."""
+"""What one user gets of a fetched slice: its events, with snapshots where they join. Pure."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -9,9 +9,9 @@ from common.protocol.chats import Slice
 
 
 class Arrival(NamedTuple):
-    """What somebody gets who hears a chat from their last join in the slice on.
+    """What a user gets who hears a chat from their last join in the slice on.
 
-    `lines` are events; `is_in` is None where no entry in the slice says whether they are in.
+    `lines` are events; `is_in` is None if no entry in the slice says whether they are in.
     """
 
     lines: list[bytes]
@@ -20,8 +20,8 @@ class Arrival(NamedTuple):
 
 
 def first_seq(found: Slice) -> int:
-    """The seq of its first event. Where an older release of chats does not say it: right after
-    what was asked for, but for a deleted chat of which only the last event is left."""
+    """The seq of its first event. If an older release of chats does not say it: right after what
+    was asked for, except in a deleted chat of which only the last event is left."""
     if found.first:
         return found.first
     closing = [control.seq for control in found.controls if control.action == "close"]
@@ -29,12 +29,12 @@ def first_seq(found: Slice) -> int:
 
 
 def lines_since(found: Slice, user: str, upto: int) -> list[bytes]:
-    """Every event of the slice up to a seq, for somebody who has those before it."""
+    """Every event of the slice up to a seq, for a user who has those before it."""
     return [line for _, line, _ in _own_lines(found, user, upto)]
 
 
 def arrival(found: Slice, user: str, upto: int) -> Arrival:
-    """Only what follows the person's last join, and nothing if they left after it."""
+    """Only what follows the user's last join, and nothing if they left after it."""
     lines: list[bytes] = []
     last, is_in = found.after, None
     for seq, line, change in _own_lines(found, user, upto):
@@ -49,7 +49,7 @@ def arrival(found: Slice, user: str, upto: int) -> Arrival:
 
 
 def _own_lines(found: Slice, user: str, upto: int) -> Iterator[tuple[int, bytes, str | None]]:
-    """(seq, line, what happens to the person there)"""
+    """(seq, line, what happens to the user there)"""
     changes = {
         control.seq: control
         for control in found.controls

@@ -1,8 +1,8 @@
-"""The chats that this node hears. A room has one owner for everything that belongs to it: its
-topics on the bus, its stream, its listeners and the repair of its holes.
+"""The chats that this node hears. Rooms owns everything that belongs to a room: its topics on the
+bus, its stream, its listeners and the repair of its holes.
 
-A room is heard while somebody listens and a minute longer. Its head was read before its topic was
-subscribed, so afterwards heads are compared, in one batch for all rooms that are new.
+A room is heard while it has listeners and a minute longer. Its head was read before its topic was
+subscribed, so afterwards heads are compared, in one batch for all new rooms.
 """
 
 import asyncio
@@ -21,13 +21,13 @@ REORDER_GRACE_SECONDS: Final = 0.03  # two replicas may publish out of order
 LINGER_SECONDS: Final = 60.0
 SWEEP_SECONDS: Final = 5.0
 RETRY_SECONDS: Final = 0.25
-# Some node hears a hundred thousand chats: what is done with all of them yields in between.
+# A node may hear a hundred thousand chats: loops over all of them yield in between.
 ROOMS_A_TURN: Final = 250
 HEADS_A_TURN: Final = 2_000
 
 
 class Rooms:
-    """`by_topic` and `by_typing_topic` are for the relay to look up, and for nobody to change."""
+    """Only the relay looks up `by_topic` and `by_typing_topic`, and nobody else changes them."""
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ class Rooms:
         return list(self._hub.rooms.values())
 
     def open(self, chat: str, head: int) -> Room:
-        """A room from `head` on, subscribed and then compared."""
+        """A room from `head` on; it is subscribed and then compared."""
         room = self._hub.open_room(chat, head)
         topic, typing = self._topics.chat(chat), self._topics.typing(chat)
         self.by_topic[topic.encode()] = room
@@ -68,7 +68,7 @@ class Rooms:
         return room
 
     def drop(self, room: Room) -> None:
-        """Nobody hears it here any more."""
+        """No socket hears it here any more."""
         room.is_closed = True
         self._unconfirmed.pop(room, None)  # the bus may be down for days
         self._hub.forget_room(room)
@@ -81,26 +81,26 @@ class Rooms:
         self._bus.unsubscribe(typing)
 
     def drop_all(self) -> None:
-        """The chats' logs are other ones now: a database was restored."""
+        """The database was restored: the chats' logs are no longer the same."""
         self._hub.forget_departures()
         for room in self.find_all():
             self.drop(room)
 
     def learn(self, room: Room, head: int, wait_seconds: float = 0.0) -> None:
-        """Somebody says that the chat has come to `head`: what is missing is fetched."""
+        """The chat is said to have reached `head`: missing events are fetched."""
         if not room.is_closed and room.stream.learn(head):
             self.repair(room, wait_seconds)
 
     def repair(self, room: Room, wait_seconds: float = 0.0) -> None:
-        """Fetches what is missing, unless it has come by itself within `wait_seconds`."""
+        """Fetches what is missing, unless it arrives by itself within `wait_seconds`."""
         self._repair.want(room, wait_seconds)
 
     async def reach(self, room: Room, head: int) -> None:
-        """Returns soon after the room's stream has come to `head`."""
+        """Returns soon after the room's stream has reached `head`."""
         await self._repair.reach(room, head)
 
     async def compare(self, rooms: Sequence[Room]) -> None:
-        """Asks for the rooms' heads until chats has answered, and repairs what is behind."""
+        """Asks for the rooms' heads until chats has answered, and repairs rooms that are behind."""
         for start in range(0, len(rooms), HEADS_A_TURN):
             await self._compare_some(rooms[start : start + HEADS_A_TURN])
 
@@ -117,7 +117,7 @@ class Rooms:
             return
 
     async def confirm(self) -> None:
-        """Compares the heads of new rooms once they are heard, until cancelled."""
+        """Compares the heads of new rooms once they are subscribed, until cancelled."""
         while True:
             await self._news.wait()
             self._news.clear()
@@ -131,15 +131,15 @@ class Rooms:
                 await asyncio.sleep(RETRY_SECONDS)
 
     async def sweep(self) -> None:
-        """Drops what nobody has listened to for a minute, until cancelled."""
+        """Drops rooms that have had no listeners for a minute, until cancelled."""
         while True:
             await self._rest.pause(SWEEP_SECONDS, 2 * SWEEP_SECONDS)
             await self.drop_idle(LINGER_SECONDS)
 
     async def drop_idle(self, seconds: float) -> None:
-        """Drops what nobody has listened to for so long."""
+        """Drops rooms that have had no listeners for so long."""
         for number, room in enumerate(self._hub.list_idle_rooms(seconds), 1):
-            if self._hub.is_idle(room, seconds):  # nobody came while we yielded
+            if self._hub.is_idle(room, seconds):  # no listener came while we yielded
                 self.drop(room)
             if number % ROOMS_A_TURN == 0:
                 await asyncio.sleep(0)

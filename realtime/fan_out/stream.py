@@ -1,7 +1,7 @@
-"""The order of one chat on this node: its head, and what came too early. Pure.
+"""The order of one chat on this node: its head, and payloads that came too early. Pure.
 
-Whatever is lost, doubled, late or out of order on the way in, what comes out is every seq from
-the head on, once, in order. Knows no listener and fetches nothing: it says what is missing.
+Whatever is lost, doubled, late or out of order on the way in, the output is every seq from the head
+on, once, in order. Knows no listener and fetches nothing: it says what is missing.
 """
 
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from typing import Final
 
 from common.protocol.payload import Payload
 
-# What waits for a hole. More than this is cheaper to fetch again than to keep.
+# Limits payloads that wait for a hole. More than this is cheaper to fetch again than to keep.
 MAX_EARLY_PAYLOADS: Final = 256
 MAX_EARLY_BYTES: Final = 1_048_576
 
@@ -30,19 +30,19 @@ class Stream:
 
     @property
     def is_behind(self) -> bool:
-        """Whether events after the head exist that have not come yet."""
+        """Whether events after the head exist that have not arrived yet."""
         return self.known > self.head
 
     def follow(self, first: int, size: int) -> bool:
         """Takes `size` events from `first` on if nothing is missing and they come next, as they
-        almost always do; returns whether."""
+        almost always do; returns whether it did."""
         if self.known != self.head or first != self.head + 1:
             return False
         self.head = self.known = first + size - 1
         return True
 
     def offer(self, payload: Payload) -> Sequence[Payload]:
-        """Takes what came and returns what is due now, in order."""
+        """Takes a payload and returns what is due now, in order."""
         head = self.head
         last = payload.first + payload.size - 1
         if last <= head:
@@ -55,15 +55,15 @@ class Stream:
         return self._advance(payload)
 
     def learn(self, head: int) -> bool:
-        """Somebody says that the chat has come to `head`; returns whether that is news."""
+        """The chat is said to have reached `head`; returns whether that is news."""
         if self.known < head:
             self.known = head
         return self.known > self.head
 
     def settle(self, head: int, known_when_asked: int) -> None:
-        """The chat's log ended at `head` when it was asked for what follows ours: whoever said
-        until then that there is more was wrong. What was learned while the answer travelled may
-        be right, and payloads that wait for a hole are committed in any case."""
+        """The chat's log ended at `head` when it was asked for events after ours: earlier claims of
+        a higher head were wrong. Heads learned while the answer travelled may be right, and
+        payloads that wait for a hole are committed in any case."""
         if head <= self.head and self.known <= known_when_asked:
             early = (payload.first + payload.size - 1 for payload in self._early.values())
             self.known = max((self.head, *early))

@@ -1,4 +1,4 @@
-"""The topics of this node beside those of its rooms, and the handlers of what comes on them."""
+"""The topics of this node besides those of its rooms, and the handlers of their messages."""
 
 from collections.abc import Callable
 
@@ -6,14 +6,14 @@ from common.valkey.valkey import AnyBus
 
 
 class Subscriptions:
-    """One handler a topic; a handler may raise msgspec.DecodeError."""
+    """One handler per topic; a handler may raise msgspec.DecodeError."""
 
     def __init__(self, bus: AnyBus) -> None:
         self._bus = bus
         self._handlers: dict[bytes, Callable[[bytes], None]] = {}
 
     def add(self, topic: str, handler: Callable[[bytes], None]) -> None:
-        """Hears the topic from now on; safe to repeat."""
+        """Subscribes the topic; safe to repeat."""
         if topic.encode() not in self._handlers:
             self._handlers[topic.encode()] = handler
             self._bus.subscribe(topic)

@@ -18,8 +18,8 @@ from common.protocol.items import AnyItem, AppendAnswer, AppendRequest, AppendRe
 from common.protocol.own import MarkersMoved, MoveMarker, MoveMarkers
 
 MAX_USERS_A_CALL: Final = 1_000
-# Each call is a query of the database. A single client waits for nothing; of thousands that come at
-# once, to several nodes, everybody waits a little, and a hundred or more share a query.
+# Each call is a query of the database. The call of a single client does not wait; of thousands that
+# come at once, to several nodes, each waits a little, and a hundred or more share a query.
 MEMBERSHIPS_PAUSE_SECONDS: Final = 0.05
 MEMBERSHIPS_CROWD: Final = 30
 MAX_SLICES_A_CALL: Final = 100
@@ -31,14 +31,14 @@ POLL_TIMEOUT_SECONDS: Final = 1.0
 
 
 class Memberships(NamedTuple):
-    """The heads of somebody's chats, and their read markers where chats tells them."""
+    """The heads of a user's chats, and their read markers if chats sends them."""
 
     heads: dict[str, int]
     read: dict[str, int]
 
 
 class Chats:
-    """What realtime asks chats. Every call raises Refusal: chats' own, or unavailable."""
+    """The calls of realtime to chats. Every one raises Refusal: chats' own, or unavailable."""
 
     def __init__(self, calls: Calls, replicas: Replicas) -> None:
         self._calls = calls
@@ -63,25 +63,25 @@ class Chats:
         )
 
     def call_on_restore(self, forget: Callable[[], None]) -> None:
-        """`forget` is called when the epoch turns out to be another one, before the answer that
-        says so is given to the caller: the database was restored."""
+        """`forget` is called when the epoch has changed, before the caller gets the answer that
+        says so: the database was restored."""
         self._on_restore.append(forget)
 
     async def memberships(self, user: str) -> Memberships:
-        """Of one moment."""
+        """From one snapshot."""
         return await self._memberships.fetch(user, user)
 
     def ask_memberships(self, user: str, done: Callable[[Memberships | Refusal], None]) -> None:
-        """The same for a caller with no task: `done` is called once."""
+        """The same for a caller without a task: `done` is called once."""
         self._memberships.ask(user, user, done)
 
     async def slice(self, chat: str, after: int, upto: int = 0) -> c.Slice:
-        """Events after a seq; at most 200 and 256 KiB. Where it needs no more than those up to
-        `upto`, which there are, chats may know them by heart."""
+        """Events after a seq; at most 200 and 256 KiB. If no more than those up to `upto`, which
+        exist, are needed, chats may answer from memory."""
         return await self._slices.fetch(chat, (chat, after, upto))
 
     async def heads(self, heads: dict[str, int]) -> dict[str, int]:
-        """Those that differ, as they are."""
+        """The current heads of those that differ."""
         differing: dict[str, int] = {}
         items = iter(heads.items())
         while part := dict(islice(items, MAX_HEADS_A_CALL)):
@@ -92,7 +92,7 @@ class Chats:
         return differing
 
     async def joins(self, wanted: Sequence[tuple[str, str]]) -> list[int]:
-        """The seq at which each (user, chat) last joined, 0 where they never did."""
+        """The seq at which each (user, chat) last joined, 0 if never."""
         seqs: list[int] = []
         for start in range(0, len(wanted), MAX_JOINS_A_CALL):
             part = wanted[start : start + MAX_JOINS_A_CALL]
@@ -107,11 +107,11 @@ class Chats:
         await self._calls.call("move_markers", request, MarkersMoved, key=key, timeout=seconds)
 
     async def companions(self, user: str, others: Sequence[str]) -> set[str]:
-        """Those of the others who share a chat with the user; themself too."""
+        """Those of the others who share a chat with the user, and the user themself."""
         return {*await self._companions.fetch("any", (user, others)), user}
 
     def preferred(self, key: str) -> str:
-        """The replica that is asked first about the key."""
+        """The replica that is asked first for the key."""
         return self._calls.preferred(key)
 
     async def commit_canary(self, canary: str, number: int) -> None:
@@ -120,11 +120,11 @@ class Chats:
         await self._calls.call("canary", request, c.Done, key=_any_key())
 
     async def can_answer(self) -> bool:
-        """Whether a replica is ready right now; one that hangs beside it costs no time."""
+        """Whether a replica is ready right now; a hung one beside it costs no time."""
         return await self._calls.any_is_ready()
 
     async def changes(self) -> tuple[list[c.Digest], bool]:
-        """What every replica that answers has changed lately; whether all have answered."""
+        """Recent changes from every replica that answers, and whether all have answered."""
         addresses = self._replicas.addresses
         answers = await asyncio.gather(
             *(

@@ -1,4 +1,4 @@
-"""What others ask a node: who is at it just now. Files asks before it pushes a notification."""
+"""The call that tells who is active on a node. files asks before it pushes a notification."""
 
 from typing import Any
 

@@ -1,15 +1,16 @@
-"""This node's own users, of whom others may want to know. Pure.
+"""This node's own users, whom others may want to watch. Pure.
 
-A user whom nobody watches costs one publish when they come to this node; nothing is kept of them.
+A user whom nobody watches costs one publish when they come to this node; nothing is stored about
+them.
 """
 
 from typing import Final
 
-PAUSE_SECONDS: Final = 0.5  # between two things that are said of a user
+PAUSE_SECONDS: Final = 0.5  # between two announcements about a user
 
 
 class Home:
-    """Says of whom something has to be said; what that is, the hub knows."""
+    """Decides which users have to be announced; the hub knows what to announce."""
 
     def __init__(self) -> None:
         self._said_at: dict[str, float] = {}  # of the watched
@@ -25,7 +26,7 @@ class Home:
         return list(self._said_at)
 
     def note(self, user: str, now: float, *, arrives: bool) -> None:
-        """They have come to this node, or something of theirs is different now."""
+        """They have come to this node, or their state has changed."""
         said_at = self._said_at.get(user)
         if said_at is not None:
             self._due.setdefault(user, max(now, said_at + PAUSE_SECONDS))
@@ -37,12 +38,12 @@ class Home:
         self._said_at[user] = now
 
     def forget(self, user: str) -> None:
-        """Nobody does."""
+        """Nobody watches them any more."""
         self._said_at.pop(user, None)
         self._due.pop(user, None)
 
     def take_due(self, now: float) -> list[str]:
-        """Of whom something has to be said now."""
+        """The users who have to be announced now."""
         due = [user for user, at in self._due.items() if at <= now]
         for user in due:
             del self._due[user]

@@ -1,4 +1,4 @@
-"""What nodes say to each other over Valkey about who is there. Arrays: these are many and small."""
+"""The messages between nodes about presence, over Valkey. Arrays: these are many and small."""
 
 from typing import Final
 
@@ -10,8 +10,8 @@ THERE: Final = -1
 
 
 class Asks(msgspec.Struct, array_like=True):
-    """To every node: which of these users do you have? `number` is answered by each; 0 only by
-    those that have some."""
+    """To every node: which of these users do you have? Every node answers a question with a
+    `number`; only nodes that have some of the users answer one with 0."""
 
     node: str
     number: int
@@ -40,7 +40,7 @@ decode_tells: Final = msgspec.json.Decoder(Tells).decode
 
 
 def said_at(one: SaidOf, now: float) -> Said:
-    """By the clock of the one who hears it."""
+    """By the clock of the receiver."""
     gone_at = None if one.gone_ms == THERE else now - one.gone_ms / 1000
     return Said(one.is_active, gone_at, now)
 
@@ -52,7 +52,7 @@ def keep_said(one: SaidOf, now_ms: int) -> str:
 
 
 def read_kept(value: bytes, now: float, now_ms: int) -> Said:
-    """What a node said before it was asked, if it was. Raises ValueError."""
+    """What a node said before it was asked, if anything. Raises ValueError."""
     is_active, is_gone, gone_at_ms = value.partition(b":")
     ago = max(0, now_ms - int(gone_at_ms)) / 1000 if is_gone else 0.0
     return Said(is_active == b"1", now - ago if is_gone else None, float("-inf"))

@@ -1,7 +1,7 @@
-"""What sockets of this node watch: asks the nodes, hears them, and tells the sockets.
+"""The users whom sockets of this node watch: asks other nodes, hears them, and tells the sockets.
 
-While Valkey is gone the clock stands still, and nothing changes. What was said meanwhile is lost:
-afterwards nodes say again whom they have, and ask for whom they watch.
+While Valkey is down the clock stands still, and nothing changes. Messages of that time are lost:
+afterwards nodes say again which users they have, and ask for the users that they watch.
 """
 
 import asyncio
@@ -30,14 +30,14 @@ from realtime.presence.telling import LEASE_MS, ROLE, USERS_A_MESSAGE, Teller
 from realtime.presence.watching import Watching
 from realtime.protocol.frames import encode_frame
 
-WATCHES: Final = Rate(per_second=1, burst=10)  # a socket
+WATCHES: Final = Rate(per_second=1, burst=10)  # per socket
 TICK_SECONDS: Final = 0.25
 BEAT_SECONDS: Final = 2.5
-# A node that is gone was so, at the latest, when its next beat was due, with some delay: so long
+# A node that died did so, at the latest, when its next beat was due, with some delay: so long
 # before its lease ran out.
 GONE_MS: Final = LEASE_MS - 3_000
-REMEMBERED_MS: Final = 60_000  # leases that have run out
-ANSWERS_SECONDS: Final = 0.5  # how long nodes may take to say whom they have
+REMEMBERED_MS: Final = 60_000  # expired leases
+ANSWERS_SECONDS: Final = 0.5  # how long nodes may take to say which users they have
 
 Companions = Callable[[str, Sequence[str]], Coroutine[Any, Any, set[str]]]
 
@@ -57,8 +57,8 @@ class Watcher(Protocol):
 
 
 class Presence:
-    """`node` names this process among all that there ever were; `companions` says which of some
-    users share a chat with somebody, and raises Refusal."""
+    """`node` is a name that no other process has or had; `companions` says which of some users
+    share a chat with a user, and raises Refusal."""
 
     def __init__(
         self,
@@ -94,7 +94,7 @@ class Presence:
         self._up_at = float("-inf")  # again, after it was down
         self._beats_at = 0.0
         self._beating = asyncio.Lock()
-        self._asks_all = False  # again, since Valkey did not take it
+        self._asks_all = False  # again, since Valkey did not accept it
         self._lease_ends: dict[str, int] = {}
         self._dead: dict[str, float] = {}
         self._asks = 0
@@ -104,7 +104,7 @@ class Presence:
 
     @property
     def watchers(self) -> int:
-        """Sockets that watch somebody."""
+        """Sockets that watch other users."""
         return self._watching.watchers
 
     @property
@@ -114,13 +114,13 @@ class Presence:
 
     @property
     def watched_here(self) -> int:
-        """Users with sockets of this node whom sockets of any watch."""
+        """Users with sockets of this node whom any socket watches."""
         return self._teller.watched
 
     # ---- sockets
 
     def watch(self, watcher: Watcher, users: Sequence[str]) -> None:
-        """Answers later with a `presence` frame, lists of one socket in their order."""
+        """Answers later with a `presence` frame; lists of one socket are answered in order."""
         verdict = self._buckets.take(watcher.name, self._rate, self._clock())
         if not verdict.allowed:
             detail = "Too many lists of users to watch."
@@ -164,7 +164,7 @@ class Presence:
     # ---- nodes
 
     async def _learn(self, users: Sequence[str]) -> None:
-        """What nodes say of users whom this node did not watch, of all that answer soon."""
+        """Asks nodes about users whom this node did not watch; takes all answers that come soon."""
         if not await self._bus.settled():  # all are asked when it is up
             for one in self._teller.say(users):
                 self._watching.hear(one.user, self._node, said_at(one, self._now()))
@@ -178,7 +178,7 @@ class Presence:
             self._counters.drop("presence not answered in time")
 
     async def _read_kept(self, users: Sequence[str]) -> None:
-        """What nodes have said that may be gone by now; those that are not say it again."""
+        """What nodes have said that may be gone by now; the others will say it again."""
         nodes = [node for node in self._lease_ends if node != self._node]
         keys = [self._topics.presence_of(node) for node in nodes]
         found = await self._valkey.get_fields(keys, users)
@@ -189,7 +189,7 @@ class Presence:
                     self._watching.hear(user, node, read_kept(value, now, now_ms))
 
     async def _ask(self, users: Sequence[str]) -> None:
-        """Returns when all nodes that hear it have answered."""
+        """Returns when all nodes that receive it have answered."""
         self._asks += 1
         number = self._asks
         self._answers[number] = 0, None
@@ -235,13 +235,13 @@ class Presence:
                 await self._tick()
 
     def _notice_bus(self) -> bool:
-        """Whether the bus is up; begins anew where it was not."""
+        """Whether the bus is up; starts over if it was down."""
         if not self._bus.is_up:
             self._now.stop()
             return False
         self._now.start()
         if self._bus.ups != self._ups:
-            if self._ups:  # not the first time: nodes that could not renew their leases are there
+            if self._ups:  # not the first time: nodes that could not renew their leases live
                 self._up_at = self._now()
                 self._judges_at = self._up_at + 2 * BEAT_SECONDS
             self._ups = self._bus.ups
@@ -266,8 +266,8 @@ class Presence:
                 watcher.write(frame)
 
     async def _beat(self) -> None:
-        """Shows that this node is there, and looks which others are, where that was not done
-        lately; what somebody else has begun is awaited."""
+        """Shows that this node is alive, and checks which others are, unless that was done
+        recently; waits for a check that is already in progress."""
         async with self._beating:
             now = self._now()
             if now >= self._beats_at:
@@ -288,8 +288,8 @@ class Presence:
             self._judge(self._now(), now_ms)
 
     def _judge(self, now: float, now_ms: int) -> None:
-        """Nodes whose lease has run out; not as long as they may not have renewed it since Valkey
-        is back."""
+        """Finds nodes whose lease has expired, unless they may not have been able to renew it since
+        Valkey is back."""
         dead: dict[str, float] = {}
         for node, end in self._lease_ends.items():
             if end < now_ms and node != self._node:
@@ -298,7 +298,7 @@ class Presence:
         is_back = any(self._lease_ends.get(node, 0) >= now_ms for node in self._dead)
         self._dead = dead
         self._watching.hear_dead(dead, now)
-        if is_back:  # it was only stopped, and what it had said is forgotten
+        if is_back:  # it was only paused, and what it had said is forgotten
             self._ask_again(everybody=True)
 
     def _ask_again(self, *, everybody: bool) -> None:

@@ -1,6 +1,6 @@
-"""What a node says of a user, and what follows from what all nodes say. Pure.
+"""What nodes say about a user, and the state that follows from all of it. Pure.
 
-Times are seconds of the clock of the one who watches, which stands still while Valkey is gone.
+Times are seconds of the watching node's clock, which stands still while Valkey is down.
 """
 
 from collections.abc import Mapping
@@ -8,14 +8,15 @@ from typing import Final, NamedTuple
 
 from common.protocol.frames import PresenceState
 
-KEPT_SECONDS: Final = 30.0  # a user without sockets is what they were for so long
+KEPT_SECONDS: Final = 30.0  # a user without sockets keeps their state for so long
 UNCONFIRMED_SECONDS: Final = 5.0
 NEVER: Final = float("inf")
 
 
 class Said(NamedTuple):
-    """`is_active`: one of the user's sockets on the node is, or was when the last one went.
-    `gone_at`: when that was; None while they have sockets there. `heard_at`: when it was said."""
+    """`is_active`: one of the user's sockets on the node is active, or the last one was when it
+    went. `gone_at`: when that was; None while they have sockets there. `heard_at`: when it was
+    said."""
 
     is_active: bool
     gone_at: float | None
@@ -25,10 +26,10 @@ class Said(NamedTuple):
 def judge(
     said: Mapping[str, Said], asked_at: float, dead: Mapping[str, float], now: float
 ) -> tuple[PresenceState, float]:
-    """What the user is, and when that may be something else although nothing is heard.
+    """The user's state, and when that may change without another message.
 
-    `said` is by node. Nodes were asked at `asked_at`: who had said that the user is there, and has
-    not said it again, has lost them since. `dead` are nodes that are gone, and since when.
+    `said` is by node. Nodes were asked at `asked_at`: a node that had said that the user is there,
+    and has not repeated it, has lost them since. `dead` are nodes that are gone, and since when.
     """
     gone: list[tuple[float, bool]] = []
     state: PresenceState = "offline"

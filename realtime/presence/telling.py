@@ -1,7 +1,7 @@
-"""Tells other nodes of this node's users: those of whom they ask, and what becomes of the watched.
+"""Tells other nodes about this node's users: those that they ask for, and changes of watched ones.
 
-Of the watched, what was said lies in Valkey too, for nodes that begin to watch them when this one
-is gone.
+For watched users, what was said is stored in Valkey too, for nodes that begin to watch them after
+this one is gone.
 """
 
 from collections.abc import Callable, Iterable
@@ -15,12 +15,12 @@ from realtime.presence.messages import THERE, Asks, SaidOf, Tells, encode, keep_
 
 ROLE: Final = "presence"  # of the leases
 LEASE_MS: Final = 7_500
-KEPT_SECONDS: Final = 120  # what was said, after the node's last beat
+KEPT_SECONDS: Final = 120  # stored messages, after the node's last beat
 USERS_A_MESSAGE: Final = 500
 
 
 class Teller:
-    """`node` names this process among all that there ever were."""
+    """`node` is a name that no other process has or had."""
 
     def __init__(
         self,
@@ -37,7 +37,7 @@ class Teller:
         self._counters = counters
         self._clock = clock
         self._home = Home()
-        self._said: dict[str, tuple[bool, bool]] = {}  # of the watched, the gist
+        self._said: dict[str, tuple[bool, bool]] = {}  # of watched users, the gist
         self._unkept: set[str] = set()
         hub.watch_people(self._note)
 
@@ -47,13 +47,14 @@ class Teller:
         return len(self._home)
 
     async def answer(self, asks: Asks) -> None:
-        """Another node wants to know. What it hears is kept before, for it may be all that is left
-        of this node a moment later."""
+        """Answers another node. Stores the answer first, because it may be all that is left of this
+        node a moment later."""
         unwatched = [user for user in asks.users if not self._home.is_watched(user)]
         if fresh := self.say(unwatched):
             self._note_said(fresh)
             await self.keep()
-        # Of the others there may be news for those who have watched them before: not told by this.
+        # For the rest this may be news to nodes that have watched them before, and this does not
+        # tell those.
         found = self.say(asks.users)
         if found or asks.number:
             topic = self._topics.presence_node(asks.node)
@@ -61,13 +62,13 @@ class Teller:
             self._valkey.publish([(topic, encode(told))])
 
     def say(self, users: Iterable[str]) -> list[SaidOf]:
-        """Of those of them who are here, or were lately."""
+        """States of those of them who are here, or were recently."""
         now = self._clock()
         people = [person for user in users if (person := self._hub.people.get(user)) is not None]
         return [_say(person, now) for person in people]
 
     def tell_of_all(self) -> None:
-        """What was asked or told lately may be lost: everybody who is here counts as new."""
+        """Recent questions and messages may be lost: everybody who is here counts as new."""
         now = self._clock()
         self._said.clear()
         for person in self._hub.people.values():
@@ -82,7 +83,8 @@ class Teller:
             await self.keep()
 
     async def keep(self) -> bool:
-        """Puts into Valkey what was said of the watched, with a lease; whether it is there."""
+        """Stores in Valkey what was said of watched users, with a lease; returns whether it is
+        there."""
         unkept, self._unkept = self._unkept, set()
         now, now_ms = self._clock(), self._valkey.now_ms()
         values: dict[str, str] = {}
@@ -100,7 +102,7 @@ class Teller:
         return await self._valkey.renew_lease(ROLE, self._node, LEASE_MS) and is_kept
 
     def forget_gone(self) -> None:
-        """Those whom the hub has forgotten are of no interest any more."""
+        """Drops users whom the hub has forgotten."""
         for user in self._home.list_watched():
             if user not in self._hub.people:
                 self._forget(user)
@@ -124,7 +126,7 @@ class Teller:
                 self._forget(one.user)
 
     def _note_said(self, people: Iterable[SaidOf]) -> None:
-        """Somebody has heard it."""
+        """Records that somebody has received it."""
         now = self._clock()
         for one in people:
             self._home.watch(one.user, now)
@@ -146,5 +148,5 @@ def _say(person: Person, now: float) -> SaidOf:
 
 
 def _gist(one: SaidOf) -> tuple[bool, bool]:
-    """What is no other thing when it is said later."""
+    """The part that stays the same when it is said again later."""
     return one.is_active, one.gone_ms == THERE

@@ -1,6 +1,6 @@
-"""The users whom sockets of this node watch, and what is told to these sockets. Pure.
+"""The users whom sockets of this node watch, and what these sockets are told. Pure.
 
-A change is told at most once a second for a user; what is one no longer by then is not told.
+A change is told at most once a second per user; a change that has been undone by then is not told.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,14 +10,14 @@ from common.protocol.frames import PresenceState
 from realtime.presence.said import NEVER, Said, judge
 
 TOLD_SECONDS: Final = 1.0
-LINGER_SECONDS: Final = 60.0  # a user whom nobody watches is still listened for
-ASK_AGAIN_SECONDS: Final = 60.0  # what was said may have been lost
+LINGER_SECONDS: Final = 60.0  # a user whom nobody watches any more is still listened for
+ASK_AGAIN_SECONDS: Final = 60.0  # messages may have been lost
 
 Watcher = TypeVar("Watcher")
 
 
 class _Watched(Generic[Watcher]):
-    """`shown` is what the watchers were told last."""
+    """`shown` is what the watchers were last told."""
 
     __slots__ = ("asked_at", "idle_since", "said", "shown", "told_at", "user", "watchers")
 
@@ -61,8 +61,8 @@ class Watching(Generic[Watcher]):
     # ---- lists
 
     def begin(self, users: Iterable[str], now: float) -> list[str]:
-        """Knows these users from now on; returns those that it did not: they have to be asked
-        for."""
+        """Begins to watch these users; returns those that are new: nodes have to be asked about
+        them."""
         fresh = []
         for user in users:
             if (known := self._users.get(user)) is None:
@@ -75,12 +75,13 @@ class Watching(Generic[Watcher]):
     def replace(
         self, watcher: Watcher, users: Sequence[str], now: float
     ) -> dict[str, PresenceState]:
-        """The list of a socket, all of it begun; returns what they are, which counts as told."""
+        """Replaces the list of a socket, all of it begun; returns their states, which count as
+        told."""
         self.drop(watcher, now)
         watched = tuple(self._users[user] for user in users if user in self._users)
         states: dict[str, PresenceState] = {}
         for one in watched:
-            if not one.watchers:  # nobody has to be told what it was before
+            if not one.watchers:  # nobody has to be told the earlier state
                 self._settle(one, now)
             one.watchers.add(watcher)
             states[one.user] = one.shown
@@ -110,14 +111,14 @@ class Watching(Generic[Watcher]):
     # ---- what is said
 
     def hear(self, user: str, node: str, said: Said) -> None:
-        """A node says something of a user."""
+        """A node reports a user's state."""
         one = self._users.get(user)
         if one is not None:
             one.said[node] = said
             self._due[user] = said.heard_at
 
     def hear_dead(self, dead: Mapping[str, float], now: float) -> None:
-        """These nodes are gone, and since when; all others are there."""
+        """These nodes are gone, and since when; all others are alive."""
         changed = dead.items() ^ self._dead.items()
         self._dead = dict(dead)
         if changed:
@@ -127,7 +128,7 @@ class Watching(Generic[Watcher]):
                     self._due[user] = now
 
     def list_unasked(self, now: float, *, everybody: bool = False) -> list[str]:
-        """Those who were not asked for lately."""
+        """Users about whom nodes were not asked recently."""
         return [
             user
             for user, one in self._users.items()
@@ -135,13 +136,13 @@ class Watching(Generic[Watcher]):
         ]
 
     def note_asked(self, users: Iterable[str], at: float) -> None:
-        """Nodes were asked for these users: what was said before has to be said again."""
+        """Nodes were asked for these users: earlier reports have to be repeated."""
         for user in users:
             if (one := self._users.get(user)) is not None:
                 one.asked_at = self._due[user] = at
 
     def take_changes(self, now: float) -> list[Change[Watcher]]:
-        """What has to be told now."""
+        """The changes that have to be told now."""
         changes = []
         for user in [user for user, due in self._due.items() if due <= now]:
             one = self._users[user]
@@ -154,7 +155,7 @@ class Watching(Generic[Watcher]):
                 if one.watchers:
                     changes.append(Change(user, state, tuple(one.watchers)))
             if state == "offline" and due == NEVER:
-                one.said.clear()  # a node that is taken for dead and is not says it again
+                one.said.clear()  # a node that was wrongly taken for dead says it again
             if due == NEVER:
                 del self._due[user]
             else:

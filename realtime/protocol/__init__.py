@@ -1,1 +1,1 @@
-"""One connection's protocol, from bytes to what they mean and back. Pure: no socket, no clock."""
+"""One connection's protocol: parses and produces bytes. Pure: no socket, no clock."""

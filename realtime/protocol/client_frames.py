@@ -1,7 +1,7 @@
-"""What a client's line says, or what is wrong with it. Pure.
+"""Parses a client's line, or says what is wrong with it. Pure.
 
-A line that is not a JSON object ends the connection; an object with an unknown type or a bad
-field is refused and the connection goes on.
+A line that is not a JSON object ends the connection; an object with an unknown type or a bad field
+is refused and the connection goes on.
 """
 
 import json
@@ -28,7 +28,7 @@ class NotAnObject(Exception):
 
 
 class Refused(NamedTuple):
-    """An object that is not valid; `chat` and `client_id` where they can be read."""
+    """An invalid object; `chat` and `client_id` if they can be read."""
 
     refusal: Refusal
     chat: str | None = None
@@ -58,7 +58,7 @@ def _wrong_with_send(send: Send) -> str | None:
 
 
 def is_well_formed(connect: Connect) -> bool:
-    """Whether a `connect` keeps the limits that its types cannot say."""
+    """Whether a `connect` keeps the limits that its types cannot express."""
     resume = connect.resume
     return resume is msgspec.UNSET or (
         len(resume) <= MAX_RESUMED_CHATS and all(seq >= 0 for seq in resume.values())
@@ -66,10 +66,10 @@ def is_well_formed(connect: Connect) -> bool:
 
 
 def _explain(line: bytes, error: msgspec.DecodeError) -> Refused:
-    # msgspec takes a lone surrogate for broken JSON, which it is not: RFC 8259 section 8.2.
+    # msgspec rejects a lone surrogate as broken JSON, which it is not: RFC 8259 section 8.2.
     try:
-        # As text: of bytes it guesses UTF-16 and passes over a byte order mark. Numbers stay text:
-        # Python reads none of thousands of digits.
+        # As text: given bytes, it guesses UTF-16 and skips a byte order mark. Numbers stay text:
+        # Python refuses to parse those of thousands of digits.
         found = json.loads(line.decode(), parse_int=str, parse_constant=_refuse_constant)
     except json.JSONDecodeError as broken:
         raise NotAnObject from broken

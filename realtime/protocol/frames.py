@@ -1,4 +1,4 @@
-"""WebSocket frames as bytes, made once for all who get them. Pure; knows no connection.
+"""WebSocket frames as bytes, built once for all receivers. Pure; knows no connection.
 
 The server's frames are never masked nor compressed, so one frame serves every receiver.
 """
@@ -11,7 +11,7 @@ import msgspec
 from common.protocol.errors import Refusal
 from common.protocol.frames import Error, Pong, ServerFrame
 
-MAX_FRAME_BYTES: Final = 262_144  # of a frame to clients, `ready` excepted
+MAX_FRAME_BYTES: Final = 262_144  # of a frame to clients, except `ready`
 
 _encode = msgspec.json.Encoder().encode
 
@@ -32,7 +32,7 @@ def encode_frame(frame: ServerFrame) -> bytes:
 
 
 def event_frames(text: bytes) -> bytes:
-    """Lines of events as few frames as their limit allows, one after the other."""
+    """Lines of events, in as few frames as their size limit allows."""
     if len(text) <= MAX_FRAME_BYTES:
         return text_frame(text)
     return b"".join(text_frame(part) for part in _split(text.split(b"\n")))
@@ -51,7 +51,7 @@ def _split(lines: Iterable[bytes]) -> Iterable[bytes]:
 
 
 def error_frame(refusal: Refusal, chat: str | None = None, client_id: str | None = None) -> bytes:
-    """An `error` frame; `chat` and `client_id` say what it answers, where that is known."""
+    """An `error` frame; `chat` and `client_id` say what it answers, if known."""
     fields: dict[str, Any] = {}
     if chat is not None:
         fields["chat"] = chat

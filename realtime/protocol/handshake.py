@@ -1,6 +1,6 @@
-"""The HTTP side of a socket: what is answered when a request does not become one. Pure.
+"""The HTTP side of a socket: the answers to requests that do not become one. Pure.
 
-Refusals before the upgrade are the same problem+json that REST gives.
+Refusals before the upgrade are the same problem+json as in REST.
 """
 
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ _REFUSED_BY_PROTOCOL: Final[Mapping[int, tuple[str, str, dict[str, str]]]] = {
 
 
 class Upgrade(NamedTuple):
-    """A request for a socket; `balancer_word` is not believed yet."""
+    """A request for a socket; `balancer_word` is not verified yet."""
 
     method: str
     path: str
@@ -36,7 +36,7 @@ class Upgrade(NamedTuple):
 
 
 def refusal_of_status(status: int) -> Refusal:
-    """What the WebSocket library's refusals are called here."""
+    """Our refusal for one of the WebSocket library."""
     code, detail, headers = _REFUSED_BY_PROTOCOL.get(status, _REFUSED_BY_PROTOCOL[400])
     return Refusal(code, detail, headers=headers)
 

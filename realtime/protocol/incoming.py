@@ -1,9 +1,9 @@
-"""Bytes that a client has sent and the session has not read yet, given out frame by frame. Pure;
-follows the stream from head to head.
+"""Bytes that a client has sent and the session has not read yet, returned frame by frame. Pure;
+parses only frame heads.
 
-Frame by frame, because one read may bring forty thousand of them, and so that a frame whose length
-is written with more bytes than it needs is found: RFC 6455 section 5.2 forbids it and the WebSocket
-library lets it pass.
+Frame by frame, because one read may contain forty thousand of them, and in order to find a frame
+whose length is encoded in more bytes than necessary: RFC 6455 section 5.2 forbids it and the
+WebSocket library accepts it.
 """
 
 from typing import Final
@@ -19,23 +19,23 @@ _LAST_TEXT: Final = 0x81  # FIN, and the opcode of text
 _PONG: Final = 0x8A  # FIN, and the opcode
 _SHORTEST_PONG: Final = 6  # without a payload
 _LONGEST_PONG: Final = 125
-_SHORTEST: Final = 8  # that is read the short way: the head is there, however long
+_SHORTEST: Final = 8  # that is read by the fast path: the whole head is there, however long
 
 
 class WastefulLength(Exception):
-    """A frame's length is written with more bytes than it needs."""
+    """A frame's length is encoded in more bytes than necessary."""
 
 
 class Incoming:
-    """Of one connection, from its first frame on."""
+    """The bytes of one connection, from its first frame on."""
 
     __slots__ = ("_data", "_head", "_rest", "size")
 
     def __init__(self) -> None:
         self._data = b""
-        self.size = 0  # what is not given out yet: the end of `_data`
-        self._head = b""  # of a frame, as far as it has been given out, while it is not whole
-        self._rest = 0  # bytes of a frame whose head was given out
+        self.size = 0  # not returned yet: the end of `_data`
+        self._head = b""  # head of an incomplete frame, as far as it has been returned
+        self._rest = 0  # missing bytes of a frame whose head was returned
 
     def add(self, data: bytes) -> None:
         self._data = self._data[-self.size :] + data if self.size else data
@@ -45,8 +45,8 @@ class Incoming:
         self._data, self.size = b"", 0
 
     def take_text(self) -> bytes | None:
-        """The payload of the frame that is next, where all of it is there and it is a whole text of
-        less than 64 KiB; None leaves it to `take`. RFC 6455 sections 5.2 and 5.3."""
+        """The payload of the next frame, if all of it is there and it is a whole text of less than
+        64 KiB; None leaves it to `take`. RFC 6455 sections 5.2 and 5.3."""
         data, size = self._data, self.size
         start = len(data) - size
         if self._rest or self._head or size < _SHORTEST or data[start] != _LAST_TEXT:
@@ -67,7 +67,7 @@ class Incoming:
         return apply_mask(data[mask + _MASK_BYTES : end], data[mask : mask + _MASK_BYTES])
 
     def take_pong(self) -> bool:
-        """Whether the frame that is next was a pong, all of it there, and is gone now."""
+        """Removes the next frame if it is a complete pong, and returns whether it was."""
         data, size = self._data, self.size
         start = len(data) - size
         if self._rest or self._head or size < _SHORTEST_PONG or data[start] != _PONG:
@@ -82,8 +82,8 @@ class Incoming:
         return True
 
     def take(self) -> bytes:
-        """Up to the end of the frame that is next, or as much of it as has come. Raises
-        WastefulLength before any byte after such a head is given out."""
+        """The bytes up to the end of the next frame, or as many as have arrived. Raises
+        WastefulLength before returning any byte after such a head."""
         data, size = self._data, self.size
         start = len(data) - size
         wanted = self._rest or self._measure(data, start)
@@ -96,7 +96,7 @@ class Incoming:
         return data[start:]  # one frame a read, as almost always: no copy
 
     def _measure(self, data: bytes, start: int) -> int:
-        """What is left of the frame that begins at `start`, or earlier where `_head` is kept."""
+        """Remaining bytes of the frame that begins at `start`, or earlier if `_head` is set."""
         given = len(self._head)
         head = self._head + data[start : start + _LONGEST_HEAD - given]
         whole = _size_of_frame(head)
@@ -108,7 +108,7 @@ class Incoming:
 
 
 def _size_of_frame(head: bytes) -> int | None:
-    """With head, mask and payload; None where more of the head must come."""
+    """Including head and mask; None if the head is incomplete."""
     if len(head) < 2:
         return None
     short = head[1] & 0x7F

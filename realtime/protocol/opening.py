@@ -1,8 +1,8 @@
 """From a connection's first byte to its upgrade: reads the request, and answers it. Pure.
 
-Almost every request is one that a browser or a library writes, whole in one read. It is read here:
-the WebSocket library, which judges everything else, takes ten times as long for it, half of what a
-connect cost the node (docs/decisions/sockets.md).
+Almost every request is written by a browser or a library and arrives in one read. Those are parsed
+here: the WebSocket library, which checks all others, takes ten times as long for one, half of what
+a connect cost the node (docs/decisions/sockets.md).
 """
 
 import logging
@@ -21,14 +21,14 @@ from common.protocol.errors import Refusal
 from common.protocol.limits import MAX_HEADER_BYTES
 from realtime.protocol.handshake import SUBPROTOCOL, Upgrade, refusal_of_status
 
-# The library's own limits, of a line and of their number, are never reached: what the headers may
-# have together is judged here.
+# The library's own limits, of a line and of their number, are never reached: the total size of the
+# headers is checked here.
 http11.MAX_LINE_LENGTH = http11.MAX_NUM_HEADERS = 2 * MAX_HEADER_BYTES
 
 METHODS: Final = (b"GET ", b"HEAD ")
 MAX_PLAIN_BYTES: Final = 4_096
 
-# One space behind each colon, no empty value, nothing but printable ASCII.
+# One space after each colon, no empty value, nothing but printable ASCII.
 _plain: Final = re.compile(
     rb"GET (/[\x21-\x7e]*) HTTP/1\.1\r\n"
     rb"((?:[!#$%&'*+.^_`|~0-9A-Za-z-]+: [\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?\r\n){1,64})"
@@ -54,21 +54,21 @@ _ANSWER: Final = (
 
 
 class _Offer(NamedTuple):
-    """A request that may become a socket, and the answer that makes it one."""
+    """A request that may become a socket, and the answer that upgrades it."""
 
     upgrade: Upgrade
     answer: bytes
 
 
 class Opening:
-    """One connection's request; it ends with `accept`, or with the refusal of somebody."""
+    """One connection's request; it ends with `accept`, or with a refusal."""
 
     __slots__ = ("_has_body", "_head", "_library", "_offer", "_origins", "_request")
 
     def __init__(self, origins: Sequence[str | None]) -> None:
         self._origins = origins
-        self._head = b""  # as far as it has come
-        self._has_body = False  # which is ignored: no upgrade is asked
+        self._head = b""  # as far as it has arrived
+        self._has_body = False  # which is ignored: no upgrade is requested
         self._offer: _Offer | None = None
         self._library: ServerProtocol | None = None
         self._request: Request | None = None
@@ -79,7 +79,7 @@ class Opening:
         return self._request is not None and self._request.method == "HEAD"
 
     def read(self, data: bytes) -> Upgrade | Refusal | None:
-        """What these bytes make of it; None where it is not whole yet."""
+        """The outcome of these bytes; None if the request is incomplete."""
         if self._has_body:
             return None
         if not self._head:
@@ -96,7 +96,7 @@ class Opening:
             # RFC 6455 section 4.1: the client waits for our answer before it sends anything else.
             return refusal_of_status(400)
         if library.handshake_exc is not None:
-            # No request that it could read; its own answer is no problem+json.
+            # The library could not parse it, and its own answer is not problem+json.
             library.data_to_send()
             return self._read_without_body() or refusal_of_status(400)
         for event in events:
@@ -106,7 +106,8 @@ class Opening:
         return None
 
     def accept(self) -> bytes | Refusal:
-        """The answer that upgrades, or what RFC 6455, the origins and the subprotocol demand."""
+        """The answer that upgrades, or the refusal that RFC 6455, the origins or the subprotocol
+        require."""
         if self._offer is not None:
             return self._offer.answer
         request, library = self._request, self._library
@@ -115,7 +116,7 @@ class Opening:
         if self.is_head:  # a GET without an upgrade
             return refusal_of_status(426)
         response = library.accept(request)
-        # The library does not miss a Host, as RFC 6455 section 4.2.1 does.
+        # The library does not require a Host, as RFC 6455 section 4.2.1 does.
         status = response.status_code if "Host" in request.headers else 400
         if status != 101:
             return refusal_of_status(status)
@@ -128,26 +129,27 @@ class Opening:
             self._library.parser.close()
 
     def _judge_start(self, data: bytes) -> Refusal | None:
-        """Before the library has read it: the method and the size."""
+        """Before the library has parsed it: the method and the size."""
         self._head += data
         # The library reads no request with a body, and would end without an answer.
         if not any(method.startswith(self._head[: len(method)]) for method in METHODS):
-            return refusal_of_status(405)  # before the size, of which a body may be a part
+            return refusal_of_status(405)  # before the size, which may include part of a body
         if len(self._head) > MAX_HEADER_BYTES and self._is_too_large():
             return refusal_of_status(431)
         return None
 
     def _is_too_large(self) -> bool:
-        """The client's headers alone; what follows a request whose end is there is no part of
-        them."""
+        """Counts the client's headers only; bytes after the end of a complete request are not part
+        of them."""
         line, _, headers = _BALANCER_LINE.sub(b"", self._head, 1).partition(b"\r\n")
         most = MAX_HEADER_BYTES + len(_END)
         has_end = self._request is None and _END in headers[:most]
         return len(line) > MAX_HEADER_BYTES or (len(headers) >= most and not has_end)
 
     def _read_without_body(self) -> Upgrade | None:
-        """What a request is that the library refuses for its body alone, which is ignored; None
-        where it is no good without it, or asks for an upgrade, as no request with a body may."""
+        """The result for a request that the library refuses only for its body, which is ignored;
+        None if it is invalid without it too, or asks for an upgrade, as no request with a body may.
+        """
         head, end, _ = self._head.partition(_END)
         library = _create_library(self._origins)
         library.receive_data(_BODY_HEADER.sub(b"", head) + end)
@@ -161,7 +163,7 @@ class Opening:
 
 
 def _read_plain(data: bytes, origins: Sequence[str | None]) -> _Offer | None:
-    """None for everything that is bad or unusual, which is the library's to judge."""
+    """None for everything that is bad or unusual, which the library has to check."""
     found = _plain(data) if len(data) <= MAX_PLAIN_BYTES else None
     if found is None:
         return None
@@ -196,7 +198,7 @@ def _create_library(origins: Sequence[str | None]) -> ServerProtocol:
 
 
 def _read_upgrade(request: Request) -> Upgrade:
-    """What its first line and the balancer's header say."""
+    """The parts of its first line and the balancer's header."""
     headers = request.headers
     return Upgrade(
         request.method,

@@ -1,4 +1,4 @@
-"""How many frames of one client were refused lately. Pure."""
+"""How many frames of one client were refused recently. Pure."""
 
 from collections import deque
 from typing import Final
@@ -7,8 +7,8 @@ WINDOW_SECONDS: Final = 10.0
 
 
 class Refusals:
-    """Knows the times of those of the last ten seconds: windows that follow each other would bear
-    twice as many around the end of one."""
+    """Keeps the times of the last ten seconds: with fixed windows twice as many would be allowed
+    around the end of one."""
 
     __slots__ = ("_most", "_times")
 
@@ -17,7 +17,7 @@ class Refusals:
         self._times: deque[float] = deque()
 
     def count(self, now: float) -> bool:
-        """One more; whether that is still within what ten seconds may have."""
+        """Counts one; returns whether that is still within the limit for ten seconds."""
         times = self._times
         while times and now - times[0] > WINDOW_SECONDS:
             times.popleft()

@@ -35,7 +35,7 @@ CLOSE_TIMEOUT_SECONDS: Final = 5.0
 PONG_TIMEOUT_SECONDS: Final = 10.0
 EXPIRY_NOTICE_SECONDS: Final = 60.0
 EXPIRY_GRACE_SECONDS: Final = 5.0
-# Read of one client before all others have their turn.
+# Of one client, before all others have their turn.
 FRAMES_A_TURN: Final = 64
 SEND_EOF: Final = b""
 _NEVER: Final = float("inf")
@@ -70,9 +70,9 @@ class Session:
         max_refused: int,
     ) -> None:
         self.state = State.HANDSHAKE
-        self.end_code = 0  # why we ended it, or the client's code; 0 = it just went
+        self.end_code = 0  # why we ended it, or the client's code; 0 = no close frame
         self.must_abort = False  # the other side does not answer: cut it off
-        self._ws: Protocol | None = None  # most sockets never say what needs it
+        self._ws: Protocol | None = None  # most sockets send nothing that needs it
         self._out: list[bytes] = []
         self._opening: Opening | None = Opening(origins)
         self._incoming = Incoming()
@@ -81,19 +81,19 @@ class Session:
         self._ping_due = self._pong_due = self._notice = self._expiry = _NEVER
         self._texts = Texts()
         self._max_refused = max_refused
-        self._refusals: Refusals | None = None  # nor anything that is refused
+        self._refusals: Refusals | None = None  # likewise until a frame is refused
 
     # ---- bytes from the client
 
     def receive(self, data: bytes, now: float) -> list[Wish]:
-        """What the client wishes first with these bytes, in order; `read_on` has the rest."""
+        """The first of the client's requests in these bytes, in order; `read_on` has the rest."""
         if self._opening is not None:
             return self._read_request(self._opening, data)
         self._incoming.add(data)
         return self.read_on(now)
 
     def read_on(self, now: float) -> list[Wish]:
-        """The wishes of at most FRAMES_A_TURN more frames and lines."""
+        """The requests in at most FRAMES_A_TURN more frames and lines."""
         wishes: list[Wish] = []
         budget = FRAMES_A_TURN
         while budget > 0:
@@ -112,7 +112,7 @@ class Session:
 
     @property
     def waiting_bytes(self) -> int:
-        """What the client has said and was not heard yet."""
+        """Bytes that the client has sent and that are not processed yet."""
         return self._texts.size
 
     def _read_request(self, opening: Opening, data: bytes) -> list[Wish]:
@@ -151,7 +151,7 @@ class Session:
     # ---- the handshake
 
     def accept(self, now: float) -> None:
-        """Upgrades, or refuses what RFC 6455, the origins and the subprotocol demand."""
+        """Upgrades, or refuses as RFC 6455, the origins and the subprotocol require."""
         opening = self._opening
         assert opening is not None
         answer = opening.accept()
@@ -176,8 +176,9 @@ class Session:
     # ---- frames from the client
 
     def _read_frame(self, wishes: list[Wish], now: float) -> int:
-        """The next one, or what has come of it; returns how many frames and lines were read. The
-        library sees nothing of whole texts, nor of pongs as long as it has seen nothing."""
+        """Reads the next frame, or the part that has arrived; returns how many frames and lines
+        were read. Whole texts bypass the library, and so do pongs as long as it has seen nothing.
+        """
         if not self._texts.has_fragments and self.state is not State.ENDING:
             text = self._incoming.take_text()
             if text is not None:
@@ -200,7 +201,7 @@ class Session:
         return 1
 
     def _take_whole(self, text: bytes, wishes: list[Wish], now: float) -> int:
-        """A message of one line, as almost all are, waits for nothing."""
+        """A message of one line, as almost all are, is processed at once."""
         if self.state is State.JOINING or b"\n" in text or not is_utf8(text):
             self._take_text(text, is_last=True, now=now)
             return 1
@@ -219,7 +220,7 @@ class Session:
 
     def _take_pong(self, now: float) -> None:
         if self._pong_due == _NEVER:
-            self.count_refused(now)  # nobody asked
+            self.count_refused(now)  # an unsolicited pong
         self._pong_due = _NEVER
         if self._ping_due == _NEVER:
             self._ping_due = now + self._ping_seconds
@@ -231,11 +232,11 @@ class Session:
             self._fail(CloseCode.INVALID_UTF8, now)
         else:
             if not data and not is_last:
-                self.count_refused(now)  # allowed, and of no use
+                self.count_refused(now)  # allowed, but useless
 
     def _hear_waiting(self, most: int, wishes: list[Wish], now: float) -> int:
-        """At most so many lines; adds what the client wishes and returns how many were heard.
-        Those before a bad one count, those after `connect` wait."""
+        """Processes at most so many lines; adds the client's requests and returns how many lines
+        were read. Lines before a bad one count, those after `connect` wait."""
         lines = self._texts.take(most)
         for heard, line in enumerate(lines, 1):
             self._hear(line, wishes, now)
@@ -278,7 +279,7 @@ class Session:
     # ---- what the server decides
 
     def welcome(self, seconds_left: float, now: float) -> None:
-        """The token was good and lasts so long; also after a refresh."""
+        """The token is valid for so long; also called after a refresh."""
         self._expiry = now + seconds_left + EXPIRY_GRACE_SECONDS
         if self.state is State.READY:
             self._plan_notice()
@@ -287,7 +288,7 @@ class Session:
         self._notice = self._expiry - EXPIRY_GRACE_SECONDS - EXPIRY_NOTICE_SECONDS
 
     def go_ready(self, now: float) -> list[Wish]:
-        """`ready` is on its way: what the client wished meanwhile; `read_on` has the rest."""
+        """`ready` is being sent: what the client requested meanwhile; `read_on` has the rest."""
         if self.state is not State.JOINING:
             return []
         self.state = State.READY
@@ -302,7 +303,7 @@ class Session:
     def refuse(
         self, refusal: Refusal, now: float, chat: str | None = None, client_id: str | None = None
     ) -> None:
-        """Answers a frame with `error`; who earns too many of them is flooding."""
+        """Answers a frame with `error`; a client that gets too many of them is flooding."""
         self.send(error_frame(refusal, chat, client_id))
         self.count_refused(now)
 
@@ -371,8 +372,7 @@ class Session:
     def release(self) -> None:
         """The connection is gone: breaks the parser's cycle, so that memory returns at once.
 
-        Answers that are still under way are dropped: uvloop raises when a closed transport is
-        written to.
+        Pending answers are dropped: uvloop raises when a closed transport is written to.
         """
         self.state = State.ENDING
         self._out.clear()

@@ -1,7 +1,7 @@
-"""Text messages of one client: joined from fragments, checked for UTF-8, taken line by line. Pure.
+"""Text messages of one client: joined from fragments, checked for UTF-8, read line by line. Pure.
 
 A message may have thousands of lines, and many may wait until the socket is ready, so each is kept
-as it came until its lines are taken.
+undivided until its lines are read.
 """
 
 import codecs
@@ -11,12 +11,12 @@ OVERHEAD_BYTES: Final = 64  # of an object; a client may send very short texts
 
 
 class Texts:
-    """What was said and not heard yet; `size` is what it takes, in bytes."""
+    """Texts that are not processed yet; `size` is their memory in bytes."""
 
     __slots__ = ("_decoder", "_fragments", "_whole", "size")
 
     def __init__(self) -> None:
-        # A list where there are any: few texts wait, since the socket stops reading, and an empty
+        # A list only if there are any: few texts wait, since the socket stops reading, and an empty
         # deque takes 600 bytes.
         self._whole: list[bytes] | None = None
         self.size = 0
@@ -30,7 +30,7 @@ class Texts:
 
     def add(self, data: bytes, *, is_last: bool) -> None:
         """A whole message, as almost always, or a fragment of one; the WebSocket library bounds
-        their sum. Raises UnicodeDecodeError as soon as it can be said."""
+        their sum. Raises UnicodeDecodeError as soon as the text is known to be invalid."""
         if self._decoder is None:
             if is_last:
                 data.decode()
@@ -54,7 +54,7 @@ class Texts:
         return lines
 
     def put_back(self, lines: list[bytes]) -> None:
-        """They are the next ones again."""
+        """They come first again."""
         if lines:
             self._put_first(b"\n".join(lines))
 

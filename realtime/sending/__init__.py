@@ -1,1 +1,1 @@
-"""What sockets send on to chats or to others: messages, read markers, typing notices."""
+"""What sockets send to chats or to other users: messages, read markers, typing notices."""

@@ -1,7 +1,7 @@
-"""Read markers that sockets move: stored in batches, a person's marker of a chat once in each.
+"""Read markers that sockets move: stored in batches, each user's marker of a chat once per batch.
 
-A move that waits may still be raised. One that may be refused for itself (above the head that this
-node knows) is stored alone: refused, it must not take a good one with it.
+A waiting move may still be raised. A move that may be refused (above the head that this node knows)
+is stored separately, so that its refusal does not affect a valid one.
 """
 
 import asyncio
@@ -19,11 +19,11 @@ from common.valkey.rates import Buckets, Rate
 from realtime.counters import Counters
 from realtime.fan_out.hub import Hub
 
-MOVES_A_USER: Final = Rate(per_second=100, burst=1_000)  # those that are stored
-FREE_MOVES: Final = 10  # of a user in a batch, which are not worth counting
+MOVES_A_USER: Final = Rate(per_second=100, burst=1_000)  # moves that are stored
+FREE_MOVES: Final = 10  # of a user in a batch, which do not count against the rate
 PAUSE_SECONDS: Final = 0.25  # between batches; a single marker is sent at once
 MAX_MOVES_A_CALL: Final = 500
-MAX_MOVES: Final = 10_000  # waiting and under way; while chats is gone, what comes then is dropped
+MAX_MOVES: Final = 10_000  # waiting and in progress; while chats is down, further ones are dropped
 RETRY_SECONDS: Final = 0.5
 DRAIN_SECONDS: Final = 3.0
 
@@ -51,8 +51,8 @@ class _Batch:
 
 
 class Markers:
-    """`store` is called with a key, moves and the seconds that are left for them; raises Refusal
-    where all of them have to be asked again. `preferred` names a key's replica of chats."""
+    """`store` is called with a key, moves and the seconds that are left for them; raises Refusal if
+    all of them must be repeated. `preferred` names a key's replica of chats."""
 
     def __init__(
         self,
@@ -81,7 +81,7 @@ class Markers:
         )
 
     def read(self, reader: Reader, frame: Read) -> bool:
-        """Whether it was taken; chats judges it later."""
+        """Whether it was accepted; chats checks it later."""
         user, chat, seq = reader.user, frame.chat, frame.up_to
         batch = self._open_batch(own_key(user))
         room = self._hub.rooms.get(chat)
@@ -101,8 +101,8 @@ class Markers:
             user=user, chat=chat, seq=seq, back=False, asked=asked, origin=reader.name
         )
         if is_sure:
-            # One that is lower and came later stays beside the one before: if the marker is turned
-            # back between the two, only the later one counts.
+            # A lower one that came later stays beside the earlier one: if the marker is turned back
+            # between the two, only the later one counts.
             batch.raisable[user, chat] = move
         batch.of_user[user] = number + 1
         batch.moves.append(move)
@@ -110,7 +110,7 @@ class Markers:
         return True
 
     async def drain(self) -> None:
-        """Waits until what sockets said is stored, for a few seconds at most."""
+        """Waits until all moves of sockets are stored, for a few seconds at most."""
         try:
             async with asyncio.timeout(DRAIN_SECONDS):
                 while self.waiting:  # noqa: ASYNC110 - an event for the end of a process
@@ -135,14 +135,15 @@ class Markers:
         if result is None:
             self.waiting -= len(batch.moves)
             return
-        # No more comes to it, also where it was never asked: what is open waits for a lane.
+        # The batch is closed, even if it was never sent: an open batch is one that waits for its
+        # lane.
         if self._open.get(key) is batch:
             del self._open[key]
         asyncio.get_running_loop().call_later(RETRY_SECONDS, self._ask, key, batch)
 
     async def _store_all(self, key: str, batches: list[_Batch], seconds: float) -> list[None]:
         for open_key, batch in list(self._open.items()):
-            if batch in batches:  # from now on it is as it is
+            if batch in batches:  # from now on it does not change
                 del self._open[open_key]
         moves = [move for batch in batches for move in batch.moves]
         self._counters.markers += len(moves)

@@ -1,6 +1,7 @@
-"""Durable sends of all sockets: what piles up while one call to a chats replica runs is the next.
+"""Durable sends of all sockets: those that arrive while one call to a chats replica runs are the
+next one.
 
-chats decides whether the sender is in the chat. Knows no frame's encoding but the answers'.
+chats decides whether the sender is in the chat. Knows no frame's encoding except the answers'.
 """
 
 import time
@@ -50,7 +51,7 @@ class Sends:
         """Answers later, in the order of submission within a chat."""
         sender.sends_in_flight += 1
         since = self._clock()
-        # The bucket that edge takes from too.
+        # The bucket that edge uses too.
         verdict = self._buckets.take_at_once(SEND_KIND, sender.user, self._rate)
         if verdict is not None:
             self._pass_on(sender, send, since, verdict)
@@ -97,7 +98,7 @@ class Sends:
 
 
 def _refusal_of(result: AppendResult) -> Refusal:
-    """In a frame, what is wrong with a field stands in the one sentence."""
+    """A frame has one sentence for all that is wrong, including fields."""
     assert isinstance(result, Refused)
     wrong = [f"{error.get('field', '')} {error['detail']}." for error in result.errors or ()]
     return Refusal(result.code, " ".join(wrong) or result.detail)

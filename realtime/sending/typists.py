@@ -1,4 +1,4 @@
-"""Typing notices: ephemeral, at most one a second for a user and chat, published in batches."""
+"""Typing notices: ephemeral, at most one a second per user and chat, published in batches."""
 
 import asyncio
 import time
@@ -19,7 +19,8 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Typists:
-    """Publishes what passes the rate; what piles up while one batch goes out is the next."""
+    """Publishes notices within the rate; those that arrive while one batch is published are the
+    next one."""
 
     def __init__(
         self,
@@ -37,7 +38,7 @@ class Typists:
         self._news = asyncio.Event()
 
     def type(self, user: str, chat: str) -> bool:
-        """Whether it was taken; the caller has checked that the person is in the chat."""
+        """Whether it was accepted; the caller has checked that the user is in the chat."""
         if not self._buckets.take(f"{user}:{chat}", self._rate, self._clock()).allowed:
             return False
         if len(self._unpublished) >= MAX_UNPUBLISHED:
@@ -49,7 +50,7 @@ class Typists:
         return True
 
     async def publish(self) -> None:
-        """Publishes until cancelled; without Valkey typing is lost, as it may be."""
+        """Publishes until cancelled; without Valkey notices are lost, which is allowed."""
         while True:
             await self._news.wait()
             self._news.clear()

@@ -1,1 +1,1 @@
-"""The sockets of a node: how many it takes, and what reads, writes and times them."""
+"""The sockets of a node: how many it accepts, and what reads, writes and times them."""

@@ -1,6 +1,6 @@
-"""How many sockets a node takes: in all, from an address, for a person. Pure, exact, per node.
+"""How many sockets a node accepts: in all, per address, per user. Pure, exact, per node.
 
-An address is what `network_of` says: all of a /64 of IPv6 is one.
+An address is what `network_of` returns: a whole /64 of IPv6 is one.
 """
 
 import logging
@@ -11,7 +11,7 @@ from common.protocol.errors import Refusal
 
 
 class Admission:
-    """Counts what is open. `is_draining` refuses everybody new."""
+    """Counts open sockets. `is_draining` refuses new ones."""
 
     def __init__(self, *, max_sockets: int, max_an_address: int, max_a_user: int) -> None:
         self._max_sockets = max_sockets
@@ -23,7 +23,7 @@ class Admission:
         self.is_draining = False
 
     def enter(self, address: str) -> Refusal | None:
-        """Counts a socket from the address, or says why it cannot be taken (503)."""
+        """Counts a socket from the address, or says why it cannot be accepted (503)."""
         if self.is_draining:
             return Refusal("unavailable", "This node is going away. Try again.", retry_after=1)
         if self.sockets >= self._max_sockets:
@@ -41,14 +41,14 @@ class Admission:
         _subtract(self._addresses, address)
 
     def enter_user(self, user: str) -> bool:
-        """Counts a socket of the person, or returns False: they have as many as they may."""
+        """Counts a socket of the user, or returns False: they have as many as they may."""
         if self._users[user] >= self._max_a_user:
             return False
         self._users[user] += 1
         return True
 
     def leave_user(self, user: str) -> None:
-        """One of the person's sockets is gone."""
+        """One of the user's sockets is gone."""
         _subtract(self._users, user)
 
 

@@ -1,9 +1,9 @@
 """One socket's bytes: between the transport and the session, without a task or a timer.
 
-What the session wishes is handed to the parts that do it; what others write passes a bound that no
-one waits for. A slow reader loses typing first, then the connection.
+It hands the session's wishes to the parts that serve them; writes by other parts are limited by a
+bound that nobody waits for. A slow reader loses typing notices first, then the connection.
 
-What a slow reader has not taken waits here, as a list of frames that all listeners share. The
+Frames that a slow reader has not taken wait here, as a list of frames that all listeners share. The
 transport would make a request of each, which costs time and memory again when the connection ends:
 a thousand stuck readers that end together would stop the loop for a third of a second
 (docs/decisions/sockets.md).
@@ -57,7 +57,7 @@ class Connection(asyncio.Protocol):
         self._address: str | None = None
         self._is_counted = False
         self._is_reading = True
-        self._reads_on = False  # is called soon to
+        self._reads_on = False  # a call is scheduled
         self._held: list[bytes] | None = None  # before it is ready, and while it is slow
         self._held_bytes = 0
         self._unsent_limit = services.settings.max_unsent_bytes
@@ -83,11 +83,11 @@ class Connection(asyncio.Protocol):
 
     @property
     def name(self) -> str:
-        """Of no other socket that there ever was."""
+        """A name that no other socket has or had."""
         return f"{self._services.process}:{self.number}"
 
     def cut_off(self) -> None:
-        """Ends it without a word."""
+        """Ends it without a close frame."""
         self._services.counters.drop("too many handshakes")
         self._transport.abort()
 
@@ -128,7 +128,7 @@ class Connection(asyncio.Protocol):
     # ---- what the client wishes
 
     def _read_on(self) -> None:
-        """What a long read brought beyond its turn."""
+        """Handles the part of a long read beyond its turn."""
         self._reads_on = False
         if not self._transport.is_closing():
             self._grant_all(self._session.read_on(self._services.clock()))
@@ -140,7 +140,7 @@ class Connection(asyncio.Protocol):
 
     def _grant(self, wish: Wish) -> None:
         if self._session.state is State.ENDING and not isinstance(wish, Send | Read):
-            return  # what was said before the end counts, where somebody has something of it
+            return  # what was said before the end counts, if it affects others
         match wish:
             case Send():
                 self._services.sends.submit(self, wish)
@@ -187,7 +187,7 @@ class Connection(asyncio.Protocol):
             self._verify(connect)
 
     async def _connect_later(self, connect: Connect) -> None:
-        """Its session may have been revoked while nobody was here."""
+        """Its session may have been revoked while the node was at rest."""
         await self._services.credentials.catch_up()
         if self._session.state is State.JOINING:
             self._verify(connect)
@@ -251,13 +251,14 @@ class Connection(asyncio.Protocol):
     # ---- what others give it
 
     def go_ready(self, ready: bytes, replay: bytes) -> None:
-        """The first line, what was missed, what came meanwhile, and from then on everything."""
+        """Sends the first line, missed events and those that arrived meanwhile, and from then on
+        everything."""
         if self._session.state is not State.JOINING:
             return
         self.joining = None
         burst = ready + replay + b"".join(self._held or ())
         self._held, self._held_bytes = None, 0
-        # The first burst is bounded by itself; it must not make a reader look slow.
+        # The first burst has its own limit; it must not make a reader look slow.
         self._unsent_limit += len(burst)
         self._transport.write(burst)
         wishes = self._session.go_ready(self._services.clock())
@@ -266,10 +267,10 @@ class Connection(asyncio.Protocol):
         self._schedule()
 
     def reply(self, frame: bytes) -> None:
-        """An answer to a send: behind the events before it."""
+        """An answer to a send: after the events before it."""
         self.write(frame)
         if not self._is_reading:
-            self._flush()  # there may be room for what it says next
+            self._flush()  # there may be room for its next frames
 
     def refuse(
         self, refusal: Refusal, chat: str | None = None, client_id: str | None = None
@@ -288,11 +289,11 @@ class Connection(asyncio.Protocol):
         self._flush()
 
     def send_away(self) -> None:
-        """Ends it so that its client comes back and resumes."""
+        """Ends it so that its client reconnects and resumes."""
         send_away(self)
 
     def tick(self) -> None:
-        """What is due now, from the wheel."""
+        """Called by the wheel when something is due."""
         self._session.tick(self._services.clock())
         self._flush()
         self._schedule()
@@ -325,13 +326,13 @@ class Connection(asyncio.Protocol):
         self._held, self._held_bytes = None, 0
 
     def _give_up(self) -> None:
-        # Not at once: the relay is in the middle of a room's listeners.
+        # Not at once: the relay is iterating over a room's listeners.
         self._write_with(_discard)
         self._services.counters.drop("slow consumer")
         asyncio.get_running_loop().call_soon(self.end, CloseCode.SLOW_CONSUMER, "too slow")
 
     def _flush(self) -> None:
-        """Writes what the session has to say, and does what its state demands."""
+        """Writes the session's output, and does what its state demands."""
         session, transport = self._session, self._transport
         for data in session.take_output():
             if data == SEND_EOF:
@@ -342,7 +343,7 @@ class Connection(asyncio.Protocol):
             elif self.unsent_bytes > self._unsent_limit + 65_536:
                 session.must_abort = True  # floods us with pings and reads no pong
             elif self._held and session.state is State.READY:
-                self._hold(data)  # an answer stays behind the events before it
+                self._hold(data)  # an answer stays after the events before it
             else:
                 transport.write(data)
         if session.must_abort:
@@ -357,8 +358,8 @@ class Connection(asyncio.Protocol):
             self._pace()
 
     def _pace(self) -> None:
-        """Reads on what came in one read beyond a turn's share, when others have had their turn;
-        reads no more from a client that is far ahead of that, or of its answers."""
+        """Continues a read that exceeds a turn's share after the other sockets' turns; stops
+        reading from a client that is far ahead of that, or of its answers."""
         session = self._session
         is_ahead = session.state is not State.ENDING and (
             self.sends_in_flight >= MAX_SENDS_IN_FLIGHT or session.waiting_bytes > MAX_WAITING_BYTES
@@ -376,7 +377,7 @@ class Connection(asyncio.Protocol):
                 self._transport.pause_reading()
 
     def _retire(self) -> None:
-        """Nobody writes to it any more and it counts no more."""
+        """From now on nobody writes to it and it does not count."""
         if self._is_counted:
             self._is_counted = False
             self._services.admission.leave_user(self.user)
@@ -391,4 +392,4 @@ class Connection(asyncio.Protocol):
 
 
 def _discard(_: bytes) -> None:
-    """What a socket that is ending does with frames."""
+    """The `write` of a socket that is ending."""

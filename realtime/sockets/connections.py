@@ -1,4 +1,4 @@
-"""All sockets of this node: what happens to many of them at once. Revocation, drain, restore."""
+"""All sockets of this node, for operations on many at once: revocation, drain, restore."""
 
 import asyncio
 import random
@@ -28,7 +28,7 @@ class Socket(Protocol):
 
 
 class Connections:
-    """Those that are open, from the first byte on."""
+    """Open connections, from the first byte on."""
 
     def __init__(self) -> None:
         self._open: set[Socket] = set()
@@ -38,7 +38,7 @@ class Connections:
 
     @property
     def unsent_bytes(self) -> int:
-        """Written and not yet taken by the kernel, of all sockets."""
+        """Bytes written and not yet taken by the kernel, of all sockets."""
         return sum(one.unsent_bytes for one in self._open)
 
     def add(self, one: Socket) -> None:
@@ -54,12 +54,12 @@ class Connections:
             one.end(CloseCode.SESSION_REVOKED, "the session is revoked")
 
     def send_all_away(self) -> None:
-        """Everybody comes back by themselves, in the next seconds."""
+        """All clients reconnect, spread over the next seconds."""
         for one in list(self._open):
             send_away(one)
 
     async def drain(self) -> None:
-        """Ends all connections in batches, those last whose sends are not answered yet."""
+        """Ends all connections in batches, those with unanswered sends last."""
         everybody = list(self._open)
         random.shuffle(everybody)
         size = max(20, len(everybody) // DRAIN_BATCHES)
@@ -84,6 +84,7 @@ def _send_away_if_answered(sockets: Sequence[Socket]) -> None:
 
 
 def send_away(one: Socket) -> None:
-    """It comes back and resumes. The reason is a delay in ms, so that not all come back at once."""
+    """Its client reconnects and resumes. The reason is a delay in ms, so that not all reconnect at
+    once."""
     delay = random.randrange(MAX_RETURN_DELAY_MS)  # noqa: S311 - spreads load
     one.end(CloseCode.DRAINING, str(delay))

@@ -1,7 +1,7 @@
-"""One wheel for all timers of all connections: pings, time-outs, expiry, ends. Pure.
+"""One timer wheel for all timers of all connections: pings, time-outs, expiry, ends. Pure.
 
-A timer of the loop per connection costs memory and a heap; here each connection stands in one
-bucket of a quarter of a second, and is asked then what is due.
+A timer of the loop per connection costs memory and a heap; here each connection is in one bucket of
+a quarter of a second, and is then asked what is due.
 """
 
 from collections.abc import Callable, Iterator
@@ -11,14 +11,14 @@ TICK_SECONDS: Final = 0.25
 
 
 class Timed(Protocol):
-    bucket: int  # where it stands; 0 = nowhere
+    bucket: int  # the one that it is in; 0 = none
 
 
 T = TypeVar("T", bound=Timed)
 
 
 class Wheel(Generic[T]):
-    """Buckets by time; an item stands in at most one of them, and none is empty."""
+    """Buckets by time; an item is in at most one of them, and none is empty."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -48,11 +48,11 @@ class Wheel(Generic[T]):
         item.bucket = 0
 
     def take_due(self) -> Iterator[T]:
-        """The items whose time has come; each stands nowhere until it is scheduled anew."""
+        """The items whose time has come; each is in no bucket until it is scheduled again."""
         last = int(self._clock() / TICK_SECONDS)
         while self._next <= last:
             bucket = self._next
-            # Before any item is asked: one that is due again at once must find a bucket to come.
+            # Before any item is returned: one that is due again at once needs a later bucket.
             self._next += 1
             for item in self._buckets.pop(bucket, ()):
                 if item.bucket == bucket:

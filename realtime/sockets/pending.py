@@ -1,12 +1,12 @@
-"""Connections that have not said yet what they want: how many a node bears. Pure.
+"""Connections that have not sent their request yet: how many a node allows. Pure.
 
-Who opens thousands of them and finishes none must not keep others out, so a new one takes the
-place of the oldest, once that had time enough for an honest handshake.
+A client that opens thousands of them and finishes none must not keep others out, so a new one
+replaces the oldest, once that had enough time for an honest handshake.
 """
 
 from typing import Final, Generic, TypeVar
 
-HONEST_SECONDS: Final = 1.0  # a request that is on its way is there by then
+HONEST_SECONDS: Final = 1.0  # a request that is on its way has arrived by then
 
 T = TypeVar("T")
 
@@ -22,7 +22,7 @@ class PendingHandshakes(Generic[T]):
         return len(self._since)
 
     def enter(self, newcomer: T, now: float) -> T | None:
-        """Counts the newcomer in; returns who has to go for it, which may be the newcomer."""
+        """Adds a connection; returns the one that has to go, which may be the new one."""
         if len(self._since) < self._most:
             self._since[newcomer] = now
             return None
@@ -34,5 +34,5 @@ class PendingHandshakes(Generic[T]):
         return oldest
 
     def leave(self, item: T) -> None:
-        """It asked for something, or is gone; safe to repeat."""
+        """It has sent its request, or is gone; safe to repeat."""
         self._since.pop(item, None)

@@ -1,4 +1,5 @@
-"""The sockets' port: accepts, and hands each connection over. Also the wheel that all share."""
+"""The sockets' port: accepts connections and passes each one on. Also the timer wheel that all
+share."""
 
 import asyncio
 import socket
@@ -16,7 +17,7 @@ SEND_BUFFER: Final = (socket.SOL_SOCKET, socket.SO_SNDBUF, 65_536)
 
 
 class LocalConnection(Connection):
-    """From a Unix socket, which inherits no buffer from its listener as one of TCP does."""
+    """From a Unix socket, which does not inherit its listener's buffer size, as one of TCP does."""
 
     __slots__ = ()
 
@@ -34,7 +35,7 @@ async def open_server(
     is_local = listener.family == socket.AF_UNIX
     open_listener = loop.create_unix_server if is_local else loop.create_server
     create = LocalConnection if is_local else Connection
-    if not is_local:  # 3 us for each connection, if it were done there
+    if not is_local:  # 3 us per connection, if it were done there
         listener.setsockopt(*SEND_BUFFER)
     seconds = TLS_SECONDS if tls else None
     return await open_listener(
@@ -48,8 +49,8 @@ async def open_server(
 
 
 async def turn_wheel(services: Services) -> None:
-    """Asks connections what is due, until cancelled. Each that is open stands in the wheel: while
-    there is one the node is not at rest."""
+    """Asks connections what is due, until cancelled. Each open one is in the wheel: while there is
+    one the node is not at rest."""
     while True:
         await services.rest.pause(TICK_SECONDS)
         if not services.wheel.is_empty:
@@ -59,7 +60,7 @@ async def turn_wheel(services: Services) -> None:
 
 
 async def drain(services: Services) -> None:
-    """Takes nobody new, ends all connections and stores what they have said."""
+    """Accepts no new ones, ends all connections and stores what they have sent."""
     services.admission.is_draining = True
     await services.connections.drain()
     await services.markers.drain()

@@ -1,4 +1,4 @@
-"""What connections need of their node."""
+"""What connections need from their node."""
 
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
 
 class Services(NamedTuple):
-    """Made in one place, `realtime.node`. `process` names it among all that there ever were."""
+    """Created in one place, `realtime.node`. `process` is a name that no other process has or
+    had.
+    """
 
     process: str
     settings: RealtimeSettings
