@@ -9,20 +9,20 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-# Python's own order of sets is a matter of chance otherwise.
+# Otherwise Python iterates over sets in random order.
 ENVIRONMENT = {**os.environ, "PYTHONHASHSEED": "0", "PYTHONASYNCIODEBUG": ""}
 MAX_SHOWN = 3
 
 
 def start_worker(*arguments: object) -> subprocess.Popen[str]:
-    """Its own process: the clock that it installs is nobody else's."""
+    """A process of its own, because the clock is installed for the whole process."""
     command = [sys.executable, "-m", "simulation.worker", *map(str, arguments)]
     return subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.PIPE, text=True)
 
 
 def run_seeds(first: int, count: int, jobs: int, mutation: int = 0) -> Iterator[dict[str, Any]]:
-    """A result for each seed, as it comes; `mutation` is a fix that is taken out, by its number in
-    simulation/mutations.py. Raises RuntimeError where a worker ends early."""
+    """Yields a result for each seed as it finishes; `mutation` is the number in
+    simulation/mutations.py of a fix to take out. Raises RuntimeError if a worker ends early."""
     jobs = min(jobs, count)
     counts = [(count - n + jobs - 1) // jobs for n in range(jobs)]
     workers = [start_worker("seeds", first + n, counts[n], jobs, mutation) for n in range(jobs)]
@@ -46,13 +46,13 @@ def run_seeds(first: int, count: int, jobs: int, mutation: int = 0) -> Iterator[
 
 
 def show(seed: int, *, whole: bool = False) -> int:
-    """Prints what happens with the seed; 1 where it fails."""
+    """Prints what happens with the seed; 1 if it fails."""
     command = [sys.executable, "-m", "simulation.worker", "whole" if whole else "show", str(seed)]
     return subprocess.run(command, env=ENVIRONMENT, check=False).returncode
 
 
 def run(first: int, count: int, jobs: int) -> int:
-    """Prints a summary, and the first failures made short; 1 where there are any."""
+    """Prints a summary, and the first failures after shrinking; 1 if there are any."""
     started = time.monotonic()
     failed: list[dict[str, Any]] = []
     seconds = 0.0

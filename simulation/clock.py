@@ -1,6 +1,6 @@
-"""Time as the simulation gives it out. Knows no loop and no process but their clocks' error.
+"""The simulation's time. Knows no loop, and of processes only their clocks' errors.
 
-The product asks `time` itself, and binds its functions as defaults when it is imported, so a
+The product calls `time` itself, and binds its functions as defaults when it is imported, so a
 worker installs this clock before it imports anything else.
 """
 
@@ -13,8 +13,8 @@ EPOCH: Final = 1_780_000_000.0  # where Unix time begins, in every run
 
 
 class Clock:
-    """Seconds since the run began. `skew` is the error of the process that runs right now: steps
-    of its wall clock; the monotonic one has none."""
+    """Seconds since the run began. `skew` is the error of the process that is running: steps of its
+    wall clock; the monotonic one has none."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -23,13 +23,13 @@ class Clock:
         self._entropy = random.Random()
 
     def reset(self, seed: str) -> None:
-        """The beginning of a run: time, ids and everything that the product draws."""
+        """Starts a run: resets time, ids and all random numbers of the product."""
         self.now, self.skew = 0.0, 0.0
         self._entropy = random.Random(f"{seed} entropy")
         random.seed(f"{seed} product")
 
     def install(self) -> None:
-        """From now on this process has this clock and no other entropy than the seed's."""
+        """From now on this process has this clock, and no entropy except the seed's."""
         self.is_installed = True
         time.monotonic = self.monotonic
         time.perf_counter = self.monotonic
@@ -44,7 +44,7 @@ class Clock:
         return EPOCH + self.now + self.skew
 
     def wall(self) -> float:
-        """Of a machine whose clock is right."""
+        """The time of a machine whose clock is right."""
         return EPOCH + self.now
 
     def time_ns(self) -> int:

@@ -1,7 +1,6 @@
-"""A client: one user's socket, kept by the session of the client library, and requests over either
-edge. It repeats with the same key what was not answered, and tells the witness of everything that
-it is shown.
-"""
+"""A client: one user's socket, kept by the session of the client library, and requests through
+either edge. It repeats unanswered requests with the same key, and reports everything that it is
+shown to the witness."""
 
 import asyncio
 import random
@@ -19,7 +18,7 @@ from simulation.witness import Stream, Witness
 READY_SECONDS: Final = 12.0
 ANSWER_SECONDS: Final = 6.0
 REQUEST_SECONDS: Final = 6.0
-HURRY: Final = 0.2  # of the time after which a draining node wants its sockets back
+HURRY: Final = 0.2  # of the time within which a draining node wants its sockets to reconnect
 _HANDSHAKE: Final = (
     "GET /ws HTTP/1.1\r\nHost: hubbub\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     "Sec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\nSec-WebSocket-Version: 13\r\n"
@@ -94,7 +93,7 @@ class _Line(asyncio.Protocol):
 
 
 class Device:
-    """One of a user's. `nodes` and `edges` are hosts; `pace` decides what a client decides."""
+    """One of a user's. `nodes` and `edges` are hosts; `pace` decides the client's timing."""
 
     def __init__(
         self,
@@ -120,7 +119,7 @@ class Device:
         self._token = sign(user, session)
         self._http = HttpClient()
         self._session = Session(user, from_start=True)
-        self._pulls = 0  # under way
+        self._pulls = 0  # in progress
         self._answers: dict[str, asyncio.Future[dict[str, Any]]] = {}
 
     @property
@@ -138,7 +137,7 @@ class Device:
 
     @property
     def is_there(self) -> bool:
-        """It is connected, or on its way back."""
+        """It is connected, or reconnecting."""
         return self.process.is_alive and not (self.is_over or self.is_stopped)
 
     # ---- the socket
@@ -155,7 +154,7 @@ class Device:
                 self.line = None
                 if line.code != 1006:
                     self._witness.note(self.host, f"socket ended with {line.code}")
-                # No back-off: a run is short, and its nodes are to see what impatience does.
+                # No back-off: a run is short, and its nodes should meet impatient clients.
                 next_ = self._session.closed(line.code, line.reason, chance=0.0)
                 if isinstance(next_, Stop):
                     self.is_over = True
@@ -199,7 +198,7 @@ class Device:
         line.write(client_frame(1, msgspec.json.encode(frame)))
 
     def take(self, line: _Line, text: bytes, frame: dict[str, Any]) -> None:
-        """A line of a text frame."""
+        """Takes a line of a text frame."""
         if line.stream is None:
             if frame["type"] != "ready":
                 self._witness.fail("ready", f"the first line was {frame}")
@@ -249,7 +248,7 @@ class Device:
     # ---- what it is told to do
 
     def cut(self) -> None:
-        """Its network goes away without a word."""
+        """Its network fails without closing the connection."""
         if self.line is not None and self.line.transport is not None:
             self.line.transport.abort()
 
@@ -259,7 +258,7 @@ class Device:
         self.cut()
 
     def read_slowly(self, reads: bool) -> None:
-        """Whether it takes what comes."""
+        """Whether it reads what arrives."""
         if self.line is not None and not self.line.transport.is_closing():
             (self.line.transport.resume_reading if reads else self.line.transport.pause_reading)()
 
@@ -288,7 +287,7 @@ class Device:
         return str(reply.get("code", "lost"))
 
     async def ask(self, name: str, body: dict[str, Any]) -> Any:
-        """One request over one edge. Raises Problem, also where nobody answers."""
+        """One request through one edge. Raises Problem, also if nobody answers."""
         edge = self._pace.choice(self._edges)
         try:
             async with asyncio.timeout(REQUEST_SECONDS):
@@ -305,7 +304,7 @@ class Device:
         return msgspec.json.decode(answered.body, type=dict[str, msgspec.Raw])
 
     async def read_page(self, chat: str, after: int) -> tuple[list[dict[str, Any]], bool]:
-        """A page of `/events`, judged, and whether there is more. Raises Problem."""
+        """A page of `/events`, checked, and whether there is more. Raises Problem."""
         low = self._witness.truth.chat(chat).head
         raw = await self.ask("events", {"chat": chat, "after": after})
         page = msgspec.json.decode(raw["events"], type=list[msgspec.Raw])

@@ -172,7 +172,7 @@ class EdgeSettings(NamedTuple):
 
 @contextlib.asynccontextmanager
 async def serving_edge(settings: EdgeSettings) -> AsyncIterator[Serving]:
-    """As edge/app.py and edge/__main__.py put it together."""
+    """As edge/app.py and edge/__main__.py assemble it."""
     service = settings.service
     rest = Rest()
     async with contextlib.AsyncExitStack() as stack:

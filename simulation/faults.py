@@ -1,4 +1,4 @@
-"""What breaks in a run: the steps of a plan that are faults, and their end."""
+"""The faults of a run: the steps of a plan that break something, and their end."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,7 +8,8 @@ from simulation.valkey import Wear, start_valkey
 
 
 class Faults:
-    """Each fault ends by itself after its time, or when everything is healed, unless it lasts."""
+    """Each fault ends by itself after its time, or when everything is healed, unless it is
+    permanent."""
 
     def __init__(self, run: Any) -> None:
         self._run = run
@@ -24,7 +25,7 @@ class Faults:
         getattr(self, f"_do_{step.kind}")(*step.args)
 
     def heal(self) -> None:
-        """All that do not last."""
+        """Ends all that are not permanent."""
         for number in list(self._ends):
             self._end(number)
         self._run.witness.note("FAULT", "all is healed that does not last")
@@ -73,7 +74,7 @@ class Faults:
         self._until(seconds, lambda: self._start(host))
 
     def _do_vanish(self, host: str, seconds: float) -> None:
-        """Its machine is gone: nobody is told."""
+        """Its machine is gone, and no peer is told."""
         run = self._run
         others = {*run.fleet.hosts, "valkey", *(d.host for d in run.people.devices)} - {host}
         links = [link for other in sorted(others) for link in run.network.links(host, other)]

@@ -1,4 +1,4 @@
-"""A failed run as text that a person can read: the plan, then what happened, then the breach."""
+"""A failed run as readable text: the plan, then what happened, then the breach."""
 
 from collections.abc import Iterator
 
@@ -6,12 +6,12 @@ from simulation.plan import Plan, Step
 from simulation.run import Outcome
 
 MAX_LINES = 250
-# What the product logs all the time and says nothing about a failure.
+# Log lines that the product writes all the time and that say nothing about a failure.
 _IDLE = ("call ", "serving", "sends messages", "settled", "batch ")
 
 
 def describe(outcome: Outcome) -> str:
-    """With the product's own log lines, where the run kept them, behind a dot."""
+    """Includes the product's own log lines, if the run kept them, prefixed with a dot."""
     return "\n".join([*_head(outcome.plan), "", *_happenings(outcome), "", _end(outcome)])
 
 

@@ -1,4 +1,4 @@
-"""What must hold inside a node at every moment, and what must be gone when everybody has left."""
+"""What must hold inside a node at every moment, and what must be gone once everybody has left."""
 
 from typing import Any, Final
 
@@ -9,7 +9,7 @@ OWN_TOPICS: Final = 7  # digest, revoked, read markers, two canaries, and two of
 
 
 def find_wrong(fleet: Any) -> str | None:
-    """The first thing that is wrong in any node that runs."""
+    """The first violation in any running node."""
     for host, node in fleet.nodes():
         services = node.services
         for room in services.hub.rooms.values():
@@ -35,7 +35,7 @@ def has_open_socket(fleet: Any, session: str) -> bool:
 
 
 def find_leak(fleet: Any) -> str | None:
-    """What is left in nodes that run, when nobody is connected."""
+    """What is left in running nodes when nobody is connected."""
     for host, node in fleet.nodes():
         services = node.services
         wheel = services.wheel

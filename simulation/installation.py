@@ -1,7 +1,8 @@
-"""What of the product is replaced in a worker, and by what; all else runs as it is.
+"""The parts of the product that are replaced in a worker, and their replacements; all else runs
+unchanged.
 
-Nothing here changes a decision of the product: engines are replaced by their models, sets get an
-order that does not depend on addresses in memory, and what only measures is left out.
+Nothing here changes a decision of the product: servers are replaced by models, sets get an order
+that does not depend on addresses in memory, and mere measurements are left out.
 """
 
 import asyncio
@@ -46,7 +47,7 @@ KEY: Final = Ed25519PrivateKey.from_private_bytes(b"a key that is known to every
 
 
 class Keys:
-    """Takes the place of users' SigningKeys, which are in its database."""
+    """Replaces users' SigningKeys, which are in its database."""
 
     def __init__(self, *_: Any) -> None:
         pass
@@ -63,7 +64,7 @@ class Keys:
 
 
 def sign(user: str, session: str) -> str:
-    """An access token that is good until long after the run."""
+    """An access token that is valid until long after the run."""
     now = int(CLOCK.time())
     claims = {
         "iss": ISSUER, "aud": AUDIENCE, "sub": user, "sid": session, "gen": 0,
@@ -73,7 +74,7 @@ def sign(user: str, session: str) -> str:
 
 
 class _Errors(logging.Handler):
-    """An error that the product logs is a bug; nothing that is simulated may lead to one."""
+    """An error that the product logs is a bug; no simulated fault may cause one."""
 
     def __init__(self) -> None:
         super().__init__(logging.ERROR)
@@ -132,7 +133,7 @@ class Watch:
 
 
 def install() -> None:
-    """Once in a worker, after the clock."""
+    """Called once in a worker, after installing the clock."""
     assert CLOCK.is_installed
     install_model()
     _order_sets()
@@ -145,7 +146,7 @@ def install() -> None:
     put(common.process.service, "tune_garbage_collection", lambda: None)
     put(common.process.service, "measuring_loop_lag", _not_measuring)
     put(common.calls.service, "describe_calls", lambda _: b"")
-    put(redis.utils, "get_lib_version", lambda: "0")  # else it reads a file for each client
+    put(redis.utils, "get_lib_version", lambda: "0")  # otherwise it reads a file for each client
     put(common.process.tasks, "os", SimpleNamespace(kill=_end_process, getpid=os.getpid))
     # Two nodes of one interpreter would register the same names.
     registry = SimpleNamespace(register=lambda _: None, unregister=lambda _: None)
@@ -174,7 +175,7 @@ _append_itself: Final = chats.log.appending.Appender.append
 
 @contextlib.asynccontextmanager
 async def _open_node(settings: Any) -> AsyncIterator[Any]:
-    """The same, and tells whose it is."""
+    """The same, and records whose it is."""
     async with _open_node_itself(settings) as node:
         owner = OWNER.get()
         assert owner is not None
@@ -183,14 +184,14 @@ async def _open_node(settings: Any) -> AsyncIterator[Any]:
 
 
 async def _append(appender: Any, *arguments: Any) -> Any:
-    """The same, or what a replica of a broken release answers."""
+    """The same, or the answer of a replica of a broken release."""
     results = await _append_itself(appender, *arguments)
     owner = OWNER.get()
     return results[:-1] if owner is not None and owner.answers_short else results
 
 
 def _end_process(_: int, __: int) -> None:
-    """A task died without which a process is not whole."""
+    """A task that the process cannot do without has failed."""
     owner = OWNER.get()
     if owner is not None and owner.is_alive:
         owner.loop.fail(f"{owner.host}: a task died")
@@ -198,7 +199,7 @@ def _end_process(_: int, __: int) -> None:
 
 
 def _order_sets() -> None:
-    """Sets of these objects are walked through, so their order must be the seed's."""
+    """Sets of these objects are iterated over, so the seed must determine their order."""
     numbers = iter(range(1, 2**62))
 
     def number(self: Any) -> int:

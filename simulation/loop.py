@@ -1,7 +1,7 @@
 """The event loop of all simulated processes: one thread, virtual time, the seed's schedule.
 
-Callbacks run in the order in which they were asked for, as on every real loop, for programs may
-count on that. What the seed decides is how long a task that could go on waits to do so.
+Callbacks run in the order in which they were scheduled, as on every real loop, because programs may
+rely on that. The seed decides how long a task that could continue waits before it does.
 """
 
 import asyncio
@@ -15,14 +15,14 @@ from typing import Any, Final
 from simulation.clock import Clock
 from simulation.processes import OWNER, State
 
-STEP_SECONDS: Final = 4e-6  # what one callback takes, so that no run stands still
+STEP_SECONDS: Final = 4e-6  # time that one callback takes, so that time always advances
 MAX_SUSPENSION_SECONDS: Final = 0.05
 
 Waker = Callable[..., object]
 
 
 class _Task(asyncio.Task[Any]):
-    """Its place in a set must not depend on its address in memory."""
+    """A task whose place in a set does not depend on its address in memory."""
 
     def __init__(self, coro: Coroutine[Any, Any, Any], number: int, **options: Any) -> None:
         self.number = number
@@ -33,7 +33,7 @@ class _Task(asyncio.Task[Any]):
 
 
 class Loop(asyncio.AbstractEventLoop):
-    """`suspension` is the share of steps of tasks that come late."""
+    """`suspension` is the share of task steps that are delayed."""
 
     def __init__(self, clock: Clock, seed: str) -> None:
         self.clock = clock
@@ -46,7 +46,7 @@ class Loop(asyncio.AbstractEventLoop):
         self._number = 0
         self._is_halted = False
         self._random = random.Random(f"{seed} schedule")
-        self._tasks: list[_Task] = []  # none ends before the run does, as garbage would
+        self._tasks: list[_Task] = []  # referenced, so that none is collected early
 
     # ---- running
 
@@ -59,7 +59,7 @@ class Loop(asyncio.AbstractEventLoop):
             asyncio.events._set_running_loop(None)
 
     def halt(self) -> None:
-        """Nothing more runs after the callback that runs now."""
+        """Nothing more runs after the current callback."""
         self._is_halted = True
 
     def _run(self, deadline: float) -> None:
@@ -83,7 +83,7 @@ class Loop(asyncio.AbstractEventLoop):
             handle._run()
 
     def _may_run(self, handle: Any) -> bool:
-        """Whether it runs now; else it is kept for later."""
+        """Whether it runs now; otherwise it is kept for later."""
         process = handle._context.get(OWNER)
         if process is None:
             self.clock.skew = 0.0
@@ -109,18 +109,18 @@ class Loop(asyncio.AbstractEventLoop):
         self._push(asyncio.TimerHandle(when, handle._callback, handle._args, self, handle._context))
 
     def put_back(self, handles: list[asyncio.Handle]) -> None:
-        """Of a process that goes on."""
+        """Reschedules the callbacks of a process that continues."""
         self._ready.extend(handles)
 
     def close(self) -> None:
-        """Everything that has not ended is forgotten."""
+        """Drops everything that has not ended."""
         for task in self._tasks:
             task._log_destroy_pending = False  # type: ignore[attr-defined]
         self._ready.clear()
         self._timers.clear()
         self._tasks.clear()
 
-    # ---- what asyncio asks of a loop
+    # ---- what asyncio requires of a loop
 
     def time(self) -> float:
         return self.clock.now
@@ -200,7 +200,7 @@ class Loop(asyncio.AbstractEventLoop):
         self.fail(f"{context.get('message')}: {error!r}")
 
     def fail(self, error: str) -> None:
-        """Something that must not happen at all: the run is over."""
+        """Something that must never happen: ends the run."""
         self.errors.append(error)
         self.halt()
 

@@ -1,4 +1,4 @@
-"""Fixes of defects taken out again, each under the number that it has in the record of defects.
+"""Takes fixes of defects out again, each under its number in the record of defects.
 
 A simulation that finds nothing proves nothing. With any of these in a worker it must fail within
 ten thousand seeds (tests/simulation/test_power.py). A mutation is for the rest of the process.
@@ -32,7 +32,7 @@ def _put(owner: Any, name: str, replacement: Any) -> None:
 
 
 def silence_is_no_reason_to_poll() -> None:
-    """1: a node whose own connection to Valkey is well believes that chats' is, too."""
+    """1: a node whose own connection to Valkey works believes that chats' does, too."""
 
     def reasons(watch: Any, _: Any, __: Any) -> frozenset[str]:
         return frozenset() if watch._up_since is not None else frozenset({"bus_down"})
@@ -41,7 +41,7 @@ def silence_is_no_reason_to_poll() -> None:
 
 
 def a_failed_batch_is_refused() -> None:
-    """2: a batch that PostgreSQL failed is not posted again."""
+    """2: a batch that PostgreSQL failed is not appended again."""
 
     append_events = vars(chats.log.appending)["append_events"]  # the model's, by now
 
@@ -70,7 +70,7 @@ def joins_of_an_outage_are_lost() -> None:
 
 
 def an_old_answer_settles_a_stream() -> None:
-    """6: what was learned while a slice travelled is forgotten with its arrival."""
+    """6: a head learned while a slice travelled is forgotten when the slice arrives."""
 
     def settle(stream: Any, head: int, _: int) -> None:
         if head <= stream.head:
@@ -80,7 +80,7 @@ def an_old_answer_settles_a_stream() -> None:
 
 
 def a_socket_enters_when_its_join_begins() -> None:
-    """7: one that ends before its join task runs is entered all the same."""
+    """7: a socket that ends before its join task runs is entered all the same."""
     join_itself = realtime.fan_out.joining.Joiner.join
     enter_itself = realtime.fan_out.joining.Joiner.enter
 
@@ -96,7 +96,7 @@ def a_socket_enters_when_its_join_begins() -> None:
 
 
 def readers_are_judged_before_they_read() -> None:
-    """9: whether somebody may read a page, and the page, are two statements."""
+    """9: the check that somebody may read a page, and the page, are two statements."""
 
     async def read_events(pool: Any, wanted: list[Any]) -> list[bytes | None]:
         return [await read_one(pool, stretch) for stretch in wanted]
@@ -123,7 +123,7 @@ def a_room_is_swept_while_it_is_joined() -> None:
 
 
 def a_slice_begins_after_what_was_asked_for() -> None:
-    """13: the first seq of a slice is guessed, also of a chat that is being purged."""
+    """13: the first seq of a slice is guessed, even in a chat that is being purged."""
 
     def first_seq(found: Slice) -> int:
         closing = [control.seq for control in found.controls if control.action == "close"]
@@ -134,7 +134,7 @@ def a_slice_begins_after_what_was_asked_for() -> None:
 
 
 def an_answer_of_the_wrong_size_ends_a_lane() -> None:
-    """14: what waits in a lane, and what comes later, is never answered."""
+    """14: items that wait in a lane, or come later, are never answered."""
 
     async def run(lanes: Any, name: str, lane: Any) -> None:
         while lane.waiting:

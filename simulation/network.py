@@ -1,8 +1,7 @@
 """The simulated network: hosts, links between them in each direction, and TCP on top.
 
-TCP neither loses nor reorders within a connection, so neither does this: what a bad link does to it
-is to make it late, to hold it back, or to end the connection. What a host that died had not taken
-is lost.
+TCP neither loses nor reorders within a connection, so neither does this: a bad link delays data,
+holds it back, or ends the connection. Data that a host had not read when it died is lost.
 """
 
 import asyncio
@@ -25,7 +24,7 @@ class Link:
         self._random = random.Random(f"{seed} {source}>{target}")
         self.base = 0.00005 + 0.0006 * self._random.random() ** 2
         self.jitter = 0.0005
-        self.slowness = 0.0  # seconds more, at most, while a fault makes it slow
+        self.slowness = 0.0  # extra seconds, at most, while a fault slows it down
         self.is_cut = False
         self._held: list[Callable[[], None]] = []
 
@@ -36,14 +35,14 @@ class Link:
         return late + self.slowness * self._random.random() if self.slowness else late
 
     def breaks(self) -> bool:
-        """Whether a write is cut in two on its way."""
+        """Whether a write is split in two on its way."""
         return self._random.random() < 0.03
 
     def place(self, size: int) -> int:
         return self._random.randrange(1, size)
 
     def hold(self, send: Callable[[], None]) -> None:
-        """Until it is whole again."""
+        """Holds data back until the link is whole again."""
         self._held.append(send)
 
     def join(self) -> None:
@@ -54,7 +53,7 @@ class Link:
 
 
 class Socket:
-    """What programs do with a socket beside writing to it."""
+    """What programs do with a socket besides writing to it."""
 
     def __init__(self, transport: "Transport") -> None:
         self._transport = transport
@@ -66,7 +65,7 @@ class Socket:
 
 
 class Listener:
-    """Takes the place of a listening socket and of its address in settings."""
+    """Replaces a listening socket and its address in settings."""
 
     def __init__(self, host: str, port: int) -> None:
         self.host = host
@@ -90,7 +89,7 @@ class Listener:
 
 
 class Transport(asyncio.Transport):
-    """One end of a connection, with the manners of uvloop."""
+    """One end of a connection, behaving like uvloop's."""
 
     def __init__(self, network: "Network", process: Process, link: Link, name: str) -> None:
         super().__init__()
@@ -190,7 +189,7 @@ class Transport(asyncio.Transport):
     # ---- the network's side
 
     def begin(self, protocol: Any) -> None:
-        """A program takes it."""
+        """A program accepts it."""
         if self._closed:
             return
         self.protocol = protocol
@@ -238,7 +237,7 @@ class Transport(asyncio.Transport):
             self._lose(TimeoutError("the other side does not acknowledge"))
 
     def _transmit(self, arrive: Callable[[], None]) -> None:
-        """Runs it at the other side, after all that was sent before."""
+        """Runs it at the other side, after everything that was sent before."""
         if self._link.is_cut:
             self._link.hold(lambda: self._transmit(arrive))
             return
@@ -348,7 +347,7 @@ class Network:
     async def connect(
         self, process: Process, factory: Callable[[], Any], host: str, port: int
     ) -> tuple[Transport, Any]:
-        """Raises OSError; waits while the way is cut."""
+        """Raises OSError; waits while the link is cut."""
         made: asyncio.Future[Transport] = self.loop.create_future()
         there, back = self.links(process.host, host)
         self._pass(there, lambda: self._accept(process, made, back, host, port))
@@ -365,7 +364,7 @@ class Network:
     def _accept(
         self, process: Process, made: "asyncio.Future[Transport]", back: Link, host: str, port: int
     ) -> None:
-        """The request to connect has come to the other host."""
+        """The connection request has reached the other host."""
         listener = self._listeners.get((host, port))
         if listener is None or listener.accept is None or listener.process is None:
             self._pass(back, lambda: _fail(made, ConnectionRefusedError(f"{host} refuses")))

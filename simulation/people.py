@@ -1,4 +1,4 @@
-"""What people do in a run: the steps of a plan that are theirs, until each is answered for good."""
+"""The users' steps of a plan, each until it has its final answer."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -20,7 +20,7 @@ from simulation.processes import Process
 FINAL: Final = {
     "not_found", "forbidden", "invalid_request", "unknown_user", "unauthenticated", "sent",
 }  # fmt: skip
-REVOKED_SECONDS: Final = 1.6  # a second, and what is late on the way and in tasks
+REVOKED_SECONDS: Final = 1.6  # a second, and delays on the way and in tasks
 UNEXCUSED: Final = ("unavailable", "internal")
 
 
@@ -39,7 +39,7 @@ class People:
     # ---- beginning and end
 
     def arrive(self) -> None:
-        """Users, their sessions and their first chats, straight into both databases."""
+        """Creates users, their sessions and their first chats, directly in both databases."""
         run = self._run
         for number in range(run.plan.users):
             user = new_id()
@@ -120,14 +120,14 @@ class People:
         return None
 
     def leave(self) -> None:
-        """Everybody, for good."""
+        """Everybody leaves for good."""
         for device in self.devices:
             device.stop()
 
     # ---- steps
 
     def do(self, step: Any) -> None:
-        """One step; one on a chat that is not there (yet) is left out."""
+        """One step; a step on a chat that does not exist (yet) is skipped."""
         device = self.devices[step.args[0]]
         if not device.is_there:
             return
@@ -163,7 +163,7 @@ class People:
         self._spawn(device, what, self._until_sent(device, chat, key, text, verb))
 
     def _twice(self, device: Device, number: int) -> None:
-        """The same message at once in two requests, as when a balancer repeats one."""
+        """Sends the same message in two requests at once, as when a balancer repeats one."""
         chat = self.chats.get(number)
         if chat is None:
             return
@@ -175,7 +175,7 @@ class People:
     async def _until_sent(
         self, device: Device, chat: str, key: str, text: str, verb: str, *, is_repeat: bool = False
     ) -> None:
-        # Whoever sends a key again asks for what happened with it before.
+        # A client that repeats a key expects the result of its first use.
         before = 0 if is_repeat else self._witness.last_acknowledged(device.user, chat)
         while True:
             if verb == "says":
@@ -248,7 +248,7 @@ class People:
         self._change(self._owner(chat, device), chat, "remove", {"user": self.users[user]})
 
     def _owner(self, number: int, otherwise: Device) -> Device:
-        """Mostly it is the owner who changes a chat: others are only refused."""
+        """Usually the owner changes a chat: others are only refused."""
         chat = self._run.chats.chats.get(self.chats.get(number, ""))
         owned = (d for d in self.devices if chat is not None and d.user == chat.owner)
         return next((d for d in owned if d.is_there), otherwise)
@@ -316,7 +316,7 @@ class People:
         device.cut()
 
     def _hand_in(self, device: Device, number: int) -> None:
-        """The last of the devices posts, which is never away for it."""
+        """The last of the devices posts, because it is never away."""
         other = self.devices[-1]
         if other.is_there and (chat := self.chats.get(number)) is not None:
             self._spawn(other, "posts", self._until_sent(other, chat, new_id(), "late", "posts"))
@@ -344,7 +344,7 @@ class People:
 
     def _judge_end(self, device: Device) -> None:
         missing = REVOKED_SECONDS - self._run.fleet.serves_for("users")
-        if missing > 0:  # who could have told the nodes was gone
+        if missing > 0:  # the only process that could have told the nodes was gone
             self._run.loop.call_later(missing + 0.01, self._judge_end, device)
         elif has_open_socket(self._run.fleet, device.session):
             self._witness.fail("revoked", f"{device.host} is connected without a session")

@@ -1,6 +1,6 @@
-"""What happens in a run: who there is, what people do, what breaks and when.
+"""What happens in a run: which users there are, what they do, what breaks and when.
 
-A plan is a value: shrinking takes steps out of it, and a stored one runs again.
+A plan is a value: shrinking removes steps from it, and a stored one can be run again.
 """
 
 import random
@@ -25,9 +25,9 @@ class Step(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """`groups` are the members of each chat that is there at the beginning, by number, the owner
-    first; `devices` the user of each. `limits` are constants of the product that the run makes
-    small, so that what takes a minute or a thousand events happens within it."""
+    """`groups` are the members of each initial chat, by number, the owner first; `devices` the user
+    of each. `limits` are constants of the product that the run reduces, so that what takes a minute
+    or a thousand events happens within it."""
 
     seed: int
     theme: str
@@ -44,17 +44,17 @@ class Plan(NamedTuple):
 
     @property
     def spares_sends(self) -> bool:
-        """Nothing is wrong that could excuse the refusal of a send."""
+        """Nothing is wrong that could excuse refusing a send."""
         return self.theme in ("hiccup", "bus", "people", "death")
 
     @property
     def loses_messages(self) -> bool:
-        """Valkey loses some here and there, so that nobody knows."""
+        """Valkey loses some messages, undetectably."""
         return any(step.kind == "wear" for step in self.steps)
 
     @property
     def breaks_answers(self) -> bool:
-        """A replica of a broken release is among them."""
+        """A replica of a broken release is running."""
         return any(step.kind == "short" for step in self.steps)
 
 
@@ -168,7 +168,7 @@ def _draw_people(
             owner = groups[chat][0]
             end = draw.seconds * 0.3
             draw.add(end, "delete", owner, chat)
-            for _ in range(r.randint(4, 20)):  # more than a node that is cut off has heard of
+            for _ in range(r.randint(4, 20)):  # more than a node that is cut off has received
                 draw.add(end - r.random() * 0.2, "post", owner, chat, 1)
 
 
@@ -266,7 +266,7 @@ def _bus(draw: _Draw, replicas: dict[str, int]) -> None:
         shares = r.choice(((0.3, 0.0, 0.0), (0.2, 0.2, 0.3), (0.0, 0.3, 0.5), (0.9, 0.0, 0.0)))
         at, node, seconds = draw.time(), r.choice(nodes), _length(draw)
         draw.add(at, "wear", node, *shares, seconds)
-        if draw.chance(0.7):  # and what repairs it takes its time while more comes
+        if draw.chance(0.7):  # and its repairs are slow while more arrives
             slowness = r.choice((0.05, 0.1))
             for host in chats:
                 draw.add(at, "crawl", node, host, slowness, seconds)
@@ -302,7 +302,7 @@ def _services(draw: _Draw, replicas: dict[str, int]) -> None:
 
 
 def _death(draw: _Draw, replicas: dict[str, int]) -> None:
-    """Of one process, which is there again in two seconds: no send needs to fail for it."""
+    """Of one process, which is back in two seconds: no send needs to fail for it."""
     host = draw.random.choice(_hosts(replicas, "users", "chats", "chats", "cache"))
     draw.add(draw.time(), "kill", host, draw.random.choice((0.2, 1.0, 2.0)))
 
@@ -326,7 +326,7 @@ def _network(draw: _Draw, replicas: dict[str, int]) -> None:
 
 
 def _join_while_away(draw: _Draw, at: float, seconds: float) -> None:
-    """Somebody is added early in an outage, and the run goes on until it is over."""
+    """A user is added early in an outage, and the run goes on until it is over."""
     draw.seconds = max(draw.seconds, at + seconds + 0.3)
     draw.add(at + 0.1, "add_everybody", 0)
 

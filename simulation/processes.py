@@ -1,4 +1,4 @@
-"""A simulated process: what belongs to it, and how it is stopped, killed and told to end."""
+"""A simulated process: what belongs to it, and how it is stopped, killed and terminated."""
 
 import asyncio
 import signal
@@ -8,17 +8,19 @@ from enum import Enum, auto
 from typing import Any, Final
 
 OWNER: Final[ContextVar["Process | None"]] = ContextVar("owner", default=None)
-"""Whose callback runs. Tasks, timers and transports inherit it with their context."""
+"""The process whose callback runs. Tasks, timers and transports inherit it with their context."""
 
 
 class State(Enum):
     RUNNING = auto()
-    STOPPED = auto()  # as by SIGSTOP: what becomes due waits
+    STOPPED = auto()  # as by SIGSTOP: callbacks that become due wait
     DEAD = auto()
 
 
 class Process:
-    """One life of a process. `host` is its name on the network, and stays over its lives."""
+    """One life of a process. `host` is its name on the network, and stays the same over its
+    lives.
+    """
 
     def __init__(self, loop: Any, host: str) -> None:
         self.loop = loop
@@ -26,8 +28,8 @@ class Process:
         self.state = State.RUNNING
         self.running_since: float = loop.time()
         self.skew = 0.0
-        self.node: Any = None  # realtime.node.Node, where it is one and has come so far
-        self.gate: Any = None  # common.identity.gate.Gate, where it is an edge and has come so far
+        self.node: Any = None  # realtime.node.Node, if it is one that has started
+        self.gate: Any = None  # common.identity.gate.Gate, if it is an edge that has started
         self.answers_short = False  # a release that leaves the last item out of its batches
         self.transports: dict[Any, None] = {}
         self.listeners: list[Any] = []
@@ -43,7 +45,7 @@ class Process:
         return self.state is not State.DEAD
 
     def start(self, main: Coroutine[Any, Any, Any]) -> None:
-        """Its main task; where that ends, the process ends."""
+        """Starts its main task; when that ends, the process ends."""
         self.main = self.loop.create_task(main, name=self.host, context=self.context)
         self.main.add_done_callback(self._ended)
 
@@ -53,8 +55,8 @@ class Process:
         self.kill()
 
     def keep(self, handle: asyncio.Handle) -> None:
-        """What became due while it does not run. Of a dead one it is only kept from collection,
-        which would run what a dead process cannot run."""
+        """Keeps callbacks that become due while it does not run. Those of a dead process are kept
+        only to prevent their collection, which would run code that a dead process cannot run."""
         self._kept.append(handle)
 
     def stop(self) -> None:

@@ -1,4 +1,4 @@
-"""One run of one plan: builds the system, lets the plan happen, judges until it is at rest.
+"""One run of one plan: builds the system, carries out the plan, checks until the system is at rest.
 
 Must run in a worker (simulation/worker.py), where the product is on the simulation's clock.
 """
@@ -25,17 +25,17 @@ from simulation.valkey import Valkey, start_valkey
 from simulation.witness import Breach, Line, Witness
 
 START_SECONDS: Final = 8.0
-LOOK_SECONDS: Final = 0.025  # how often the inside is looked at
-# After the faults' end: what was lost without a trace is found by the comparison of heads every
-# 30 s, all else much sooner.
+LOOK_SECONDS: Final = 0.025  # how often the inside is checked
+# After the end of the faults: undetectable losses are found by the comparison of heads every 30 s,
+# all others much sooner.
 REST_SECONDS: Final = 8.0
 REST_SECONDS_AFTER_WEAR: Final = 36.0
 RESOLVE_SECONDS: Final = 25.0  # for changes in both databases, some of which are in doubt
-LEAVE_SECONDS: Final = 8.0  # beside the time that rooms linger
+LEAVE_SECONDS: Final = 8.0  # besides the time that rooms linger
 
 
 class Outcome(NamedTuple):
-    """`breach` is None where all held. `seconds` are virtual."""
+    """`breach` is None if everything held. `seconds` are virtual."""
 
     plan: Plan
     breach: Breach | None
@@ -76,7 +76,7 @@ class Run:
         self.faults = Faults(self)
 
     def go(self) -> None:
-        """Until a breach or the end."""
+        """Runs until a breach or the end."""
         self.people.arrive()
         for host in self.fleet.hosts:
             self.fleet.start(host)
@@ -103,12 +103,12 @@ class Run:
             self._fail("liveness", f"after {patience} s {self.people.missing()}")
         if not self._run(lambda: self._unresolved() is None, RESOLVE_SECONDS):
             self._fail("membership", f"after {RESOLVE_SECONDS} s {self._unresolved()}")
-        # A change that was resolved late is told of as quickly as others.
+        # A change that was resolved late is announced as quickly as others.
         if not self._run(lambda: self.people.missing() is None, patience):
             self._fail("liveness", f"{patience} s after the last change {self.people.missing()}")
 
     def _unresolved(self) -> str | None:
-        """What of changes in two databases has not come to an end."""
+        """Changes in both databases that have not ended."""
         if (change := self.people.unfinished_change()) is not None:
             return change
         pairs = {(u, chat) for chat, us in self.chats.participants().items() for u in us}
@@ -131,7 +131,7 @@ class Run:
         def is_over() -> bool:
             return self._is_broken() or until()
 
-        # `until` is dear, so it is asked for every few milliseconds of the run's time.
+        # `until` is expensive, so it is evaluated every few milliseconds of the run's time.
         while not is_over():
             if CLOCK.now >= deadline:
                 return False
@@ -145,7 +145,7 @@ class Run:
 
     def _judge_errors(self) -> None:
         logged = list(self.watch.errors)
-        if self.plan.breaks_answers:  # the product says so, and gets over it
+        if self.plan.breaks_answers:  # the product logs it and recovers
             logged = [error for error in logged if not error.startswith("batched call failed")]
         self.watch.errors.clear()
         if self.loop.errors or logged:
@@ -155,7 +155,7 @@ class Run:
         self.witness.fail(kind, detail)
 
     def _look(self) -> None:
-        """At what must hold inside, also between what is shown to anybody."""
+        """Checks what must hold inside, including moments between outputs."""
         wrong = find_wrong(self.fleet)
         if wrong is not None:
             self._fail("inside", wrong)
@@ -181,7 +181,7 @@ def run_plan(plan: Plan, watch: Watch, *, listen: bool = False) -> Outcome:
 
 @contextmanager
 def _small(limits: dict[str, float]) -> Iterator[None]:
-    """Gives constants of the product other values, in every module that has them."""
+    """Replaces constants of the product, in every module that has them."""
     packages = ("chats", "common", "edge", "realtime", "simulation", "users")
     before = [
         (module, name, getattr(module, name))

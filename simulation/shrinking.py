@@ -1,4 +1,4 @@
-"""From a plan that fails to a short one that fails alike."""
+"""Shrinks a failing plan to a short one that fails in the same way."""
 
 from collections.abc import Callable, Iterator
 from typing import Final
@@ -20,7 +20,7 @@ class Shrinker:
         self.runs = 0
 
     def shrink(self, plan: Plan) -> Plan:
-        """A plan without what it can do without."""
+        """The plan without the steps that the failure does not need."""
         plan = self._without_steps(plan)
         for simpler in _simplifications(plan):
             if self._fails(simpler):
@@ -50,7 +50,7 @@ class Shrinker:
 
 
 def _simplifications(plan: Plan) -> Iterator[Plan]:
-    """One at a time, of the plan as it was given."""
+    """Single simplifications of the given plan."""
     yield plan._replace(suspension=0.0)
     for role, count in plan.replicas.items():
         if count > 1 and not _names(plan.steps, f"{role}-1"):

@@ -1,6 +1,6 @@
 """What really happened: every event as it was committed, and who took part when. Pure.
 
-The one source against which everything is held that anybody is shown.
+The single reference that everything shown to a client is checked against.
 """
 
 from typing import Any, NamedTuple
@@ -11,7 +11,7 @@ from simulation.store.tables import Entry, decode_event
 
 
 class Stay(NamedTuple):
-    """Somebody's time in a chat: the seqs of their first and last event, and when those were
+    """A user's time in a chat: the seqs of their first and last event, and when those were
     committed; None while they are in."""
 
     first: int
@@ -21,7 +21,7 @@ class Stay(NamedTuple):
 
 
 class Chat:
-    """One chat's whole history, also after the database has purged it."""
+    """One chat's whole history, even after the database has purged it."""
 
     def __init__(self) -> None:
         self.entries: list[Entry] = []
@@ -102,7 +102,7 @@ class Chat:
         return line in (self.entries[seq - 1].event, self._snapshots.get((seq, user)))
 
     def fits_a_slice(self, after: int, upto: int) -> bool:
-        """Whether a socket that has all up to `after` may be given the rest at once."""
+        """Whether a socket that has everything up to `after` may be given the rest at once."""
         size = sum(len(entry.event) for entry in self.entries[after:upto])
         return 0 <= upto - after <= MAX_SLICE_EVENTS and size <= MAX_SLICE_BYTES
 

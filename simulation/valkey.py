@@ -1,4 +1,4 @@
-"""Valkey as far as Hubbub speaks to it: strings, sorted sets, the script of the rates, pub/sub.
+"""Valkey, as far as Hubbub uses it: strings, sorted sets, the rate script, pub/sub.
 
 A command that is not here is an error of the run: the model must grow with the product.
 """
@@ -17,7 +17,7 @@ from simulation.network import Listener
 from simulation.processes import Process
 
 PORT: Final = 6379
-KEEPS_SECONDS: Final = 4.0  # how old the copy is that a failover goes back to
+KEEPS_SECONDS: Final = 4.0  # age of the copy that a failover returns to
 
 Answer = bytes
 
@@ -29,20 +29,20 @@ class Wear:
         self.lost = 0.0
         self.doubled = 0.0
         self.late = 0.0
-        self.only = b""  # topics that begin so, where it is not all of them
+        self.only = b""  # prefixes of the affected topics, if not all
 
     def is_new(self) -> bool:
         return not (self.lost or self.doubled or self.late)
 
 
 class Valkey:
-    """Data, subscribers and faults; they outlive a connection, and data a failover."""
+    """Data, subscribers and faults; they survive a connection, and data survives a failover."""
 
     def __init__(self, loop: Any, seed: str) -> None:
         self.loop = loop
         self.subscribers: dict[bytes, dict[_Connection, None]] = {}
         self.wear: dict[str, Wear] = {}  # by the subscriber's host
-        self.deaf: set[str] = set()  # hosts whose PUBLISH is taken and goes nowhere
+        self.deaf: set[str] = set()  # hosts whose PUBLISH is accepted and delivered to nobody
         self.refused: set[str] = set()  # hosts whose PUBLISH is refused
         self.random = random.Random(f"{seed} valkey")
         self._strings: dict[bytes, tuple[bytes, float]] = {}
@@ -63,7 +63,7 @@ class Valkey:
         return dict(self._strings), {key: dict(members) for key, members in self._sets.items()}
 
     def forget(self, *, everything: bool) -> None:
-        """It was restarted empty, or a replica that had not heard the last writes took over."""
+        """It was restarted empty, or a replica without the last writes took over."""
         self.subscribers.clear()
         strings, sets = ({}, {}) if everything else self._copy
         self._strings = dict(strings)
@@ -190,7 +190,7 @@ class Valkey:
     _do_evalsha = _do_eval_ro = _do_evalsha_ro = _do_eval
 
     def _run_renewal(self, arguments: list[bytes]) -> Answer:
-        """common.valkey.valkey.RENEW, line by line, but for the end of the whole set."""
+        """common.valkey.valkey.RENEW, line by line, except for the expiry of the whole set."""
         key, address, lasts_ms, kept_ms = arguments[2:6]
         now = self._clock_ms()
         members = self._sets.setdefault(key, {})

@@ -1,4 +1,4 @@
-"""A client's side of RFC 6455 frames, as little of it as a reference client needs. Pure."""
+"""A client's side of RFC 6455 frames: only what a reference client needs. Pure."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -16,7 +16,7 @@ class FrameReader:
         self._data = b""
 
     def feed(self, data: bytes) -> Iterator[Frame]:
-        """The frames that are whole."""
+        """The complete frames."""
         self._data += data
         while len(self._data) >= 2:
             size, start = self._data[1], 2

@@ -1,7 +1,7 @@
-"""The invariants I1 to I9 of docs/reliability.md, judged whenever a client is shown something.
+"""The invariants I1 to I9 of docs/reliability.md, checked whenever a client is shown something.
 
-The first breach ends the run. Also keeps the history of the run, a line for each thing that people
-and faults do, so that a breach can be read.
+The first breach ends the run. Also keeps the history of the run, a line for each action of users
+and faults, so that a breach can be understood.
 """
 
 from collections.abc import Callable
@@ -28,7 +28,7 @@ class Line(NamedTuple):
 
 class Stream:
     """What one connection may be shown next, by chat. Up to `heads` it is shown what it missed,
-    also of times in which its user was away from the chat."""
+    including times at which its user was not in the chat."""
 
     def __init__(self, heads: dict[str, int]) -> None:
         self.next: dict[str, int] = {}
@@ -76,7 +76,7 @@ class Witness:
     def ready(
         self, user: str, since: float, resume: dict[str, int], frame: dict[str, Any]
     ) -> Stream:
-        """The first line of a connection whose `connect` went at `since`."""
+        """The first line of a connection whose `connect` was sent at `since`."""
         chats: dict[str, int] = frame["chats"]
         behind: list[str] = frame["behind"]
         stream = Stream(chats)
@@ -149,7 +149,7 @@ class Witness:
             self.fail("lost", f"{self._at(chat, seq)} was answered and is {event}")
 
     def last_acknowledged(self, user: str, chat: str) -> int:
-        """The highest seq of their messages there that was answered."""
+        """The highest seq of their messages in the chat that was acknowledged."""
         return self._last.get((user, chat), 0)
 
     def in_order(self, user: str, chat: str, key: str, before: int) -> None:
@@ -190,7 +190,7 @@ class Witness:
         self._judge_reader(user, chat, max(low, seq))
 
     def _judge_reader(self, user: str, chat: str, seq: int) -> None:
-        """What they were shown is of a moment at which they took part."""
+        """What they were shown is from a moment at which they took part."""
         found = self.truth.chat(chat)
         if not found.could_read(user, seq, found.head):
             self.fail("stale", f"{self.name(user)} read up to {self._at(chat, seq)}")

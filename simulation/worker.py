@@ -1,4 +1,4 @@
-"""One process that runs plans. Its first import puts the product on the simulation's clock."""
+"""One process that runs plans. Its first import installs the simulation's clock for the product."""
 
 # ruff: noqa: E402
 from simulation.clock import CLOCK
@@ -20,7 +20,7 @@ from simulation.plan import Plan, make_plan
 from simulation.run import Outcome, run_plan
 from simulation.shrinking import Shrinker
 
-GARBAGE_EVERY = 5  # runs; each leaves what it had not ended
+GARBAGE_EVERY = 5  # runs; each leaves behind what it had not ended
 
 
 class Worker:
@@ -31,9 +31,9 @@ class Worker:
         if mutation:
             MUTATIONS[mutation]()
         warnings.simplefilter("ignore")
-        sys.unraisablehook = lambda _: None  # what a killed process leaves is never run
+        sys.unraisablehook = lambda _: None  # what a killed process leaves never runs
         # A connection that is collected would be closed by a task of asyncio's own loop, which
-        # never runs, and which would keep everything that the connection knows.
+        # never runs, and which would keep everything that the connection references.
         asyncio.set_event_loop(None)
         self._watch = Watch()
         self._runs = 0
@@ -52,7 +52,7 @@ class Worker:
 
 
 def run_seeds(first: int, count: int, stride: int, mutation: int = 0) -> None:
-    """Prints a line for each as soon as it has ended. `mutation` is one of the fixes to be taken
+    """Prints a line for each as soon as it has ended. `mutation` is the number of a fix to take
     out, or 0."""
     worker = Worker(mutation)
     for seed in range(first, first + count * stride, stride):
@@ -73,7 +73,7 @@ def _summarise(outcome: Outcome) -> dict[str, Any]:
 
 
 def show_seed(seed: int, mutation: int = 0, *, whole: bool) -> None:
-    """Runs it; where it fails it is made short, unless all of it is asked for."""
+    """Runs it; if it fails it is shrunk, unless the whole run is asked for."""
     worker = Worker(mutation)
     plan = make_plan(seed)
     outcome = worker.run(plan, listen=True)

@@ -1,4 +1,4 @@
-"""chats' database: each method is the function of that name in chats/store, done at once."""
+"""chats' database: each method models the function of that name in chats/store, without waiting."""
 
 from collections.abc import Collection
 from datetime import UTC, datetime
@@ -35,7 +35,7 @@ class ChatsDatabase(Reading, Outbox):
         outcomes: list[Outcome] = []
         ranges: dict[str, tuple[int, int]] = {}
         for message in batch:
-            assert isinstance(message, NewMessage)  # nobody changes messages here yet
+            assert isinstance(message, NewMessage)  # no run changes messages yet
             chat = self.chats.get(message.chat)
             if chat is None or message.sender not in chat.members:
                 outcomes.append(NOT_FOUND)
@@ -57,7 +57,7 @@ class ChatsDatabase(Reading, Outbox):
         outbox = {chat: self._add_row(chat, *ranges[chat]) for chat in sorted(ranges)}
         return outcomes, outbox
 
-    # ---- search: no part of it is simulated
+    # ---- search: not simulated
 
     def feed(self, chats: list[str], rows: int, forget_rows: int) -> Fed:
         return Fed(set(chats), [], 0)
@@ -68,7 +68,7 @@ class ChatsDatabase(Reading, Outbox):
     def has_index_of_words(self) -> bool:
         return True
 
-    # ---- push: nobody here has a browser that is closed
+    # ---- push: no run has a subscribed browser
 
     def has_push_readers(self) -> bool:
         return False

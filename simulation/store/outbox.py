@@ -1,4 +1,5 @@
-"""The outbox of chats' database: each method is the function of that name in chats/store/outbox."""
+"""The outbox of chats' database: each method models the function of that name in
+chats/store/outbox."""
 
 from chats.store.log import LogRow
 from chats.store.outbox import MAX_COUNTED, OutboxRow, OutboxSize

@@ -1,4 +1,4 @@
-"""What is read of chats' database: each method is the function of that name in chats/store."""
+"""The reads of chats' database: each method models the function of that name in chats/store."""
 
 from collections.abc import Sequence
 
@@ -19,7 +19,7 @@ from simulation.store.tables import Chat, Entry, OwnMarker, Tables
 
 
 class Reading(Tables):
-    """Each is of one moment."""
+    """Each is one snapshot."""
 
     # ---- chats and participants
 
@@ -120,7 +120,7 @@ class Reading(Tables):
         return EventsRead(found.head, b",".join(e.event for e in page), len(page))
 
     def list_events(self, chat: str, after: int, limit: int) -> list[Entry]:
-        """Not asking who reads: for what the product did once (simulation/mutations.py)."""
+        """Without checking the reader: what the product once did (simulation/mutations.py)."""
         return self._page(chat, after, limit, 2**20)
 
     def _page(self, chat: str, after: int, limit: int, max_bytes: int) -> list[Entry]:

@@ -1,4 +1,4 @@
-"""Puts the model in the place of chats' and users' store functions, in every module that has them.
+"""Replaces chats' and users' store functions with the model, in every module that has them.
 
 A function of the store without a method in the model raises when it is called.
 """
@@ -21,7 +21,7 @@ from simulation.store.users import MembershipChange
 
 LOCK_TIMEOUT_SECONDS: Final = 1.0
 LOCK_RETRY_SECONDS: Final = 0.01
-KEPT: Final = {"voting", "set_up_database", "fetch"}  # as they are: no statement of their own
+KEPT: Final = {"voting", "set_up_database", "fetch"}  # unchanged: no statement of their own
 
 
 def install_model() -> None:

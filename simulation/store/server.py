@@ -1,7 +1,7 @@
-"""A PostgreSQL server as its clients feel it: connections, the time that answers take, failures.
+"""A PostgreSQL server from its clients' point of view: connections, response times, failures.
 
-What a statement does is its database's; here is whether and when it happens, and whether anybody
-hears of it.
+The database models what a statement does; this models whether and when it happens, and whether the
+client learns of it.
 """
 
 import asyncio
@@ -34,12 +34,12 @@ class Server:
         self.random = random.Random(f"{seed} {host}")
 
     def restart(self) -> None:
-        """All connections are gone; prepared transactions and data are there."""
+        """All connections are gone; prepared transactions and data stay."""
         self.generation += 1
 
 
 class Connection:
-    """One of a pool's; a transaction's part is `users` alone."""
+    """One of a pool's connections; only users has transactions."""
 
     def __init__(self, pool: "Pool") -> None:
         self.pool = pool
@@ -98,7 +98,7 @@ class Connection:
 
 
 class Pool:
-    """Takes the place of common.database.pool.Pool."""
+    """Replaces common.database.pool.Pool."""
 
     server_of: Callable[[str], tuple[Server, Any]]
 
@@ -121,7 +121,7 @@ class Pool:
         pass
 
     async def check(self) -> None:
-        """Lets go of all that the server has ended."""
+        """Drops connections that the server has closed."""
         good = [one for one in self._idle if not one.has_ended]
         self._made -= len(self._idle) - len(good)
         self._idle = good
@@ -205,6 +205,6 @@ def _settle(future: "asyncio.Future[None]") -> None:
 
 
 def read_end(connection: Connection) -> None:
-    """Takes the place of what common/database/pool.py does with a connection's descriptor."""
+    """Replaces what common/database/pool.py does with a connection's descriptor."""
     if connection.has_ended:
         raise psycopg.OperationalError("server closed the connection unexpectedly")

@@ -47,7 +47,7 @@ class Chat:
         self.owner = owner
         self.topic: str | None = None
         self.version = 0
-        self.members: dict[str, None] = {}  # in the order of their positions
+        self.members: dict[str, None] = {}  # in order of position
         self.head = 0
         self.log: dict[int, Entry] = {}
         self.deleted_at: float | None = None
@@ -56,7 +56,7 @@ class Chat:
 
 
 class Tables:
-    """`clock` gives Unix time. `told` hears of every row of the log when it is committed."""
+    """`clock` gives Unix time. `told` gets every row of the log when it is committed."""
 
     def __init__(
         self,

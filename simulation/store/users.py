@@ -1,7 +1,8 @@
 """users' database as dictionaries: memberships with their prepared transactions, and sessions.
 
 Methods have the names of the functions in users/store. Those that work inside a transaction take
-its `MembershipChange`, which holds the chat's lock until it is prepared and finished, or undone.
+its `MembershipChange`, which holds the chat's lock until it is prepared and finished, or rolled
+back.
 """
 
 from collections.abc import Callable
@@ -33,7 +34,7 @@ class MembershipChange:
         self.is_ended = False
 
     def roll_back(self) -> None:
-        """As the end of its connection does, unless it is prepared: then it outlives it."""
+        """What the end of its connection does, unless it is prepared: then it survives."""
         if not self.transaction:
             self.effects.clear()
             self.release()
@@ -74,8 +75,8 @@ class UsersDatabase:
         return self._clock()
 
     def lock_chat(self, change: MembershipChange, chat: str) -> bool:
-        """Whether the lock could be had now. One that an idle transaction holds is taken from it,
-        as by idle_in_transaction_session_timeout."""
+        """Whether the lock is free now. It is taken from an idle transaction, as by
+        idle_in_transaction_session_timeout."""
         self._touch(change)
         holder = self.locks.get(chat)
         if holder is not None and holder is not change and self._is_idle(holder):

@@ -1,4 +1,4 @@
-"""README, docs, Makefile and locks say what is true and name nothing they should not."""
+"""README, docs, Makefile and locks are true and name nothing that they should not."""
 
 import re
 import shlex
@@ -48,13 +48,13 @@ def test_every_file_that_is_named_exists() -> None:
 
 
 def _anchors(page: Path) -> set[str]:
-    """What GitHub makes of a page's headings."""
+    """The anchors that GitHub makes of a page's headings."""
     headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", h.lower()).replace(" ", "-") for h in headings}
 
 
 def test_every_link_to_a_heading_finds_it() -> None:
-    """Headings that pages point at exist."""
+    """Headings that pages link to exist."""
     broken = [
         f"{page.relative_to(ROOT)}: {target}"
         for page in _text_files()
@@ -82,7 +82,7 @@ def test_the_index_of_decisions_has_every_record() -> None:
 
 
 def test_every_page_says_for_whom_it_is() -> None:
-    """In its first lines; records of decisions lead back to their index instead."""
+    """In its first lines; decision records link back to their index instead."""
     silent = [
         str(page.relative_to(ROOT))
         for page in _text_files()
@@ -94,7 +94,7 @@ def test_every_page_says_for_whom_it_is() -> None:
 
 
 def test_every_invariant_that_is_cited_is_defined() -> None:
-    """Storms and pages name them by number; docs/reliability.md says what they mean."""
+    """Fault tests and pages cite them by number; docs/reliability.md defines them."""
     defined = set(
         re.findall(r"^\| (I\d+) \|", (ROOT / "docs" / "reliability.md").read_text(), re.MULTILINE)
     )
@@ -126,7 +126,7 @@ def test_the_readme_shows_the_folders_that_there_are() -> None:
 
 
 def test_the_readme_names_the_kinds_of_tests_that_there_are() -> None:
-    """One word for each folder under tests/, fixtures apart."""
+    """One word for each folder under tests/, except fixtures."""
     (row,) = re.findall(r"^\| `tests/` \| (.*) \|$", (ROOT / "README.md").read_text(), re.MULTILINE)
     kinds = {
         path.relative_to(ROOT).parts[1]
@@ -156,7 +156,7 @@ def test_every_command_of_the_makefile_is_explained() -> None:
 
 
 def test_pytest_takes_what_the_guide_says() -> None:
-    """Folders and options in CONTRIBUTING.md; words in capitals stand for anything."""
+    """Folders and options in CONTRIBUTING.md; words in capitals are placeholders."""
     page = re.sub(r"\b[A-Z]+\b", "1", (ROOT / "CONTRIBUTING.md").read_text())
     folders = " ".join(re.findall(r"`\.venv/bin/python -m pytest ([^`]+)`", page)).split()
     assert folders
@@ -168,7 +168,7 @@ def test_pytest_takes_what_the_guide_says() -> None:
 
 
 def test_no_file_names_a_package_registry() -> None:
-    """Where packages come from is the business of the machine that installs them."""
+    """The machine that installs packages decides where they come from."""
     named = [
         str(path.relative_to(ROOT))
         for path in _text_files()

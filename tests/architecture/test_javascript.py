@@ -1,4 +1,4 @@
-"""The shape of the JavaScript client and of the page that is built on it."""
+"""The structure of the JavaScript client and of the page that is built on it."""
 
 import posixpath
 import re
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from edge.site import CLIENT_FOLDER, WEB_FOLDER
 
-# What decides, and does no I/O of its own.
+# Modules that decide, and do no I/O of their own.
 PURE = {"ends", "expected", "fold", "folded", "order", "session", "timeline"}
 _FROM = re.compile(r'^(?:import|export) [^;]*? from "([^"]+)";$', re.MULTILINE)
 

@@ -1,4 +1,4 @@
-"""The shape of the code: what the style asks for, and a machine can see."""
+"""The structure of the code: the rules of style that a machine can check."""
 
 import ast
 import re
@@ -124,7 +124,7 @@ def test_files_are_named_for_a_noun_of_the_domain() -> None:
 
 @pytest.mark.parametrize("package", sorted(ALLOWED_IMPORTS))
 def test_an_engine_is_spoken_to_in_few_places(package: str) -> None:
-    """Who speaks SQL, the bus's protocol or the socket's can be counted on one hand."""
+    """Only a few files speak SQL, the bus's protocol or the socket's."""
     allowed = ALLOWED_IMPORTS[package]
     strays = [
         _name(path)
@@ -136,7 +136,7 @@ def test_an_engine_is_spoken_to_in_few_places(package: str) -> None:
 
 
 def test_nobody_outside_imports_the_tests_or_the_load() -> None:
-    """What measures is not part of what runs."""
+    """Measurements are not part of what runs."""
     strays = [
         _name(path)
         for path in _production()
@@ -177,7 +177,7 @@ def test_every_test_reads_as_specification() -> None:
 
 
 def test_no_file_has_a_fixed_name_in_a_folder_that_all_users_share() -> None:
-    """What is written outside HUBBUB_DATA has a name of its own, but in containers."""
+    """Files written outside HUBBUB_DATA have unique names, except in containers."""
     only_in_containers = (
         "deploy/certificates.py", "deploy/backup/container.sh", "deploy/prometheus/alertmanager.sh",
     )  # fmt: skip
@@ -195,7 +195,7 @@ def test_no_file_has_a_fixed_name_in_a_folder_that_all_users_share() -> None:
 
 
 def test_nothing_is_left_for_later_in_a_comment() -> None:
-    """What is not done is an issue, not a mark in the code."""
+    """Unfinished work is an issue, not a mark in the code."""
     mark = re.compile(r"\b(TO" r"DO|FIX" r"ME|XX" r"X)\b")
     marked = [
         f"{_name(path)}:{number}"
@@ -207,7 +207,7 @@ def test_nothing_is_left_for_later_in_a_comment() -> None:
 
 
 def test_no_test_is_skipped() -> None:
-    """A part that is missing fails the tests."""
+    """If a part is missing, the tests fail."""
     skip = re.compile(r"pytest\.(mark\.)?(skip|skipif|xfail|importorskip)\b")
     skipped = [
         _name(path) for path in (ROOT / "tests").rglob("*.py") if skip.search(path.read_text())
@@ -216,7 +216,9 @@ def test_no_test_is_skipped() -> None:
 
 
 def test_no_module_holds_mutable_state() -> None:
-    """Dependencies are arguments: no `global`, and no empty container to be filled at the top."""
+    """Dependencies are arguments: no `global`, and no empty container at module level to be
+    filled.
+    """
     strays = []
     for path in _production():
         tree = _parse(path)

@@ -1,4 +1,4 @@
-"""The licences of what Hubbub depends on are listed, and are such as it may be given away with."""
+"""The licences of Hubbub's dependencies are listed, and allow it to be distributed."""
 
 import re
 
@@ -14,7 +14,7 @@ def test_every_locked_package_is_listed_with_its_licence() -> None:
 
 
 def test_nothing_that_is_linked_demands_our_source() -> None:
-    """GPL and AGPL are for programs beside ours; no licence is unknown."""
+    """GPL and AGPL only for separate programs; no licence is unknown."""
     run = locked("run").keys() - set(PROGRAMS)
     for name, _, licence in ROW.findall(PAGE.read_text()):
         assert licence != "unknown", name

@@ -48,7 +48,7 @@ def test_a_lock_keeps_to_the_bounds(lock: Lock) -> None:
 
 
 def test_locks_agree() -> None:
-    """Development runs on the versions that production runs on."""
+    """Development uses the same versions as production."""
     run, dev = _locked(ALL[0]), _locked(ALL[1])
     assert {name: dev[name][0] for name in run.keys() & dev.keys()} == {
         name: run[name][0] for name in run.keys() & dev.keys()
@@ -57,7 +57,7 @@ def test_locks_agree() -> None:
 
 @pytest.mark.parametrize("lock", INSTALLED_HERE, ids=lambda lock: lock.name)
 def test_a_lock_is_closed(lock: Lock) -> None:
-    """What locked packages need is locked too, on this Python."""
+    """Everything that locked packages need is locked too, on this Python."""
     locked = {name for each in INSTALLED_HERE for name in _locked(each)}
     todo, seen = [Requirement(each) for each in declared(lock.group)], set()
     while todo:
@@ -77,19 +77,19 @@ def test_a_lock_is_closed(lock: Lock) -> None:
 def _requires(name: str) -> list[str]:
     try:
         return requires(name) or []
-    except PackageNotFoundError:  # of this platform, but not of what is declared: see `locked`
+    except PackageNotFoundError:  # for this platform, but not for what is declared: see `locked`
         return []
 
 
 def test_every_bound_has_a_lower_end() -> None:
-    """No dependency is declared without the oldest release that is known to work."""
+    """Every dependency declares the oldest release that is known to work."""
     for lock in ALL:
         for wanted in map(Requirement, declared(lock.group)):
             assert any(bound.operator in (">=", "==") for bound in wanted.specifier), wanted
 
 
 def test_entry_points_lead_somewhere() -> None:
-    """Each script of the project names a function that is there."""
+    """Each script of the project names a function that exists."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     for target in project["scripts"].values():
         module, _, function = target.partition(":")

@@ -1,4 +1,4 @@
-"""SECURITY.md names for each defence a test that is there."""
+"""SECURITY.md names an existing test for each defence."""
 
 import re
 from pathlib import Path
