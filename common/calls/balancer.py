@@ -22,8 +22,7 @@ class Word(NamedTuple):
 
 
 def read_word(header: str, secret: str | None) -> Word | None:
-    """None for each part that the balancer did not send; `secret` is None where there is no
-    balancer."""
+    """None for each part that the balancer did not send; `secret` is None without a balancer."""
     match header.rsplit(" ", 2):
         case [given, client_address, request_key] if secret is not None:
             if hmac.compare_digest(given.encode(), secret.encode()):

@@ -18,12 +18,12 @@ from common.process.variables import Kind, Variable
 CALLERS: Final = ("edge", "realtime", "files", "users", "chats", "fleet")
 CALLED: Final = ("users", "chats", "realtime")
 WITH_TLS: Final = ("users", "chats")
-"""Whose port for calls speaks TLS where it is on. That of realtime is the one for its health, which
-does with HUBBUB_METRICS_TLS."""
+"""The roles whose port for calls uses TLS when it is on. realtime's is the one for its health,
+which uses TLS with HUBBUB_METRICS_TLS."""
 CALLER_HEADER: Final = "X-Hubbub-Caller"
 RELEASE_BEFORE: Final = "0.1.0"
-"""What a caller is called that shows the one credential which all services had until 0.1.0. It may
-make every call, until the operator takes that credential away."""
+"""The name of a caller that shows the single credential of all services up to 0.1.0. It may make
+every call, until the operator removes that credential."""
 
 CredentialHashes: TypeAlias = Mapping[str, Sequence[bytes]]
 """By caller; several while a secret is being replaced."""

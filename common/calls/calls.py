@@ -41,9 +41,10 @@ MAX_KEPT_TRIES: Final = 256  # counters; above that, those of replicas that are 
 
 DEADLINE_HEADER: Final = "X-Hubbub-Deadline-Ms"
 GAVE_UP_HEADER: Final = "X-Hubbub-Gave-Up"
-"""On a 503: what the answerer itself depends on is given up, so asking its siblings is no use."""
+"""On a 503: something that the answering replica depends on is down, so there is no point in asking
+another."""
 KEY_REFUSED_HEADER: Final = "X-Hubbub-Key-Refused"
-"""On a 401 or 403: it is about the service that calls, not about the user for whom it calls."""
+"""On a 401 or 403: it concerns the calling service, not the user for whom it calls."""
 
 TRIES: Final = Counter(
     "hubbub_calls_total",

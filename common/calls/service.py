@@ -47,7 +47,7 @@ SERVED: Final = Tally(
 )
 
 call_seconds: ContextVar[float] = ContextVar("call_seconds", default=DEADLINE_SECONDS)
-"""How long the caller of the call that is being served waits for its answer, from its begin."""
+"""How long the caller of the current call waits for its answer, from its start."""
 
 _encode = msgspec.json.Encoder().encode
 _DEADLINE: Final = DEADLINE_HEADER.lower().encode()
@@ -55,9 +55,8 @@ _DEADLINE: Final = DEADLINE_HEADER.lower().encode()
 
 Repeat = Literal["reads", "key", "state", "anew"]
 """`reads`: it changes nothing. `key`: the request carries a key, or the id of a transaction, by
-which a repeat finds the first one's result. `state`: it asks for a state, which a repeat finds as
-it is wanted, or sets again. `anew`: it does the same once more, and nobody misses what the first
-one made."""
+which a repeat finds the first one's result. `state`: it sets a state, which a repeat finds set, or
+sets again. `anew`: a repeat does it again, and it does no harm that the first result is lost."""
 
 
 @dataclass(frozen=True)

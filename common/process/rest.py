@@ -145,4 +145,4 @@ class Rest:
 
 
 NEVER: Final = Rest(after_seconds=math.inf)
-"""For what does not know of anybody: every pause is as long as it says."""
+"""For code that does not track requests: every pause lasts as long as it says."""

@@ -16,7 +16,7 @@ _SAMPLED = 1
 
 
 followed_trace: ContextVar[str] = ContextVar("followed_trace", default="")
-"""The current trace's id, where the caller asked for it to be recorded."""
+"""The current trace's id, if the caller asked for it to be recorded."""
 
 
 class Trace(NamedTuple):

@@ -18,7 +18,7 @@ class Internal(Wire, omit_defaults=False):
     """Seen by services only; default values are always written out."""
 
 
-# ---- who joins or leaves at which seq; stands in the log row and in the payload alike
+# ---- who joins or leaves at which seq; the same in the log row and in the payload
 
 
 class Control(Internal):
@@ -133,7 +133,7 @@ class DeleteMessagesOf(Internal):
 
 
 class MessagesDeleted(Internal):
-    """`next` is empty when there are no more."""
+    """`next` is empty if there are no more."""
 
     next: str
 
@@ -364,7 +364,7 @@ class JoinsRequest(Internal):
 
 
 class JoinsAnswer(Internal):
-    """For each one wanted, in order, the seq of the user's last join; 0 where there is none."""
+    """For each one wanted, in order, the seq of the user's last join; 0 if there is none."""
 
     seqs: list[int]
 

@@ -84,7 +84,7 @@ class Refusal(Exception):
         return body
 
     def http_headers(self) -> dict[str, str]:
-        """Headers that go with the status: WWW-Authenticate and Retry-After where they belong."""
+        """Headers that go with the status: WWW-Authenticate and Retry-After, if applicable."""
         headers = dict(self.headers)
         if self.code == "unauthenticated":
             headers["WWW-Authenticate"] = "Bearer"
@@ -94,12 +94,12 @@ class Refusal(Exception):
 
 
 def not_found() -> Refusal:
-    """The one answer for what does not exist and what the caller may not know of."""
+    """The same answer for what does not exist and what the caller may not know of."""
     return Refusal("not_found", "There is nothing here that you may see.")
 
 
 def unavailable() -> Refusal:
-    """A dependency is gone; a repeat with the same key settles what became of the request."""
+    """A dependency is down; a repeat with the same key tells whether the request took effect."""
     return Refusal("unavailable", "The service is unavailable. Try again soon.", retry_after=1)
 
 

@@ -22,7 +22,7 @@ class Event(Wire, tag_field="type", omit_defaults=True, kw_only=True):
 
 
 class Message(Event, tag="message"):
-    """`deleted`: its text is gone, and `message` empty."""
+    """`deleted`: its text has been removed, and `message` is empty."""
 
     message_id: Id
     message: str
@@ -61,8 +61,8 @@ class ReactionRemoved(MessageChange, tag="reaction.removed"):
 
 
 class ChatCreated(Event, tag="chat.created"):
-    """seq 1; for somebody who joins later a snapshot with the seq of their joining. A direct chat
-    has no owner and an empty name."""
+    """seq 1; for a user who joins later a snapshot with the seq of their join. A direct chat has no
+    owner and an empty name."""
 
     chat_name: str
     participants: list[Id]
@@ -73,7 +73,7 @@ class ChatCreated(Event, tag="chat.created"):
 
 
 class ChatUpdated(Event, tag="chat.updated"):
-    """What the chat is called now; without a topic it has none."""
+    """The chat's current name and topic; without a topic it has none."""
 
     chat_name: str
     owner: Id
@@ -94,7 +94,7 @@ class ChatDeleted(Event, tag="chat.deleted"):
 
 
 class LinkPreview(Wire):
-    """What a page says of itself. `url` is the link in the message."""
+    """A page's description of itself. `url` is the link in the message."""
 
     url: str
     title: str
@@ -103,7 +103,7 @@ class LinkPreview(Wire):
 
 
 class LinksPreviewed(MessageChange, tag="links.previewed"):
-    """Of links in the message's text as it is now; `deleted` as in a message."""
+    """For links in the message's current text; `deleted` as in a message."""
 
     previews: list[LinkPreview]
     deleted: bool = False
@@ -125,7 +125,7 @@ AnyEvent = (
 
 
 class Reaction(Wire, omit_defaults=False):
-    """`users` are the first 100 of them, in the order of their adding."""
+    """`users` are the first 100 of them, in the order in which they reacted."""
 
     emoji: str
     count: int
@@ -133,7 +133,7 @@ class Reaction(Wire, omit_defaults=False):
 
 
 class CurrentMessage(Event, tag="message"):
-    """A message as history gives it: its event, and what became of it since (fold.py). A deleted
+    """A message as history returns it: its event with later changes applied (fold.py). A deleted
     one has `deletedAt`, `deletedBy` and no text."""
 
     message_id: Id

@@ -53,7 +53,7 @@ def change(message: Current, event: Event) -> Current:
 
 
 def is_blank(message: Current) -> bool:
-    """Whether its text is gone for good."""
+    """Whether its text has been removed for good."""
     return not message["message"] and not message.get("attachments")
 
 

@@ -44,7 +44,7 @@ def wrong_with_text(text: str) -> str | None:
 
 
 def wrong_with_message(text: str, *, may_be_empty: bool = False) -> str | None:
-    """A message is 1 to 8,192 bytes of UTF-8; it may be empty where it has files."""
+    """A message is 1 to 8,192 bytes of UTF-8; it may be empty if it has files."""
     if wrong := wrong_with_text(text):
         return wrong
     if not text and may_be_empty:

@@ -44,7 +44,7 @@ class MoveMarkers(Wire, omit_defaults=False):
 
 
 class MarkersMoved(Wire, omit_defaults=False):
-    """How many markers have moved."""
+    """The number of markers that have moved."""
 
     moved: int
 

@@ -8,9 +8,9 @@ from urllib.parse import urlsplit
 from common.protocol.chats import Internal
 
 PushMode = Literal["on", "off", "local"]
-"""`local`: push services on this machine are good too, over http, for tests."""
+"""`local`: also allows push services on this machine, over http, for tests."""
 PushLevel = Literal["all", "mentions"]
-"""`mentions`: only what mentions the person, and direct chats."""
+"""`mentions`: only messages that mention the user, and direct chats."""
 
 MAX_ENDPOINT_CHARACTERS: Final = 1_024
 MAX_PUSHED_CHARACTERS: Final = 300  # of a message's text

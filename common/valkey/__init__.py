@@ -1,1 +1,2 @@
-"""What speaks to Valkey. Services use `Valkey`: topics, leases, buckets, values, their names."""
+"""Everything that speaks to Valkey. Services use `Valkey`: topics, leases, buckets, values, their
+names."""

@@ -1,4 +1,4 @@
-"""Where Valkey is and how one logs in, for protocols that read its answers themselves."""
+"""The address and the log-in of Valkey, for protocols that parse its answers themselves."""
 
 import asyncio
 import logging
@@ -16,10 +16,10 @@ _DEFAULT_PORT: Final = 6379
 
 
 class ValkeyAddress:
-    """Of a URL as redis-py takes it: `redis://`, `rediss://` or `unix://`, with name and password.
-    `rediss://…?ssl_ca_certs=FILE` names the CA, else the system's are trusted.
+    """From a URL as redis-py takes it: `redis://`, `rediss://` or `unix://`, with name and
+    password. `rediss://…?ssl_ca_certs=FILE` names the CA, otherwise the system's are trusted.
 
-    `login` is the command to send first, empty where there is no password.
+    `login` is the command to send first, empty without a password.
     """
 
     def __init__(self, url: str) -> None:
@@ -40,7 +40,7 @@ class ValkeyAddress:
         return connection
 
     async def open(self, protocol: Callable[[], P]) -> tuple[P, asyncio.Transport]:
-        """The same, with what it writes to."""
+        """The same, with the transport to write to."""
         loop = asyncio.get_running_loop()
         if self._url.scheme == "unix":
             transport, connection = await loop.create_unix_connection(protocol, self._url.path)
@@ -63,7 +63,7 @@ class ValkeyAddress:
         return ssl.create_default_context(cafile=self._ca)
 
     def _tell(self, error: ssl.SSLError) -> None:
-        """Once: connecting is tried again and again."""
+        """Logs once: connecting is retried again and again."""
         if not self._was_refused:
             self._was_refused = True
             where = f"{self._url.hostname}:{self._url.port or _DEFAULT_PORT}"

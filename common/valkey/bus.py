@@ -1,8 +1,8 @@
 """A subscriber of Valkey's pub/sub that knows when it may have missed something.
 
-Clients that reconnect by themselves hide a loss; this one says when it is up and when it is not,
-and its user compares. The connection must answer a PING several times a second. Reading costs
-little: hiredis parses, on a protocol of its own, all that one read brought.
+Clients that reconnect by themselves hide a loss; this one says when it is up and when it is not, so
+that its user can compare. The connection must answer a PING several times a second. Reading is
+cheap: hiredis parses everything that one read returned, on a protocol of its own.
 """
 
 import asyncio
@@ -28,8 +28,8 @@ Messages = list[list[bytes]]
 
 
 class BusConnection(asyncio.Protocol):
-    """One connection; dead once `lost` is done. `expects` says of an answer whether it was one that
-    its owner sees to."""
+    """One connection; dead once `lost` is done. `expects` tells whether its owner handles an
+    answer."""
 
     def __init__(
         self,
@@ -81,7 +81,9 @@ class BusConnection(asyncio.Protocol):
             self._transport.write(hiredis.pack_command(parts))  # type: ignore[arg-type] # its stub allows one part only
 
     def ping(self, waiting: Sequence[asyncio.Future[bool]] = ()) -> None:
-        """The answer comes after those to all commands before it; `waiting` get whether it came."""
+        """The answer comes after those to all earlier commands; `waiting` are told whether it
+        came.
+        """
         self._number += 1
         number = b"%d" % self._number
         self._pings[number] = waiting
@@ -98,16 +100,17 @@ class BusConnection(asyncio.Protocol):
             log("bus refuses a command", level=logging.WARNING, error=str(item).split(" ", 1)[0])
             self.end("refused")
             return
-        # Commands are answered in order: the PING's turn comes after that of a million topics.
+        # Commands are answered in order: the PING may come after a million topics.
         self.missed = 0
-        # Subscribed, PING is answered by a list; before the first subscription by its number.
+        # While subscribed, PING is answered with a list; before the first subscription, with its
+        # number.
         number = item[1] if type(item) is list and item[0] == b"pong" else item
         if isinstance(number, bytes) and number in self._pings:
             self._answer(number, heard=True)
 
     def _answer(self, number: bytes, *, heard: bool) -> None:
         for answered in self._pings.pop(number):
-            if not answered.done():  # or its asker went away
+            if not answered.done():  # or its caller went away
                 answered.set_result(heard)
 
 
@@ -118,7 +121,7 @@ class Bus:
         self._address = ValkeyAddress(url)
         self._rest = rest
         self._topics: set[str] = set()
-        self._news: dict[str, bool] = {}  # topic: whether to subscribe it
+        self._news: dict[str, bool] = {}  # topic: whether to subscribe or unsubscribe it
         self._connection: BusConnection | None = None
         self._settling: list[asyncio.Future[bool]] = []
         self.is_up = False
@@ -139,7 +142,7 @@ class Bus:
         self._note(topic, False)
 
     async def settled(self) -> bool:
-        """Waits until what was subscribed before is heard; False as soon as the bus is down.
+        """Waits until earlier subscriptions are confirmed; False as soon as the bus is down.
 
         All callers of one turn of the loop share one PING.
         """
@@ -161,7 +164,7 @@ class Bus:
             connection.end("lost")
 
     def reconnect(self, reason: str) -> None:
-        """The connection looks well but carries nothing."""
+        """The connection looks alive but delivers nothing."""
         if self._connection is not None:
             self._connection.end(reason)
 

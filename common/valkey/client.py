@@ -1,5 +1,5 @@
 """redis-py, for what needs it: aiocache on the cache nodes, and the doctor. It fails fast: nothing
-here ever waits for a Valkey that is gone."""
+here ever waits for a Valkey that is down."""
 
 from collections.abc import Iterable
 from typing import Final, TypeAlias
@@ -16,16 +16,16 @@ ANSWER_TIMEOUT_SECONDS = 0.5
 Client: TypeAlias = redis.Redis
 
 VALKEY_GONE = (redis.RedisError, OSError)
-"""What a command raises when Valkey is gone, slow or refuses."""
+"""What a command raises if Valkey is down, slow or refuses it."""
 VALKEY_FORBIDS = redis.ResponseError
-"""That of them which says that there is no such command, or not for this user."""
+"""The one of them for a command that does not exist, or not for this user."""
 VALKEY_REFUSES = redis.AuthenticationError
-"""That of them which says that the user is unknown, off, or has another password."""
+"""The one of them for a user that is unknown or disabled, or has another password."""
 
 
 class _Connection(AbstractConnection):
     """uvloop raises RuntimeError when a closed transport is written to; asyncio's own loop does
-    not, and redis-py takes it for a bug of its caller."""
+    not, and redis-py takes the exception for a bug of its caller."""
 
     async def send_packed_command(
         self, command: bytes | str | Iterable[bytes], check_health: bool = True
@@ -54,8 +54,8 @@ _CONNECTIONS: Final = {"redis": _Tcp, "rediss": _Tls, "unix": _Local}
 def connect_valkey(
     url: str, *, max_connections: int = 20, patience_seconds: float | None = None
 ) -> Client:
-    """A pooled client without retries: one try, at most half a second unless another time is given,
-    then an error.
+    """A pooled client without retries: one try, of at most half a second unless another time is
+    given, then an error.
 
     Commands raise redis.RedisError or OSError. Answers are bytes.
     """
@@ -66,13 +66,13 @@ def connect_valkey(
         retry=Retry(NoBackoff(), 0),
         max_connections=max_connections,
     )
-    # The URL's scheme would choose redis-py's own class over one that is given beside it.
+    # The URL's scheme would select redis-py's own class instead of ours.
     client.connection_pool.connection_class = _CONNECTIONS[urlsplit(url).scheme]
     return client
 
 
 async def answers(valkey: Client) -> bool:
-    """Whether Valkey is there."""
+    """Whether Valkey is reachable."""
     try:
         await valkey.ping()
     except VALKEY_GONE:

@@ -1,8 +1,9 @@
-"""Which server of a Valkey cluster has which slot, as far as the cluster says.
+"""Which server of a Valkey cluster has which slot, according to the cluster.
 
-A cluster has 16,384 slots, each at the servers of one shard: a primary and its replicas. A name is
-in the slot of what stands between its braces, or of all of it. One name that holds `{` is a topic
-of a shard; topics without are heard on every server. Who asks in the wrong place is told `MOVED`.
+A cluster has 16,384 slots, each on the servers of one shard: a primary and its replicas. A name's
+slot is computed from the part between its braces, or from all of it. A topic whose name contains
+`{` belongs to a shard; other topics are heard on every server. A client that asks the wrong server
+is told `MOVED`.
 """
 
 import asyncio
@@ -22,7 +23,7 @@ SCHEMES: Final = {"valkey+cluster": "redis", "valkeys+cluster": "rediss"}  # wit
 SLOTS: Final = 16_384
 CONNECT_TIMEOUT_SECONDS: Final = 0.25
 ANSWER_TIMEOUT_SECONDS: Final = 0.5
-LEARN_AGAIN_SECONDS: Final = 0.1  # no more often than that
+LEARN_AGAIN_SECONDS: Final = 0.1  # the minimum interval
 AVOID_SECONDS: Final = 1.0  # a server that could not be reached
 
 _DEFAULT_PORT: Final = 6379
@@ -40,7 +41,7 @@ def is_cluster(url: str) -> bool:
 
 
 def is_sharded(topic: str) -> bool:
-    """Whether the topic is one of a shard."""
+    """Whether the topic belongs to a shard."""
     return "{" in topic
 
 
@@ -60,7 +61,7 @@ class SlotMap:
         self._asked: dict[int, Sequence[Place]] = {}
 
     def members(self, slot: int) -> Sequence[Place]:
-        """Empty where no server has the slot."""
+        """Empty if no server has the slot."""
         members = self._asked.get(slot)
         if members is None:
             found = (members for first, last, members in self._ranges if first <= slot <= last)
@@ -69,7 +70,7 @@ class SlotMap:
 
     @property
     def shards(self) -> list[Sequence[Place]]:
-        """The members of each, once."""
+        """The members of each shard, once."""
         return [*{members[0]: members for _, _, members in self._ranges}.values()]
 
     @property
@@ -79,8 +80,8 @@ class SlotMap:
 
 
 def read_slots(answer: Sequence[Any], asked: Place) -> SlotMap:
-    """The answer to CLUSTER SLOTS. A server that does not know its own name has the one at which it
-    was asked."""
+    """The answer to CLUSTER SLOTS. A server that does not know its own name gets the one at which
+    it was asked."""
     return SlotMap(
         (first, last, tuple(Place((host or b"").decode() or asked.host, port)
                             for host, port, *_ in members))
@@ -91,7 +92,7 @@ def read_slots(answer: Sequence[Any], asked: Place) -> SlotMap:
 class Cluster:
     """The servers of a URL such as `valkey+cluster://[USER[:PASSWORD]@]HOST:PORT,HOST:PORT`.
 
-    `slots` is what was learned last. Servers that were not reached are avoided for a moment.
+    `slots` is the last known map. Servers that could not be reached are avoided for a moment.
     """
 
     def __init__(self, url: str) -> None:
@@ -107,7 +108,7 @@ class Cluster:
         self.slots = SlotMap()
 
     def url_of(self, place: Place) -> str:
-        """What one server alone is reached by."""
+        """The URL of one server alone."""
         host = f"[{place.host}]" if ":" in place.host else place.host
         return f"{self._prefix}{host}:{place.port}{self._query}"
 
@@ -122,11 +123,11 @@ class Cluster:
         return self._seeds
 
     def avoid(self, place: Place) -> None:
-        """It was not reached, or its connection broke."""
+        """It could not be reached, or its connection broke."""
         self._avoided[place] = monotonic() + AVOID_SECONDS
 
     def choose(self, members: Sequence[Place]) -> list[Place]:
-        """In the order in which they should be tried: what is avoided comes last."""
+        """In the order in which they should be tried: avoided servers come last."""
         if not self._avoided:
             return list(members)
         now = monotonic()
@@ -134,8 +135,8 @@ class Cluster:
         return sorted(members, key=lambda place: place in self._avoided)
 
     async def learn(self) -> bool:
-        """Asks one server after the other for the slots; whether one has said them. All who ask at
-        the same time share the answer."""
+        """Asks one server after the other for the slots; returns whether one answered. Concurrent
+        callers share the answer."""
         if self._learning is None:
             self._learning = asyncio.create_task(self._learn())
             self._learning.add_done_callback(lambda _: setattr(self, "_learning", None))
@@ -145,12 +146,12 @@ class Cluster:
         await asyncio.sleep(max(0.0, self._learned_at + LEARN_AGAIN_SECONDS - monotonic()))
         self._learned_at = monotonic()
         known = self.slots.places
-        shuffle(known)  # one that is cut off from the others may tell of what was
+        shuffle(known)  # one that is cut off from the others may have an outdated map
         for place in self.choose([*known, *(seed for seed in self._seeds if seed not in known)]):
             said = await ask_one(
                 self.address_of(place), [("CLUSTER", "INFO"), ("CLUSTER", "SLOTS")]
             )
-            # One without a majority knows how things were.
+            # One without a majority has an outdated map.
             if said and b"cluster_state:ok" in _text(said[0]) and isinstance(said[1], list):
                 self.slots = read_slots(said[1], place)
                 return True
@@ -169,7 +170,7 @@ def _text(answer: Any) -> bytes:
 
 
 class _Asking(asyncio.Protocol):
-    """Waits for some answers; `answered` is None where not all of them come."""
+    """Waits for some answers; `answered` is None if not all of them arrive."""
 
     def __init__(self, commands: int) -> None:
         self._reader = hiredis.Reader()
@@ -190,7 +191,7 @@ class _Asking(asyncio.Protocol):
 
 
 async def ask_one(address: ValkeyAddress, commands: Sequence[Sequence[str]]) -> list[Any] | None:
-    """The answers of one server over a connection of its own; None where they do not come."""
+    """The answers of one server over a separate connection; None if they do not arrive."""
     login = [address.login] if address.login else []
     try:
         async with asyncio.timeout(CONNECT_TIMEOUT_SECONDS):

@@ -1,9 +1,9 @@
-"""The subscriber of a Valkey cluster, with the promises of common/valkey/bus.py.
+"""The subscriber of a Valkey cluster, with the guarantees of common/valkey/bus.py.
 
-Topics of a shard are subscribed at one of its servers: its primary, or a replica where that is not
+Topics of a shard are subscribed at one of its servers: its primary, or a replica if that cannot be
 reached. A slot that moves and a replica that takes over end subscriptions, and say so on a
-connection that stays open (`sunsubscribe`); a server that dies ends the connection. Whatever it
-was, the bus is down until every topic is subscribed again, and then its user compares.
+connection that stays open (`sunsubscribe`); a server that dies ends the connection. In all these
+cases the bus is down until every topic is subscribed again, so that its user compares.
 """
 
 import asyncio
@@ -27,9 +27,9 @@ from common.valkey.bus import (
 )
 from common.valkey.cluster import Cluster, Place, is_sharded, slot_of
 
-LEARN_SECONDS: Final = 2.0  # while nothing says that the slots are elsewhere
+LEARN_SECONDS: Final = 2.0  # while nothing indicates that slots have moved
 SETTLE_SECONDS: Final = 2.0  # until every server has answered to what was subscribed
-EVERYWHERE: Final = -1  # stands for the slot of topics that are heard on every server
+EVERYWHERE: Final = -1  # the slot number of topics that are heard on every server
 _ELSEWHERE: Final = ("MOVED", "ASK", "CLUSTERDOWN", "TRYAGAIN", "LOADING")
 
 
@@ -42,9 +42,9 @@ class ClusterBus:
         self._topics: dict[int, set[str]] = defaultdict(set)  # by slot
         self._count = 0
         self._connections: dict[Place, BusConnection] = {}
-        self._homes: dict[int, BusConnection] = {}  # where a slot's topics are subscribed
-        self._leaving: dict[BusConnection, Counter[str]] = {}  # unsubscribed and not heard of
-        self._news: dict[str, bool] = {}  # topic: whether to subscribe it
+        self._homes: dict[int, BusConnection] = {}  # by slot: where its topics are subscribed
+        self._leaving: dict[BusConnection, Counter[str]] = {}  # unsubscribed, not confirmed yet
+        self._news: dict[str, bool] = {}  # topic: whether to subscribe or unsubscribe it
         self._settling: list[asyncio.Future[bool]] = []
         self._trouble = asyncio.Event()
         self._reason = ""
@@ -74,9 +74,9 @@ class ClusterBus:
         self._note(topic, False)
 
     async def settled(self) -> bool:
-        """Waits until what was subscribed before is heard; False as soon as the bus is down.
+        """Waits until earlier subscriptions are confirmed; False as soon as the bus is down.
 
-        All callers of one turn of the loop share one PING of each server.
+        All callers of one turn of the loop share one PING to each server.
         """
         if not self.is_up:
             return False
@@ -99,7 +99,7 @@ class ClusterBus:
         self._ping_all(tell)
 
     def reconnect(self, reason: str) -> None:
-        """The connections look well but carry nothing."""
+        """The connections look alive but deliver nothing."""
         for connection in list(self._connections.values()):
             connection.end(reason)
 
@@ -125,7 +125,7 @@ class ClusterBus:
                 connection.end("stopped")
 
     async def _wait_for_trouble(self) -> None:
-        """For some time, after which slots are learned again all the same."""
+        """Waits for some time at most, after which slots are fetched again anyway."""
         try:
             async with asyncio.timeout(LEARN_SECONDS):
                 await self._trouble.wait()
@@ -146,7 +146,7 @@ class ClusterBus:
             self._changed(False, reason)
 
     async def _place_all(self) -> bool:
-        """Whether each topic is subscribed where it should be."""
+        """Whether each topic is subscribed at the right server."""
         slots = self._cluster.slots
         shards = slots.shards
         connected = await asyncio.gather(*(self._connect_to(members) for members in shards))
@@ -162,11 +162,11 @@ class ClusterBus:
                 members = slots.members(slot)
                 home = homes[members[0]] if members else None
             if home is None:
-                return False  # nobody has the slot just now
+                return False  # no server has the slot just now
             if home is not current:
                 moves.append((slot, home))
         if moves:
-            self._go_down("moved")  # what is published meanwhile may be missed
+            self._go_down("moved")  # messages published meanwhile may be missed
         self._release_all_but(connected)
         for slot, home in moves:
             self._move(slot, home)
@@ -184,7 +184,7 @@ class ClusterBus:
             return False
 
     async def _connect_to(self, members: Sequence[Place]) -> BusConnection | None:
-        """To the first of them that is reached."""
+        """To the first of them that can be reached."""
         for place in self._cluster.choose(members):
             connection = self._connections.get(place)
             if connection is not None and not connection.lost.done():
@@ -201,7 +201,7 @@ class ClusterBus:
         return None
 
     async def _open(self, place: Place) -> tuple[BusConnection, Counter[str]]:
-        """A connection, and what will be unsubscribed on it."""
+        """A connection, and its pending unsubscriptions."""
         address = self._cluster.address_of(place)
         leaving = Counter[str]()
         connection = await address.connect(
@@ -212,7 +212,7 @@ class ClusterBus:
         return connection, leaving
 
     def _release_all_but(self, needed: Sequence[BusConnection | None]) -> None:
-        """What is subscribed at a server that stood in for another one would be heard twice."""
+        """A topic that stays subscribed at a server that was replaced would be heard twice."""
         for place, connection in list(self._connections.items()):
             if connection not in needed:
                 del self._connections[place]
@@ -222,7 +222,7 @@ class ClusterBus:
         del self._leaving[connection]
         for slot in [slot for slot, home in self._homes.items() if home is connection]:
             del self._homes[slot]
-        if self._connections.get(place) is connection:  # else it was let go
+        if self._connections.get(place) is connection:  # otherwise we closed it
             del self._connections[place]
             self._cluster.avoid(place)
             self._fret(ended.result())
@@ -233,7 +233,9 @@ class ClusterBus:
             self._trouble.set()
 
     def _expects(self, leaving: Counter[str], item: Any) -> bool:
-        """Whether it is about a topic that is not, or no longer, where it was subscribed."""
+        """Whether it says that a topic is not, or no longer, at the server where it was
+        subscribed.
+        """
         if isinstance(item, hiredis.ReplyError):
             kind, _, rest = str(item).partition(" ")
             if kind not in _ELSEWHERE:
@@ -256,7 +258,8 @@ class ClusterBus:
         return False
 
     def _move(self, slot: int, home: BusConnection) -> None:
-        """A slot's topics are heard there and not where they were: rather late than twice."""
+        """Subscribes a slot's topics there and unsubscribes them where they were: late is better
+        than twice."""
         before = self._homes.get(slot)
         self._homes[slot] = home
         topics = self._topics[slot]
@@ -294,7 +297,7 @@ class ClusterBus:
         command = "SUBSCRIBE" if wanted else "UNSUBSCRIBE"
         if slot != EVERYWHERE:
             command = f"S{command}"
-            if not wanted and home in self._leaving:  # else it is lost
+            if not wanted and home in self._leaving:  # otherwise it is lost
                 self._leaving[home].update(topics)
         names = list(topics)
         for start in range(0, len(names), TOPICS_A_COMMAND):

@@ -1,6 +1,7 @@
-"""Commands to a Valkey cluster: each to the server that has its slot, one connection a server.
+"""Commands to a Valkey cluster: each to the server that has its slot, one connection per server.
 
-Promises what common/valkey/pipeline.py does, but for the order: that of commands about one name.
+Guarantees what common/valkey/pipeline.py does, except for the order: only commands about one name
+are in order.
 """
 
 import asyncio
@@ -22,16 +23,16 @@ _KEY_PLACES: Final = {
     "EVALSHA": 3,
     "EVAL_RO": 3,
     "EVALSHA_RO": 3,
-}  # of the others it is the first argument
-# A replica takes these too, and tells the others of its shard.
+}  # in other commands it is the first argument
+# A replica accepts these too, and forwards them to the others of its shard.
 _FOR_ANY_MEMBER: Final = frozenset({"SPUBLISH"})
 _FOR_ANY_SERVER: Final = frozenset({"PUBLISH", "PING"})
 _MAX_KNOWN_SLOTS: Final = 10_000
 
 
 class ClusterPipeline:
-    """Learns the slots when first asked, when told that they are elsewhere, and when a server is
-    gone. A command that was sent to the wrong server, or to none, is sent once more."""
+    """Learns the slots when first used, when told that they have moved, and when a server is gone.
+    A command that was sent to the wrong server, or to none, is sent a second time."""
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
@@ -55,7 +56,7 @@ class ClusterPipeline:
         return done
 
     def close(self) -> None:
-        """What is not answered, and what is asked later, has failed."""
+        """Unanswered and later commands fail."""
         self._is_closed = True
         for task in list(self._tasks):
             task.cancel()
@@ -104,7 +105,7 @@ class ClusterPipeline:
             asked.add_done_callback(partial(self._hear, batch, place, numbers))
 
     def _find(self, command: tuple[Any, ...]) -> Place | None:
-        """Which server is asked; None where none has the slot."""
+        """The server to ask; None if none has the slot."""
         verb = command[0]
         if verb in _FOR_ANY_SERVER:
             members: Sequence[Place] = self._cluster.slots.places
@@ -167,7 +168,7 @@ class ClusterPipeline:
         batch.done.set_result(None)
 
     async def _repeat(self, batch: "_Batch", refused: list[int]) -> None:
-        """What was sent to the wrong server was not done there."""
+        """A command that was sent to the wrong server was not executed there."""
         again: asyncio.Future[Answers] = asyncio.get_running_loop().create_future()
         await self._learn_and_send([batch.commands[number] for number in refused], again)
         answers = await again

@@ -1,7 +1,7 @@
-"""One connection to Valkey that is written to at once, for what is asked with every message.
+"""One connection to Valkey that is written to at once, for commands that every message needs.
 
 A client with a pool checks a connection before it lends it, and its caller waits for turns of the
-loop, which a message that is sent alone would wait for too (docs/decisions/calls.md).
+loop, which would delay even a single message (docs/decisions/calls.md).
 """
 
 import asyncio
@@ -24,7 +24,7 @@ NOT_REACHED: Final = hiredis.ReplyError("TRYAGAIN the server was not reached")
 
 
 class _Asked(NamedTuple):
-    """Commands in one write, the answers so far, and what waits for all of them."""
+    """Commands in one write, the answers so far, and the callers that wait for all of them."""
 
     data: bytes
     commands: int
@@ -33,7 +33,7 @@ class _Asked(NamedTuple):
 
 
 class _Connection(asyncio.Protocol):
-    """Answers come in the order of commands; all that is unanswered at its end has failed."""
+    """Answers come in the order of commands; when it ends, unanswered commands fail."""
 
     def __init__(self, judge: Callable[[list[Any]], list[Any] | None]) -> None:
         self._reader = hiredis.Reader()
@@ -73,7 +73,7 @@ class _Connection(asyncio.Protocol):
         self._reader.feed(data)
         while (answer := self._reader.gets()) is not False:
             if not self._asked:
-                self.abort()  # an unasked answer: nothing more of this connection is believed
+                self.abort()  # an unsolicited answer: the connection cannot be trusted
                 return
             oldest = self._asked[0]
             oldest.answers.append(answer)
@@ -86,10 +86,10 @@ class _Connection(asyncio.Protocol):
             self._watch()
 
     def _watch(self, ticks: int = ANSWER_TICKS) -> None:
-        """Something must come within the time for an answer.
+        """Data must arrive within the time for an answer.
 
-        Counted in ticks, since the time in which this process itself stands still is not the
-        server's: that is one tick, however long.
+        Counted in ticks, so that time in which this process itself stands still is not blamed on
+        the server: that counts as one tick, however long.
         """
         if ticks == 0:
             self.abort()
@@ -101,9 +101,9 @@ class _Connection(asyncio.Protocol):
 
 
 class ValkeyPipeline:
-    """Commands are written as soon as they are asked, in that order; there is no second try.
+    """Commands are written as soon as they are asked, in that order, and never retried.
 
-    Connects when first asked, and again when asked after it broke.
+    Connects when first used, and again when used after the connection broke.
     """
 
     def __init__(self, url: str, *, keep_refusals: bool = False) -> None:
@@ -118,8 +118,8 @@ class ValkeyPipeline:
         self._is_closed = False
 
     def ask(self, commands: Sequence[tuple[Any, ...]]) -> asyncio.Future[list[Any] | None]:
-        """The answers to all of them. None, where Valkey is gone, slow or refuses one, means that
-        it may have done some."""
+        """The answers to all of them. None, if Valkey is down, slow or refuses one, means that it
+        may have executed some."""
         done: asyncio.Future[list[Any] | None] = asyncio.get_running_loop().create_future()
         if not commands:
             done.set_result([])
@@ -137,7 +137,7 @@ class ValkeyPipeline:
         return done
 
     def close(self) -> None:
-        """What is not answered, and what is asked later, has failed."""
+        """Unanswered and later commands fail."""
         self._is_closed = True
         if self._connecting is not None:
             self._connecting.cancel()
@@ -172,7 +172,7 @@ class ValkeyPipeline:
 def _abort_unless_let_in(
     connection: _Connection, answered: asyncio.Future[list[Any] | None]
 ) -> None:
-    """The next connection logs in anew: the password may have been changed back by then."""
+    """The next connection logs in again: by then the password may have been changed back."""
     if answered.cancelled() or not (said := answered.result()) or _unless_refused(said) is None:
         connection.abort()
 

@@ -1,7 +1,7 @@
-"""Token buckets: how often somebody may do something, and when they may again.
+"""Token buckets: how often somebody may do something, and when they may do it again.
 
-Kept as one number a bucket, the moment at which it is full again (the generic cell rate
-algorithm, ITU-T I.371 Annex A). Pure; which processes share the buckets is not known here.
+Stored as one number per bucket, the moment at which it is full again (the generic cell rate
+algorithm, ITU-T I.371 Annex A). Pure; does not know which processes share the buckets.
 """
 
 import math
@@ -12,7 +12,7 @@ from common.protocol.errors import Refusal
 
 
 class Rate(NamedTuple):
-    """`burst` at once from a full bucket; `per_second` flow back."""
+    """`burst` at once from a full bucket; `per_second` tokens are added."""
 
     per_second: float
     burst: int
@@ -21,14 +21,14 @@ class Rate(NamedTuple):
         return Rate(self.per_second * factor, self.burst * factor)
 
 
-SENDS: Final = Rate(10, 50)  # a user, over REST and sockets together
+SENDS: Final = Rate(10, 50)  # per user, over REST and sockets together
 SEND_KIND: Final = "send"  # the name of those buckets
-TOLERANCE_SECONDS: Final = 1e-6  # sums of fractions must not refuse the last token
+TOLERANCE_SECONDS: Final = 1e-6  # rounding errors of sums must not refuse the last token
 
 
 class Verdict(NamedTuple):
-    """Of a bucket that is full again in `full_in` seconds. What a refusal says of it is worked out
-    for those who are refused: nearly all are not."""
+    """For a bucket that is full again in `full_in` seconds. The details of a refusal are computed
+    only on demand: nearly all requests are allowed."""
 
     allowed: bool
     rate: Rate
@@ -45,18 +45,18 @@ class Verdict(NamedTuple):
 
     @property
     def retry_after(self) -> int:
-        """Whole seconds until one may be taken."""
+        """Whole seconds until a token is available."""
         if self.allowed:
             return 0
         return max(1, math.ceil((self._missing + 1 - self.rate.burst) / self.rate.per_second))
 
     @property
     def reset(self) -> int:
-        """Whole seconds until all may be taken."""
+        """Whole seconds until all are available."""
         return max(1, math.ceil(self.full_in))
 
     def refusal(self) -> Refusal:
-        """What whoever was not allowed is answered."""
+        """The refusal for a request that was not allowed."""
         return rate_limited(
             limit=self.limit,
             remaining=self.remaining,
@@ -70,7 +70,7 @@ class Verdict(NamedTuple):
 
 
 def judge(rate: Rate, full_at: float, now: float) -> tuple[Verdict, float]:
-    """Takes a token of a bucket that is full at `full_at`; returns when it is full then."""
+    """Takes a token from a bucket that is full at `full_at`; returns when it is full after that."""
     before = full_at if full_at > now else now
     after = before + 1 / rate.per_second
     if after - now > rate.burst / rate.per_second + TOLERANCE_SECONDS:
@@ -79,7 +79,7 @@ def judge(rate: Rate, full_at: float, now: float) -> tuple[Verdict, float]:
 
 
 class Buckets:
-    """The buckets of one process; full ones are forgotten, the number is bounded."""
+    """The buckets of one process; full ones are dropped, the number is bounded."""
 
     def __init__(self, *, max_buckets: int = 100_000) -> None:
         self._full_at: OrderedDict[str, float] = OrderedDict()
@@ -92,7 +92,7 @@ class Buckets:
         return verdict
 
     def give_back(self, key: str, rate: Rate, now: float) -> None:
-        """The token that was taken last did not have to be."""
+        """Returns the token that was taken last."""
         if (full_at := self._full_at.get(key)) is not None:
             self._set(key, full_at - 1 / rate.per_second, now)
 

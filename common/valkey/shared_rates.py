@@ -1,10 +1,10 @@
-"""Token buckets that all processes share in Valkey, each with its own to fall back on.
+"""Token buckets that all processes share in Valkey, each with its own copy to fall back on.
 
-A process decides by itself while it knows a bucket: it has just heard Valkey's count of it, and
-few of its own takes are not in that count. It tells Valkey of these a little later, all of a bucket
-at once. Of a bucket that it heard of longer ago and that has filled up since, it gives out one
-token. Everything else is asked of Valkey, for another process may have emptied the bucket. Where
-Valkey does not answer, each process counts alone, and tells it later how empty its bucket is.
+A process decides by itself while it knows a bucket: it has just received Valkey's count of it, and
+few of its own takes are not in that count. It reports these to Valkey a little later, all of a
+bucket at once. From a bucket whose count is older and that has filled up since, it gives out one
+token. Everything else is asked of Valkey, because another process may have emptied the bucket.
+While Valkey does not answer, each process counts alone, and later reports how empty its bucket is.
 """
 
 import asyncio
@@ -21,19 +21,19 @@ from common.valkey.valkey import Script, Taken, Valkey
 
 ANSWER_SECONDS: Final = 0.05
 LEAVE_ALONE_SECONDS: Final = 1.0  # after it failed
-KNOWN_SECONDS: Final = 1.0  # after Valkey's count of a bucket was heard
+KNOWN_SECONDS: Final = 1.0  # after Valkey's count of a bucket was received
 REMEMBERED_SECONDS: Final = 600.0  # in a conversation somebody sends that often
-MAX_REMEMBERED: Final = 5_000  # of buckets that are full
+MAX_REMEMBERED: Final = 5_000  # of full buckets
 MAX_BUCKETS: Final = 100_000  # in all
 MAX_UNCOUNTED_SHARE: Final = 0.1  # of a burst: what a process may give out beyond a known bucket
-TELL_SECONDS: Final = 0.2  # after a take that was given out; an ask tells of it at once
+TELL_SECONDS: Final = 0.2  # after a take that was given out; `ask` reports it at once
 MAX_BATCH: Final = 500
 MAX_UNTOLD: Final = 10_000
 
 # The same rule as common.valkey.rates.judge, by Valkey's clock, in microseconds; the bucket is no
-# fuller than that of the caller. Answers whether the cost was taken, and in how many microseconds
-# the bucket is full. A bucket is never emptier than what processes give out beyond it makes it: the
-# clock was set back since.
+# fuller than the caller's. Returns whether the cost was taken, and in how many microseconds the
+# bucket is full. That is limited to the time for two bursts: a bucket can only be emptier if the
+# clock was set back.
 SCRIPT: Final = Script("""
 local t = redis.call('TIME')
 local now = t[1] * 1000000 + t[2]
@@ -57,7 +57,7 @@ Done = Callable[[Verdict], None]
 
 
 class _Bucket:
-    """What this process knows of a bucket, and which of its takes Valkey has not answered."""
+    """What this process knows of a bucket, and which of its takes Valkey has not confirmed."""
 
     __slots__ = (
         "asked", "full_at", "given", "heard_at", "is_counted_alone", "kind", "untold", "whom",
@@ -66,11 +66,11 @@ class _Bucket:
     def __init__(self, kind: str, whom: str) -> None:
         self.kind, self.whom = kind, whom
         self.full_at = float("-inf")
-        self.heard_at = float("-inf")  # of Valkey's count
-        self.is_counted_alone = False  # since Valkey was last heard of it
+        self.heard_at = float("-inf")  # Valkey's count
+        self.is_counted_alone = False  # since the last answer from Valkey about it
         self.asked = 0  # takes that wait for Valkey
         self.given = 0  # takes that were given out already
-        self.untold: _Take | None = None  # of those given out
+        self.untold: _Take | None = None  # the given out ones that are not reported yet
 
     def take(self, rate: Rate, now: float) -> Verdict:
         """One token, if there is one."""
@@ -78,17 +78,17 @@ class _Bucket:
         return verdict
 
     def is_known(self, rate: Rate, now: float) -> bool:
-        """Whether Valkey's count of it is not too old to go by."""
+        """Whether Valkey's count of it is recent enough to decide by."""
         if self.is_counted_alone:
             return False
         age = now - self.heard_at
         if age < KNOWN_SECONDS:
             return self.given < max(1, rate.burst * MAX_UNCOUNTED_SHARE)
-        # One too much, until it has filled up once more, wherever else it was emptied.
+        # One token beyond it, until it has filled up again, wherever else it was emptied.
         return age < REMEMBERED_SECONDS and not self.given and self.full_at <= now
 
     def may_be_forgotten(self, now: float) -> bool:
-        """Whether one that nobody knows would do as well."""
+        """Whether a new bucket would behave the same."""
         return self.full_at <= now and not self.asked and not self.given
 
 
@@ -106,13 +106,13 @@ class _Take:
 
 
 class SharedBuckets:
-    """What piles up while one round trip runs is the next one."""
+    """Requests that arrive during one round trip share the next one."""
 
     def __init__(self, valkey: Valkey, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._valkey = valkey
         self._topics = valkey.topics
         self._clock = clock
-        # By kind and whom; those of which Valkey was heard last are at the end.
+        # By kind and whom; the ones with the latest answers from Valkey are at the end.
         self._buckets: OrderedDict[tuple[str, str], _Bucket] = OrderedDict()
         self._untold: list[_Take] = []
         self._waiting: list[_Take] = []
@@ -121,19 +121,19 @@ class SharedBuckets:
         self._left_alone_until = float("-inf")
 
     async def take(self, kind: str, whom: str, rate: Rate) -> Verdict:
-        """One token, by Valkey's count; by this process's own where Valkey does not answer."""
+        """One token, by Valkey's count; by this process's own if Valkey does not answer."""
         answer: asyncio.Future[Verdict] = asyncio.get_running_loop().create_future()
 
         def done(verdict: Verdict) -> None:
-            if not answer.done():  # the asker went away
+            if not answer.done():  # the caller went away
                 answer.set_result(verdict)
 
         self.ask(kind, whom, rate, done)
         return await answer
 
     def take_at_once(self, kind: str, whom: str, rate: Rate) -> Verdict | None:
-        """One token, by this process's count; None where that is not known to be right, and `ask`
-        or `take` has to be called. So the takes of one bucket keep their order."""
+        """One token, by this process's count; None if that may be wrong, and `ask` or `take` has to
+        be called. So the takes of one bucket keep their order."""
         now = self._clock()
         is_alone = now < self._left_alone_until
         bucket = self._buckets.get((kind, whom))
@@ -149,9 +149,9 @@ class SharedBuckets:
         return verdict
 
     def ask(self, kind: str, whom: str, rate: Rate, done: Done) -> None:
-        """The same as `take`, for a caller that does not wait; `done` is called once, at the latest
-        when Valkey has not answered for `ANSWER_SECONDS`, in the order of the calls for one
-        bucket."""
+        """The same as `take`, for a caller that does not wait; `done` is called once, within
+        `ANSWER_SECONDS` even if Valkey does not answer, in the order of the calls for one bucket.
+        """
         now = self._clock()
         bucket = self._buckets.get((kind, whom)) or self._make(kind, whom, now)
         take = _Take(bucket, rate, 1, 0, done)
@@ -164,7 +164,7 @@ class SharedBuckets:
         self._start_telling()
 
     def give_back(self, kind: str, whom: str, rate: Rate) -> None:
-        """The token that was taken last did not have to be."""
+        """Returns the token that was taken last."""
         now = self._clock()
         bucket = self._buckets.get((kind, whom)) or self._make(kind, whom, now)
         bucket.full_at -= 1 / rate.per_second
@@ -172,7 +172,7 @@ class SharedBuckets:
             self._tell_soon(bucket, rate, -1, now < self._left_alone_until)
 
     async def return_token(self, kind: str, whom: str, rate: Rate) -> None:
-        """The same, and all processes know of it when this returns, where Valkey answers."""
+        """The same; if Valkey answers, all processes know of it when this returns."""
         now = self._clock()
         bucket = self._buckets.get((kind, whom)) or self._make(kind, whom, now)
         bucket.full_at -= 1 / rate.per_second
@@ -190,7 +190,7 @@ class SharedBuckets:
         await answered
 
     def _make(self, kind: str, whom: str, now: float) -> _Bucket:
-        """A bucket of which nothing is known; the oldest that may be forgotten make room for it."""
+        """A new bucket; the oldest droppable ones make room for it."""
         while self._buckets:
             oldest = next(iter(self._buckets.values()))
             if oldest.may_be_forgotten(now):
@@ -247,7 +247,7 @@ class SharedBuckets:
                 log("limits are local for now")
 
     def _take_batch(self) -> list[_Take]:
-        """What was given out of a bucket goes before what asks for more of it."""
+        """Reports of tokens given out of a bucket precede questions for more of it."""
         self._waiting[:0] = self._drain_untold()
         batch, self._waiting = self._waiting[:MAX_BATCH], self._waiting[MAX_BATCH:]
         return batch
@@ -273,7 +273,7 @@ class SharedBuckets:
         )  # fmt: skip
 
     def _hear(self, batch: list[_Take], results: list[Any] | None) -> None:
-        """The answers to a batch; None where there are none."""
+        """The answers to a batch; None if there are none."""
         now = self._clock()
         for index, take in enumerate(batch):
             bucket = take.bucket
@@ -303,12 +303,12 @@ class SharedBuckets:
 
 
 def _alone_full_in(bucket: _Bucket, now: float) -> int:
-    """In microseconds; 0 where Valkey knows of all takes."""
+    """In microseconds; 0 if Valkey knows of all takes."""
     return round(max(0.0, bucket.full_at - now) * 1e6) if bucket.is_counted_alone else 0
 
 
 def _call(done: Done, verdict: Verdict) -> None:
     try:
         done(verdict)
-    except Exception:  # one asker's trouble must not leave the others without a verdict
+    except Exception:  # one caller's failure must not leave the others without a verdict
         log("a verdict was not taken", level=logging.ERROR, exception=True)

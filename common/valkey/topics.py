@@ -1,7 +1,7 @@
-"""The only place where Valkey's channel and key names are spelled.
+"""The only place that spells Valkey's channel and key names.
 
-Names of chats and users carry a partition tag `{pN}` from the first day, so that sharded pub/sub
-on a cluster changes no name. HUBBUB_TOPIC_PREFIX keeps tests on one Valkey apart.
+Names of chats and users have always carried a partition tag `{pN}`, so that sharded pub/sub on a
+cluster changes no name. HUBBUB_TOPIC_PREFIX separates tests that share one Valkey.
 """
 
 from typing import Final
@@ -11,14 +11,14 @@ PARTITIONS: Final = 128
 
 
 class Topics:
-    """Channel names under one prefix. Ids in them are made by servers only."""
+    """Channel names under one prefix. All ids in them come from servers."""
 
     def __init__(self, prefix: str = "") -> None:
         self._prefix = prefix
         self.digest = f"{prefix}digest"
         self.revoked = f"{prefix}revoked"
         self.presence_asks = f"{prefix}presence"
-        # Of one partition, so that a cluster keeps them in order too.
+        # In one partition, so that a cluster keeps them in order too.
         self.markers = f"{prefix}{{p0}}markers"
 
     def _tag(self, id_: str) -> str:
@@ -29,7 +29,7 @@ class Topics:
         return f"{self._tag(chat)}chat:{chat}"
 
     def user(self, user: str) -> str:
-        """Notices for one person's sockets: JSON of protocol.chats.Joined."""
+        """Notices for one user's sockets: JSON of protocol.chats.Joined."""
         return f"{self._tag(user)}user:{user}"
 
     def typing(self, chat: str) -> str:
@@ -37,27 +37,27 @@ class Topics:
         return f"{self._tag(chat)}typing:{chat}"
 
     def presence(self, user: str) -> str:
-        """What nodes say of a user to those that watch them."""
+        """What nodes report of a user to the nodes that watch them."""
         return f"{self._tag(user)}presence:{user}"
 
     def presence_node(self, node: str) -> str:
-        """What nodes answer to one that has asked on `presence_asks`."""
+        """Answers of nodes to one that has asked on `presence_asks`."""
         return f"{self._prefix}presence:{node}"
 
     def presence_of(self, node: str) -> str:
-        """A hash: what the node has said of its users who are watched."""
+        """A hash: what the node has reported of its watched users."""
         return f"{self._prefix}presence:{node}"
 
     def canary(self, node: str) -> str:
-        """What a realtime node publishes to itself to know that the bus carries."""
+        """A realtime node publishes to itself here, to check that the bus delivers."""
         return f"{self._prefix}canary:{node}"
 
     def replicas(self, role: str) -> str:
-        """A sorted set of addresses by the Unix milliseconds until which each lease holds."""
+        """A sorted set of addresses by the Unix milliseconds until which each lease is valid."""
         return f"{self._prefix}replicas:{role}"
 
     def bucket(self, kind: str, whom: str) -> str:
-        """The token bucket of one person, or of one hashed name or address."""
+        """The token bucket of one user, or of one hashed name or address."""
         return f"{self._tag(whom)}bucket:{kind}:{whom}"
 
     def familiar(self, account: str, address: str) -> str:

@@ -1,8 +1,8 @@
-"""A process's way to Valkey: the one place that decides over which connection a topic, a lease, a
-bucket or a value goes, and with which commands. Callers know what these are for.
+"""A process's access to Valkey: the only place that decides over which connection a topic, a lease,
+a bucket or a value goes, and with which commands. Callers know what these are for.
 
-Nothing here raises where Valkey is gone, hangs or refuses, and nothing waits longer than half a
-second for it. Entries of the cache are not here: they lie on servers of their own (edge/cache).
+Nothing here raises if Valkey is down, hangs or refuses, and nothing waits longer than half a second
+for it. The cache is not here: it is on separate servers (edge/cache).
 """
 
 import asyncio
@@ -21,11 +21,11 @@ from common.valkey.pipeline import ValkeyPipeline
 from common.valkey.topics import Topics
 
 Taken: TypeAlias = "asyncio.Future[list[Any] | None]"
-"""An answer to each command; None where Valkey may have done some of them, or none."""
+"""An answer to each command; None if Valkey may have executed some of them, or none."""
 
 AnyBus: TypeAlias = Bus | ClusterBus
 
-LEASES_KEPT_MS: Final = 60_000  # after they have run out
+LEASES_KEPT_MS: Final = 60_000  # after they have expired
 
 
 class Script:
@@ -38,8 +38,8 @@ class Script:
         self.commands = f"EVAL{suffix}", f"EVALSHA{suffix}"
 
 
-# Leases are given and judged by Valkey's clock: those of the machines may differ. Numbers of Lua
-# have 53 bits, more than milliseconds need.
+# Valkey's clock sets and checks leases: the machines' clocks may differ. Lua numbers have 53 bits,
+# more than milliseconds need.
 RENEW: Final = Script("""
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
@@ -60,7 +60,7 @@ return {now, redis.call('ZRANGEBYSCORE', KEYS[1], since, '+inf', 'WITHSCORES')}
 
 
 class Leases(NamedTuple):
-    """Until when each holds, and `now`, all in Unix milliseconds of Valkey's clock."""
+    """Until when each is valid, and `now`, all in Unix milliseconds of Valkey's clock."""
 
     now_ms: int
     ends: dict[str, int]
@@ -68,7 +68,7 @@ class Leases(NamedTuple):
 
 class Valkey:
     """One server, or a cluster of them. Connects when it is first used. `topics` names everything
-    under the system's prefix; `bus` is for subscriptions, and runs where there are any."""
+    under the system's prefix; `bus` is for subscriptions, in processes that run it."""
 
     def __init__(self, url: str, prefix: str = "", rest: Rest = NEVER) -> None:
         self.topics = Topics(prefix)
@@ -83,7 +83,7 @@ class Valkey:
             self.bus, self._pipeline = Bus(url, rest), ValkeyPipeline(url)
 
     def close(self) -> None:
-        """What is not answered, and what is asked later, has failed. The bus ends with its task."""
+        """Unanswered and later commands fail. The bus ends with its task."""
         self._pipeline.close()
 
     # ---- topics
@@ -101,10 +101,10 @@ class Valkey:
 
     async def pass_on(self, topic: str, payload: bytes) -> bool:
         """Publishes one, and waits until the server has written it to its subscribers, which on a
-        cluster is likely, not sure. False where that is not known."""
+        cluster is likely, not certain. False if that is not known."""
         if await self.publish([(topic, payload)]) is None:
             return False
-        # Whoever publishes is answered first: a server writes to the client that became ready last
+        # The publisher is answered first: a server writes to the client that became ready last
         # (`clients_pending_write`), and to all of them before it reads again.
         return await self._pipeline.ask([("PING",)]) is not None
 
@@ -112,7 +112,7 @@ class Valkey:
 
     def run(self, script: Script, calls: Sequence[tuple[str, *tuple[Any, ...]]]) -> Taken:
         """Runs the script once for each key and its arguments, in this order."""
-        # The first call to a server brings the script along, so that the others may name it.
+        # The first call to a server carries the script's text, so that later ones can name it.
         known: set[int] = set()
         commands: list[tuple[Any, ...]] = []
         for key, *arguments in calls:
@@ -123,10 +123,11 @@ class Valkey:
             known.add(place)
         return self._pipeline.ask(commands)
 
-    # ---- leases: a sorted set a role, addresses by the Unix milliseconds until which they hold
+    # ---- leases: a sorted set per role, addresses by the Unix milliseconds until which they are
+    # valid
 
     async def renew_lease(self, role: str, address: str, lasts_ms: int) -> bool:
-        """Whether it holds now, for so long."""
+        """Returns whether it is now valid, for so long."""
         key = self.topics.replicas(role)
         answers = await self.run(RENEW, [(key, address, lasts_ms, LEASES_KEPT_MS)])
         if answers is None:
@@ -135,18 +136,18 @@ class Valkey:
         return True
 
     async def withdraw_lease(self, role: str, address: str) -> bool:
-        """Whether it is gone; else it runs out."""
+        """Returns whether it is gone; otherwise it expires."""
         key = self.topics.replicas(role)
         return await self._pipeline.ask([("ZREM", key, address)]) is not None
 
     async def list_leases(self, role: str) -> list[str] | None:
-        """The addresses whose lease holds; None where Valkey does not say."""
+        """The addresses with a valid lease; None if Valkey does not answer."""
         found = await self.list_lease_ends(role)
         return None if found is None else list(found.ends)
 
     async def list_lease_ends(self, role: str, over_ms: int = 0) -> Leases | None:
-        """The leases that hold, and those that have not been over for longer than that; None where
-        Valkey does not say."""
+        """The valid leases, and those that expired no longer ago than that; None if Valkey does not
+        answer."""
         answers = await self.run(LIST, [(self.topics.replicas(role), over_ms)])
         if answers is None:
             return None
@@ -156,7 +157,7 @@ class Valkey:
         return Leases(now_ms, {name.decode(): int(float(end)) for name, end in ends})
 
     def now_ms(self) -> int:
-        """By Valkey's clock as it was heard last with a lease; by this machine's before that."""
+        """By Valkey's clock, as last seen with a lease; by this machine's before that."""
         if self._clock_ahead_ms is None:
             return int(time.time() * 1000)
         return int(time.monotonic() * 1000) + self._clock_ahead_ms
@@ -169,8 +170,8 @@ class Valkey:
     async def keep_fields(
         self, key: str, values: Mapping[str, str], gone: Sequence[str], *, seconds: int
     ) -> bool:
-        """Whether these fields have these values now, others are gone, and the hash stays for so
-        many seconds."""
+        """Returns whether these fields now have these values, other fields are gone, and the hash
+        stays for so many seconds."""
         commands: list[tuple[Any, ...]] = []
         if values:
             commands.append(("HSET", key, *chain.from_iterable(values.items())))
@@ -182,17 +183,17 @@ class Valkey:
     async def get_fields(
         self, keys: Sequence[str], fields: Sequence[str]
     ) -> list[list[bytes | None]] | None:
-        """Of each hash; None where Valkey does not say."""
+        """The fields of each hash; None if Valkey does not answer."""
         return await self._pipeline.ask([("HMGET", key, *fields) for key in keys])
 
     # ---- values
 
     async def keep(self, key: str, value: bytes, *, seconds: int) -> bool:
-        """Whether it is kept."""
+        """Returns whether it is stored."""
         return await self._pipeline.ask([("SET", key, value, "EX", seconds)]) is not None
 
     async def get(self, key: str) -> bytes | None:
-        """None where there is no value, or Valkey does not say."""
+        """None if there is no value, or Valkey does not answer."""
         answers = await self._pipeline.ask([("GET", key)])
         value: bytes | None = answers[0] if answers else None
         return value

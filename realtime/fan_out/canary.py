@@ -77,7 +77,7 @@ class FlowCanary:
         self._heard_at = clock()
         self.last_seconds = 0.0
         self.awaited_since: float | None = None
-        """When the oldest one was committed that is committed and not heard."""
+        """When the oldest canary was committed that has not arrived."""
 
     @property
     def silent_seconds(self) -> float:

@@ -62,7 +62,7 @@ class _Entrant(NamedTuple):
 
 
 class _Missed(NamedTuple):
-    """What a resuming socket has not seen: chats that its client must catch up on by itself, and
+    """Chats whose events a resuming socket has missed: `behind` for its client to catch up on, and
     (chat, seq, head) of those whose events above seq it gets here."""
 
     behind: list[str]
