@@ -1,1 +1,1 @@
-"""chats: the chats, who takes part, and the one event log of each; coordinates with users."""
+"""Chats: their participants, and the event log of each; coordinates changes with users."""

@@ -1,1 +1,1 @@
-"""What two or more services must agree on, and nothing else."""
+"""Code that two or more services share, and nothing else."""

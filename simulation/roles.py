@@ -1,4 +1,4 @@
-"""Starts processes of each role, made by the product's own `create_…` and `open_…`."""
+"""Starts processes of each role, assembled by the product's own `create_…` and `open_…`."""
 
 from collections.abc import Iterator
 from typing import Any, Final
@@ -44,7 +44,7 @@ class Fleet:
                 yield host, process.node
 
     def serves_for(self, role: str) -> float:
-        """For how long one of its processes has run without a break; 0 where none does."""
+        """For how long one of its processes has run without a break; 0 if none does."""
         running = [
             process.running_since
             for host, process in self.processes.items()
@@ -53,7 +53,7 @@ class Fleet:
         return self._loop.time() - min(running) if running else 0.0
 
     def edges_are_ready(self) -> bool:
-        """Whether each has heard from users whom to let in, as when a fleet calls itself up."""
+        """Whether each can admit callers, as before a fleet reports itself ready."""
         gates = [process.gate for process in self.processes.values() if process.gate is not None]
         return len(gates) == len(self.of("edge")) and not any(gate.missing for gate in gates)
 

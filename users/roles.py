@@ -45,8 +45,8 @@ def judge_role(role: str | None, roles: tuple[Role, ...]) -> Refusal | None:
 def judge_invitation(
     role: Role | None, mode: SignUpMode, is_for_chat: bool, invited_role: Role
 ) -> Refusal | None:
-    """Whether somebody may make one. Members may for a chat of theirs, while everybody can sign up
-    anyway."""
+    """Whether a user of this role may make such an invitation. Members may invite to a chat of
+    theirs, but only while everybody can sign up anyway."""
     if refusal := judge_role(role, ("owner", "admin", "member")):
         return refusal
     if role != "owner" and invited_role != "member":

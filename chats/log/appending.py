@@ -43,7 +43,7 @@ MAX_WAITING = 20_000  # while the database hangs; further items are refused at o
 MAX_TRANSACTIONS = 2  # one is prepared and answered while the other one is committed
 FIRST_PAUSE_SECONDS = 0.01  # before a failed batch is retried; doubles each time
 MAX_PAUSE_SECONDS = 0.2
-ANSWER_SECONDS = 0.1  # a call is given up so long before its caller stops waiting
+ANSWER_SECONDS = 0.1  # a call is abandoned so long before its caller stops waiting
 
 
 class _Call:

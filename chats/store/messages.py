@@ -36,7 +36,7 @@ class NewMessage(NamedTuple):
 
 
 class OtherEvent(msgspec.Struct, omit_defaults=True):
-    """The type `other_event` of migrations, where each field is described; ids are valid."""
+    """The fields are described at the type `other_event` of migrations; ids are valid."""
 
     kind: str
     chat: str

@@ -58,8 +58,8 @@ class Lanes(Generic[Item, Result]):
 
     The next call begins `pause` seconds after the last one began, twice that after one of `crowd`
     items or more, unless `max_items` wait already; after one of `FEWEST_GATHERED` items or more, it
-    also waits for the share `gather` of the time that the last one took. `returning`: callers that
-    were answered soon ask again, so the pause ends early, once as many wait as were answered or
+    also waits for the share `gather` of the time that the last one took. `returning`: callers ask
+    again soon after an answer, so the pause ends early, once as many wait as were answered or
     already waited when it began. If a full batch waits, it is sent before the results of the last
     one are handed out.
     """

@@ -1,12 +1,12 @@
-"""How PostgreSQL fails, by SQLSTATE: what is not the statement's fault, and may pass.
+"""Failures of PostgreSQL by SQLSTATE: those that are not the statement's fault, and may pass.
 
     DatabaseUnavailable        callers are told `unavailable`
-    ├── DatabaseUnreachable    gone, starting, refusing, too slow, or no connection is free
+    ├── DatabaseUnreachable    down, starting, refusing, too slow, or no connection is free
     ├── DatabaseExhausted      no disk space or memory: an operator has to act
-    └── DatabaseBusy           the transaction lost against others; nothing of it is stored
+    └── DatabaseBusy           the transaction conflicted with others; nothing of it is stored
 
-After the first two it is not known whether the transaction was committed. Whatever has another name
-is a refusal of the statement's content, or a bug. https://www.postgresql.org/docs/18/errcodes-appendix.html
+After the first two it is not known whether the transaction was committed. Any other error is a
+refusal of the statement's content, or a bug. https://www.postgresql.org/docs/18/errcodes-appendix.html
 """
 
 import logging

@@ -48,7 +48,7 @@ def wrong_with_endpoint(endpoint: str, mode: PushMode) -> str | None:
 
 
 class PushKey(Internal):
-    """The instance's public key, base64url; None where push is off."""
+    """The instance's public key, base64url; None if push is off."""
 
     key: str | None
 
@@ -100,7 +100,7 @@ class OfferPushes(Internal):
 
 
 class PushesOffered(Internal):
-    """Those of the users who have no subscription."""
+    """Those of the users that have no subscription."""
 
     unknown: list[str]
 

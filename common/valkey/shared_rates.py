@@ -22,7 +22,7 @@ from common.valkey.valkey import Script, Taken, Valkey
 ANSWER_SECONDS: Final = 0.05
 LEAVE_ALONE_SECONDS: Final = 1.0  # after it failed
 KNOWN_SECONDS: Final = 1.0  # after Valkey's count of a bucket was received
-REMEMBERED_SECONDS: Final = 600.0  # in a conversation somebody sends that often
+REMEMBERED_SECONDS: Final = 600.0  # in a conversation users send that often
 MAX_REMEMBERED: Final = 5_000  # of full buckets
 MAX_BUCKETS: Final = 100_000  # in all
 MAX_UNCOUNTED_SHARE: Final = 0.1  # of a burst: what a process may give out beyond a known bucket

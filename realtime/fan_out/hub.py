@@ -247,7 +247,7 @@ class Hub:
             del self.rooms[room.chat]
 
     def take_idle_people(self, seconds: float) -> list[Person]:
-        """Removes and returns those who have had no socket for so long."""
+        """Removes and returns users who have had no socket for so long."""
         idle = [person for person in self.people.values() if self.is_idle(person, seconds)]
         for person in idle:
             del self.people[person.user]

@@ -53,8 +53,7 @@ class Teller:
         if fresh := self.say(unwatched):
             self._note_said(fresh)
             await self.keep()
-        # For the rest this may be news to nodes that have watched them before, and this does not
-        # tell those.
+        # Users watched before are not noted as told: other nodes that watch them may lack the news.
         found = self.say(asks.users)
         if found or asks.number:
             topic = self._topics.presence_node(asks.node)
