@@ -1,4 +1,4 @@
-"""What is deleted with a user's account: their own state, and their messages if they want."""
+"""Deletes data of a deleted account: the user's own state, and their messages if they want."""
 
 from chats.log.appending import Appender
 from chats.store.direct import close_direct_chats

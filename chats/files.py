@@ -1,4 +1,4 @@
-"""Who may have which file, and which files exist. The role `files` stores the bytes."""
+"""Which files exist, and who may have which one. The role `files` stores the bytes."""
 
 import msgspec
 

@@ -1,4 +1,4 @@
-"""What participants read of a chat: its current messages, and its events in order.
+"""Reads of a chat by its participants: its current messages, and its events in order.
 
 Pages are produced as the JSON that clients get, for many readers at once: a statement for one page
 costs most of what one for a dozen does.

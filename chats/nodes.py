@@ -125,7 +125,7 @@ async def get_companions(pool: Pool, request: CompanionsRequest) -> CompanionsAn
 
 
 async def get_changes(pool: Pool, recent: RecentChanges) -> Digest:
-    """What this replica changed in the last seconds, and what waits in the outbox."""
+    """The changes of this replica in the last seconds, and the state of the outbox."""
     digest = recent.list_since(KEPT_SECONDS)
     heads, changed = await list_unpublished(pool, newest=UNPUBLISHED_ROWS)
     for chat, head in heads.items():

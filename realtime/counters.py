@@ -1,4 +1,4 @@
-"""What this node counts, as plain numbers: adding to one costs nothing in the hot loop."""
+"""The counters of this node, as plain numbers: adding to one costs nothing in the hot loop."""
 
 from collections import Counter
 from typing import Final

@@ -1,4 +1,4 @@
-"""What must hold inside a node at every moment, and what must be gone once everybody has left."""
+"""Invariants inside a node: those of every moment, and those of a node that everybody has left."""
 
 from typing import Any, Final
 

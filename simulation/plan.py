@@ -1,4 +1,4 @@
-"""What happens in a run: which users there are, what they do, what breaks and when.
+"""The plan of a run: which users there are, what they do, what breaks and when.
 
 A plan is a value: shrinking removes steps from it, and a stored one can be run again.
 """

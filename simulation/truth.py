@@ -1,4 +1,4 @@
-"""What really happened: every event as it was committed, and who took part when. Pure.
+"""The truth about a run: every event as it was committed, and who took part when. Pure.
 
 The single reference that everything shown to a client is checked against.
 """

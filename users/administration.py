@@ -1,4 +1,4 @@
-"""What owners and admins do to accounts: roles, deactivation, password resets.
+"""Actions of owners and admins on accounts: roles, deactivation, password resets.
 
 Each change is authorised, made and recorded in one transaction. Knows no SQL.
 """

@@ -1,4 +1,4 @@
-"""What others see of a user. Knows no SQL."""
+"""Users as others see them. Knows no SQL."""
 
 from common.database.pool import Pool
 from common.protocol.errors import not_found

@@ -14,7 +14,7 @@ IN_CHARGE: tuple[Role, ...] = ("owner", "admin")
 
 
 class InviteKind(Enum):
-    """What a valid code allows."""
+    """The kinds of valid codes."""
 
     OWNER = "makes the first owner"
     INSTANCE = "was made by somebody in charge"

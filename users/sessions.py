@@ -48,7 +48,7 @@ REVOKED = Counter("hubbub_users_sessions_revoked", "Sessions ended before their 
 
 
 class Shown(Enum):
-    """What a refresh token turned out to be."""
+    """The possible states of a refresh token that a client shows."""
 
     GOOD = "good"
     DEAD = "unknown, or of a session that has ended"

@@ -45,7 +45,7 @@ SigningSecret: TypeAlias = Annotated[
 
 
 class KeySettings(msgspec.Struct, frozen=True):
-    """What is needed to change the keys that sign tokens."""
+    """The settings for changing the keys that sign tokens."""
 
     database_url: DatabaseUrl
     signing_secret: SigningSecret

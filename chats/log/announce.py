@@ -1,5 +1,4 @@
-"""What follows a commit on this replica: updates the hot window, the digest, the bus and the
-feeders."""
+"""Announces a commit on this replica to the hot window, the digest, the bus and the feeders."""
 
 from typing import NamedTuple
 

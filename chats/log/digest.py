@@ -1,5 +1,5 @@
-"""What this replica changed in the last seconds, for the digest that tells nodes what they may have
-missed. Pure."""
+"""The changes of this replica in the last seconds, for the digest that tells nodes what they may
+have missed. Pure."""
 
 from collections import OrderedDict, deque
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What becomes of an item of a batch: it is checked, drafted as an event, and answered. Pure."""
+"""Checks the items of a batch, drafts them as events, and answers them. Pure."""
 
 from typing import Any, Final, NamedTuple, TypeGuard, assert_never
 

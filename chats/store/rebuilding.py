@@ -1,4 +1,4 @@
-"""What is derived from the log, read and written chat by chat."""
+"""Data derived from the log, read and written chat by chat."""
 
 from typing import NamedTuple
 

@@ -1,5 +1,5 @@
-"""Who calls: each service has its own secret, and derives from it a different credential for each
-service that it calls.
+"""Authentication between services: each service has its own secret, and derives from it a different
+credential for each service that it calls.
 
 A service knows only hashes of its callers' credentials (HUBBUB_CALLERS_FILE), so somebody who takes
 it over, or reads its files, cannot call others in their name. Which callers may make a call is

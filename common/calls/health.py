@@ -1,4 +1,4 @@
-"""What a process reports to health checks. Knows no HTTP."""
+"""The state of a process for health checks. Knows no HTTP."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any

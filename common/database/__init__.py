@@ -1,1 +1,1 @@
-"""What both users and chats need for PostgreSQL."""
+"""PostgreSQL code that users and chats share."""

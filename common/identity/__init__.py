@@ -1,1 +1,1 @@
-"""Who a request comes from: access tokens, signing keys and revoked sessions."""
+"""Authentication of requests: access tokens, signing keys and revoked sessions."""

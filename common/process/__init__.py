@@ -1,1 +1,1 @@
-"""What every process of ours has: settings, logs, traces, tasks, startup and shutdown."""
+"""Parts of every process of ours: settings, logs, traces, tasks, startup and shutdown."""

@@ -1,5 +1,5 @@
-"""How late a process's event loop runs, which delays everything due in it, and how many tasks it
-has.
+"""Measures how late a process's event loop runs, which delays everything due in it, and how many
+tasks it has.
 
 One timer, four times a second unless the process is at rest; does not know what keeps the loop
 busy.

@@ -73,7 +73,7 @@ def join_password(url: str, password: str | None) -> str:
 
 
 class ServiceSettings(msgspec.Struct, frozen=True):
-    """What every service process needs to know."""
+    """The settings of every service process."""
 
     role: str
     name: Annotated[str, Variable("HUBBUB_NAME", TEXT, "Its name in logs.", otherwise="ROLE-PID")]

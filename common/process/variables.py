@@ -1,4 +1,4 @@
-"""How a settings struct declares the environment variables that its fields are read from.
+"""Declares which environment variables the fields of a settings struct are read from.
 
 A variable is declared once, beside its field: name, kind of value, meaning, default. The reader
 below and the tables of docs/configuration.md follow from that.

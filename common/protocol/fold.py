@@ -1,4 +1,4 @@
-"""What a message is now: its event and every later event about it, folded together. Pure.
+"""Folds an event of a message and all later events about it into the message's current state. Pure.
 
 History is the fold of a chat's log, so a client that folds later events into a page of history gets
 what history will return. The page's fold.js is the same function; tests/fixtures/fold_cases.json

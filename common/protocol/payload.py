@@ -1,8 +1,8 @@
-"""What one publish to a chat's topic carries: a header, control entries, and a frame's text.
+"""The payload of one publish to a chat's topic: a header, control entries, and a frame's text.
 
 The text is one or more encoded events with `\\n` between, exactly as sockets get it: realtime
-relays it without decoding. The header says which seqs it is; control entries, which few payloads
-have, say who joins or leaves at which seq.
+relays it without decoding. The header says which seqs it contains; control entries, which few
+payloads have, say who joins or leaves at which seq.
 """
 
 import struct

@@ -1,4 +1,4 @@
-"""What all structs on the wire share: camelCase names, the format of ids and times."""
+"""The base of all structs on the wire: camelCase names, the format of ids and times."""
 
 from datetime import UTC, datetime
 from typing import Annotated, Final

@@ -1,1 +1,3 @@
-"""What sockets send to chats or to other users: messages, read markers, typing notices."""
+"""Everything that sockets send to chats or to other users: messages, read markers, typing
+notices.
+"""

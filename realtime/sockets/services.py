@@ -1,4 +1,4 @@
-"""What connections need from their node."""
+"""The node's services for its connections."""
 
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, NamedTuple

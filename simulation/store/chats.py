@@ -23,7 +23,7 @@ from simulation.store.tables import Chat, Entry
 
 
 class ChatsDatabase(Reading, Outbox):
-    """What changes it."""
+    """The functions that change it."""
 
     # ---- messages
 
