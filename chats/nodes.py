@@ -136,8 +136,6 @@ async def get_changes(pool: Pool, recent: RecentChanges) -> Digest:
 
 
 async def publish_canary(pool: Pool, publisher: Publisher, message: CanaryMessage) -> None:
-    """Goes the way of an event: committed, in the outbox, published. Only the node knows its
-    topic.
-    """
+    """Goes the way of an event: committed, in the outbox, published. The node knows its topic."""
     outbox_id = await store_canary_message(pool, message.canary, message.number)
     publisher.publish_soon([Publication(message.canary, message.number, [b"{}"], [], outbox_id)])

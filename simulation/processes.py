@@ -18,9 +18,7 @@ class State(Enum):
 
 
 class Process:
-    """One life of a process. `host` is its name on the network, and stays the same over its
-    lives.
-    """
+    """One life of a process. `host` is its name on the network, the same in all its lives."""
 
     def __init__(self, loop: Any, host: str) -> None:
         self.loop = loop

@@ -31,9 +31,7 @@ from users.store import instance as store
 
 
 class InstanceCalls:
-    """`signup` is the environment's setting, which overrides the stored one; None if it is not
-    set.
-    """
+    """`signup` is the environment's setting, which overrides the stored one, or None."""
 
     def __init__(self, pool: Pool, signup: SignUpMode | None) -> None:
         self._pool = pool

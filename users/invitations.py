@@ -77,7 +77,7 @@ class Invitations:
         self._pool = pool
         self._chats = chats
         self._signup = signup
-        self._passed_over = 0  # age of the oldest pending join that chats did not answer
+        self._passed_over = 0  # the oldest pending joins, which chats did not answer
 
     async def create_invitation(self, request: CreateInvitation) -> Invitation:
         """A repeat returns the first invitation, whatever it asks for and whether or not its caller

@@ -59,9 +59,7 @@ def judge_invitation(
 def kind_of_invitation(
     maker_role: Role | None, is_for_chat: bool, invited_role: Role
 ) -> InviteKind | None:
-    """By its maker's current role. None if it gives more than they may give: then it is not
-    valid.
-    """
+    """By its maker's current role. None if it gives more than they may give, and so is invalid."""
     if judge_invitation(maker_role, "open", is_for_chat, invited_role):
         return None
     return InviteKind.CHAT if maker_role == "member" else InviteKind.INSTANCE

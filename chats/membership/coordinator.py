@@ -93,7 +93,7 @@ class Coordinator:
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._finishing: set[asyncio.Task[bool]] = set()
         self._acknowledged: list[str] = []
-        self._passed_over = 0  # age of the oldest commit that users did not finish
+        self._passed_over = 0  # the oldest commits, which users did not finish
 
     async def change(
         self, key: ResultKey, make_plan: Callable[[], Awaitable[Plan]], turn: str
@@ -153,9 +153,7 @@ class Coordinator:
     async def _try(
         self, key: ResultKey, plan: Plan, change: Change, began: datetime, seconds: float
     ) -> bool:
-        """Whether the change is committed, no later than `seconds` after `began`; False: try
-        again.
-        """
+        """Whether it is committed, no later than `seconds` after `began`; False: try again."""
         transaction = new_id() if plan.memberships is not None else None
         if plan.memberships is not None and transaction is not None:
             vote, no = await self._prepare(transaction, change, plan.memberships, seconds)

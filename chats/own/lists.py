@@ -1,5 +1,4 @@
-"""The lists of users' chats. Requests that arrive while one statement runs are read by the next
-one."""
+"""The lists of users' chats. One statement reads all requests that arrived during the last one."""
 
 import re
 from collections.abc import Awaitable, Callable, Sequence

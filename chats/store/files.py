@@ -153,9 +153,7 @@ async def find_files(pool: Pool, files: list[str], chat: str, reader: str) -> di
 
 
 async def delete_file(pool: Pool, file: str, chat: str, user: str, key: str) -> bool | None:
-    """Whether it was theirs to delete; None for a file that they may not have. True for a
-    repeat.
-    """
+    """Whether it was theirs to delete, or a repeat; None for a file that they may not have."""
     parameters = {"id": file, "chat": chat, "user": user, "key": key}
     # A call that waited for the same deletion does not see the result that it stored; the next one
     # does.

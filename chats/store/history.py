@@ -104,8 +104,6 @@ async def _list_messages(
 
 
 async def find_message(pool: Pool, member: str, chat: str, message: str) -> bytes | None:
-    """None for a user who does not take part, and for a message that is deleted or of another
-    chat.
-    """
+    """None if the user does not take part, or the message is deleted or of another chat."""
     rows = await fetch(pool, _ONE, (message, chat, member))
     return rows[0][1][0] if rows and rows[0][1] else None

@@ -51,9 +51,7 @@ class Range(NamedTuple):
 
 
 class Found(NamedTuple):
-    """The newest message of a chat for a reader and who sent it, and the newest that mentions
-    them.
-    """
+    """A reader's newest message of a chat and who sent it, and the newest that mentions them."""
 
     member: str
     chat: str

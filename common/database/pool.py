@@ -226,9 +226,7 @@ def _read_end(connection: Connection) -> None:
 
 
 class KeptConnections:
-    """The kept connections of one pool; free ones go back to it as soon as somebody waits for
-    one.
-    """
+    """The kept connections of one pool; free ones go back to it as soon as anybody waits."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool

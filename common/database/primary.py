@@ -91,9 +91,7 @@ class Primary:
         SURVIVES.set(_LEVELS.index(seen.survives))
 
     def remember(self, connection: Any, timeline: int) -> None:
-        """Records the timeline of a connection; its server stays on it while the connection
-        lasts.
-        """
+        """Records the timeline of a connection; its server stays on it meanwhile."""
         self._timelines[connection] = timeline
 
     def refuse_older(self, connection: Any) -> None:

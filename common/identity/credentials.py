@@ -70,9 +70,7 @@ class Credentials:
 
     @property
     def is_behind(self) -> bool:
-        """Whether revocations were not polled lately: the process was at rest, or has just
-        begun.
-        """
+        """Whether revocations were not polled lately: after a rest, or at the start."""
         return not self._caught_up.is_set()
 
     async def catch_up(self) -> None:

@@ -144,7 +144,7 @@ def _check_known(key: Ed25519PublicKey, head: str, rest: str) -> Claims | None:
     try:
         raw = _decode_part(signature)
         key.verify(raw, f"{head}.{payload}".encode("ascii"))
-        # Otherwise a valid token had many spellings, each with a place in the cache.
+        # Otherwise a valid token would have many spellings, each with a place in the cache.
         if urlsafe_b64encode(raw).rstrip(b"=").decode() != signature:
             return None
         found = _decode(_decode_part(payload))

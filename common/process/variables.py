@@ -63,9 +63,7 @@ class Variable(NamedTuple):
 
 
 class Join(NamedTuple):
-    """Metadata of a field that several variables decide: the function that combines their
-    values.
-    """
+    """Metadata of a field that several variables decide: a function that combines them."""
 
     of: Callable[..., Any]
 

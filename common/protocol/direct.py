@@ -1,6 +1,4 @@
-"""The calls to chats about direct chats: opening one, and closing them when an account is
-deleted.
-"""
+"""The calls to chats about direct chats: opening one, and closing those of a deleted account."""
 
 from common.protocol.chats import Chat, Internal
 

@@ -84,9 +84,7 @@ class StoredFile(Wire, omit_defaults=False):
 
 
 class DeleteFile(Wire, omit_defaults=False):
-    """Refused: `not_found`, `forbidden` if it is attached to a message or belongs to another
-    user.
-    """
+    """Refused: `not_found`, `forbidden` if a message has it or it belongs to another user."""
 
     user: str
     chat: str

@@ -16,9 +16,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Notice(NamedTuple):
-    """`origin` is the socket that knows it already, in its node's naming; empty if there is
-    none.
-    """
+    """`origin` is the socket that knows it already, by its node's name for it; empty: none."""
 
     user: str
     origin: str

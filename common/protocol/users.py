@@ -182,9 +182,7 @@ class PrepareMemberships(Internal):
 
 
 class FinishMemberships(Internal):
-    """Commits or rolls back what is prepared; a transaction that is gone already is not an
-    error.
-    """
+    """Commits or rolls back what is prepared; no error if the transaction is gone already."""
 
     transaction: str
     commit: bool

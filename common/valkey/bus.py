@@ -81,9 +81,7 @@ class BusConnection(asyncio.Protocol):
             self._transport.write(hiredis.pack_command(parts))  # type: ignore[arg-type] # its stub allows one part only
 
     def ping(self, waiting: Sequence[asyncio.Future[bool]] = ()) -> None:
-        """The answer comes after those to all earlier commands; `waiting` are told whether it
-        came.
-        """
+        """Answered after all earlier commands; `waiting` are told whether the answer came."""
         self._number += 1
         number = b"%d" % self._number
         self._pings[number] = waiting

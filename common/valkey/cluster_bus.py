@@ -233,9 +233,7 @@ class ClusterBus:
             self._trouble.set()
 
     def _expects(self, leaving: Counter[str], item: Any) -> bool:
-        """Whether it says that a topic is not, or no longer, at the server where it was
-        subscribed.
-        """
+        """Whether it says that a topic is not, or no longer, subscribed where it was."""
         if isinstance(item, hiredis.ReplyError):
             kind, _, rest = str(item).partition(" ")
             if kind not in _ELSEWHERE:

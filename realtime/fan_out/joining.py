@@ -108,9 +108,7 @@ class Joiner:
         self._answered: deque[tuple[_Entrant, Memberships | Refusal]] = deque()
 
     def enter(self, guest: Guest) -> None:
-        """Called at once, so that a socket that ends before its join begins leaves nothing
-        behind.
-        """
+        """Called at once, so that a socket that ends before its join begins leaves no trace."""
         guest.joining = Joining()
         person = self._hub.enter(guest)
         if len(person.sockets) == 1:

@@ -1,3 +1,1 @@
-"""Everything that sockets send to chats or to other users: messages, read markers, typing
-notices.
-"""
+"""What sockets send to chats or to other users: messages, read markers, typing notices."""

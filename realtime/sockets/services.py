@@ -23,9 +23,7 @@ if TYPE_CHECKING:
 
 
 class Services(NamedTuple):
-    """Created in one place, `realtime.node`. `process` is a name that no other process has or
-    had.
-    """
+    """Created in `realtime.node` only. `process` is a name that no other process has or had."""
 
     process: str
     settings: RealtimeSettings

@@ -216,9 +216,7 @@ def test_no_test_is_skipped() -> None:
 
 
 def test_no_module_holds_mutable_state() -> None:
-    """Dependencies are arguments: no `global`, and no empty container at module level to be
-    filled.
-    """
+    """Dependencies are arguments: no `global`, and no empty container at module level."""
     strays = []
     for path in _production():
         tree = _parse(path)
