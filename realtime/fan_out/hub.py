@@ -232,7 +232,7 @@ class Hub:
             person.left.clear()
 
     def is_idle(self, one: Room | Person, seconds: float) -> bool:
-        """Whether it has had no listeners, or its user no socket, for so long."""
+        """Whether the room has had no listeners, or the user no socket, for so long."""
         since = one.idle_since
         # A hole may contain the join of a user here: it is filled first, however long chats is
         # down.

@@ -241,7 +241,7 @@ class Presence:
             return False
         self._now.start()
         if self._bus.ups != self._ups:
-            if self._ups:  # not the first time: nodes that could not renew their leases live
+            if self._ups:  # again: nodes that could not renew their leases are still alive
                 self._up_at = self._now()
                 self._judges_at = self._up_at + 2 * BEAT_SECONDS
             self._ups = self._bus.ups
