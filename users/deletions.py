@@ -63,7 +63,7 @@ class Deletions:
         self._chats = chats
 
     async def delete_user(self, request: DeleteUser) -> Empty:
-        """By an administrator. Raises Refusal: `forbidden`, `not_found`, `last_owner`."""
+        """By an owner or admin. Raises Refusal: `forbidden`, `not_found`, `last_owner`."""
         scope = f"delete_user {request.user}"
 
         async def attempt() -> list[str]:

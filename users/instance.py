@@ -1,5 +1,4 @@
-"""The instance: its name, who may sign up, who owns it, and the audit log of administrators'
-actions.
+"""The instance: its name, who may sign up, who owns it, and the audit log.
 
 Knows no SQL.
 """

@@ -66,7 +66,7 @@ def kind_of_invitation(
 
 
 def judge_target(role: str | None, target_role: str) -> Refusal | None:
-    """Whether an administrator may act on an account or an invitation of such a role."""
+    """Whether this role may act on an account or an invitation of the target role."""
     return None if role == "owner" or target_role == "member" else forbidden()
 
 

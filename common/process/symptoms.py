@@ -1,6 +1,6 @@
 """Metrics that show that something is stuck, and their thresholds.
 
-For the doctor on the machine, and for edge, which warns administrators.
+For the doctor on the machine, and for edge, which warns owners and admins.
 """
 
 from typing import Final

@@ -99,7 +99,7 @@ def not_found() -> Refusal:
 
 
 def unavailable() -> Refusal:
-    """A dependency is down; a repeat with the same key tells whether the request took effect."""
+    """A dependency is down; a repeat with the same key settles the outcome of the request."""
     return Refusal("unavailable", "The service is unavailable. Try again soon.", retry_after=1)
 
 

@@ -47,7 +47,7 @@ class DemandRole(Internal):
 
 
 class ManagedUser(Internal):
-    """As administrators see a user."""
+    """As owners and admins see a user."""
 
     id: str
     username: str
@@ -200,7 +200,7 @@ class Taken(Internal):
 
 
 class DeleteUser(Internal):
-    """By an administrator. `messages`: all that they sent is deleted too."""
+    """By an owner or admin. `messages`: all that they sent is deleted too."""
 
     caller: str
     user: str

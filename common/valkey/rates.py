@@ -92,7 +92,7 @@ class Buckets:
         return verdict
 
     def give_back(self, key: str, rate: Rate, now: float) -> None:
-        """Returns the token that was taken last."""
+        """Gives back the token that was taken last."""
         if (full_at := self._full_at.get(key)) is not None:
             self._set(key, full_at - 1 / rate.per_second, now)
 

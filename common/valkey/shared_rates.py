@@ -164,7 +164,7 @@ class SharedBuckets:
         self._start_telling()
 
     def give_back(self, kind: str, whom: str, rate: Rate) -> None:
-        """Returns the token that was taken last."""
+        """Gives back the token that was taken last."""
         now = self._clock()
         bucket = self._buckets.get((kind, whom)) or self._make(kind, whom, now)
         bucket.full_at -= 1 / rate.per_second

@@ -1,4 +1,4 @@
-"""SQL of accounts as administrators see and change them. The instance is locked first."""
+"""SQL of accounts as owners and admins see and change them. The instance is locked first."""
 
 from datetime import datetime
 from typing import NamedTuple

@@ -30,12 +30,12 @@ async def read_instance(connection: Connection) -> InstanceRow:
 
 
 async def lock_instance(connection: Connection) -> InstanceRow:
-    """Serialises changes by administrators."""
+    """Serialises changes by owners and admins."""
     return await _read(connection, "SELECT name, signup FROM instance FOR UPDATE")
 
 
 async def hold_instance(connection: Connection) -> InstanceRow:
-    """Delays changes by administrators until the end of this transaction, which sees all earlier
+    """Delays changes by owners and admins until the end of this transaction, which sees all earlier
     ones."""
     return await _read(connection, "SELECT name, signup FROM instance FOR SHARE")
 
