@@ -1,4 +1,4 @@
-"""Admission: authentication and rates, judged before anything else of a request is read. Knows no
+"""Admission: authentication and rates, checked before anything else of a request is read. Knows no
 route."""
 
 from typing import Final
@@ -14,8 +14,8 @@ RATE: Final = "rate"
 
 
 class Admission:
-    """Reads what a route's handler says of itself in Litestar's `opt`; one that says nothing is
-    for those who are signed in."""
+    """Reads what a route's handler declares in Litestar's `opt`; without a declaration, the route
+    is for signed-in users."""
 
     def __init__(self, gate: Gate, limits: Limits) -> None:
         self._gate = gate

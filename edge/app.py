@@ -148,7 +148,7 @@ async def open_edge(settings: EdgeSettings) -> AsyncIterator[Edge]:
             ),
             *create_page_routes(files, headers),
         ]
-        # A notice only comes before the next poll, so a bus that is down needs no care.
+        # A notice only saves waiting for the next poll, so a bus that is down needs no handling.
         valkey.bus.subscribe(valkey.topics.revoked)
         async with asyncio.TaskGroup() as tasks:
             running = [
@@ -170,7 +170,7 @@ def create_app(
     routes: Sequence[Any], admission: Admission, rest: Rest = NEVER, pages: Iterable[str] = ()
 ) -> Front:
     """The routes behind their admission, inside the layer that decides about paths and methods.
-    `pages` are the paths that are served by the route for pages."""
+    `pages` are the paths served by the route for pages."""
 
     async def answer(request: AnyRequest) -> Response[bytes] | None:
         await admission.admit(request)
@@ -199,12 +199,13 @@ def create_app(
 
 
 def warm_up() -> None:
-    """Makes what every edge of this code makes alike. The fleet does it once for all of them.
+    """Builds what is the same in every edge process of this version. The fleet does it once for
+    all.
 
-    Litestar loads some of its modules, and finds out which classes are what, when an application
-    is made for the first time: 10 MB of an edge."""
+    Litestar loads some modules and inspects classes when the first application is created: 10 MB
+    per edge."""
     files, _ = make_files()
-    nobody: Any = None  # it answers nothing
+    nobody: Any = None  # it answers no request
     create_app(
         [
             *create_endpoints(HealthRoutes(nobody, nobody), nobody, nobody),
@@ -216,7 +217,7 @@ def warm_up() -> None:
 
 
 class Files(NamedTuple):
-    """`pages` are those of the site, by their paths, `documents` describe API and socket."""
+    """`pages` are the site's pages by path; `documents` describe the API and the socket."""
 
     pages: dict[str, File]
     documents: tuple[File, File]
@@ -224,7 +225,7 @@ class Files(NamedTuple):
 
 @cache
 def make_files() -> Files:
-    """What every edge of this code serves alike."""
+    """What every edge process of this version serves."""
     files = read_site()
     documents = (
         make_file(msgspec.json.encode(describe_api(OPERATIONS)), JSON),

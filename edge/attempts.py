@@ -1,7 +1,7 @@
-"""Attempts that count as failed while they are under way: log-ins, checks of a current password.
+"""Attempts that count as failed while they are in progress: log-ins, checks of a current password.
 
-Each takes a token first, so that parallel ones cannot slip through, and gives it back where it did
-not fail. Where none is left, an attempt waits for those that are under way in this process.
+Each takes a token first, so that parallel ones cannot slip through, and returns it if it did not
+fail. When none is left, an attempt waits for those in progress in this process.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from common.valkey.rates import Rate, Verdict
 from common.valkey.shared_rates import SharedBuckets
 
 WAIT_SECONDS: Final = 4.0
-MAX_WAITING: Final = 100  # for one bucket
+MAX_WAITING: Final = 100  # per bucket
 
 
 class Counted(NamedTuple):
@@ -26,7 +26,7 @@ class Counted(NamedTuple):
 
 
 class Attempts:
-    """All of one rate."""
+    """All attempts under one rate."""
 
     def __init__(self, buckets: SharedBuckets, rate: Rate) -> None:
         self._buckets = buckets
@@ -36,8 +36,8 @@ class Attempts:
 
     @asynccontextmanager
     async def trying(self, counted: Counted) -> AsyncIterator[Verdict]:
-        """Where the verdict allows it, what is done within has failed if it raises
-        `invalid_credentials` or is cancelled."""
+        """If the verdict allows it, the block has failed if it raises `invalid_credentials` or is
+        cancelled."""
         verdict = await self._begin(counted)
         if not verdict.allowed:
             yield verdict
@@ -75,7 +75,7 @@ class Attempts:
                 self._wake(counted, MAX_WAITING)
 
     async def _another_ends(self, counted: Counted, deadline: float) -> bool:
-        """False where none is under way, and where too many wait or too long."""
+        """False if none is in progress, if too many wait, or after waiting too long."""
         if not self._under_way[counted] or len(self._waiting[counted]) >= MAX_WAITING:
             return False
         ended = asyncio.get_running_loop().create_future()
@@ -88,7 +88,7 @@ class Attempts:
         return True
 
     def _wake(self, counted: Counted, most: int) -> None:
-        """The first of those that still wait."""
+        """The first one that still waits."""
         waiting = self._waiting[counted]
         while waiting and most:
             if not (ended := waiting.popleft()).done():

@@ -1,7 +1,7 @@
-"""What the bodies of the public calls are made of; each call's own stand beside its handler.
+"""Base classes of the bodies of the public calls; each call's own bodies are next to its handler.
 
 Requests are decoded into these structs and answers encoded from them; the API's description is
-made from them too. Pure, no I/O.
+generated from them too. Pure, no I/O.
 """
 
 from collections.abc import Mapping
@@ -35,19 +35,19 @@ class RequestBody(Wire):
     """What a client sends as JSON."""
 
     def wrong_fields(self) -> Wrongs:
-        """By the rules that types cannot tell."""
+        """Checks the rules that types cannot express."""
         return {}
 
     def own_key(self) -> str | UnsetType:
-        """The Idempotency-Key, where it may stand in the body too."""
+        """The Idempotency-Key, where the body may contain it too."""
         return UNSET
 
 
 class Query(Wire):
-    """What a client says behind the question mark: numbers, ids, texts, choices, lists of these."""
+    """The query of a request: numbers, ids, texts, choices, lists of these."""
 
     def wrong_fields(self) -> Wrongs:
-        """By the rules that types cannot tell."""
+        """Checks the rules that types cannot express."""
         return {}
 
 
@@ -56,7 +56,7 @@ class AnswerBody(Wire, omit_defaults=False):
 
 
 class Confirmation(AnswerBody):
-    """What a call answers that has nothing more to say than that it is done."""
+    """The answer of a call that only confirms that it is done."""
 
     message: str
 

@@ -1,6 +1,6 @@
 """The doctor's checks that an edge process can make. Pure.
 
-Disk, descriptors, versions, clocks and secrets are seen on the machine alone: `make doctor`.
+Disk, descriptors, versions, clocks and secrets can only be checked on the machine: `make doctor`.
 """
 
 from collections.abc import Mapping
@@ -35,7 +35,7 @@ ASKED: Final[Mapping[str, tuple[str, ...]]] = {
 
 
 class Check(AnswerBody):
-    """`detail` says what was found."""
+    """`detail` is the finding."""
 
     check: str
     ok: bool
@@ -43,8 +43,8 @@ class Check(AnswerBody):
 
 
 class Seen(NamedTuple):
-    """By role what its replicas say; whether the databases and Valkey answer; the cache nodes that
-    do not; whether this process has given a service up."""
+    """What the replicas of each role report; whether the databases and Valkey answer; the cache
+    nodes that do not; whether a circuit of this process is open."""
 
     figures: Mapping[str, Figures]
     databases: Mapping[str, bool]

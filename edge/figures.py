@@ -15,25 +15,25 @@ ANSWER_SECONDS: Final = 2.0
 
 
 class Figures(NamedTuple):
-    """Of one role: how many replicas are known, and of each that answers its figures by their
-    names, summed over labels."""
+    """For one role: how many replicas are known, and the figures of each that answers, by name,
+    summed over labels."""
 
     known: int
     answered: tuple[Mapping[str, float], ...]
 
     def total(self, name: str) -> int | None:
-        """None where no replica answers."""
+        """None if no replica answers."""
         if not self.answered:
             return None
         return int(sum(figures.get(name, 0.0) for figures in self.answered))
 
     def highest(self, name: str) -> float:
-        """0 where nobody says anything of it."""
+        """0 if no replica reports it."""
         return max((figures.get(name, 0.0) for figures in self.answered), default=0.0)
 
 
 async def ask_figures(http: HttpClient, replicas: Replicas, names: Iterable[str]) -> Figures:
-    """Of all replicas at once. What does not answer within 2 s is left out."""
+    """Asks all replicas at once. Leaves out those that do not answer within 2 s."""
     path = "/metrics?" + urlencode([("name[]", name) for name in names])
     addresses, name = replicas.addresses, http.name_of(replicas.role)
     asked = await asyncio.gather(*(_ask(http, address, path, name) for address in addresses))

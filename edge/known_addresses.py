@@ -1,7 +1,7 @@
 """Addresses from which an account has been used, so that strangers who guess its password
 cannot lock its owner out.
 
-Kept in Valkey for thirty days and in this process for those it saw itself. Where Valkey is gone,
+Kept for thirty days in Valkey, and in this process for those it saw itself. While Valkey is down,
 an address that only other processes saw counts as unknown.
 """
 
@@ -27,7 +27,7 @@ class KnownAddresses:
         self._own: OrderedDict[str, None] = OrderedDict()
 
     async def remember(self, account: str, address: str) -> None:
-        """The account's owner has proved to be at the address."""
+        """The account's owner has been authenticated from the address."""
         key = self._topics.familiar(account, address)
         self._own[key] = None
         self._own.move_to_end(key)

@@ -15,16 +15,16 @@ from common.valkey.shared_rates import SharedBuckets
 from edge.attempts import Attempts, Counted
 from edge.known_addresses import KnownAddresses
 
-FAILED_LOG_INS: Final = Rate(10 / 60, 10)  # an account, and an address
-SIGN_UPS: Final = Rate(20 / 3600, 20)  # an address
-CHANGES: Final = Rate(5, 20)  # of chats and memberships, a user
-NEW_CHATS: Final = Rate(60 / 60, 60)  # a user
-SEARCHES: Final = Rate(10, 20)  # a user
-MAX_USERNAME: Final = 32  # characters; what is longer is no account, and costs nothing to fold
+FAILED_LOG_INS: Final = Rate(10 / 60, 10)  # per account, and per address
+SIGN_UPS: Final = Rate(20 / 3600, 20)  # per address
+CHANGES: Final = Rate(5, 20)  # of chats and memberships, per user
+NEW_CHATS: Final = Rate(60 / 60, 60)  # per user
+SEARCHES: Final = Rate(10, 20)  # per user
+MAX_USERNAME: Final = 32  # characters; nothing longer is an account, so nothing longer is folded
 
 
 class Limits:
-    """Takes tokens, or refuses with what is left; `factor` raises every rate for load tests."""
+    """Takes tokens, or refuses and says what is left; `factor` raises every rate for load tests."""
 
     def __init__(self, buckets: SharedBuckets, familiar: KnownAddresses, factor: int) -> None:
         self._buckets = buckets
@@ -37,15 +37,15 @@ class Limits:
         self._searches = SEARCHES.times(factor)
 
     async def take_send(self, user: str) -> None:
-        """Raises Refusal rate_limited. Waits for Valkey only where another process may have taken
-        what is left."""
+        """Raises Refusal rate_limited. Waits for Valkey only if another process may have taken what
+        is left."""
         verdict = self._buckets.take_at_once(SEND_KIND, user, self._sends)
         if verdict is None:
             verdict = await self._buckets.take(SEND_KIND, user, self._sends)
         demand(verdict)
 
     def forgive_send(self, user: str) -> None:
-        """Returns the token: no event was made."""
+        """Returns the token: no event was created."""
         self._buckets.give_back(SEND_KIND, user, self._sends)
 
     async def take_change(self, user: str) -> None:
@@ -58,7 +58,7 @@ class Limits:
         demand(await self._buckets.take("new-chat", user, self._new_chats))
 
     def forgive_new_chat(self, user: str) -> None:
-        """Returns the token: the chat existed already."""
+        """Returns the token: the chat already existed."""
         self._buckets.give_back("new-chat", user, self._new_chats)
 
     async def take_search(self, user: str) -> None:
@@ -77,9 +77,9 @@ class Limits:
 
     @asynccontextmanager
     async def as_log_in(self, username: str, address: str) -> AsyncIterator[None]:
-        """What is done within counts as a failed log-in, for the account and the address, where it
-        finds the password wrong. An address from where the account was used before is held to its
-        own count alone. Raises Refusal rate_limited."""
+        """The block counts as a failed log-in, for the account and the address, if it finds the
+        password wrong. An address from which the account was used before is limited by its own
+        count alone. Raises Refusal rate_limited."""
         account = Counted("log-in-account", hash_name(username))
         place = Counted("log-in-address", hash_address(address))
         async with self._attempts.trying(account) as by_account:
@@ -96,22 +96,22 @@ class Limits:
 
     @asynccontextmanager
     async def as_password_check(self, user: str) -> AsyncIterator[None]:
-        """What is done within counts where it finds somebody's current password wrong. Raises
-        Refusal rate_limited."""
+        """The block counts if it finds somebody's current password wrong. Raises Refusal
+        rate_limited."""
         async with self._attempts.trying(Counted("password", user)) as verdict:
             demand(verdict)
             yield
 
 
 def hash_name(username: str) -> str:
-    """What clients wrote is never part of a key's name; spellings of one name have one key."""
+    """Text from clients is never part of a key's name; all spellings of a name share one key."""
     return blake2b(fold_name(username).encode(), digest_size=16).hexdigest()
 
 
 def fold_name(username: str) -> str:
-    """The account that a name could be taken for. Of one that may exist that is the name as users
-    compares it; any other, such as `alİce`, counts for the account that it looks like, so that no
-    spelling that somebody takes for that account is a bucket of its own."""
+    """The account that a name could be mistaken for. For a name that may exist, it is the name as
+    users compares it; any other, such as `alİce`, counts for the account that it resembles, so that
+    no look-alike spelling has a bucket of its own."""
     if username.isascii() or len(username) > MAX_USERNAME:
         return username.lower()
     letters = normalize("NFKD", username)
@@ -123,7 +123,7 @@ def hash_address(address: str) -> str:
 
 
 def refuse_address(limit: str, address: str, verdict: Verdict) -> Refusal:
-    """Says in the log where the client is, so that an operator can tell one who guesses passwords
-    from many who share a proxy; no other line does."""
+    """Logs the client's address, so that an operator can tell one client that guesses passwords
+    from many behind a shared proxy; no other line does."""
     log("address refused", level=logging.WARNING, limit=limit, client=network_of(address))
     return verdict.refusal()

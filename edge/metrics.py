@@ -1,4 +1,4 @@
-"""Edge's metrics. No label ever holds text from a client."""
+"""Edge's metrics. No label ever contains text from a client."""
 
 from typing import Final
 

@@ -202,7 +202,7 @@ def _query_parameters(query: type[Query]) -> Iterable[dict[str, Any]]:
 
 
 def problems_of(operation: Operation) -> set[str]:
-    """All codes with which the call may be refused."""
+    """All codes that the call may be refused with."""
     codes = {"internal", "unavailable", *operation.refusals}
     if not operation.is_open:
         codes.add("unauthenticated")
@@ -267,8 +267,8 @@ def _problem_response(codes: list[str]) -> dict[str, Any]:
 
 
 def tidy(node: Any) -> Any:
-    """Gives examples by the names of properties, and patterns in the dialect of JSON Schema.
-    Descriptions lose the indentation of their docstrings, which Python 3.13 strips by itself."""
+    """Adds examples by property name, and patterns in the dialect of JSON Schema. Strips the
+    docstrings' indentation from descriptions, which Python 3.13 does itself."""
     if isinstance(node, list):
         return [tidy(part) for part in node]
     if not isinstance(node, dict):
@@ -291,6 +291,6 @@ def tidy(node: Any) -> Any:
 
 
 def _is_other_number(schema: dict[str, Any], name: str) -> bool:
-    """A number whose name has another meaning elsewhere: `of` is a seq, or who was acted upon."""
+    """A number whose name has another meaning elsewhere: `of` is a seq, or the user acted upon."""
     is_number = any(kind.get("type") == "integer" for kind in schema.get("anyOf", [schema]))
     return is_number and not isinstance(EXAMPLES.get(name), int)

@@ -1,7 +1,8 @@
-"""One declaration of a public REST call, beside its handler: path, who may, body, answers, rate.
+"""The declaration of a public REST call, next to its handler: path, permission, body, answers,
+rate.
 
-Routing, admission, the OpenAPI document, the reference, the Postman collection and the table of who
-may what follow from it. Knows nothing of HTTP and of what the calls do.
+Routing, admission, the OpenAPI document, the reference, the Postman collection and the table of
+permissions are derived from it. Knows neither HTTP nor what the calls do.
 """
 
 import inspect
@@ -27,9 +28,10 @@ Rate = Callable[[Limits, str], Awaitable[None]]
 class Who(Enum):
     """Who may make a call.
 
-    edge itself tells EVERYBODY from the rest, and asks users for a role. WAS_SIGNED_IN: users
-    decides whether a session that has ended may still ask for this. Who takes part in a chat
-    and who owns it is judged by chats, in the statement that acts; roles by users once more.
+    edge itself distinguishes EVERYBODY from the rest, and asks users for a role. WAS_SIGNED_IN:
+    users decides whether a session that has ended may still make the call. chats checks who
+    participates in a chat and who owns it, in the statement that acts; users checks roles once
+    more.
     """
 
     EVERYBODY = "everybody, without a token"
@@ -46,7 +48,7 @@ class Who(Enum):
 
 
 class Bytes(Enum):
-    """In `answers`: the body is no JSON."""
+    """In `answers`: the body is not JSON."""
 
     BYTES = "bytes"
 
@@ -55,10 +57,10 @@ BYTES: Final = Bytes.BYTES
 
 
 class PathText(NamedTuple):
-    """How a path parameter that is no id is read: `x: Annotated[str, PathText(...)]`.
+    """How a path parameter that is not an id is read: `x: Annotated[str, PathText(...)]`.
 
-    `read` takes the text as it stands in the path, percent-encoded, and raises Refusal with the
-    code `refuses`: `invalid_request` is judged with the body, `not_found` behind it.
+    `read` takes the text as it is in the path, percent-encoded, and raises Refusal with the code
+    `refuses`: `invalid_request` is checked with the body, `not_found` after it.
     """
 
     read: Callable[[str], Any]
@@ -67,7 +69,7 @@ class PathText(NamedTuple):
 
 
 def read_id(text: str) -> str:
-    """Raises Refusal not_found for what cannot be an id."""
+    """Raises Refusal not_found for text that cannot be an id."""
     if not is_id(text):
         raise not_found()
     return text
@@ -83,9 +85,8 @@ ID_IN_PATH: Final = PathText(read_id, {})
 class Operation(NamedTuple):
     """A call. `answers` are the bodies by status, the usual one first: structs, the fixed sentence
     of a Confirmation, or BYTES. `refusals` are the codes beyond those that follow from the rest;
-    `shapes` are those of a body that may have several. `takes_bytes`: the body is no JSON.
-    `served_by_files`: by that role, to which the balancer sends it; the handler is the declaration
-    alone."""
+    `shapes` are those of a body that may have several. `takes_bytes`: the body is not JSON.
+    `served_by_files`: the balancer routes it to that role; the handler is only a declaration."""
 
     method: str
     path: str
@@ -115,7 +116,7 @@ class Operation(NamedTuple):
 
     @property
     def status(self) -> int:
-        """The usual one of success."""
+        """The usual status of success."""
         first: int = next(iter(self.answers))
         return first
 
@@ -136,11 +137,11 @@ def operation(
 ) -> Callable[[Handler], Operation]:
     """Decorates the method of a class of routes that answers the call.
 
-    The names of its parameters say what it takes: `caller` (the Claims of who is signed in),
+    The names of its parameters say what it takes: `caller` (the Claims of the signed-in user),
     `body` (a RequestBody; `| None` where it may be absent), `query` (a Query), `key` (the
     RequestKey), `request`, and each parameter of the path. It returns the body of the usual answer
-    or a Response; where the usual answer is a sentence None, headers for it, or the status of
-    another sentence. Raises TypeError for a handler that does not fit.
+    or a Response; if the usual answer is a sentence, it returns None, headers for it, or the status
+    of another sentence. Raises TypeError for a handler that does not fit.
     """
 
     def declare(handler: Handler) -> Operation:

@@ -1,4 +1,4 @@
-"""Size and health of the instance, for owners and admins: all services are asked at once."""
+"""Size and health of the instance, for owners and admins, asked of all services at once."""
 
 import asyncio
 from collections.abc import Awaitable
@@ -25,7 +25,8 @@ T = TypeVar("T")
 
 class Flow(AnswerBody):
     """`stored` messages, edits, deletions and reactions, and events `delivered` to sockets, both
-    since the processes of now have started: the difference of two answers is what came between."""
+    since the current processes started: the difference of two answers is what happened between
+    them."""
 
     stored: int | None
     delivered: int | None
@@ -40,9 +41,9 @@ class RoleReplicas(AnswerBody):
 
 
 class OverviewAnswer(AnswerBody):
-    """`users` without deleted ones, `activeUsers` without deactivated ones; sizes in bytes. What
-    could not be asked for is null; above 100,000 `messages` is an estimate. `doctor` is what edge
-    can judge; `make doctor` on the machine judges more."""
+    """`users` without deleted ones, `activeUsers` without deactivated ones; sizes in bytes. Values
+    that could not be obtained are null; above 100,000 `messages` is an estimate. `doctor` has the
+    checks that edge can make; `make doctor` on the machine makes more."""
 
     users: int | None
     active_users: int | None

@@ -6,13 +6,13 @@ import time
 from common.calls.calls import Calls
 from common.identity.gate import Gate
 
-REMEMBER_SECONDS = 0.2  # asking often must cost nothing
+REMEMBER_SECONDS = 0.2  # frequent checks must cost nothing
 
 
 class Readiness:
-    """Asks the replicas of chats and realtime, and remembers the answer for a moment.
+    """Asks the replicas of chats and realtime, and remembers the answer briefly.
 
-    users may be gone: who is logged in goes on. A missing Valkey is no reason either.
+    users may be down: users who are logged in can continue. A missing Valkey is no reason either.
     """
 
     def __init__(self, gate: Gate, chats: Calls, realtime: Calls) -> None:
@@ -24,7 +24,7 @@ class Readiness:
         self._one_at_a_time = asyncio.Lock()
 
     async def missing(self) -> str | None:
-        """What is missing, for an operator, or None."""
+        """What is missing, as text for an operator, or None."""
         async with self._one_at_a_time:
             if time.monotonic() - self._asked_at > REMEMBER_SECONDS:
                 self._missing = await self._ask()

@@ -1,9 +1,9 @@
 """Cached reads: chats, their newest messages, and profiles.
 
-Whether somebody may read is never held: each read of a chat asks chats, many readers in one call,
-and the answer says which state of the chat it is now. So what is shown is what a direct read would
-have shown at that moment. Profiles have no version: they are held nowhere, and readers at the same
-time share a call. Knows nothing of HTTP.
+Permission to read is never cached: each read of a chat asks chats, many readers in one call, and
+the answer says which state the chat is in now. So the result is what a direct read would have
+returned at that moment. Profiles have no version: they are not cached, and concurrent readers share
+a call. Knows nothing of HTTP.
 """
 
 import asyncio
@@ -38,12 +38,12 @@ Result = TypeVar("Result")
 MAX_VIEWS_A_CALL: Final = 32  # a view may be 800 kB of messages
 MAX_PAGES_A_CALL: Final = 16
 MAX_PEOPLE_A_CALL: Final = 100
-READS_PAUSE_SECONDS: Final = 0.002  # readers within it share a call; a single one waits for nothing
-READERS_CROWD: Final = 4  # in a call: whoever of them reads on has so much longer to join the next
+READS_PAUSE_SECONDS: Final = 0.002  # readers within it share a call; a single one is not delayed
+READERS_CROWD: Final = 4  # in a call: those that read again get this much longer to join the next
 MAX_LOADS: Final = 64  # at a time; below the connections to a cache node
 MEMORY_SECONDS: Final = 600.0
-PLACE_BYTES: Final = 36  # what CPython needs for the end of each message
-LEAST_AMOUNT: Final = 51  # a page of the default size, and whether there are more
+PLACE_BYTES: Final = 36  # what CPython needs to store the end of each message
+LEAST_AMOUNT: Final = 51  # a page of the default size, and one more
 
 _NO_PAGE: Final = b"null"
 
@@ -52,8 +52,8 @@ _decode_chat = msgspec.json.Decoder(Chat).decode
 
 
 class Reads(Protocol):
-    """The reads of the routes, from wherever; a page of messages as JSON. Each raises Refusal
-    not_found, or unavailable."""
+    """The reads that routes need, whatever their source; a page of messages as JSON. Each raises
+    Refusal not_found, or unavailable."""
 
     async def get_chat(self, user: str, chat: str) -> Chat: ...
 
@@ -96,7 +96,7 @@ def _share(
     fetch: Callable[[str, list[Item], float], Awaitable[Sequence[Result]]],
     most: int,
 ) -> Lanes[Item, Result]:
-    """Readers that wait at once share a call, at most so many; each replica has one at a time."""
+    """Concurrent readers share a call, up to a limit; each replica has one call at a time."""
     return Lanes(
         service.preferred,
         fetch,
@@ -108,7 +108,7 @@ def _share(
 
 
 class CachedReads:
-    """With what this process holds (`memory`) and what the cache nodes hold."""
+    """Uses what this process holds (`memory`) and what the cache nodes hold."""
 
     def __init__(
         self,
@@ -126,7 +126,7 @@ class CachedReads:
         self._lanes = _share(chats, self._fetch_views, MAX_VIEWS_A_CALL)
         self._pages = _share(chats, self._fetch_pages, MAX_PAGES_A_CALL)
         self._people = _share(users, self._fetch_people, MAX_PEOPLE_A_CALL)
-        self._counters: dict[tuple[str, str], Counter] = {}  # looking a label up takes longer
+        self._counters: dict[tuple[str, str], Counter] = {}  # looking up a label takes longer
         self._shown = SingleFlight[Chat | None](asyncio.Semaphore(MAX_LOADS))
 
     def _count(self, of: str, source: str) -> None:
@@ -146,13 +146,13 @@ class CachedReads:
         else:
             self._count("chat", "memory")
         if shown is None:
-            # It has just changed, or the reader that loaded it for us may not read it any more.
+            # It has just changed, or the reader that loaded it for us may no longer read it.
             return await self._direct.get_chat(user, chat)
         view = found.view
         return msgspec.structs.replace(shown, seq=view.seq, last=view.last, mine=view.mine)
 
     async def _load_chat(self, key: str, wanted: ViewWanted) -> Chat | None:
-        """None where that state is over, or the reader may not see it."""
+        """None if that state is outdated, or the reader may not see it."""
         data = await self._cache.get(key)
         if data is not None:
             self._count("chat", "node")
@@ -173,7 +173,7 @@ class CachedReads:
         tail: Tail = self._memory.get(key) or Tail()
         self._count("messages", "memory" if tail.seq else "owner")
         tail, page = await self._read_on(tail, user, chat, limit)
-        if page is None:  # too little is held, or it is of a database before it was restored
+        if page is None:  # too little is held, or it is from before a restore of the database
             tail, page = await self._read_on(Tail(), user, chat, limit)
         held: Tail = self._memory.get(key) or Tail()
         if (held.epoch, held.seq, len(held.ends)) != (tail.epoch, tail.seq, len(tail.ends)):
@@ -194,13 +194,13 @@ class CachedReads:
             newest = [bytes(message) for message in view.messages]
             tail = begin_tail(epoch, view.seq, newest, amount)
         elif epoch != tail.epoch or view.seq < tail.seq or len(view.events) >= amount:
-            return tail, None  # the last: there may be more events than were asked for
+            return tail, None  # the last: there may be more events than requested
         else:
             tail = tail.follow(view.seq, [bytes(event) for event in view.events])
         return tail, tail.page(limit)
 
     async def get_page(self, wanted: PageWanted) -> bytes:
-        """Held nowhere: what is far from the head is seldom read twice."""
+        """Not cached: what is far from the head is seldom read twice."""
         page = await self._pages.fetch(wanted.chat, wanted)
         if page == _NO_PAGE:
             raise not_found()
@@ -214,7 +214,7 @@ class CachedReads:
         )
 
     async def get_person(self, person: str) -> Person:
-        """Held nowhere: what was answered before is what is shown."""
+        """Not cached: the earlier answer is what is shown."""
         found = await self._people.fetch(person, person)
         if found is None:
             raise not_found()
@@ -246,5 +246,5 @@ class CachedReads:
 
 
 def _chat_key(found: _ViewInEpoch, chat: str) -> str:
-    """Not as in 0.1.0, whose edges put chats into the nodes as they know them, without topics."""
+    """Differs from 0.1.0, whose edges put chats without topics into the nodes."""
     return f"shown:{found.epoch}:{chat}:{found.view.version}"

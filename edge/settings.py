@@ -1,4 +1,4 @@
-"""Edge's own settings, beside those of every service."""
+"""Edge's own settings, in addition to those of every service."""
 
 import os
 from collections.abc import Mapping
@@ -28,8 +28,8 @@ def join_origins(public_url: str | None, others: tuple[str, ...]) -> tuple[str, 
 
 
 class EdgeSettings(msgspec.Struct, frozen=True):
-    """`origins` may use the session cookie, the public address first. `balancer_key` is None where
-    no balancer stands in front: then headers about addresses and request keys are ignored."""
+    """`origins` may use the session cookie, the public address first. `balancer_key` is None if
+    there is no balancer in front: then headers about addresses and request keys are ignored."""
 
     service: ServiceSettings
     origins: Annotated[tuple[str, ...], PUBLIC_URL, ORIGINS, Join(join_origins)]
@@ -61,7 +61,7 @@ class EdgeSettings(msgspec.Struct, frozen=True):
 
     @property
     def public_url(self) -> str:
-        """Where links lead; empty where nobody has said how the system is reached."""
+        """The base URL of links; empty if the public address is not configured."""
         return self.origins[0] if self.origins else ""
 
     @property
@@ -71,12 +71,13 @@ class EdgeSettings(msgspec.Struct, frozen=True):
 
     @property
     def link_secrets(self) -> list[str]:
-        """The first signs: while processes of 0.1.0 run beside this one, with what they know."""
+        """The first key signs: while processes of 0.1.0 run beside this one, the key that they
+        know."""
         old = self.service.shared_key
         return [self.link_key] if old is None else [old, self.link_key]
 
 
 def read_edge_settings(env: Mapping[str, str] = os.environ) -> EdgeSettings:
-    """Raises SettingsError with a sentence for the operator."""
+    """Raises SettingsError with a message for the operator."""
     env = sized(env)
     return read_variables(EdgeSettings, env, service=read_service_settings("edge", env))

@@ -1,7 +1,7 @@
-"""The pages as they are served: their modules joined into a script for each step of their start,
-their styles into those of a first view and the others, compressed, under addresses that are kept
-for ever. On disk every module stays a file of its own; those of the JavaScript client, on which the
-pages are built, are in `clients/javascript` and are served below `client/`.
+"""The pages as they are served: their modules bundled into one script per step of their start,
+their styles into those of the first view and the others, compressed, under addresses that may be
+cached for ever. On disk every module stays a separate file; those of the JavaScript client, on
+which the pages are built, are in `clients/javascript` and are served below `client/`.
 """
 
 import gzip
@@ -18,12 +18,12 @@ from typing import Final, NamedTuple
 WEB_FOLDER: Final = Path(__file__).parent / "web"
 CLIENT_FOLDER: Final = Path(__file__).parents[1] / "clients" / "javascript" / "lib"
 PAGES: Final = {"/": "index.html", "/admin": "admin/index.html"}
-SCRIPTS: Final = {  # each by the one on which it builds, which comes before
+SCRIPTS: Final = {  # each with the one it builds on, which comes first
     "start.js": None, "main.js": "start.js", "talk.js": "main.js", "door.js": "main.js",
     "later.js": "main.js",
 }  # fmt: skip
 ADMIN_SCRIPTS: Final = {"admin/main.js": None}
-# Functions alone: a copy in each script that needs them costs a first view nothing.
+# Functions only: copying them into each script that needs them costs the first view nothing.
 COPIED: Final = frozenset({"field.js", "insertion.js", "mentions.js", "sizes.js"})
 WORKER: Final = "worker.js"
 STYLES: Final = ("page.css", "talk.css", "later.css", "admin/admin.css")
@@ -35,28 +35,28 @@ _OTHER_FORM = re.compile(r"^(?:import|export)\b.*", re.MULTILINE)
 _STYLE_IMPORT = re.compile(r'^@import "(\.\.?/[\w-]+\.css)";\n', re.MULTILINE)
 _INDENT = re.compile(r"^[ \t]+|\n(?=\n)", re.MULTILINE)
 _QUOTED = re.compile(r'"(?:[^"\\\n]|\\.)*"|/(?:[^/\\\n]|\\.)+/[a-z]+')
-# Behind code, where no string or pattern is open: a comment that is left in does no harm.
+# After code, where no string or pattern is open: leaving a comment in does no harm.
 _REMARK = re.compile(
     r'^((?:[^"`/\n]|"(?:[^"\\\n]|\\.)*"|`(?:[^`\\\n]|\\.)*`|/(?!/))*?)[ \t]+// .*$', re.MULTILINE
 )
-# Private names, where code has them; of a string that looks like that a module is refused.
+# Private names in code; a module with a string that looks like one is refused.
 _PRIVATE = re.compile(r"(?<=[\s.({\[!])#([A-Za-z]\w*)\b")
 _PRIVATE_USE = re.compile(r"this\.#(\w+)")
 _COMMENT = re.compile(r"^[ \t]*(?:/\*.*?\*/|//[^\n]*)[ \t]*\n", re.MULTILINE | re.DOTALL)
 
 
 class File(NamedTuple):
-    """Litestar adds the charset to a media type of text."""
+    """Litestar adds the charset to text media types."""
 
     body: bytes
     media_type: str
     etag: str
     gzipped: bytes | None = None
-    version: str = ""  # of the site; a file of this one may be cached for ever
+    version: str = ""  # of the site; a file requested with this version may be cached for ever
 
 
 def make_file(body: bytes, media_type: str, version: str = "") -> File:
-    """A file with its ETag, and compressed where that saves something."""
+    """A file with its ETag, compressed if that saves something."""
     etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
     is_text = media_type.startswith("text/") or media_type.endswith(("json", "xml"))
     gzipped = None
@@ -68,7 +68,7 @@ def make_file(body: bytes, media_type: str, version: str = "") -> File:
 def read_site(folder: Path = WEB_FOLDER, client: Path = CLIENT_FOLDER) -> dict[str, File]:
     """Every file below the folders by the path under which it is served, and the pages by theirs.
 
-    Raises ValueError where a module is written in a form that cannot be joined.
+    Raises ValueError if a module is written in a form that cannot be bundled.
     """
     sources = {
         **{
@@ -112,13 +112,13 @@ def join_scripts(
     entries: Mapping[str, str | None],
     copied: Set[str] = COPIED,
 ) -> dict[str, str]:
-    """Every entry with the modules that it needs. What several entries need is in the script on
-    which all of them build, and they take it from there, so that there is one of each but those
-    that are copied."""
+    """Every entry with the modules that it needs. Modules that several entries need are in the
+    script that all of them build on and are imported from there, so that each exists once, except
+    copied ones."""
     joined = {entry: join_modules(modules, entry) for entry in entries}
     texts = {name: text for own in joined.values() for name, text in own.items()}
     lines = {entry: _line_of(entry, entries) for entry in entries}
-    homes: dict[str, str] = {}  # module -> the entry whose script it is in
+    homes: dict[str, str] = {}  # module -> the entry whose script contains it
     for entry, own in joined.items():
         for name in own:
             known = lines[homes.get(name, entry)]
@@ -126,7 +126,7 @@ def join_scripts(
     holders = {name: {home} for name, home in homes.items()}
     for name in copied & homes.keys():
         holders[name] = {home for user, home in homes.items() if name in _needed_by(user, modules)}
-    taken = {  # (module, who takes it from the script that has it)
+    taken = {  # (module, the entry that imports it from the script that has it)
         (needed, holder)
         for name in homes
         for needed in _needed_by(name, modules)
@@ -150,7 +150,7 @@ def join_scripts(
 
 
 def _line_of(entry: str, entries: Mapping[str, str | None]) -> list[str]:
-    """The entry and those on which it builds, the first one last."""
+    """The entry and those that it builds on, the lowest last."""
     line = [entry]
     while base := entries[line[-1]]:
         line.append(base)
@@ -164,7 +164,7 @@ def _needed_by(name: str, modules: Mapping[str, str]) -> list[str]:
 def _take_shared(script: str, names: Sequence[str]) -> str:
     if not names:
         return ""
-    # The same address as the page's own, or it would be another instance of it.
+    # The same address as in the page, or it would be a second instance.
     shared = f"(await import(`./{script}${{new URL(import.meta.url).search}}`)).$shared"
     return f"const {{ {_variables(names)} }} = {shared};\n"
 
@@ -174,12 +174,12 @@ def _give(names: Sequence[str]) -> str:
 
 
 def join_modules(modules: Mapping[str, str], entry: str) -> dict[str, str]:
-    """The entry and every module that it needs, in the order in which they need each other: each
-    becomes a function that is called once and gives what others import; the entry stays as it is.
+    """The entry and every module that it needs, in order of dependency: each becomes a function
+    that is called once and returns what others import; the entry stays as it is.
 
     Only `import {…} from` a relative path at the top and `export` before a declaration are
-    understood, and no string of several lines, which is all that the page uses: ValueError for any
-    other form.
+    understood, and no multi-line strings, which is all that the page uses: ValueError for any other
+    form.
     """
     done: dict[str, str] = {}
     wanted = {
@@ -208,8 +208,8 @@ def join_modules(modules: Mapping[str, str], entry: str) -> dict[str, str]:
 
 
 def _shorten(name: str, body: str) -> str:
-    """With private names of a letter or two, the shortest for those that are used most: nobody
-    outside of the module sees them."""
+    """Shortens private names to a letter or two, the shortest for the most frequent: nothing
+    outside the module sees them."""
     used = [private for private, _ in Counter(_PRIVATE_USE.findall(body)).most_common()]
     letters = string.ascii_letters
     names = [*letters, *(first + second for first in letters for second in letters)]

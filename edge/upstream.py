@@ -1,4 +1,4 @@
-"""The only calls to users and chats, each by its name. Decides nothing."""
+"""The only calls to users and chats, one method each. Decides nothing."""
 
 from collections.abc import Sequence
 from typing import TypeVar
@@ -17,7 +17,7 @@ from common.protocol.ids import new_id
 
 T = TypeVar("T")
 
-# chats and users ask each other within these calls, and wait while the other is started again.
+# chats and users call each other within these calls, and wait while the other restarts.
 MEMBERSHIP_TRY_SECONDS = 2.4
 
 
@@ -145,18 +145,18 @@ class Administration:
 
 
 class Chats:
-    """Calls to chats, apart from sends. Each raises Refusal. Pages are answered as the bytes that
-    chats has made of them, which are what clients get."""
+    """Calls to chats, apart from sends. Each raises Refusal. Pages are returned as the bytes that
+    chats encoded, and sent to clients unchanged."""
 
     def __init__(self, calls: Calls) -> None:
         self._calls = calls
 
     async def create_chat(self, request: c.CreateChat) -> c.Chat:
-        # by key, so that a repeat meets the replica that may still be at it
+        # by key, so that a repeat reaches the replica that may still be processing it
         return await self._change("create_chat", request, c.Chat, key=request.key)
 
     async def open_direct_chat(self, request: d.OpenDirectChat) -> d.DirectChat:
-        # by pair, so that two who do it at once meet at one replica
+        # by pair, so that concurrent calls reach one replica
         pair = " ".join(sorted((request.user, request.other)))
         return await self._change("open_direct_chat", request, d.DirectChat, key=pair)
 
@@ -167,7 +167,7 @@ class Chats:
         await self._change("delete_chat", request, c.Done, key=request.chat)
 
     async def add_participants(self, request: c.AddParticipants) -> bool:
-        """Whether anybody was new."""
+        """Whether any participant was added."""
         done = await self._change("add_participants", request, c.Done, key=request.chat)
         return done.changed
 
@@ -186,7 +186,7 @@ class Chats:
         return await self._calls.fetch("list_chats", request, key=request.user)
 
     async def move_marker(self, request: own.MoveMarker) -> int:
-        """Where it is then."""
+        """The position of the marker afterwards."""
         marker = await self._calls.call(
             "move_marker", request, own.Marker, key=own.own_key(request.user)
         )

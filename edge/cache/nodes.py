@@ -1,8 +1,8 @@
 """The cache nodes: a consistent-hash ring of Valkeys behind aiocache.
 
-Only what cannot become wrong is kept here: each key names a version of what it holds. So a node may
-die, come back with old keys, or answer for another one, and the worst that happens is a miss. A
-node that does not answer in time is left out until it does again; no request waits for it twice.
+Only what cannot become stale is kept here: each key names a version of its value. So a node may
+die, come back with old keys, or answer for another one, and the worst result is a miss. A node that
+does not answer in time is skipped until it answers again; no request waits for it twice.
 """
 
 import asyncio
@@ -20,11 +20,11 @@ from common.valkey.client import VALKEY_GONE, Client, answers, connect_valkey
 from edge.cache.ring import Ring
 from edge.metrics import CACHE_NODES_OUT
 
-MAX_WAIT_SECONDS: Final = 0.02  # for all nodes that a request asks, together
+MAX_WAIT_SECONDS: Final = 0.02  # for all nodes that a request asks, in total
 PROBE_EVERY_SECONDS: Final = 0.1
-MAX_CONNECTIONS: Final = 128  # an edge and node; edge/reads.py lets fewer requests come here
+MAX_CONNECTIONS: Final = 128  # per edge and node; edge/reads.py lets fewer requests come here
 TTL_SECONDS: Final = 600.0
-JITTER: Final = 0.2  # what was stored together must not be missed together
+JITTER: Final = 0.2  # what was stored together must not expire together
 
 
 class _Node:
@@ -37,7 +37,7 @@ class _Node:
 
 
 class CacheNodes:
-    """Bytes by key. Nothing raises: what a node cannot do is a miss. `watch` must run."""
+    """Bytes by key. Nothing raises: a failure of a node is a miss. `watch` must run."""
 
     def __init__(self, urls: Iterable[str]) -> None:
         self._nodes = {node.name: node for node in map(_Node, urls)}
@@ -46,7 +46,7 @@ class CacheNodes:
         CACHE_NODES_OUT.set(0)
 
     async def get(self, key: str) -> bytes | None:
-        """The value, from the first node of the key's that is there."""
+        """The value, from the key's first node that is available."""
         started = time.monotonic()
         try:
             async with asyncio.timeout(MAX_WAIT_SECONDS):
@@ -63,7 +63,7 @@ class CacheNodes:
         return None
 
     async def put(self, key: str, value: bytes) -> None:
-        """Keeps it for ten minutes, more or less."""
+        """Keeps it for about ten minutes."""
         node = self._node_of(key)
         if node is None:
             return
@@ -72,12 +72,12 @@ class CacheNodes:
             async with asyncio.timeout(MAX_WAIT_SECONDS):
                 await node.cache.set(key, value, ttl=ttl)
         except TimeoutError:
-            return  # the next read finds out whether it is the node's fault
+            return  # the next read shows whether the node is at fault
         except VALKEY_GONE as error:
             self._leave_out(node, type(error).__name__)
 
     async def watch(self) -> None:
-        """Asks nodes that were left out until they answer; until cancelled."""
+        """Asks skipped nodes until they answer; runs until cancelled."""
         while True:
             await self._lost.wait()
             await asyncio.sleep(PROBE_EVERY_SECONDS)
@@ -106,11 +106,11 @@ class CacheNodes:
             self._count()
 
     def count(self) -> int:
-        """How many there are."""
+        """The number of nodes."""
         return len(self._nodes)
 
     def count_out(self) -> int:
-        """How many are left out now."""
+        """The number of nodes skipped now."""
         return sum(node.is_out for node in self._nodes.values())
 
     def _count(self) -> None:

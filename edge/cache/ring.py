@@ -1,7 +1,7 @@
-"""A consistent-hash ring: which nodes a key belongs to, in the order in which they stand in for
-each other. Pure.
+"""A consistent-hash ring: which nodes a key belongs to, in the order in which they replace each
+other. Pure.
 
-Each node has many points on the ring, so that the keys of one that goes are spread over all others
+Each node has many points on the ring, so that the keys of a removed node are spread over all others
 and no other key moves (Karger et al., 1997).
 """
 
@@ -10,11 +10,11 @@ from collections.abc import Iterable
 from hashlib import blake2b
 from typing import Final
 
-POINTS_A_NODE: Final = 160  # shares of three nodes then differ by a tenth or so
+POINTS_A_NODE: Final = 160  # shares of three nodes then differ by about a tenth
 
 
 class Ring:
-    """Nodes by name; a name's points are the same in every process."""
+    """Nodes by name; the points of a name are the same in every process."""
 
     def __init__(self, nodes: Iterable[str]) -> None:
         self._nodes = tuple(dict.fromkeys(nodes))
@@ -29,7 +29,7 @@ class Ring:
         ]
 
     def nodes_of(self, key: str) -> tuple[str, ...]:
-        """All nodes: the key's own one first, then the next ones around the ring."""
+        """All nodes: the key's own first, then the next ones around the ring."""
         if not self._places:
             return ()
         return self._orders[bisect_left(self._places, _place(key)) % len(self._places)]

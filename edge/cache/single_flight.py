@@ -1,7 +1,7 @@
 """Single flight: callers that want the same thing at the same time wait for one load of it.
 
-A load belongs to no request: it goes on when the one that started it is cancelled. At most so many
-loads run at a time, so that empty caches are no stampede.
+A load belongs to no request: it continues when the request that started it is cancelled. The number
+of concurrent loads is limited, so that empty caches cause no stampede.
 """
 
 import asyncio
@@ -12,14 +12,14 @@ T = TypeVar("T")
 
 
 class SingleFlight(Generic[T]):
-    """Loads under way, by key."""
+    """Loads in progress, by key."""
 
     def __init__(self, at_a_time: asyncio.Semaphore) -> None:
         self._at_a_time = at_a_time
         self._under_way: dict[str, asyncio.Task[T]] = {}
 
     async def join(self, key: str, load: Callable[[], Awaitable[T]]) -> T:
-        """What the load gives, or raises, for every caller."""
+        """Returns, or raises, the outcome of the load to every caller."""
         task = self._under_way.get(key)
         if task is None:
             task = asyncio.create_task(self._fly(load))
@@ -34,4 +34,4 @@ class SingleFlight(Generic[T]):
     def _land(self, key: str, task: "asyncio.Task[T]") -> None:
         del self._under_way[key]
         if not task.cancelled():
-            task.exception()  # callers have it too; where there is none it is dropped
+            task.exception()  # callers get it too; without a caller it is dropped

@@ -1,7 +1,7 @@
 """The newest messages of a chat, as far as this process knows them. Pure.
 
-What was heard once is kept current by the same fold as a client's: a page of it is asked for only
-what happened since. Who may see it is not known here.
+A tail once loaded is kept current by the same fold as in a client: only the events since then are
+requested. Does not know who may see it.
 """
 
 from bisect import bisect_left
@@ -13,11 +13,11 @@ import msgspec
 
 from common.protocol.fold import begin, change
 
-MAX_KEPT: Final = 101  # the largest page, and one that says whether there are more
+MAX_KEPT: Final = 101  # the largest page, and one more to show whether there are older ones
 
 
 class _Head(msgspec.Struct, tag_field=None):
-    """What places an event among messages."""
+    """What determines an event's place among messages."""
 
     type: str
     seq: int
@@ -31,9 +31,9 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Tail(NamedTuple):
-    """Encoded current messages, newest first and with commas between, as they are at the chat's
-    head `seq`: a page is the beginning of `joined`, up to one of `ends`. `whole` says that there
-    are no older ones."""
+    """Encoded current messages, newest first and separated by commas, as of the chat's head `seq`:
+    a page is the beginning of `joined`, up to one of `ends`. `whole` means that there are no older
+    ones."""
 
     epoch: str = ""
     seq: int = 0
@@ -42,7 +42,7 @@ class Tail(NamedTuple):
     whole: bool = True
 
     def follow(self, seq: int, events: Sequence[bytes]) -> "Tail":
-        """With all events about messages from the old head to the one at `seq`, ascending."""
+        """Applies all events about messages from the old head up to `seq`, ascending."""
         if not events:
             return self if seq == self.seq else self._replace(seq=seq)
         messages = self._split()[::-1]
@@ -52,8 +52,8 @@ class Tail(NamedTuple):
         return _join(self.epoch, seq, kept, whole=self.whole and len(messages) <= MAX_KEPT)
 
     def page(self, limit: int) -> tuple[bytes, bool] | None:
-        """The newest messages, with commas between, and whether there are older ones; None where
-        too few are here."""
+        """The newest messages, separated by commas, and whether there are older ones; None if too
+        few are held."""
         if len(self.ends) > limit:
             return self.joined[: self.ends[limit - 1]], True
         return (self.joined, False) if self.whole else None
@@ -74,7 +74,8 @@ def _join(epoch: str, seq: int, messages: Sequence[bytes], *, whole: bool) -> Ta
 
 
 def _apply(messages: list[bytes], event: bytes) -> None:
-    """`messages` are ascending. One that is older than all of them is not changed here."""
+    """`messages` are ascending. An event about a message older than all of them changes nothing
+    here."""
     head = _decode_head(event)
     if head.type == "message":
         messages.append(_encode(begin(_decode(event))) if head.deleted else event)

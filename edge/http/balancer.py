@@ -1,4 +1,4 @@
-"""The address and the key of a request, by the balancer's word where there is one."""
+"""The client's address and the key of a request, as the balancer reports them, if there is one."""
 
 from typing import Final
 
@@ -11,7 +11,7 @@ _HEADER: Final = BALANCER_HEADER.encode()
 
 
 class Balancer:
-    """Reads its header; `secret` is None where there is no balancer to believe."""
+    """Reads its header; `secret` is None if there is no balancer to trust."""
 
     def __init__(self, secret: str | None) -> None:
         self._secret = secret
@@ -20,13 +20,13 @@ class Balancer:
         return read_word(find_header(request.scope, _HEADER) or "", self._secret)
 
     def client_address(self, request: AnyRequest) -> str:
-        """Where the client is."""
+        """The client's address."""
         if word := self._word_on(request):
             return word.client_address
         return request.client.host if request.client else ""
 
     def request_key(self, request: AnyRequest) -> str:
-        """The key that makes the balancer's own replay of this request harmless; a new one where
-        it gave none."""
+        """The key that makes the balancer's own replay of this request harmless; a new one if it
+        sent none."""
         word = self._word_on(request)
         return word.request_key if word and is_id(word.request_key) else new_id()

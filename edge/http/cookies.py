@@ -12,7 +12,7 @@ from edge.http.request import AnyRequest
 
 
 class SessionCookie:
-    """Reads and writes the cookie; `https` tells the two spellings apart."""
+    """Reads and writes the cookie; `https` selects one of the two names."""
 
     def __init__(self, *, https: bool, origins: tuple[str, ...]) -> None:
         self._origins = origins
@@ -24,7 +24,7 @@ class SessionCookie:
         self._attributes = f"{place}; HttpOnly; SameSite=Strict"
 
     def is_wanted(self, request: AnyRequest) -> bool:
-        """Whether the page asks for the cookie. Raises Refusal forbidden for a foreign page."""
+        """Whether the page requests the cookie. Raises Refusal forbidden for a foreign page."""
         if request.headers.get("x-hubbub-session") != "cookie":
             return False
         origin = request.headers.get("origin")
@@ -33,8 +33,8 @@ class SessionCookie:
         return True
 
     def read(self, request: AnyRequest) -> str | None:
-        """The refresh token, if the browser sent one. Whatever cookies other programs on this host
-        have set beside it, also such as no standard allows, are passed over."""
+        """The refresh token, if the browser sent one. Ignores cookies of other programs on this
+        host, including malformed ones."""
         for pair in request.headers.get("cookie", "").split(";"):
             name, _, value = pair.partition("=")
             if name.strip() == self._name:
@@ -42,7 +42,7 @@ class SessionCookie:
         return None
 
     def setting(self, refresh_token: str) -> dict[str, str]:
-        """The header that keeps the token as long as it lives."""
+        """The header that stores the token until it expires."""
         value = f"{self._name}={refresh_token}; Max-Age={REFRESH_TOKEN_SECONDS}"
         return {"Set-Cookie": f"{value}; {self._attributes}"}
 

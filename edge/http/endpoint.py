@@ -1,5 +1,5 @@
-"""Makes Litestar's handlers of the declared calls: reads what a call takes, in the contract's order
-of judgement, and answers with what its handler returns."""
+"""Turns the declared calls into Litestar handlers: reads what a call takes, in the contract's order
+of checks, and answers with what its handler returns."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
@@ -17,8 +17,8 @@ from edge.http.query import QueryReader
 from edge.http.request import AnyRequest, RequestKey, read_body, read_key
 from edge.operation import ID_IN_PATH, ROLES, Operation, operations_of
 
-# What Litestar's `opt` of a handler holds.
-ENCODED: Final = "encoded"  # the path's parameters that may hold %
+# Keys in Litestar's `opt` of a handler.
+ENCODED: Final = "encoded"  # the path parameters that may contain %
 RESPOND: Final = "respond"  # what answers instead of the handler, before Litestar reads arguments
 
 
@@ -114,5 +114,5 @@ def _create_endpoint(
 
 
 async def _has_responded() -> None:
-    """Litestar never comes so far: looking for arguments and judging what a handler returns takes
-    it as long as all that is read here (docs/decisions/gateway.md)."""
+    """Litestar never calls this: resolving arguments and checking what a handler returns would take
+    it as long as everything done here (docs/decisions/gateway.md)."""

@@ -1,7 +1,7 @@
 """The outermost layer: paths and methods, HEAD, traces, the access log, the last error handler.
 
-What the framework would decide differently from the contract is decided here, before it sees the
-request. Knows the routes' paths, not what they do.
+Decides, before the framework sees the request, what the framework would decide differently from the
+contract. Knows the routes' paths, not what they do.
 """
 
 import logging
@@ -32,13 +32,13 @@ _MORE_HEADERS: Final = (
 )
 UNKNOWN_ROUTE: Final = "unknown"
 HEALTH: Final = "/health/"
-_is_usual_host = re.compile(r"[\w.:\[\]-]*\Z", re.ASCII).match  # the framework judges all others
+_is_usual_host = re.compile(r"[\w.:\[\]-]*\Z", re.ASCII).match  # the framework checks all others
 
 
 @dataclass
 class Route:
     """A path as the framework writes it, `/api/chat/{chat_id}`, and its methods. The values of
-    `encoded` parameters may hold `%`. `serves` answer by method instead of the framework."""
+    `encoded` parameters may contain `%`. `serves` answer by method instead of the framework."""
 
     template: str
     methods: frozenset[str]
@@ -54,13 +54,13 @@ class Route:
         ]
 
     def read_parameters(self, raw_path: bytes) -> dict[str, str]:
-        """Of a path that is this route's."""
+        """The parameters in a path of this route."""
         parts = raw_path.decode("latin-1").split("/")
         return {name: parts[place] for place, name in self._places}
 
     @property
     def allow(self) -> str:
-        """The value of the Allow header; HEAD is there wherever GET is."""
+        """The value of the Allow header; HEAD is allowed wherever GET is."""
         return ", ".join(sorted(self.methods | ({"HEAD"} if "GET" in self.methods else set())))
 
 
@@ -75,7 +75,8 @@ class _Node:
 
 
 class RouteTable:
-    """Which route a path belongs to. A literal part goes before a parameter, as in the framework.
+    """The route that a path belongs to. A literal part takes precedence over a parameter, as in the
+    framework.
 
     A path has one spelling: no `%` outside of parameters that allow it, no trailing slash.
     """
@@ -119,7 +120,7 @@ class Front:
         trace = enter_trace(find_header(scope, b"traceparent")).id.encode()
         route = self._routes.find(scope["raw_path"])
         is_of_health = route is not None and route.is_of_health
-        if not is_of_health:  # balancers ask all the time
+        if not is_of_health:  # balancers ask constantly
             self._rest.note()
         sender = _Sender(scope, send, trace)
         try:
@@ -127,7 +128,7 @@ class Front:
         except Exception:
             log("unhandled error", level=logging.ERROR, exception=True)
             if sender.status:
-                raise  # the answer has begun: only a broken connection can say that it is wrong
+                raise  # the answer has begun: only breaking the connection can signal the error
             await send_refusal(internal_error(), sender)
         finally:
             name = route.template if route else UNKNOWN_ROUTE
@@ -144,7 +145,7 @@ class Front:
             await send_refusal(not_found(), send)
             return
         if method == "HEAD" and "GET" in route.methods:
-            # The server, which has the first scope, leaves the body out.
+            # The server, which holds the original scope, omits the body.
             scope = scope.copy()
             scope["method"] = HttpMethod.GET
         elif method not in route.methods:
@@ -170,7 +171,7 @@ class Front:
 
 
 class _Sender:
-    """Sends the answer to one request, with the headers that all have. `status` is 0 before."""
+    """Sends the answer to one request, with the headers common to all. Until then `status` is 0."""
 
     __slots__ = ("_scope", "_send", "_trace", "_write_whole", "status")
 
@@ -193,7 +194,7 @@ class _Sender:
         await self._send(message)
 
     def send_whole(self, answer: Answer) -> bool:
-        """At once, past the messages of ASGI; False where this answer or its connection needs
+        """Sends at once, bypassing ASGI messages; False if this answer or its connection needs
         them."""
         if self._write_whole is None or not answer.may_be_whole:
             return False

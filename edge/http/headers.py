@@ -6,7 +6,7 @@ _BY_NAME: Final = "hubbub.headers"
 
 
 def find_header(scope: Any, name: bytes) -> str | None:
-    """The first value; its name is in lower case. None where the scope has no such header."""
+    """The first value; `name` is in lower case. None if the scope has no such header."""
     found: dict[bytes, bytes] | None = scope.get(_BY_NAME)
     if found is None:
         found = scope[_BY_NAME] = dict(reversed(scope["headers"]))

@@ -1,10 +1,10 @@
 """A connection that sends the head and the body of an answer in one write.
 
 uvicorn writes them one after the other, and the transport sends each at once. An edge that is
-killed between the two leaves an answer that ends after its head, and the balancer, which has passed
-that on, can ask no other edge. The second system call and the balancer's second wake-up cost more
-than all that is done here (docs/decisions/gateway.md). Knows no HTTP but what uvicorn would do for
-an answer that is there as a whole.
+killed between the two leaves an answer that ends after its head, and the balancer, having forwarded
+that, cannot retry on another edge. The second system call and the balancer's second wake-up cost
+more than everything done here (docs/decisions/gateway.md). Knows no more HTTP than what uvicorn
+would do for a complete answer.
 """
 
 import asyncio
@@ -30,15 +30,15 @@ _LINES: Final = {
 
 
 def take_whole(scope: Any) -> WriteWhole | None:
-    """What the server of this request offers. Taken out of the scope: it refers to what the scope
-    belongs to, so each request would be left to the collector of cycles."""
+    """What the server of this request offers. Removed from the scope: it refers to the scope's
+    owner, and the cycle would leave each request to the garbage collector."""
     extensions: dict[str, WriteWhole] = scope.get("extensions") or {}
     return extensions.pop(WHOLE, None)
 
 
 class JoinedWrites(asyncio.Transport):
-    """What is written in one turn of the event loop is sent together, at its end, after the lines
-    of the log that were made in it."""
+    """What is written in one iteration of the event loop is sent together at its end, after the log
+    lines written in it."""
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__()
@@ -73,7 +73,7 @@ class JoinedWrites(asyncio.Transport):
     def _flush(self) -> None:
         parts, self._parts = self._parts, []
         flush_requests()
-        if parts and not self._transport.is_closing():  # the client may have gone meanwhile
+        if parts and not self._transport.is_closing():  # the client may have disconnected meanwhile
             self._transport.writelines(parts)
 
 
@@ -82,7 +82,7 @@ class WholeAnswers(WholeRequests):
 
     _default_headers: list[tuple[bytes, bytes]] | None = None
     _default_head = b""
-    _idle_since: float | None = None  # the end of the last answer, where nothing came since
+    _idle_since: float | None = None  # the end of the last answer, if nothing has arrived since
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(JoinedWrites(transport, self.loop))
@@ -93,8 +93,8 @@ class WholeAnswers(WholeRequests):
             self.timeout_keep_alive_task.cancel()
             self.timeout_keep_alive_task = None
 
-    # uvicorn makes a timer after each answer and cancels it with the next request. One is enough,
-    # which looks again when it ends.
+    # uvicorn starts a timer after each answer and cancels it with the next request. One timer that
+    # checks again when it fires is enough.
 
     def _unset_keepalive_if_required(self) -> None:
         self._idle_since = None
@@ -114,7 +114,7 @@ class WholeAnswers(WholeRequests):
     def timeout_keep_alive_handler(self) -> None:
         self.timeout_keep_alive_task = None
         if self._idle_since is None:
-            return  # the end of the answer that is due begins anew
+            return  # the end of the pending answer starts it again
         left = self._idle_since + self.timeout_keep_alive - self.loop.time()
         if left > 0:
             self._look_after(left)

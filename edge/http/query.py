@@ -21,7 +21,7 @@ from edge.bodies import Query
 
 MAX_HELD: Final = 64
 MAX_HELD_BYTES: Final = 32
-ESCAPE: Final = "surrogateescape"  # what is no UTF-8 becomes text that is refused
+ESCAPE: Final = "surrogateescape"  # what is not UTF-8 becomes text that is refused
 
 Q = TypeVar("Q", bound=Query)
 _ReadValue = Callable[[str], Any]
@@ -35,7 +35,7 @@ class QueryReader(Generic[Q]):
         described = types.type_info(shape)
         assert isinstance(described, types.StructType)
         self._shape = shape
-        self._read_before: dict[bytes, Q] = {}  # most clients ask in the same few ways
+        self._read_before: dict[bytes, Q] = {}  # most clients use the same few queries
         self._fields = {
             field.encode_name: (field.name, _reader(field.type)) for field in described.fields
         }
@@ -89,7 +89,7 @@ def _read_value(name: str, text: str, read: _ReadValue) -> Any:
 
 
 def _reader(kind: types.Type) -> _ReadValue:
-    """What makes a value of the text, or raises ValueError with a sentence."""
+    """The function that converts the text, or raises ValueError with a sentence."""
     match kind:
         case types.Metadata(type=inner):
             return _reader(inner)

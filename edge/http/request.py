@@ -1,7 +1,7 @@
 """Reads the body and the key of a request.
 
-Everything that is wrong becomes the refusal that the contract names, in its order: media type,
-size, then form. Knows nothing of what the fields mean.
+Every error becomes the refusal that the contract names, in its order: media type, size, then form.
+Does not know what the fields mean.
 """
 
 from typing import Any, Final, NamedTuple, TypeVar
@@ -30,7 +30,7 @@ KEY_HEADER: Final = b"idempotency-key"
 
 
 async def read_body(request: AnyRequest, shape: type[B], *, optional: bool = False) -> B | None:
-    """The body, decoded and judged by its rules; None where it is empty and may be.
+    """The body, decoded and validated; None if it is empty and may be.
 
     Raises Refusal: unsupported_media_type, too_large, invalid_request; in this order.
     """
@@ -48,7 +48,7 @@ async def read_body(request: AnyRequest, shape: type[B], *, optional: bool = Fal
 
 
 async def _read_bytes(request: AnyRequest) -> bytes:
-    """At most one byte more than is allowed, however long the body is and however it comes."""
+    """At most one byte more than allowed, however long the body is and however it arrives."""
     parts: list[bytes] = []
     size = 0
     while size <= MAX_BODY_BYTES:
@@ -80,7 +80,7 @@ def _demand_json(scope: HTTPScope) -> None:
 
 
 def decode_body(data: bytes, shape: type[B]) -> B:
-    """Raises Refusal invalid_request, with the field in `errors` where it is one."""
+    """Raises Refusal invalid_request, with the field in `errors` if one is at fault."""
     try:
         data.decode()  # msgspec skips unknown fields without looking at their bytes
     except UnicodeDecodeError as error:
@@ -102,8 +102,8 @@ def _refuse_shape(wrong: Wrong) -> Refusal:
 
 
 class BareRequest(Request[Any, Any, Any]):
-    """What Litestar keeps beside a request (its URL, cookies, the state of its scope) is made when
-    it is looked at, which few calls do."""
+    """What Litestar keeps with a request (its URL, cookies, the state of its scope) is created on
+    first access, which few calls need."""
 
     __slots__ = ()
 
@@ -111,7 +111,7 @@ class BareRequest(Request[Any, Any, Any]):
         self.scope, self.receive, self.send = scope, receive, send  # type: ignore[assignment]
 
     def __getattr__(self, name: str) -> Any:
-        """Asked for what is not there yet, and for what never is."""
+        """Called for attributes that do not exist yet, and for those that never will."""
         try:
             object.__getattribute__(self, "_connection_state")
         except AttributeError:
@@ -121,7 +121,7 @@ class BareRequest(Request[Any, Any, Any]):
 
 
 class RequestKey(NamedTuple):
-    """What makes repeats of a request one. `is_given`: by the client, which may show it; else the
+    """Identifies repeats of a request. `is_given`: by the client, so answers may show it; else the
     balancer made it for its own replays."""
 
     id: str
@@ -131,7 +131,7 @@ class RequestKey(NamedTuple):
 def read_key(request: AnyRequest, in_body: str | UnsetType) -> str | None:
     """The client's own key, from the header or the body.
 
-    Raises Refusal invalid_request where it is not a UUID, or both are there and differ.
+    Raises Refusal invalid_request if it is not a UUID, or if both are present and differ.
     """
     key = find_header(request.scope, KEY_HEADER)
     if key is not None and not is_id(key):

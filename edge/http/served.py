@@ -1,5 +1,5 @@
-"""A declared call as an application of its own: what Litestar's router would do around it, without
-what no call here has. Requests, responses and handlers stay Litestar's
+"""A declared call as an ASGI application: does what Litestar's router would do around it, without
+what no call here needs. Requests, responses and handlers stay Litestar's
 (docs/decisions/gateway.md).
 """
 
@@ -20,7 +20,7 @@ Serve: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[Response[bytes]]]
 
 
 def serve_call(handler: HTTPRouteHandler, admit: Admit) -> Serve:
-    """The scope has the parameters of the path already."""
+    """The scope already has the path parameters."""
     respond: Callable[[AnyRequest], Awaitable[Response[bytes]]] = handler.opt[RESPOND]
 
     async def serve(scope: Scope, receive: Receive, send: Send) -> Response[bytes]:
@@ -38,7 +38,7 @@ def serve_call(handler: HTTPRouteHandler, admit: Admit) -> Serve:
 async def send_response(
     response: Response[bytes], scope: Scope, receive: Receive, send: Send
 ) -> None:
-    """What `serve` gave."""
+    """What `serve` returned."""
     request = BareRequest(scope, receive, send)
     await response.to_asgi_response(None, request)(scope, receive, send)
 

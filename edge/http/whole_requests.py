@@ -1,8 +1,8 @@
 """A connection that starts a request together with its body, where both arrive in one piece.
 
 uvicorn starts the application at the end of the head, and lets it wait for the body on an event
-that it makes for each request. Nearly all bodies arrive with their heads, and then that is work for
-nothing (docs/decisions/gateway.md). What arrives in pieces is left to uvicorn. uvicorn's limit of
+created for each request. Nearly all bodies arrive with their heads, which makes that wasted work
+(docs/decisions/gateway.md). What arrives in pieces is left to uvicorn. uvicorn's limit of
 concurrent requests and its root path are not applied; nobody sets them here.
 """
 
@@ -17,9 +17,9 @@ WRONG: Final = "Invalid HTTP request received."  # uvicorn's words
 
 
 class WholeCycle(RequestResponseCycle):
-    """A request whose body is there, and its answer."""
+    """A request whose body has arrived, and its answer."""
 
-    waiting: asyncio.Event | None  # of whoever waits for the client to go, which few do
+    waiting: asyncio.Event | None  # for callers that wait for a disconnect, which is rare
 
     def __init__(self, body: bytes, **of_uvicorn: Any) -> None:
         super().__init__(message_event=None, expect_100_continue=False, **of_uvicorn)  # type: ignore[arg-type]
@@ -46,14 +46,14 @@ class WholeCycle(RequestResponseCycle):
 class WholeRequests(HttpToolsProtocol):
     """uvicorn's HTTP on such a connection."""
 
-    _parts: list[bytes] | None = None  # of the body, where a head is there that has not begun
+    _parts: list[bytes] | None = None  # of the body, if the head's request has not started
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
         if self._parts is not None and not self.transport.is_closing():
             try:
                 self._begin_early(self._parts)
-            except (httptools.HttpParserError, UnicodeDecodeError):  # for a path that is none
+            except (httptools.HttpParserError, UnicodeDecodeError):  # for an invalid path
                 self.send_400_response(WRONG)
 
     def on_headers_complete(self) -> None:
@@ -76,7 +76,7 @@ class WholeRequests(HttpToolsProtocol):
             self._begin_whole(self._parts)
 
     def _begin_early(self, parts: list[bytes]) -> None:
-        """The rest of its body comes to it."""
+        """It receives the rest of its body."""
         self._parts = None
         super().on_headers_complete()
         for part in parts:

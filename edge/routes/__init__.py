@@ -1,1 +1,1 @@
-"""The handlers of the public routes, one file a resource."""
+"""The handlers of the public routes, one file per resource."""

@@ -24,7 +24,7 @@ from edge.upstream import Administration, Users
 
 
 class SignUpBody(RequestBody):
-    """Without a password the account lives as long as its session is refreshed."""
+    """Without a password the account lasts as long as its session is refreshed."""
 
     username: Username
     email: Email
@@ -64,7 +64,7 @@ class AccountBody(RequestBody):
 
 
 class GrantAnswer(AnswerBody):
-    """`expiresIn` in seconds; the refresh token is absent where it travels in a cookie."""
+    """`expiresIn` in seconds; the refresh token is absent if it is sent in a cookie."""
 
     message: str
     user: Account
@@ -74,7 +74,7 @@ class GrantAnswer(AnswerBody):
 
 
 class DeletionBody(RequestBody):
-    """The password, where one is set."""
+    """The password, if one is set."""
 
     current_password: str | UnsetType = UNSET
 
@@ -166,7 +166,7 @@ class AccountRoutes:
             messages=query.messages,
         )
         username = await self._find_username(caller.user)
-        if username is None:  # a repeat, and there is no password to try out
+        if username is None:  # a repeat, and there is no password to guess
             await self._administration.delete_own_account(deletion)
         else:
             async with self._limits.as_log_in(username, self._balancer.client_address(request)):
@@ -176,7 +176,7 @@ class AccountRoutes:
         return headers
 
     async def _find_username(self, user: str) -> str | None:
-        """None once the account is deleted."""
+        """None if the account is deleted."""
         try:
             return (await self._users.get_profile(user)).username
         except Refusal as refusal:

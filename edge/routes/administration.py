@@ -36,7 +36,7 @@ class UsersQuery(Query):
 
 
 class UserBody(RequestBody):
-    """At least one of the two. Owners alone change roles."""
+    """At least one of the two. Only owners change roles."""
 
     active: bool | UnsetType = UNSET
     role: Role | UnsetType = UNSET
@@ -59,8 +59,8 @@ class ResetLink(AnswerBody):
 
 
 class ResetBody(RequestBody):
-    """The code behind `#reset=` of the link. It ends with a change of the user's role or password,
-    and is 404 while whoever made it may not reset this user's password."""
+    """The code behind `#reset=` of the link. It expires when the user's role or password changes,
+    and is 404 while its creator may not reset this user's password."""
 
     code: str
     password: Password

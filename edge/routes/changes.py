@@ -24,7 +24,7 @@ REACTION: Final = ONE + "/reaction/{emoji}"
 
 
 def read_emoji(text: str) -> str:
-    """The emoji that a path names, fully qualified. Raises Refusal invalid_request."""
+    """The emoji in the path, fully qualified. Raises Refusal invalid_request."""
     try:
         emoji = qualify_emoji(unquote_to_bytes(text).decode())
     except UnicodeDecodeError:
@@ -49,18 +49,18 @@ Emoji = Annotated[
 
 
 class EditBody(RequestBody):
-    """Without `mentions` those of the message stay."""
+    """Without `mentions` the message keeps its own."""
 
     message: MessageText
     mentions: Mentions | UnsetType = UNSET
 
     def wrong_fields(self) -> Wrongs:
-        # Whether the message has files, without which it may not be empty, is for chats to say.
+        # Only chats knows whether the message has files, without which it may not be empty.
         return {"message": wrong_with_message(self.message, may_be_empty=True)}
 
 
 class EditedInfo(AnswerBody):
-    """`seq` and `at` of the edit; where it changed nothing, of the last one or of the message."""
+    """`seq` and `at` of the edit; if it changed nothing, of the last edit or of the message."""
 
     message_id: Id
     message: MessageText
@@ -74,8 +74,8 @@ class MessageEditedAnswer(AnswerBody):
 
 
 class ChangeRoutes:
-    """/api/chat/{id}/message/{id} and its reactions. What changes nothing does not count against
-    the rate; what is refused does."""
+    """/api/chat/{id}/message/{id} and its reactions. Calls that change nothing do not count against
+    the rate; refused calls do."""
 
     def __init__(self, appends: Appends, limits: Limits) -> None:
         self._appends = appends
@@ -121,8 +121,8 @@ class ChangeRoutes:
     async def delete_message(
         self, caller: Claims, chat_id: Id, message_id: Id, key: RequestKey
     ) -> None:
-        # The client's key is only read: after a deletion its repeat is told that there is nothing.
-        # Our own retries of this one request are told what became of it.
+        # The client's key is only read: after a deletion its repeat finds nothing. Our own retries
+        # of this one request learn its outcome.
         await self._appends.store_change(
             DeleteItem(
                 chat=chat_id,

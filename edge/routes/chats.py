@@ -48,8 +48,8 @@ class NewChat(AnswerBody):
 
 
 class ShownChat(AnswerBody):
-    """`participants` is cut above 1,000. `last` is the newest message of its history. A direct
-    chat has no owner and an empty name."""
+    """`participants` is truncated above 1,000. `last` is the newest message of its history. A
+    direct chat has no owner and an empty name."""
 
     id: Id
     chat_name: str
@@ -79,14 +79,14 @@ class DirectChatAnswer(AnswerBody):
 
 
 class OpenedChat(AnswerBody):
-    """The same, with the chat as chats gives it."""
+    """The same, with the chat as the service chats returns it."""
 
     message: str
     chat: Chat
 
 
 class ChatNameBody(RequestBody):
-    """At least one of the two; null takes the topic away."""
+    """At least one of the two; null removes the topic."""
 
     chat_name: ChatName | UnsetType = UNSET
     topic: Topic | UnsetType | None = UNSET

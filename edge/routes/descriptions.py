@@ -20,7 +20,7 @@ ANSWERS: Final = {200: Document, 304: BYTES}
 
 
 class DescriptionRoutes:
-    """Served as the page's files are: from memory, with an ETag and `headers`."""
+    """Served like the page's files: from memory, with an ETag and `headers`."""
 
     def __init__(self, openapi: File, asyncapi: File, headers: Mapping[str, str]) -> None:
         self._openapi = openapi

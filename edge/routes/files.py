@@ -1,6 +1,6 @@
-"""Files of chats. Bytes pass through the role `files`, to which the balancer sends those calls;
-what needs none is answered here. All calls are declared here, for routing and documents; those
-with bytes are unavailable where no balancer stands in front."""
+"""Files of chats. The balancer routes calls that transfer bytes to the role `files`; the others are
+answered here. All calls are declared here, for routing and documents; those with bytes are
+unavailable without a balancer in front."""
 
 import time
 from typing import Annotated, Final
@@ -37,7 +37,7 @@ FileName = Annotated[
 
 
 class UploadQuery(Query):
-    """What the file is called."""
+    """The name of the file."""
 
     name: FileName
 
@@ -55,21 +55,21 @@ class LinksBody(RequestBody):
 
 
 class FileLinks(AnswerBody):
-    """Paths on this origin; `previewUrl` where there is a preview."""
+    """Paths on this origin; `previewUrl` if there is a preview."""
 
     url: Annotated[str, Meta(examples=["/api/file/019a1b2c.file.1767323645.5b1e"])]
     preview_url: str | UnsetType = UNSET
 
 
 class LinksAnswer(AnswerBody):
-    """By file; those that are not there are left out."""
+    """By file; missing ones are omitted."""
 
     links: dict[Id, FileLinks]
     expires_in: Annotated[int, Meta(examples=[LINK_SECONDS])]
 
 
 class AvatarAnswer(AnswerBody):
-    """`avatar` is a path that needs no token, another one for each picture."""
+    """`avatar` is a path that needs no token and differs for each picture."""
 
     message: Annotated[str, Meta(examples=["Avatar updated successfully"])]
     avatar: Annotated[str, Meta(examples=["/api/avatar/019a1b2c-3d4e-7f60-8a1b-2c3d4e5f6071"])]

@@ -1,4 +1,4 @@
-"""The instance: its settings, and the audit log of owners and admins."""
+"""The instance: its settings, and the audit log for owners and admins."""
 
 from typing import Annotated, Literal
 
@@ -44,7 +44,7 @@ class LogQuery(Query):
 
 
 class InstanceRoutes:
-    """/api/instance, and what only owners and admins see of it."""
+    """/api/instance, and the parts that only owners and admins see."""
 
     def __init__(self, administration: Administration) -> None:
         self._administration = administration

@@ -21,7 +21,7 @@ _match_code = re.compile(CODE_PATTERN).match
 
 
 def read_code(text: str) -> str:
-    """Raises Refusal not_found for what cannot be a code."""
+    """Raises Refusal not_found for text that cannot be a code."""
     if _match_code(text) is None:
         raise not_found()
     return text
@@ -31,9 +31,9 @@ InvitationCode = Annotated[str, PathText(read_code, {"type": "string", "pattern"
 
 
 class InvitationBody(RequestBody):
-    """`chat` is one that the caller owns; owners alone invite admins. An invitation works while its
-    maker may give what it gives, by their role and as the chat's owner. Members' ones sign up
-    nobody unless sign-up is `open`."""
+    """`chat` is one that the caller owns; only owners invite admins. An invitation works while its
+    creator may grant what it grants, by their role and as the chat's owner. Invitations by members
+    sign up users only while sign-up is `open`."""
 
     uses: Annotated[int, Meta(ge=1, le=1000)]
     days: Annotated[int, Meta(ge=1, le=365, description="Until it expires.")]
@@ -42,7 +42,7 @@ class InvitationBody(RequestBody):
 
 
 class InvitationView(AnswerBody):
-    """`left` are the uses that are left; `url` is what people open."""
+    """`left` is the number of remaining uses; `url` is what people open."""
 
     code: str
     url: str
@@ -58,13 +58,13 @@ class InvitationAnswer(AnswerBody):
 
 
 class InvitationsAnswer(AnswerBody):
-    """Newest first. Owners get all, admins all but those that make admins, members their own."""
+    """Newest first. Owners see all, admins all except those that make admins, members their own."""
 
     invites: list[InvitationView]
 
 
 class InvitationTakenAnswer(AnswerBody):
-    """`chat` is the one that the caller is in now. Whoever is in stays in without another use."""
+    """`chat` is the one that the caller is in now. For a participant it costs no further use."""
 
     chat: Id | None
     message: Literal["Invitation taken successfully"] = "Invitation taken successfully"

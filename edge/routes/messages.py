@@ -62,7 +62,7 @@ class MessageSentAnswer(AnswerBody):
 
 
 class HistoryQuery(Query):
-    """`before` and `after` not together."""
+    """Only one of `before` and `after`."""
 
     before: Annotated[Seq, Meta(description="The newest ones below this seq.")] | None = None
     after: Annotated[Seq, Meta(description="The oldest ones above this seq.")] | None = None
@@ -74,7 +74,7 @@ class HistoryQuery(Query):
 
 
 class MessagesAnswer(AnswerBody):
-    """Newest first; the fold of all events up to `seq`. `more`: there are older ones, or with
+    """Newest first; the fold of all events up to `seq`. `more`: there are older messages, or with
     `after` newer ones."""
 
     messages: list[CurrentMessage]
@@ -90,7 +90,7 @@ class EventsQuery(Query):
 
 
 class EventsAnswer(AnswerBody):
-    """Ascending, without holes; `seq` is the chat's head."""
+    """Ascending, without gaps; `seq` is the chat's head."""
 
     events: list[AnyEvent]
     seq: int
@@ -111,7 +111,7 @@ class MessageRoutes:
         {201: MessageSentAnswer},
         who=Who.PARTICIPANTS,
         rate=Limits.take_send,
-        refusals=("forbidden",),  # to somebody whose account is deleted
+        refusals=("forbidden",),  # to a user whose account is deleted
     )
     async def send_message(
         self, caller: Claims, chat_id: Id, body: MessageBody, key: RequestKey

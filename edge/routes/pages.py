@@ -1,4 +1,4 @@
-"""The web page: files that are read once, with strict headers."""
+"""The web page: files that are read once and served with strict headers."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -16,7 +16,7 @@ RESOURCE_POLICY: Final = "Cross-Origin-Resource-Policy"
 DOCUMENTS: Final = ("text/html", "application/json")
 DRAWING: Final = "image/svg+xml"
 NOTHING: Final = "default-src 'none'"
-PAGES: Final = "/{name:path}"  # to the framework; edge/http/front.py knows each by its path
+PAGES: Final = "/{name:path}"  # for the framework; edge/http/front.py knows each by its path
 
 
 def page_headers(origins: Sequence[str]) -> dict[str, str]:
@@ -36,7 +36,7 @@ def page_headers(origins: Sequence[str]) -> dict[str, str]:
         "base-uri 'none'",
         "frame-ancestors 'none'",
         "require-trusted-types-for 'script'",
-        "trusted-types worker",  # the address of the service worker alone
+        "trusted-types worker",  # only the address of the service worker
     ]
     return {
         "Content-Security-Policy": "; ".join(policy),
@@ -48,10 +48,10 @@ def page_headers(origins: Sequence[str]) -> dict[str, str]:
 
 
 def headers_of(path: str, file: File, page: Mapping[str, str]) -> Mapping[str, str]:
-    """What a file carries, where a page carries `page`.
+    """The headers of a file, if a page has `page`.
 
-    A policy is about what is shown or runs on its own: scripts and styles of a page would carry it
-    for nothing. The service worker answers for the whole page and fetches from this origin alone.
+    A policy applies to documents and workers: on a page's scripts and styles it has no effect. The
+    service worker answers for the whole page and fetches only from this origin.
     """
     if file.media_type in DOCUMENTS:
         return page
@@ -65,8 +65,8 @@ def headers_of(path: str, file: File, page: Mapping[str, str]) -> Mapping[str, s
 
 
 def create_page_routes(files: Mapping[str, File], headers: Mapping[str, str]) -> Sequence[Any]:
-    """One route for all files; open to everybody. What else could be asked for is refused before:
-    a route of its own for each file takes an edge 2.5 MB."""
+    """One route for all files; open to everybody. Other paths are refused earlier: a separate route
+    for each file costs an edge 2.5 MB."""
 
     @get(["/", PAGES], opt={WHO: Who.EVERYBODY})
     async def get_file(request: AnyRequest) -> Response[bytes]:
@@ -77,10 +77,10 @@ def create_page_routes(files: Mapping[str, File], headers: Mapping[str, str]) ->
 
 
 def serve_file(file: File, request: AnyRequest, headers: Mapping[str, str]) -> Response[bytes]:
-    """The file with `headers`, or 304 for a client that has it already.
+    """The file with `headers`, or 304 for a client that already has it.
 
-    Another version in the address, as while a newer edge starts beside this one, gets what is here,
-    to be asked for again.
+    An address with another version, as while a newer edge starts beside this one, gets this
+    version, to be revalidated.
     """
     is_kept = file.version != "" and request.query_params.get("v") == file.version
     etag, body = file.etag, file.body

@@ -54,8 +54,8 @@ class MeAnswer(AnswerBody):
 
 
 class ProfileBody(RequestBody):
-    """At least one field beside `currentPassword`, which a change of a set password needs. Null
-    takes `displayName` or `status` away."""
+    """At least one field besides `currentPassword`, which is needed to change an existing password.
+    Null removes `displayName` or `status`."""
 
     display_name: DisplayName | UnsetType | None = UNSET
     status: Status | UnsetType | None = UNSET

@@ -1,4 +1,4 @@
-"""Web Push: a browser asks to be told of what is new while its page is closed."""
+"""Web Push: a browser subscribes to notifications while its page is closed."""
 
 from typing import Annotated
 
@@ -20,7 +20,7 @@ from edge.upstream import Users
 
 
 class PushKeyAnswer(AnswerBody):
-    """`publicKey`, base64url, is the `applicationServerKey` of a subscription; null where this
+    """`publicKey`, base64url, is the `applicationServerKey` of a subscription; null if this
     instance sends no notifications."""
 
     public_key: str | None
@@ -49,8 +49,8 @@ class BrowserKeys(Wire):
 
 
 class PushBody(RequestBody):
-    """A `PushSubscription` as browsers write it, with what its user wants to hear of: `all`, or
-    what mentions them and direct chats."""
+    """A `PushSubscription` as browsers write it, with what its user wants notifications about:
+    `all`, or mentions and direct chats."""
 
     endpoint: Annotated[
         str,
