@@ -1,2 +1,2 @@
-"""Bytes in and out: takes uploads, makes previews, serves files; and what goes out of the system:
-push notifications, the pages of links. Has no database; who may is for chats to say."""
+"""Bytes in and out: receives uploads, makes previews, serves files; and outgoing requests: push
+notifications, the pages of links. Has no database; chats decides about permissions."""

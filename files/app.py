@@ -1,4 +1,4 @@
-"""Puts a files process together: the only place where its parts are made."""
+"""Assembles a files process: the only place where its parts are created."""
 
 import asyncio
 import random
@@ -36,7 +36,7 @@ from files.web import Web
 
 
 class Files(NamedTuple):
-    """The public application, and the health of this process for its internal port."""
+    """The public application, and the health checks of this process for its internal port."""
 
     app: Web
     health: Health
@@ -45,7 +45,7 @@ class Files(NamedTuple):
 
 @asynccontextmanager
 async def open_files(settings: FilesSettings) -> AsyncIterator[Files]:
-    """A process whose sweeps and watchers run until the block ends. Raises SettingsError."""
+    """A process whose sweep and watchers run until the block ends. Raises SettingsError."""
     service = settings.service
     rest = Rest()
     async with AsyncExitStack() as stack:

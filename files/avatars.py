@@ -1,4 +1,4 @@
-"""Pictures that people show of themselves: small and square; no original is kept once it is so."""
+"""Profile pictures: small and square; the original is not kept after scaling."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -21,7 +21,7 @@ MAX_SECONDS: Final = 60.0  # for 5 MiB
 
 
 class Avatars:
-    """`store` has nothing else in it."""
+    """`store` contains nothing else."""
 
     def __init__(self, users: Users, store: FileStore, previews: Previews) -> None:
         self._users = users
@@ -29,7 +29,7 @@ class Avatars:
         self._previews = previews
 
     async def replace(self, user: str, body: AsyncIterator[bytes]) -> str:
-        """The new one's id. Raises Refusal, BodyBroken, StoreUnavailable."""
+        """The id of the new picture. Raises Refusal, BodyBroken, StoreUnavailable."""
         original = new_id()
         try:
             async with asyncio.timeout(MAX_SECONDS):
@@ -48,17 +48,18 @@ class Avatars:
         return avatar
 
     async def remove(self, user: str) -> None:
-        """There may be none. Raises Refusal."""
+        """It need not exist. Raises Refusal."""
         await self._set(user, None)
 
     async def serve(self, avatar: str, wanted: Wanted) -> Served:
-        """Raises Refusal `not_found` for one that nobody shows any more."""
+        """Raises Refusal `not_found` for a picture that nobody uses any more."""
         if not is_id(avatar) or avatar not in await self._users.known_avatars([avatar]):
             raise not_found()
         return await serve_whole(self._store, avatar, NAME, "avatar.webp", wanted)
 
     async def _receive(self, original: str, body: AsyncIterator[bytes]) -> tuple[str, int]:
-        """Its kind and size. Whoever makes it small waits for no client: there are few of them."""
+        """Its kind and size. Stored first, so that the few scaling processes never wait for a
+        client."""
         head = bytearray()
         while len(head) < HEAD_BYTES and (data := await anext(body, None)) is not None:
             head += data

@@ -1,4 +1,4 @@
-"""What is served of a file: which bytes, and the headers that keep browsers from running them."""
+"""What is served of a file: which bytes, and the headers that keep browsers from executing them."""
 
 from collections.abc import AsyncIterator
 from typing import Final, NamedTuple
@@ -20,7 +20,7 @@ SAFE_HEADERS: Final = {
 
 
 class Wanted(NamedTuple):
-    """The headers by which a request says what it needs."""
+    """The headers that select what a request needs."""
 
     range: str | None
     if_range: str | None
@@ -28,7 +28,8 @@ class Wanted(NamedTuple):
 
 
 class Served(NamedTuple):
-    """An answer; `body` gives exactly what Content-Length says, the first part is there already."""
+    """An answer; `body` yields exactly Content-Length bytes, and its first part is already
+    loaded."""
 
     status: int
     headers: dict[str, str]
@@ -36,7 +37,7 @@ class Served(NamedTuple):
 
 
 async def serve_file(store: FileStore, file: str, found: StoredFile, wanted: Wanted) -> Served:
-    """Raises Refusal: `not_found` where the bytes are gone, `range_not_satisfiable`;
+    """Raises Refusal: `not_found` if the bytes are gone, `range_not_satisfiable`;
     StoreUnavailable."""
     head = {
         **SAFE_HEADERS,
@@ -48,14 +49,14 @@ async def serve_file(store: FileStore, file: str, found: StoredFile, wanted: Wan
 
 
 async def serve_preview(store: FileStore, file: str, found: StoredFile, wanted: Wanted) -> Served:
-    """The same of its preview. Raises Refusal `not_found` where it has none."""
+    """The same for its preview. Raises Refusal `not_found` if it has none."""
     if not found.preview:
         raise not_found()
     return await serve_whole(store, file, PREVIEW, f"{found.name}.webp", wanted)
 
 
 async def serve_whole(store: FileStore, file: str, name: str, shown: str, wanted: Wanted) -> Served:
-    """A picture of ours that is one piece."""
+    """A picture of our own, stored in one piece."""
     data = await _first(store, file, name)
     head = {
         **SAFE_HEADERS,
@@ -95,7 +96,7 @@ async def _serve(
         return Served(status, head, _once(data[span.start : span.end]))
     pieces = store.read_span(file, span)
     try:
-        first = await anext(pieces)  # before the answer begins, which could not say any more
+        first = await anext(pieces)  # before the answer begins: it could not report an error later
     except BytesMissing as error:
         raise not_found() from error
     return Served(status, head, _chain(first, pieces))

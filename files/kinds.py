@@ -1,7 +1,7 @@
-"""What a file is, by its bytes alone: neither its name nor what its sender says counts. Pure.
+"""Detects a file's type from its bytes alone, not from its name or the declared type. Pure.
 
-A short list of what browsers show safely; everything else is bytes. Markup is plain text, so that
-no browser reads it as a document.
+A short list of types that browsers show safely; everything else is bytes. Markup is plain text, so
+that no browser treats it as a document.
 """
 
 import codecs
@@ -40,7 +40,7 @@ _HERTZ: Final = (44_100, 48_000, 32_000, 0)
 
 
 class Sniffer:
-    """Reads a file as it comes."""
+    """Examines a file as it arrives."""
 
     def __init__(self) -> None:
         self._head = bytearray()
@@ -59,10 +59,10 @@ class Sniffer:
         else:
             if _is_control(self._last + data):
                 self._decoder = None
-        self._last = data[-1:]  # a control character may lie across two pieces
+        self._last = data[-1:]  # a control character may span two pieces
 
     def kind(self) -> str:
-        """Of all that came."""
+        """The type of everything read so far."""
         if (found := kind_of_head(bytes(self._head))) is not None:
             return found
         return TEXT if self._is_text() else BYTES
@@ -78,7 +78,7 @@ class Sniffer:
 
 
 def kind_of_head(head: bytes) -> str | None:
-    """By how the file begins; None where that says nothing."""
+    """By the first bytes of the file; None if they are inconclusive."""
     for magic, kind in _MAGIC:
         if head.startswith(magic):
             return kind
@@ -103,7 +103,7 @@ def _kind_of_boxes(head: bytes) -> str | None:
 
 
 def _is_mp3(head: bytes) -> bool:
-    """Two frames, one behind the other: the first bytes alone prove little."""
+    """Two consecutive frames: the first bytes alone prove little."""
     size = _frame_bytes(head)
     return size is not None and _frame_bytes(head[size:]) is not None
 

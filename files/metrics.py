@@ -1,4 +1,4 @@
-"""What files counts, for Prometheus. No label ever holds what a client wrote."""
+"""The Prometheus metrics of files. No label ever contains text from a client."""
 
 from typing import Final
 

@@ -1,8 +1,8 @@
-"""`python -m files.move FROM TO`, or `make move-files`: brings the bytes of files to another place.
+"""`python -m files.move FROM TO`, or `make move-files`: moves the bytes of files to another store.
 
-Both are URLs as of HUBBUB_FILES_URL; the key of an S3 store is that of the environment. What is
-there already is not copied again, so it may be repeated. The old place is emptied when all of it is
-at the new one, which must not be a part of it; with `--copy` it stays as it is.
+Both are URLs as in HUBBUB_FILES_URL; the key of an S3 store comes from the environment. Objects
+that are already there are not copied again, so it may be repeated. The old store is emptied once
+everything is in the new one, which must not be inside it; with `--copy` it is left as it is.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from files.store import FileStore, Location, StoreUnavailable
 
 
 class KeySettings(msgspec.Struct, frozen=True):
-    """Of an S3 store; files/settings.py says what they are."""
+    """The credentials of an S3 store; see files/settings.py."""
 
     access_key: Annotated[str, Variable("HUBBUB_FILES_ACCESS_KEY", TEXT, "")]
     secret: Annotated[str | None, Variable("HUBBUB_FILES_SECRET_FILE", SECRET_FILE, "")]
@@ -34,7 +34,7 @@ def open_store(url: str, env: Mapping[str, str] = os.environ) -> FileStore:
 
 
 def copy(source: FileStore, target: FileStore) -> int:
-    """How many objects were not there yet. Raises StoreUnavailable."""
+    """The number of objects copied. Raises StoreUnavailable."""
     there = target.walk()
     missing = [path for path, size in source.walk().items() if there.get(path) != size]
     for path in missing:
@@ -54,7 +54,7 @@ def main() -> None:
             if old.scheme == "file" and not Path(unquote(old.path)).is_dir():
                 raise ValueError(f"there is no folder {unquote(old.path)}")
             source = stack.enter_context(closing(open_store(arguments.source)))
-            if source.holds(target):  # which would be emptied with it
+            if source.holds(target):  # it would be emptied too
                 raise ValueError("FROM and TO are one place, or TO is within FROM")
             copied = copy(source, target)
             if not arguments.copy:

@@ -1,10 +1,10 @@
-"""Decodes one picture that a stranger has sent, in a process of its own: `python -I picture.py`.
+"""Decodes one untrusted picture in a separate process: `python -I picture.py`.
 
 Reads the picture from standard input. Writes a line of JSON, `{"width": …, "height": …}` as the
-picture is shown, then the WebP without metadata, if it can. Before the first byte is read the
-process gives up everything that decoding does not need: memory beyond a bound, time, writing, and
-by a filter of system calls (seccomp(2)) also files, network and other processes. Where the kernel
-takes no filter nothing is decoded. Imports nothing of ours.
+picture is shown, then the WebP without metadata, if it can. Before reading the first byte the
+process drops everything that decoding does not need: it limits memory, time and writing, and a
+system call filter (seccomp(2)) takes away files, network and other processes. If the kernel accepts
+no filter, nothing is decoded. Imports none of our modules.
 """
 
 import ctypes
@@ -76,10 +76,10 @@ class _Program(ctypes.Structure):
 
 
 def give_up_rights() -> None:
-    """Raises OSError where the kernel takes no filter, KeyError on an unknown machine."""
-    os.nice(10)  # those who talk go first
+    """Raises OSError if the kernel accepts no filter, KeyError on an unknown machine."""
+    os.nice(10)  # chat traffic takes priority
     with suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
-        file.write("1000")  # where memory runs out, this is what may go
+        file.write("1000")  # if memory runs out, this process may be killed
     for limit, most in (
         (resource.RLIMIT_AS, MAX_MEMORY_BYTES),
         (resource.RLIMIT_CPU, MAX_SECONDS),
@@ -100,7 +100,7 @@ def give_up_rights() -> None:
 
 
 def _filter(architecture: int, allowed: tuple[int, ...]) -> bytes:
-    """A BPF program: of this architecture these calls; all others fail with EPERM."""
+    """A BPF program: allows these calls of this architecture; all others fail with EPERM."""
     load, jump_equal, give = 0x20, 0x15, 0x06
     last = len(allowed) + 1
     program = [
@@ -115,7 +115,7 @@ def _filter(architecture: int, allowed: tuple[int, ...]) -> bytes:
 
 
 def show(source: IO[bytes], kind: str, side: int, *, square: bool, out: IO[bytes]) -> None:
-    """`kind` is Pillow's name of the format; no side of the result is longer than `side`."""
+    """`kind` is Pillow's name for the format; no side of the result is longer than `side`."""
     picture: Image.Image = Image.open(source, formats=[kind])
     orientation = _orientation(picture)
     width, height = picture.size if orientation < 5 else picture.size[::-1]
@@ -135,17 +135,17 @@ def show(source: IO[bytes], kind: str, side: int, *, square: bool, out: IO[bytes
 
 
 def _orientation(picture: Image.Image) -> int:
-    """How the camera was held: one of `TURNS`, or 1 where EXIF says nothing that can be read."""
+    """The camera's orientation: one of `TURNS`, or 1 if EXIF has none that is readable."""
     try:
-        # Not PNG's own, which decodes all of it to look behind it.
+        # Not PNG's own method, which decodes the whole picture to read what follows it.
         said = Image.Image.getexif(picture).get(ORIENTATION)
-    except Exception:  # whatever Pillow raises for what is malformed
+    except Exception:  # whatever Pillow raises for malformed data
         return 1
     return said if said in TURNS else 1
 
 
 def _plain(picture: Image.Image) -> Image.Image:
-    """In a mode that WebP has."""
+    """In a mode that WebP supports."""
     if picture.mode in ("RGB", "RGBA"):
         return picture
     if picture.mode.startswith("I"):  # 16 bits a pixel
@@ -156,7 +156,7 @@ def _plain(picture: Image.Image) -> Image.Image:
 
 
 def _in_srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
-    """The result has no profile, so that its colours have to be those of sRGB."""
+    """The result has no profile, so its colours have to be sRGB."""
     if not profile:
         return picture
     try:
@@ -164,13 +164,13 @@ def _in_srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
         found = ImageCms.profileToProfile(
             picture, source, ImageCms.createProfile("sRGB"), outputMode=picture.mode
         )
-    except (ImageCms.PyCMSError, OSError):  # a profile that is of no use
+    except (ImageCms.PyCMSError, OSError):  # an unusable profile
         return picture
     return found or picture
 
 
 def _encode(picture: Image.Image) -> bytes:
-    """Of the best quality that fits."""
+    """In the best quality that fits."""
     for quality in QUALITIES:
         encoded = io.BytesIO()
         picture.save(encoded, "WEBP", quality=quality, method=4, exif=b"", icc_profile=b"")
@@ -180,7 +180,7 @@ def _encode(picture: Image.Image) -> bytes:
 
 
 def _rehearse(kind: str) -> None:
-    """Loads what Pillow and Python load late, while files can be opened."""
+    """Loads what Pillow and Python load lazily, while files can still be opened."""
     Image.preinit()
     sample = io.BytesIO()
     options: dict[str, Any] = (
@@ -193,8 +193,8 @@ def _rehearse(kind: str) -> None:
 
 def main() -> None:
     kind, side, shape = sys.argv[1:]
-    AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # others cannot be started
-    Image.MAX_IMAGE_PIXELS = None  # counted above, with an answer
+    AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # more cannot be started
+    Image.MAX_IMAGE_PIXELS = None  # checked above, with an answer
     _rehearse(kind)
     try:
         give_up_rights()

@@ -1,6 +1,6 @@
-"""Pictures made small by processes of their own: one for each, which is ended when it takes long.
+"""Scales pictures down in separate processes: one each, killed when it takes too long.
 
-What breaks one costs its own file the preview, and nobody anything else.
+A crash costs that file its preview and nothing else.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ class _Size(msgspec.Struct):
 
 
 class Picture(NamedTuple):
-    """As it is shown, after turning; what cannot be read is None."""
+    """As it is shown, after rotation; None for what cannot be read."""
 
     width: int | None
     height: int | None
@@ -43,7 +43,7 @@ Feed = Callable[[], AsyncIterator[bytes]]
 
 
 class Previews:
-    """Of one process."""
+    """One per process."""
 
     def __init__(self, at_once: int = 2) -> None:
         self._turns = asyncio.Semaphore(at_once)
@@ -52,8 +52,8 @@ class Previews:
     async def make(
         self, kind: str, feed: Feed, side: int = SIDE, shape: Shape = "fit", *, by: str
     ) -> Picture:
-        """`kind` is one of PICTURES; `feed` gives the bytes. Those `by` one person are made one
-        after the other: who sends many that take long holds up the others by one of them. Raises
+        """`kind` is one of PICTURES; `feed` gives the bytes. Pictures `by` one person are processed
+        one at a time: a user who sends many slow ones delays others by only one of them. Raises
         what `feed` raises."""
         turn = self._of_person.setdefault(by, asyncio.Lock())
         async with turn, self._turns:
@@ -68,7 +68,7 @@ class Previews:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
-            env={},  # it needs none of our secrets
+            env={},  # it must not see our secrets
         )  # fmt: skip
         assert process.stdin
         assert process.stdout
@@ -79,11 +79,11 @@ class Previews:
                     said = tasks.create_task(_read(process.stdout, MAX_WEBP_BYTES + 100))
                     wrong = tasks.create_task(_read(process.stderr, 4_096))
                     tasks.create_task(_write(process.stdin, feed))
-                await process.wait()  # it may go on where it has closed all three
+                await process.wait()  # it may still run after closing all three
         except TimeoutError:
             log("picture took too long", of=name)
             return UNREADABLE
-        except ExceptionGroup as errors:  # of `feed` alone
+        except ExceptionGroup as errors:  # only from `feed`
             raise errors.exceptions[0] from None
         finally:
             if process.returncode is None:
@@ -95,7 +95,7 @@ class Previews:
 
 
 async def _read(stream: asyncio.StreamReader, most: int) -> bytes:
-    """Up to its end; of what is longer the beginning."""
+    """Reads to the end; of longer output only the beginning."""
     data = bytearray()
     while part := await stream.read(65_536):
         data += part[: most - len(data)]
@@ -108,7 +108,7 @@ async def _write(stream: asyncio.StreamWriter, feed: Feed) -> None:
             stream.write(data)
             await stream.drain()
     except ConnectionError:
-        return  # it has ended: what it wrote says why
+        return  # it has ended: its output says why
     finally:
         stream.close()
 

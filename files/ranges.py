@@ -1,26 +1,27 @@
-"""Which bytes a request wants (RFC 9110 section 14), and whether it has them already. Pure."""
+"""Which bytes a request wants (RFC 9110 section 14), and whether the client already has them.
+Pure."""
 
 import re
 from typing import Final, NamedTuple
 
-_MAX_DIGITS: Final = 18  # of any file's size; Python reads no number of thousands of digits
+_MAX_DIGITS: Final = 18  # of any file's size; Python refuses to parse thousands of digits
 
 _match_range = re.compile(r"^bytes=([0-9]*)-([0-9]*)\Z", re.IGNORECASE | re.ASCII).match
 
 
 class Span(NamedTuple):
-    """From `start` up to `end`, which is not in it."""
+    """From `start` up to `end`, exclusive."""
 
     start: int
     end: int
 
 
 class NotSatisfiable(Exception):
-    """The range begins behind the end."""
+    """The range begins after the end of the file."""
 
 
 def read_range(header: str | None, size: int) -> Span | None:
-    """One range; None for all of it: what is malformed or names several is ignored, as it may be.
+    """One range; None for all of it: malformed or multiple ranges are ignored, as the RFC allows.
     Raises NotSatisfiable."""
     found = _match_range(header.replace(" ", "")) if header else None
     if found is None:
@@ -43,13 +44,13 @@ def read_range(header: str | None, size: int) -> Span | None:
 
 
 def _number(digits: str) -> int:
-    """A larger one than any file's size is as good as another."""
+    """Any number larger than every file's size is equivalent."""
     digits = digits.lstrip("0")
     return int(digits or "0") if len(digits) <= _MAX_DIGITS else 10**_MAX_DIGITS
 
 
 def is_among(header: str | None, etag: str) -> bool:
-    """Whether If-None-Match names this one; compared weakly, as it must be."""
+    """Whether If-None-Match contains this ETag; a weak comparison, as required."""
     if header is None:
         return False
     tags = [tag.strip().removeprefix("W/") for tag in header.split(",")]

@@ -1,5 +1,5 @@
-"""Work that another service keeps until it is done: claimed a few pieces at a time, and done side
-by side, so that what takes its time holds up a few rounds and not all."""
+"""Work that another service stores until it is done: claimed a few pieces at a time and done in
+parallel, so that slow pieces hold up a few rounds and not all."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
@@ -24,8 +24,8 @@ async def run_rounds(
     rounds: int,
     rest: Rest = NEVER,
 ) -> None:
-    """Until cancelled: rounds of at most so many pieces, and so many rounds at a time. `work` must
-    raise nothing."""
+    """Runs until cancelled: rounds of at most this many pieces, and this many rounds at a time.
+    `work` must not raise."""
     room = asyncio.Semaphore(rounds)
     failing = False
     async with asyncio.TaskGroup() as running:
@@ -40,7 +40,7 @@ async def run_rounds(
                     log(f"{what} wait", code=refusal.code)
                 failing = True
             if claimed:
-                rest.note()  # somebody is there, if not here
+                rest.note()  # users are active, if not in this process
                 task = running.create_task(work(claimed))
                 task.add_done_callback(lambda _: room.release())
             else:

@@ -1,4 +1,4 @@
-"""The calls: what each reads of its request, in the contract's order of judgement."""
+"""The calls: what each reads from its request, in the contract's order of checks."""
 
 import time
 from typing import Final
@@ -21,7 +21,7 @@ from files.uploads import Asked, Uploads, too_large
 from files.upstream import Chats
 from files.web import Answer, Body, Request, Route, answer_json, query_value
 
-UPLOADS: Final = Rate(60 / 60, 60)  # a person
+UPLOADS: Final = Rate(60 / 60, 60)  # per user
 ALL: Final = "/api/chat/{chat_id}/file"
 READ: Final = ("GET", "HEAD")
 
@@ -34,20 +34,20 @@ class FileUploaded(Wire, omit_defaults=False):
 
 
 class AvatarUpdated(Wire, omit_defaults=False):
-    """Another path for each picture."""
+    """A different path for each picture."""
 
     avatar: str
     message: str = "Avatar updated successfully"
 
 
 class AvatarRemoved(Wire, omit_defaults=False):
-    """There is none now."""
+    """There is no picture now."""
 
     message: str = "Avatar removed successfully"
 
 
 class Routes:
-    """Each method is a call of `calls`."""
+    """Each method serves one of `calls`."""
 
     def __init__(
         self,
@@ -138,7 +138,7 @@ class Routes:
         return caller
 
     async def _body(self, request: Request, caller: Claims) -> Body:
-        """It may take ten minutes to come, and the caller's session may end meanwhile. Raises
+        """It may take ten minutes to arrive, and the caller's session may end meanwhile. Raises
         BodyBroken; Refusal unauthenticated."""
         async for data in request.body():
             self._gate.demand_session(caller)
@@ -151,7 +151,7 @@ class Routes:
 
 
 def read_length(request: Request) -> int | None:
-    """What is declared."""
+    """The declared length."""
     header = request.headers.get("content-length", "")
     return int(header) if header.isdecimal() else None
 

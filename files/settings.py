@@ -1,4 +1,4 @@
-"""What a files process is told by its environment beside what every service is told."""
+"""Settings of a files process from its environment, in addition to those of every service."""
 
 import os
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ from common.protocol.links import LinkMode
 from common.protocol.push import PushMode
 from files.store import Location
 
-MAX_UPLOADS_AT_ONCE = 20  # a person
+MAX_UPLOADS_AT_ONCE = 20  # per user
 
 FilesLocation = Annotated[
     Location,
@@ -61,7 +61,7 @@ def _parse_contact(text: str) -> str:
 
 
 def join_contact(contact: str, public_url: str | None) -> str:
-    """Push services take no other addresses."""
+    """Push services accept no other addresses."""
     return contact or (public_url if public_url and public_url.startswith("https://") else "")
 
 
@@ -74,7 +74,7 @@ PUSH_CONTACT: Final = Variable(
 
 
 class FilesSettings(msgspec.Struct, frozen=True):
-    """`balancer_key` is None where no balancer stands in front."""
+    """`balancer_key` is None if there is no balancer in front."""
 
     service: ServiceSettings
     location: FilesLocation
@@ -97,13 +97,14 @@ class FilesSettings(msgspec.Struct, frozen=True):
 
     @property
     def link_secrets(self) -> list[str]:
-        """The first signs: while processes of 0.1.0 run beside this one, with what they know."""
+        """The first key signs: while processes of 0.1.0 run beside this one, the key that they
+        know."""
         old = self.service.shared_key
         return [self.link_key] if old is None else [old, self.link_key]
 
 
 def read_files_settings(env: Mapping[str, str] = os.environ) -> FilesSettings:
-    """Raises SettingsError with a sentence for the operator."""
+    """Raises SettingsError with a message for the operator."""
     env = sized(env)
     service = read_service_settings("files", env)
     return read_variables(

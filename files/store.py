@@ -1,9 +1,9 @@
-"""Where bytes lie: a local folder, or any S3-compatible store. The only place that knows obstore.
+"""Where bytes are stored: a local folder, or any S3-compatible store. Only this file uses obstore.
 
-A file is pieces of half a MiB, `<last two digits of its id>/<id>/<number>`: no process ever holds
-more than one of them, a range reads those it needs, and nothing half written is left but pieces.
-Calls block and run in threads: obstore's own asynchronous ones abort at the interpreter's end at
-times.
+A file is stored in pieces of 512 KiB, `<last two digits of its id>/<id>/<number>`: no process ever
+holds more than one of them, a range reads only those it needs, and an interrupted write leaves only
+pieces. Calls block and run in threads: obstore's own asynchronous calls sometimes abort when the
+interpreter exits.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ T = TypeVar("T")
 PIECE_BYTES: Final = 2**19
 THREADS: Final = 32
 PREVIEW: Final = "preview"
-CHECKED: Final = "check"  # objects here are nobody's
+CHECKED: Final = "check"  # objects here belong to no file
 WHYS: Final = ("unreachable", "refused", "missing", "read-only", "full")
 _SYSTEM_ERRORS: Final = {
     errno.ENOSPC: "full", errno.EDQUOT: "full", errno.EROFS: "read-only",
@@ -46,7 +46,7 @@ SHARDS: Final = tuple(f"{number:02x}" for number in range(256))
 
 
 class StoreUnavailable(Exception):
-    """The store does not do what it should; the text says what it said, `why` is one of WHYS."""
+    """The store failed; the text is its error message, `why` is one of WHYS."""
 
     def __init__(self, said: str, why: str = "unreachable") -> None:
         super().__init__(said)
@@ -54,12 +54,12 @@ class StoreUnavailable(Exception):
 
 
 class BytesMissing(Exception):
-    """There are no such bytes."""
+    """The bytes do not exist."""
 
 
 class Location(NamedTuple):
-    """`file:///FOLDER`, or `s3://BUCKET/PREFIX?endpoint=URL&region=NAME` with its key; without one
-    that of the environment, as other programs for S3 find it."""
+    """`file:///FOLDER`, or `s3://BUCKET/PREFIX?endpoint=URL&region=NAME` with its key; without one,
+    the key from the environment, as other S3 clients find it."""
 
     url: str
     access_key: str = ""
@@ -70,7 +70,7 @@ class FileStore:
     """Bytes by the id of their file. Every call raises StoreUnavailable."""
 
     def __init__(self, location: Location) -> None:
-        """Raises ValueError for a URL that it cannot read, or a folder that it cannot make."""
+        """Raises ValueError for a URL that it cannot parse, or a folder that it cannot create."""
         parts = urlsplit(FILES_URL.parse(location.url))
         self._folder: Path | None = None
         self._within = ""
@@ -87,18 +87,18 @@ class FileStore:
         self._threads.shutdown()
 
     def part(self, name: str) -> "FileStore":
-        """For bytes that are no files of chats; closed with this one."""
+        """For bytes that are not files of chats; closed with this one."""
         part = copy(self)
         part._within = f"{name}/"
         return part
 
     async def put(self, file: str, name: str, data: bytes | bytearray) -> None:
-        """`name` is a piece's number, or PREVIEW. It is there when this returns, and on a local
-        disk it is also after a loss of power."""
+        """`name` is a piece's number, or PREVIEW. It is stored when this returns, and on a local
+        disk it survives a power failure."""
         await self._run(self._put, f"{self._folder_of(file)}/{name}", data)
 
     async def put_whole(self, file: str, body: AsyncIterable[bytes]) -> int:
-        """A whole file in pieces, one of which is held at a time; returns its size. Raises what
+        """Stores a whole file in pieces, holding one at a time; returns its size. Raises what
         `body` raises."""
         size = number = 0
         piece = bytearray()
@@ -119,9 +119,10 @@ class FileStore:
         return await self._run(self._read, f"{self._folder_of(file)}/{name}")
 
     async def read_span(self, file: str, span: Span) -> AsyncIterator[bytes]:
-        """Of a whole file, piece by piece. Raises BytesMissing.
+        """Yields a whole file, piece by piece. Raises BytesMissing.
 
-        Pieces are read whole: not every S3 store answers a range of all of an object with a part.
+        Pieces are read whole: not every S3 store answers a range that covers the whole object as a
+        range.
         """
         for number in range(span.start // PIECE_BYTES, -(-span.end // PIECE_BYTES)):
             first = number * PIECE_BYTES
@@ -130,11 +131,11 @@ class FileStore:
             yield piece if end - start == len(piece) else piece[start:end]
 
     async def remove(self, file: str) -> None:
-        """All of it, whatever there is; there may be nothing. When this returns it is gone."""
+        """Deletes all of it; it need not exist. It is gone when this returns."""
         await self._run(self._remove, self._folder_of(file))
 
     async def list_shard(self, shard: str, older_than_seconds: float) -> list[str]:
-        """Files of which something lies here, with nothing in it that is younger."""
+        """Files with objects here, none of which is younger."""
         return await self._run(self._list_shard, f"{self._within}{shard}", older_than_seconds)
 
     async def check(self) -> None:
@@ -142,19 +143,18 @@ class FileStore:
         await self._run(self._check)
 
     async def check_writing(self) -> None:
-        """Raises StoreUnavailable unless it takes bytes: of a folder as many as a piece has, since
-        it is the room that may end."""
+        """Raises StoreUnavailable unless it accepts bytes: for a folder as many as a piece has,
+        since it may run out of space."""
         await self._run(self._check_writing)
 
     def walk(self) -> dict[str, int]:
-        """The sizes of all objects, by their paths. Blocks, as what follows."""
+        """The sizes of all objects, by path. Blocks, like the methods below."""
         with _naming_failures():
             found = (one for batch in obstore.list(self._store) for one in batch)
             return {o["path"]: o["size"] for o in found if not o["path"].startswith(f"{CHECKED}/")}
 
     def holds(self, other: "FileStore") -> bool:
-        """Whether what is put into the other one lies here too, however the two are spelt: it is
-        the same place, or within this one."""
+        """Whether the other store is this one or inside it, however the two are spelt."""
         mark = f"{CHECKED}/{new_id()}"
         with _naming_failures():
             other._put(mark, b"1")
@@ -179,12 +179,12 @@ class FileStore:
             return await loop.run_in_executor(self._threads, work, *arguments)
 
     def _folder_of(self, file: str) -> str:
-        """Spread evenly: the last digits of an id are random."""
+        """Shards are even: the last digits of an id are random."""
         return f"{self._within}{file[-2:]}/{file}"
 
     def _check(self) -> None:
         if self._folder is not None:
-            os.scandir(self._folder).close()  # obstore takes a folder that is gone for an empty one
+            os.scandir(self._folder).close()  # obstore treats a missing folder as empty
         obstore.list(self._store, f"{CHECKED}/").collect()
 
     def _check_writing(self) -> None:
@@ -211,11 +211,11 @@ class FileStore:
 
     def _remove(self, folder: str) -> None:
         if self._folder is not None:
-            # A process that was killed while it wrote leaves a piece that obstore does not show.
+            # A process killed while writing leaves a piece that obstore does not list.
             while (self._folder / folder).exists():
-                with suppress(FileNotFoundError):  # somebody else removes it too
+                with suppress(FileNotFoundError):  # another process removes it too
                     shutil.rmtree(self._folder / folder)
-            os.scandir(self._folder).close()  # a disk that was taken out still has it
+            os.scandir(self._folder).close()  # an unmounted disk still has it
             return
         for batch in obstore.list(self._store, f"{folder}/"):
             obstore.delete(self._store, [found["path"] for found in batch])
@@ -247,7 +247,7 @@ def _naming_failures() -> Iterator[None]:
 
 def _name_cause(error: Exception, said: str) -> str:
     number = getattr(error, "errno", None)
-    if found := re.search(r"os error (\d+)", said):  # obstore tells it in its text alone
+    if found := re.search(r"os error (\d+)", said):  # obstore reports it only in its text
         number = int(found[1])
     if number in _SYSTEM_ERRORS:
         return _SYSTEM_ERRORS[number]

@@ -1,4 +1,5 @@
-"""Whether the store gives and takes: for this process's health, for Prometheus and the doctor."""
+"""Whether the store can be read and written: for this process's health, Prometheus and the
+doctor."""
 
 import asyncio
 import logging
@@ -8,20 +9,19 @@ from common.process.logs import log
 from files.metrics import STORE_FAILING, STORE_UP
 from files.store import WHYS, FileStore, StoreUnavailable
 
-CHECK_SECONDS: Final = 15.0  # stores may take money for an answer
+CHECK_SECONDS: Final = 15.0  # stores may charge per request
 FAILING_SECONDS: Final = 3.0
 
 
 class StoreWatch:
-    """A store that takes nothing, because it is full or read-only, can still be read: then the
-    process stays ready."""
+    """A store that is full or read-only can still be read: then the process stays ready."""
 
     def __init__(self, store: FileStore) -> None:
         self._store = store
         self._why = ""
 
     async def missing(self) -> str | None:
-        """What a health check says of it."""
+        """What is missing, for the health check, or None."""
         try:
             await self._store.check()
         except StoreUnavailable as error:

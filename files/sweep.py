@@ -1,8 +1,8 @@
-"""Takes away bytes that are nobody's any more.
+"""Removes bytes that no longer belong to anything.
 
-Two ways lead there. Every few seconds what chats has doomed: files of deleted messages and chats,
-uploads that broke off, files that no message took. Now and then, a shard at a time, bytes of which
-nobody knows: what a restored database has never heard of, avatars that were replaced.
+There are two kinds. Every few seconds, what chats has marked for deletion: files of deleted
+messages and chats, aborted uploads, files that no message used. From time to time, a shard at a
+time, orphaned bytes: those unknown to a restored database, and replaced avatars.
 """
 
 import asyncio
@@ -19,10 +19,10 @@ from files.store import SHARDS, FileStore, StoreUnavailable
 from files.upstream import Chats
 
 SWEEP_SECONDS: Final = 5.0
-AT_REST_SECONDS: Final = 20.0  # a minute is promised
-SHARD_SECONDS: Final = 300.0  # a day for all of them
+AT_REST_SECONDS: Final = 20.0  # the promise is one minute
+SHARD_SECONDS: Final = 300.0  # a day for all
 AT_ONCE: Final = 200
-# Longer than an upload takes, so that its bytes are never older than its row.
+# Longer than an upload takes, so that bytes this old always have a row.
 STRANGE_SECONDS: Final = 3600.0
 ASKED_AT_ONCE: Final = 1_000
 
@@ -30,7 +30,7 @@ Known = Callable[[list[str]], Awaitable[set[str]]]
 
 
 class Sweep:
-    """Of one process; several may sweep the same store."""
+    """One per process; several may sweep the same store."""
 
     def __init__(
         self,
@@ -39,7 +39,7 @@ class Sweep:
         others: Mapping[FileStore, Known],
         rest: Rest = NEVER,
     ) -> None:
-        """`others` are parts of the store that somebody else than chats knows about."""
+        """`others` are parts of the store whose contents another service than chats knows."""
         self._chats = chats
         self._store = store
         self._rest = rest
@@ -61,12 +61,13 @@ class Sweep:
             await self._rest.pause(SWEEP_SECONDS, AT_REST_SECONDS)
 
     async def remove_doomed(self) -> bool:
-        """A round; whether there may be more. Raises Refusal, StoreUnavailable, the latter at the
-        end: what cannot be removed is listed again, and keeps no other from it."""
+        """One round; returns whether there may be more. Raises Refusal, StoreUnavailable, the
+        latter at the end: what cannot be removed is listed again and does not keep others from
+        being removed."""
         doomed = await self._chats.list_doomed(AT_ONCE)
         removed: list[str] = []
         failure: StoreUnavailable | None = None
-        give_up_at = time.monotonic() + SWEEP_SECONDS  # a store that is gone takes long to say so
+        give_up_at = time.monotonic() + SWEEP_SECONDS  # a store that is down takes long to fail
         for file in doomed:
             try:
                 await self._store.remove(file)
@@ -83,7 +84,7 @@ class Sweep:
         return len(doomed) == AT_ONCE
 
     async def run_through(self, first: int) -> None:
-        """Shard by shard, from one of them on, until cancelled."""
+        """Shard by shard, starting from a given one, until cancelled."""
         number = first
         while True:
             await asyncio.sleep(SHARD_SECONDS)
@@ -97,7 +98,7 @@ class Sweep:
     async def remove_strange(
         self, shard: str, older_than_seconds: float = STRANGE_SECONDS
     ) -> list[str]:
-        """What nobody knows. Raises Refusal, StoreUnavailable."""
+        """Removes orphaned bytes. Raises Refusal, StoreUnavailable."""
         removed: list[str] = []
         for store, list_known in self._known.items():
             found = await store.list_shard(shard, older_than_seconds)

@@ -1,7 +1,7 @@
-"""One upload: judged, received piece by piece, looked at, and made known to chats.
+"""One upload: checked, received piece by piece, examined, and registered with chats.
 
-chats knows of it before the first byte and is told when the last one is there, so that nothing is
-left that nobody knows of, whatever dies in between.
+chats knows of it before the first byte and is told after the last, so that no crash leaves orphaned
+bytes.
 """
 
 import asyncio
@@ -24,12 +24,12 @@ from files.store import PREVIEW, BytesMissing, FileStore, StoreUnavailable
 from files.upstream import Chats
 
 MAX_SECONDS: Final = 600.0
-RETRY_SECONDS: Final = 5  # for one of those under way to end
-TELL_SECONDS: Final = 2.0  # chats takes what it hears nothing of for 10 s for broken off
+RETRY_SECONDS: Final = 5  # for one of those in progress to end
+TELL_SECONDS: Final = 2.0  # chats treats uploads without news for 10 s as aborted
 
 
 class Asked(NamedTuple):
-    """What an upload says of itself; `declared` is None where it does not say how long it is."""
+    """What an upload declares; `declared` is None if it does not give its length."""
 
     chat: str
     name: str
@@ -38,11 +38,11 @@ class Asked(NamedTuple):
 
 
 class BodyBroken(Exception):
-    """The client went away."""
+    """The client disconnected."""
 
 
 class Uploads:
-    """All of one process; `at_once` is a person's limit over all processes."""
+    """All uploads of one process; `at_once` is a user's limit across all processes."""
 
     def __init__(self, chats: Chats, store: FileStore, previews: Previews, *, at_once: int) -> None:
         self._chats = chats
@@ -53,8 +53,8 @@ class Uploads:
         self._has_some = asyncio.Event()
 
     async def tell(self) -> None:
-        """Tells chats which ones go on, until cancelled: those of a process that was killed must
-        not count as under way."""
+        """Tells chats which ones are in progress, until cancelled: those of a killed process must
+        not count."""
         while True:
             await self._has_some.wait()
             await asyncio.sleep(TELL_SECONDS)
@@ -100,7 +100,7 @@ class Uploads:
                 raise Refusal(
                     "invalid_request", "The upload took longer than ten minutes."
                 ) from error
-            if isinstance(error, BytesMissing):  # swept while they came: the chat is gone
+            if isinstance(error, BytesMissing):  # swept while arriving: the chat is gone
                 raise not_found() from error
             raise
         finally:
@@ -146,7 +146,7 @@ class Uploads:
         )
 
     async def _undo(self, file: str) -> None:
-        """What cannot be undone now is left to the sweep."""
+        """The sweep cleans up what cannot be undone now."""
         try:
             if await self._chats.drop_upload(file):
                 await self._store.remove(file)

@@ -1,4 +1,4 @@
-"""The only calls to chats, users and realtime, each by its name. Decides nothing."""
+"""The only calls to chats, users and realtime, one method each. Decides nothing."""
 
 import asyncio
 
@@ -43,19 +43,19 @@ class Chats:
         self._calls = calls
 
     async def begin_upload(self, request: BeginUpload) -> Attachment | None:
-        """The first result of the key, where there is one."""
+        """The first result for the key, if there is one."""
         begun = await self._calls.call("begin_upload", request, UploadBegun, key=request.chat)
         return begun.known
 
     async def keep_uploads(self, files: list[str]) -> None:
-        """They go on."""
+        """Says that these uploads are still in progress."""
         await self._calls.call("keep_uploads", FileIds(ids=files), Done)
 
     async def finish_upload(self, request: FinishUpload) -> Attachment:
         return await self._calls.call("finish_upload", request, Attachment, key=request.id)
 
     async def drop_upload(self, file: str) -> bool:
-        """Whether it is dropped; else it is finished, and its bytes must stay."""
+        """Whether it was dropped; if not, it is finished and its bytes must stay."""
         done = await self._calls.call("drop_upload", DropUpload(id=file), Done, key=file)
         return done.changed
 
@@ -93,7 +93,7 @@ class Users:
         self._calls = calls
 
     async def set_avatar(self, user: str, avatar: str | None) -> str | None:
-        """The one that it took the place of."""
+        """The picture that it replaced."""
         request = SetAvatar(user=user, avatar=avatar)
         return (await self._calls.call("set_avatar", request, AvatarSet, key=user)).replaced
 
@@ -117,7 +117,8 @@ class Nodes:
         self._replicas = replicas
 
     async def list_active(self, users: list[str]) -> set[str]:
-        """Those who have an active socket anywhere; a node that does not answer has none."""
+        """Users with an active socket on any node; a node that does not answer counts as having
+        none."""
         answers = await asyncio.gather(
             *(self._ask(address, users) for address in self._replicas.addresses)
         )

@@ -1,6 +1,6 @@
-"""The public side, an ASGI application: which calls there are, who asks, and how they are answered.
+"""The public side, an ASGI application: which calls there are, who makes them, and their answers.
 
-edge declares these calls, and answers whatever else there is on their paths.
+edge declares these calls, and answers other methods on their paths.
 """
 
 import logging
@@ -33,7 +33,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Answer(NamedTuple):
-    """`body` gives exactly what Content-Length says, or is None where there is none."""
+    """`body` yields exactly Content-Length bytes, or is None if there is none."""
 
     status: int
     headers: Mapping[str, str]
@@ -54,7 +54,7 @@ class Request:
         self._balancer_key = balancer_key
 
     async def body(self) -> Body:
-        """Raises BodyBroken where it does not come whole."""
+        """Raises BodyBroken if it does not arrive completely."""
         more = True
         while more:
             message = await self._receive()
@@ -79,7 +79,7 @@ Serve = Callable[..., Awaitable[Answer]]
 
 
 class Route(NamedTuple):
-    """A call; `serve` takes the request and the path's parameters, percent-encoded as they came."""
+    """A call; `serve` takes the request and the path parameters, percent-encoded as received."""
 
     methods: tuple[str, ...]
     template: str
@@ -123,7 +123,7 @@ class Web:
                 await self._arrive()
             answer = await route.serve(request, *parameters)
         except BodyBroken:
-            answer = None  # nobody is there to be answered
+            answer = None  # no client is left to answer
         except Refusal as refusal:
             answer = answer_refusal(unavailable() if refusal.code == "unavailable" else refusal)
         except StoreUnavailable as error:
@@ -179,8 +179,8 @@ def answer_bytes(
 
 
 async def _send(answer: Answer, trace: str, send: Send, *, with_body: bool) -> None:
-    """Raises StoreUnavailable or BytesMissing where bytes are gone meanwhile: then the connection
-    breaks, for the answer has begun."""
+    """Raises StoreUnavailable or BytesMissing if bytes are gone meanwhile: then the connection is
+    closed, since the answer has begun."""
     headers = [
         *(
             (name.lower().encode(), value.encode("latin-1"))
@@ -200,7 +200,7 @@ async def _send(answer: Answer, trace: str, send: Send, *, with_body: bool) -> N
 
 
 def query_value(query: bytes, name: str) -> str | None:
-    """None where it is not there. Raises ValueError where it stands twice or is no UTF-8."""
+    """None if it is absent. Raises ValueError if it occurs twice or is not UTF-8."""
     found: str | None = None
     for pair in query.split(b"&"):
         key, _, value = pair.partition(b"=")

@@ -1,1 +1,1 @@
-"""Previews of links in messages: fetches the pages, and reads what they say of themselves."""
+"""Previews of links in messages: fetches the pages and reads their metadata."""

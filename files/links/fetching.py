@@ -1,4 +1,4 @@
-"""Fetches one page: from the open Internet alone, over few redirects, within little time."""
+"""Fetches one page: only from the public Internet, with few redirects, within a short time."""
 
 import asyncio
 import re
@@ -22,7 +22,7 @@ _HEADERS: Final = {
 }
 
 
-# email.message fails at some of what pages say, and takes seconds for what is long.
+# email.message fails on some headers that pages send, and takes seconds for long ones.
 _search_charset: Final = re.compile(
     r";\s*charset\s*=\s*\"?([A-Za-z0-9_-]{1,40})", re.ASCII | re.IGNORECASE
 ).search
@@ -31,7 +31,7 @@ _search_charset: Final = re.compile(
 async def fetch_preview(
     url: str, lookups: Lookups, *, loopback: bool = False
 ) -> LinkPreview | None:
-    """None where there is none to be had, for whatever reason. `loopback`: for tests."""
+    """None if it cannot be fetched, for whatever reason. `loopback`: for tests."""
     try:
         async with asyncio.timeout(FETCH_SECONDS):
             answer = await _follow(url, lookups, loopback=loopback)
@@ -49,7 +49,7 @@ async def fetch_preview(
 
 
 async def _follow(url: str, lookups: Lookups, *, loopback: bool) -> Answer | None:
-    """Each address on the way is judged as the first one. Raises OSError, ValueError."""
+    """Each redirect target is checked like the first address. Raises OSError, ValueError."""
     for _ in range(1 + MAX_REDIRECTS):
         if not loopback and not is_askable(url):
             return None
@@ -66,7 +66,7 @@ async def _follow(url: str, lookups: Lookups, *, loopback: bool) -> Answer | Non
 
 
 def _as_sent(place: str) -> str:
-    """Of a header that has UTF-8 as it is, as browsers read it."""
+    """Reads a header that contains raw UTF-8 as browsers do."""
     try:
         return place.encode("latin-1").decode()
     except UnicodeError:
@@ -74,7 +74,8 @@ def _as_sent(place: str) -> str:
 
 
 def is_askable(url: str) -> bool:
-    """Whether it is a page on a usual port, without a name and password. Raises ValueError."""
+    """Whether it is a page on a default port, without a user name or password. Raises
+    ValueError."""
     parts = urlsplit(url)
     if parts.scheme not in PORTS or parts.username is not None or parts.password is not None:
         return False

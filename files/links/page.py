@@ -1,7 +1,7 @@
-"""What a page says of itself, for a preview: Open Graph, else its title and description. Pure.
+"""The metadata of a page for a preview: Open Graph, else its title and description. Pure.
 
-Pages are anybody's, so that no time may depend on more than their length: only tags that are
-complete and short are looked at, each by itself.
+Pages are untrusted, so parsing must take time linear in their length: only tags that are complete
+and short are read, each on its own.
 """
 
 import re
@@ -19,14 +19,14 @@ from common.protocol.links import (
     MAX_TITLE_CHARACTERS,
 )
 
-MAX_TAGS: Final = 20  # of those that say something wanted: each may take milliseconds
+MAX_TAGS: Final = 20  # that say something wanted: each may take milliseconds
 _TAG: Final = re.compile(r"<meta\b[^<>]{1,4000}>|<title\b[^<>]{0,200}>[^<]{1,1000}", re.IGNORECASE)
 _WANTED: Final = re.compile(r"<title|description|og:title|og:site_name", re.IGNORECASE)
 _BODY: Final = re.compile(r"<body\b", re.IGNORECASE)
 _CHARSET: Final = re.compile(
     rb"<meta[^>]{0,200}charset=[\"' ]?([A-Za-z0-9_-]{1,40})", re.IGNORECASE
 )
-# Not all that Python knows: `punycode` takes a minute for half a megabyte.
+# Not every codec of Python's: `punycode` takes a minute for half a megabyte.
 _TEXT_CHARSET: Final = re.compile(
     r"utf-?8|utf-?16([lb]e)?|(us-)?ascii|latin-?1|iso-?8859-\d{1,2}|(windows-|cp)\d{3,4}|macintosh"
     r"|koi8-[rtu]|gbk|gb2312|gb18030|big5(-hkscs)?|euc-(jp|kr)|shift[-_]jis|iso-2022-jp|tis-620",
@@ -36,7 +36,7 @@ _BIDI: Final = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066
 
 
 def preview_of(url: str, body: bytes, charset: str | None) -> LinkPreview | None:
-    """None for a page without a title. `charset` is what its header says."""
+    """None for a page without a title. `charset` is the one from its header."""
     found = _read(_decode(body, charset))
     title = _clean(found.get("og:title") or found.get("title", ""), MAX_TITLE_CHARACTERS)
     if not title:
@@ -56,12 +56,12 @@ def _decode(body: bytes, charset: str | None) -> str:
         charset = "utf-8"
     try:
         return body.decode(charset, errors="replace")
-    except LookupError:  # a number that nobody has given
+    except LookupError:  # a code page that does not exist
         return body.decode(errors="replace")
 
 
 def _read(page: str) -> dict[str, str]:
-    """By property or name, the first of each; the `title` too."""
+    """Contents by property or name, the first of each; including `title`."""
     body = _BODY.search(page)
     found: dict[str, str] = {}
     tags = (tag.group() for tag in _TAG.finditer(page, 0, body.start() if body else len(page)))
@@ -95,7 +95,7 @@ class _Tag(HTMLParser):
 
 
 def _clean(text: str, most: int) -> str:
-    """In one line, without what would turn the words around it."""
+    """On one line, without characters that change the direction of the text around it."""
     line = " ".join(text[: 4 * most].split())
     shown = "".join(
         c for c in line if c not in _BIDI and unicodedata.category(c) not in ("Cc", "Cs")

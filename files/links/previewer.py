@@ -1,4 +1,4 @@
-"""Fetches the pages of links that chats has kept, and tells chats what they say of themselves."""
+"""Fetches the pages of links that chats has stored, and sends chats their metadata."""
 
 import asyncio
 import logging
@@ -17,14 +17,14 @@ from files.rounds import run_rounds
 from files.upstream import Chats
 
 AT_ONCE: Final = 8  # messages
-KEPT_SECONDS: Final = 600.0  # what many people link to is fetched once
+KEPT_SECONDS: Final = 600.0  # a popular link is fetched once
 MAX_KEPT: Final = 500
 
 Fetch = Callable[[str], Awaitable[LinkPreview | None]]
 
 
 class Previewer:
-    """Of one process; what is under way in one is left alone by the others."""
+    """One per process; the others do not touch what one is working on."""
 
     def __init__(self, chats: Chats, fetch: Fetch) -> None:
         self._chats = chats
@@ -32,7 +32,7 @@ class Previewer:
         self._kept: OrderedDict[str, tuple[float, LinkPreview | None]] = OrderedDict()
 
     async def run(self, rest: Rest = NEVER) -> None:
-        """Until cancelled."""
+        """Runs until cancelled."""
         await run_rounds(
             "links",
             self._chats.claim_links,
@@ -47,13 +47,13 @@ class Previewer:
             await self.preview(links)
 
     async def preview(self, links: ClaimedLinks) -> None:
-        """Of one message. What is not settled is tried again a minute later."""
+        """Handles one message. Unfinished links are tried again a minute later."""
         try:
             found = await asyncio.gather(*(self._find(url) for url in links.urls))
             await self._chats.settle_links(links, [one for one in found if one is not None])
         except Refusal as refusal:
             log("links not settled", code=refusal.code, chat=links.chat)
-        except Exception:  # whatever a page answers, others get their previews
+        except Exception:  # no page's answer may cost others their previews
             log("links failed", level=logging.ERROR, exception=True, chat=links.chat)
 
     async def _find(self, url: str) -> LinkPreview | None:

@@ -1,1 +1,1 @@
-"""The way out: requests to addresses that people have chosen. The only place that makes them."""
+"""Outgoing requests to addresses that users have chosen. The only place that makes them."""

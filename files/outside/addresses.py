@@ -1,8 +1,8 @@
-"""Which addresses may be asked on behalf of people. Pure.
+"""Which addresses may be contacted on behalf of users. Pure.
 
-Whoever names an address must not reach by it what only this machine or its network can reach. A
-name is judged by what it leads to, at the moment of the request, and the request goes to the
-address that was judged (no second look-up could give another one).
+A user must not reach through it what only this machine or its network can reach (SSRF). A name is
+checked by what it resolves to at the time of the request, and the request goes to the checked
+address (a second look-up could return another).
 """
 
 from collections.abc import Iterable
@@ -11,8 +11,8 @@ from typing import Final
 
 IPAddress = IPv4Address | IPv6Address
 
-# Those that `is_global` of some versions of Python takes for public, or that lead to IPv4 addresses
-# through somebody's gateway.
+# Ranges that `is_global` counts as public in some versions of Python, or that reach IPv4 addresses
+# through a gateway.
 _NOT_PUBLIC: Final = tuple(
     ip_network(network)
     for network in (
@@ -23,7 +23,7 @@ _NOT_PUBLIC: Final = tuple(
 
 
 def is_public(address: IPAddress) -> bool:
-    """Whether it is one of the open Internet."""
+    """Whether it is an address on the public Internet."""
     if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
         address = address.ipv4_mapped
     return (
@@ -35,8 +35,8 @@ def is_public(address: IPAddress) -> bool:
 
 
 def choose_address(found: Iterable[str], *, loopback: bool = False) -> str | None:
-    """The first of what a name leads to; None where there is none, or any of it may not be asked:
-    a name that leads inside too is no accident. `loopback`: this machine itself is meant."""
+    """The first address of a name; None if there is none, or if any of them is forbidden: a name
+    that also leads inside is no accident. `loopback`: allows this machine itself."""
     chosen: str | None = None
     for text in found:
         address = ip_address(text.partition("%")[0])

@@ -1,6 +1,6 @@
-"""One request over one connection to an address that was judged: HTTP/1.1, TLS by the name.
+"""One request over one connection to a checked address: HTTP/1.1, TLS verified by the name.
 
-Follows nothing, keeps nothing, and reads no more of an answer than it was asked to.
+Follows no redirects, keeps nothing, and reads no more of an answer than requested.
 """
 
 import asyncio
@@ -26,11 +26,11 @@ _IN_TARGETS: Final = "/%:?#[]@!$&'()*+,;=-._~"
 
 
 class AddressRefused(OSError):
-    """What the name leads to may not be asked."""
+    """The name leads to a forbidden address."""
 
 
 class Answer(NamedTuple):
-    """`headers` have lower-case names; `body` is cut where it was longer than wanted."""
+    """`headers` have lower-case names; `body` is truncated if it was longer than wanted."""
 
     status: int
     headers: Mapping[str, str]
@@ -38,7 +38,7 @@ class Answer(NamedTuple):
 
 
 class Place(NamedTuple):
-    """What an URL means for a request."""
+    """The parts of a URL that a request needs."""
 
     scheme: str
     host: str
@@ -52,8 +52,8 @@ class Place(NamedTuple):
 
 
 def place_of(url: str) -> Place:
-    """Raises ValueError for what is no http or https URL of a host. A name that is not ASCII is
-    asked for as IDNA has it, a path percent-encoded."""
+    """Raises ValueError for anything but an http or https URL with a host. A non-ASCII name is
+    encoded with IDNA, a path percent-encoded."""
     parts = urlsplit(url)
     if parts.scheme not in PORTS or not parts.hostname:
         raise ValueError(f"{parts.scheme!r} is not asked for anything")
@@ -78,7 +78,7 @@ class Connection:
     async def ask(
         self, method: str, headers: Mapping[str, str], body: bytes = b"", *, max_body_bytes: int
     ) -> Answer:
-        """Raises OSError where no answer comes."""
+        """Raises OSError if no answer arrives."""
         lines = [
             f"{method} {self._place.target} HTTP/1.1",
             f"Host: {self._place.authority}",
@@ -99,7 +99,7 @@ class Connection:
             head_bytes += 0 if answer.has_head else len(data)
             if head_bytes > MAX_HEAD_BYTES:
                 raise ConnectionError("the answer's headers are too long")
-            # Behind the head: the lengths of chunks, and trailers, of which there may be no end.
+            # After the head: chunk lengths and trailers, which may be endless.
             if all_bytes - len(answer.body) > 2 * MAX_HEAD_BYTES + max_body_bytes:
                 raise ConnectionError("most of the answer is not its body")
             try:
@@ -142,8 +142,8 @@ class _Answer:
 
 
 async def connect(url: str, lookups: Lookups, *, loopback: bool = False) -> Connection:
-    """To the address that the URL's name leads to now. Raises AddressRefused for one that may not
-    be asked, OSError where nobody answers there, ValueError for what is no such URL."""
+    """Connects to the address that the URL's name leads to now. Raises AddressRefused for a
+    forbidden one, OSError if nothing answers there, ValueError for any other kind of URL."""
     place = place_of(url)
     address = choose_address(await _look_up(place, lookups), loopback=loopback)
     if address is None:
@@ -162,13 +162,13 @@ async def connect(url: str, lookups: Lookups, *, loopback: bool = False) -> Conn
 async def _look_up(place: Place, lookups: Lookups) -> list[str]:
     """All addresses that the name leads to. Raises OSError, ValueError."""
     with contextlib.suppress(ValueError):
-        return [str(ip_address(place.host))]  # waits for nobody's look-ups
+        return [str(ip_address(place.host))]  # needs no look-up
     return await lookups.find(place.host, place.port)
 
 
 @cache
 def _tls() -> ssl.SSLContext:
-    """Reading the authorities takes tens of milliseconds."""
+    """Loading the certificate authorities takes tens of milliseconds."""
     context = ssl.create_default_context()
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context

@@ -1,7 +1,8 @@
-"""Look-ups of names that people have chosen, apart from those that this process itself needs.
+"""Look-ups of names that users have chosen, separate from those that this process itself needs.
 
-The loop looks names up in a few threads that all share, and nothing ends one that waits for a
-nameserver: people who name servers that never answer would keep the process from its own siblings.
+The event loop looks up names in a small shared thread pool, and a thread that waits for a
+nameserver cannot be ended: names whose servers never answer would keep the process from reaching
+other services.
 """
 
 import asyncio
@@ -10,11 +11,11 @@ import socket
 import threading
 from typing import Final
 
-AT_ONCE: Final = 64  # each a thread, for as long as the nameserver is waited for: 20 s or so
+AT_ONCE: Final = 64  # a thread each, until the nameserver times out: about 20 s
 
 
 class Lookups:
-    """For one purpose; what is asked for beyond the bound waits."""
+    """For one purpose; look-ups beyond the limit wait."""
 
     def __init__(self, at_once: int = AT_ONCE) -> None:
         self._room = asyncio.Semaphore(at_once)
@@ -27,7 +28,7 @@ class Lookups:
 
         def settle(addresses: list[str], error: Exception | None) -> None:
             self._room.release()
-            if found.done():  # nobody waits any longer
+            if found.done():  # nobody is waiting any more
                 return
             if error is None:
                 found.set_result(addresses)
@@ -45,7 +46,7 @@ class Lookups:
             with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
                 loop.call_soon_threadsafe(settle, addresses, failure)
 
-        # No pool's: the end of the process would wait for those.
+        # Not from a pool: the process would wait for its threads at exit.
         try:
             threading.Thread(target=look_up, name="look up", daemon=True).start()
         except RuntimeError as error:

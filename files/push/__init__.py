@@ -1,1 +1,1 @@
-"""Web Push: brings news to browsers whose page is closed, through their push services."""
+"""Web Push: notifies browsers whose page is closed, through their push services."""

@@ -1,8 +1,8 @@
-"""Brings what is due to push services, and says what became of it.
+"""Delivers due notifications to push services and reports the outcome.
 
-users has what is due and who gets it, realtime knows who looks at Hubbub just now, chats what a
-message says. Connections are opened before chats is asked, so that nothing lies between its answer
-and the sending: what was deleted or read before that is not told.
+users knows what is due and for whom, realtime who is active just now, chats what a message says.
+Connections are opened before chats is asked, so that nothing delays sending after its answer:
+messages deleted or read before that are not sent.
 """
 
 import asyncio
@@ -30,13 +30,13 @@ from files.push.notification import encode_notification
 from files.rounds import run_rounds
 from files.upstream import Chats, Nodes, Users
 
-AT_ONCE: Final = 64  # a round
+AT_ONCE: Final = 64  # per round
 MAX_ROUNDS: Final = 8
-AT_A_SERVICE: Final = 8  # connections that are opened: one that cannot be reached is found out soon
+AT_A_SERVICE: Final = 8  # new connections: an unreachable service is noticed soon
 CONNECT_SECONDS: Final = 5.0
 ANSWER_SECONDS: Final = 5.0
-MAX_AGE_SECONDS: Final = 3600.0  # what is older is no news
-KEPT_SECONDS: Final = 12 * 3600  # by the push service, for a browser that cannot be reached
+MAX_AGE_SECONDS: Final = 3600.0  # older messages are not sent
+KEPT_SECONDS: Final = 12 * 3600  # by the push service, for an unreachable browser
 FIRST_PAUSE_SECONDS: Final = 15.0  # doubles with each attempt
 MAX_PAUSE_SECONDS: Final = 900.0
 MAX_HOSTS: Final = 1_000
@@ -50,8 +50,8 @@ class _Due(NamedTuple):
 
 
 class Courier:
-    """Of one process; what is under way in one is left alone by the others. `local`: push services
-    on this machine are good too."""
+    """One per process; the others do not touch what one is working on. `local`: allows push
+    services on this machine."""
 
     def __init__(
         self, users: Users, chats: Chats, nodes: Nodes, contact: str, *, local: bool
@@ -65,7 +65,7 @@ class Courier:
         self._paused: dict[str, float] = {}  # push services, until when
 
     async def run(self, rest: Rest = NEVER) -> None:
-        """Until cancelled."""
+        """Runs until cancelled."""
 
         async def claim(limit: int) -> list[ClaimedPush]:
             return await self._users.claim_pushes(limit, self._contact)
@@ -75,8 +75,8 @@ class Courier:
         )
 
     async def deliver(self, claimed: Sequence[ClaimedPush]) -> None:
-        """All at once. What is not settled, since this process ends or a service is gone, is due
-        again after a minute."""
+        """All concurrently. Unfinished ones, because this process ends or a service is down, are
+        due again after a minute."""
         try:
             active = await self._nodes.list_active(list({push.user for push in claimed}))
             wanted: list[ClaimedPush] = []
@@ -89,7 +89,7 @@ class Courier:
             await self._users.settle_pushes(outcomes)
         except Refusal as refusal:
             log("pushes not settled", code=refusal.code)
-        except Exception:  # whatever a push service answers, others are told their messages
+        except Exception:  # no push service's answer may cost others their notifications
             log("pushes failed", level=logging.ERROR, exception=True)
 
     async def _send_all(self, pushes: Sequence[ClaimedPush]) -> list[PushOutcome]:
@@ -173,13 +173,13 @@ class Courier:
             PUSHES.labels("put off").inc()
             host = urlsplit(push.endpoint).netloc
             return self._pause(host, push, retry_after(answer.headers))
-        # Asked again it would say the same. What is wrong is ours: the contact, the clock.
+        # A retry would get the same answer. The fault is ours: the contact, the clock.
         PUSHES.labels("refused").inc()
         log("push refused", status=answer.status, service=urlsplit(push.endpoint).hostname)
         return _outcome(push, "done")
 
     def _pause(self, host: str, push: ClaimedPush, seconds: float | None = None) -> PushOutcome:
-        """The whole service is left alone for a while."""
+        """Pauses the whole service for a while."""
         outcome = _later(push, seconds)
         now = time.monotonic()
         if len(self._paused) >= MAX_HOSTS:
@@ -209,13 +209,13 @@ def _later(push: ClaimedPush, seconds: float | None = None) -> PushOutcome:
 
 
 def _topic(secret: bytes, chat: str) -> str:
-    """Of several that wait for a browser the push service keeps the newest of a chat. It does not
-    learn by it which chat that is, nor that two people are in the same one."""
+    """The push service keeps only the newest of a chat's notifications that wait for a browser. The
+    topic tells it neither which chat that is nor that two people share one."""
     return urlsafe_b64encode(digest(secret, chat.encode(), sha256)[:24]).decode()
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """In seconds; None where a push service says nothing that can be understood."""
+    """In seconds; None if the push service sent nothing intelligible."""
     said = headers.get("retry-after", "")
     if said.isdecimal():
         return float(said)

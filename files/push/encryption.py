@@ -1,4 +1,4 @@
-"""Encrypts what a push service passes on but must not read (RFC 8291, over RFC 8188). Pure."""
+"""Encrypts what a push service forwards but must not read (RFC 8291, over RFC 8188). Pure."""
 
 import os
 from base64 import urlsafe_b64decode
@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 RECORD_BYTES: Final = 4096
-# What push services take at the least (RFC 8030, section 7.2), without header, end mark and tag.
+# What push services must accept (RFC 8030, section 7.2), less header, delimiter and tag.
 MAX_PLAIN_BYTES: Final = RECORD_BYTES - 86 - 1 - 16
 _LAST_RECORD: Final = b"\x02"
 
@@ -31,7 +31,7 @@ def encrypt(
     salt: bytes | None = None,
 ) -> bytes:
     """The body of a push message, for the browser with this public key and authentication secret.
-    `own_key` and `salt` are new each time. Raises ValueError for what is no key."""
+    `own_key` and `salt` are new each time. Raises ValueError for an invalid key."""
     own_key = own_key or generate_private_key(SECP256R1())
     salt = salt or os.urandom(16)
     browser = EllipticCurvePublicKey.from_encoded_point(SECP256R1(), browser_key)

@@ -1,4 +1,4 @@
-"""What a notification says to a browser: small, and never more than a push service takes. Pure."""
+"""The content of a notification: never larger than a push service accepts. Pure."""
 
 from typing import Final
 
@@ -12,7 +12,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Notification(msgspec.Struct, rename="camel"):
-    """As the service worker reads it. `me`: whose it is."""
+    """In the form that the service worker reads. `me` is the recipient."""
 
     me: str
     chat: str
@@ -37,7 +37,7 @@ def encode_notification(push: ClaimedPush, note: PushNote, max_bytes: int) -> by
         silent=push.silent,
     )
     encoded = _encode(data)
-    while len(encoded) > max_bytes:  # what has many bytes a character, or needs escapes
+    while len(encoded) > max_bytes:  # text with many bytes per character, or escapes
         data.body = data.body[: len(data.body) * 3 // 4 - 1] + "…"
         encoded = _encode(data)
     return encoded
