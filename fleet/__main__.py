@@ -1,4 +1,4 @@
-"""`python -m fleet`: says what to do where what it stands on is not installed."""
+"""`python -m fleet`; prints what to do if its dependencies are not installed."""
 
 import sys
 

@@ -67,7 +67,7 @@ KNOWN_FAILURES = (
 
 
 async def run(settings: FleetSettings) -> None:
-    """Start everything, say so, and stop everything when it is told to, or its terminal closes."""
+    """Start everything, report it, and stop everything on a signal or when the terminal closes."""
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) != signal.SIG_IGN:  # nohup has SIGHUP ignored
@@ -100,7 +100,7 @@ async def run(settings: FleetSettings) -> None:
 
 
 async def tell(settings: FleetSettings, request: Request) -> int:
-    """Ask the running fleet for something; exit code 0 when it was done."""
+    """Send a request to the running fleet; exit code 0 when it was done."""
     try:
         answer = await ask_fleet(settings.run, request)
     except NotRunning:
@@ -181,12 +181,12 @@ def main() -> int:
                     asyncio.run(scale_containers(settings))
                 return 0
         allow_many_descriptors()
-        os.umask(0o077)  # data, keys and logs are the operator's alone
+        os.umask(0o077)  # only the operator may read data, keys and logs
         asyncio.run(run(settings))
     except KNOWN_FAILURES as failure:
         say(f"{failed}: {failure}")
         return 1
-    except OSError as failure:  # of the start alone: what comes later is seen to where it happens
+    except OSError as failure:  # only from the start: later errors are handled where they occur
         say(f"{failed}: {failure.filename or settings.data}: {failure.strerror}")
         return 1
     return 0

@@ -1,7 +1,7 @@
-"""The socket by which the command line reaches the fleet that runs on a data folder.
+"""The socket through which the command line reaches the fleet that runs on a data folder.
 
-One JSON request a connection, one JSON answer. Only processes that may open the folder get this
-far.
+One JSON request and one JSON answer per connection. Only processes that may open the folder get
+this far.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ class Restart(msgspec.Struct, frozen=True, tag="restart"):
 
 
 class Scale(msgspec.Struct, frozen=True, tag="scale"):
-    """Have so many processes of a role, or from so many up to `most`, as the load asks for."""
+    """Run this many processes of a role, or as many as the load needs, up to `most`."""
 
     role: str
     replicas: int
@@ -30,13 +30,13 @@ class Scale(msgspec.Struct, frozen=True, tag="scale"):
 
 
 class MakeOwner(msgspec.Struct, frozen=True, tag="make_owner"):
-    """Make an account that exists an owner of the instance."""
+    """Make an existing account an owner of the instance."""
 
     username: str
 
 
 class Ping(msgspec.Struct, frozen=True, tag="ping"):
-    """Is answered at once, whatever else is being done."""
+    """Is answered at once, whatever else is in progress."""
 
 
 Request = Restart | Scale | MakeOwner
@@ -54,14 +54,14 @@ class NotRunning(Exception):
 
 
 class NotAnswering(Exception):
-    """A fleet listens on the folder and does not even answer a ping."""
+    """A fleet listens on the folder but does not even answer a ping."""
 
 
 @asynccontextmanager
 async def serve_control(
     folder: Path, handle: Callable[[Request], Awaitable[Reply]]
 ) -> AsyncIterator[None]:
-    """Reply requests one after another as long as the block runs."""
+    """Answer requests one after another for the duration of the block."""
     one_at_a_time = asyncio.Lock()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -89,8 +89,8 @@ async def serve_control(
 
 
 async def ask_fleet(folder: Path, request: Request) -> Reply:
-    """Wait until the fleet has done it, however long it takes: each request has a bound of its
-    own there, as long as the fleet answers pings. Raises NotRunning, NotAnswering."""
+    """Wait until the fleet has done it, however long it takes, while the fleet answers pings: it
+    bounds each request itself. Raises NotRunning, NotAnswering."""
     await ping_fleet(folder)
     asking = asyncio.ensure_future(_ask(folder, request))
     try:

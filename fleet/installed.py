@@ -1,4 +1,4 @@
-"""What to type where Python lacks what Hubbub stands on. Imports nothing that may be missing."""
+"""What to type if Hubbub's dependencies are missing. Imports nothing that may be missing."""
 
 import sys
 from pathlib import Path
@@ -9,8 +9,8 @@ VENV_PYTHON: Final = Path(".venv/bin/python")
 
 
 def advise(error: ImportError, program: str, target: str) -> str:
-    """Another Python, or an environment that is older than the code. Raises `error` where neither
-    is why."""
+    """Another Python, or an environment older than the code. Raises `error` if neither is the
+    cause."""
     name = error.name or ""
     if (PROJECT / name.partition(".")[0] / "__init__.py").exists():
         raise error

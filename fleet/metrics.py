@@ -1,6 +1,6 @@
-"""What Prometheus is told of the processes as a whole: which there should be, and which there are.
+"""Prometheus metrics of the processes as a whole: which are wanted, and which exist.
 
-It only holds figures; when they change is the supervisor's to know.
+Only holds the figures; the supervisor decides when they change.
 """
 
 from collections import Counter as Tally
@@ -45,7 +45,7 @@ class FleetMetrics:
                 self._scalings.labels(role, direction)
 
     def note_state(self, state: FleetState, engines: Mapping[str, int]) -> None:
-        """`engines` is how many there should be of each role that is no service."""
+        """`engines` is the wanted number of each role that is not a service."""
         services = {role: replicas.replicas for role, replicas in state.wanted.items()}
         wanted = {**services, **engines}
         there = Tally((process.role, process.state) for process in state.processes)
@@ -63,7 +63,7 @@ class FleetMetrics:
 
 
 class MetricsServer:
-    """Serves a registry on a port of its own from the first moment on."""
+    """Serves a registry on its own port from the very start."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._server, self._thread = start_http_server(0, LOOPBACK, registry)

@@ -18,9 +18,9 @@ from fleet.processes.probe import http_answer, http_status
 from fleet.processes.supervised import Program
 from fleet.settings import DATABASE_VARIABLES, PROJECT_FOLDER, FleetSettings
 
-# Their ports are for clients, so health has one of its own.
+# Their ports are for clients, so health has its own.
 PUBLIC_ROLES = ("edge", "realtime", "files")
-FILES_PREFIXES = ("HUBBUB_FILES_", "AWS_")  # where the bytes are, and the key to them
+FILES_PREFIXES = ("HUBBUB_FILES_", "AWS_")  # where the bytes are, and their credentials
 CALLED_ROLES = ("users", "chats", "realtime")
 # Calls stay on loopback.
 CALLS_TLS = {
@@ -32,8 +32,8 @@ CALLS_TLS = {
 
 
 class ServicePorts(NamedTuple):
-    """Where a slot listens: for its callers, for health and metrics, and for the balancer, if it
-    comes to that role."""
+    """Where a slot listens: for its callers, for health and metrics, and for the balancer, if the
+    role is public."""
 
     main: ReservedPort
     health: ReservedPort
@@ -41,7 +41,7 @@ class ServicePorts(NamedTuple):
 
 
 class Services:
-    """Programs of services by role and number. A slot that comes again has the ports it had.
+    """Programs of services by role and number. A slot that is used again keeps its ports.
 
     `inherited` stays open in every process.
     """
@@ -58,14 +58,14 @@ class Services:
         self._own = engines.own
         self._ports: dict[tuple[str, int], ServicePorts] = {}
         self._seeds: dict[str, str] = {}
-        self._at_rest: dict[str, bool] = {}  # what each process said last
+        self._at_rest: dict[str, bool] = {}  # the last report of each process
 
     def are_at_rest(self, names: Iterable[str]) -> bool:
-        """Whether nobody has come to any of these processes for a while."""
+        """Whether none of these processes has had requests for a while."""
         return all(self._at_rest.get(name, False) for name in names)
 
     def want(self, role: str, replicas: int) -> None:
-        """Callers that start from now on find the slots up to this number by themselves."""
+        """Callers started from now on know the slots up to this number."""
         for number in range(1, replicas + 1):
             if (role, number) not in self._ports:
                 self._ports[role, number] = _reserve_ports(role, number, self._settings.run)
@@ -75,14 +75,14 @@ class Services:
             )
 
     def program(self, role: str, number: int) -> Program:
-        """Of a slot that was wanted before."""
+        """The program of a slot that was wanted before."""
         ports = self._ports[role, number]
 
         async def is_ready() -> bool:
             return await http_status(ports.health.number, "/health/ready") == 200
 
         async def is_live() -> bool:
-            # 503 while draining is an answer too
+            # 503 while draining counts as an answer
             status, body = await http_answer(ports.health.number, "/health/live")
             self._at_rest[f"{role}-{number}"] = b'"atRest":true' in body
             return status is not None
@@ -105,7 +105,7 @@ class Services:
         """How the balancer reaches a slot of a public role."""
         ports = self._ports[role, number]
         assert ports.local is not None, "its role is public"
-        # edge is checked where it serves; where a realtime node serves it takes sockets only
+        # edge is checked on its public port; a realtime node's public port takes only sockets
         check = None if role == "edge" else ports.health.number
         return PoolServer(role, f"{role}-{number}", ports.local.name, check)
 
@@ -138,7 +138,7 @@ class Services:
 
 
 def _reserve_ports(role: str, number: int, folder: Path) -> ServicePorts:
-    """`folder` is where the balancer works."""
+    """`folder` is the balancer's working directory."""
     main = ReservedPort()
     if role not in PUBLIC_ROLES:
         return ServicePorts(main, main, None)
@@ -146,7 +146,8 @@ def _reserve_ports(role: str, number: int, folder: Path) -> ServicePorts:
 
 
 def _shared_environment(settings: FleetSettings, urls: Mapping[str, str]) -> dict[str, str]:
-    """What every service gets; makes the keys on first use. `urls` are the engines' addresses."""
+    """The environment of every service; creates the keys on first use. `urls` are the engines'
+    addresses."""
     environment = {
         **{name: value for name, value in settings.environment.items() if name not in CALLS_TLS},
         **urls,
@@ -170,7 +171,7 @@ def _shared_environment(settings: FleetSettings, urls: Mapping[str, str]) -> dic
 
 
 def _credentials(role: str, keys: Path) -> dict[str, str]:
-    """What a role shows to others, and how it knows who calls it."""
+    """The credentials of a role, and those by which it recognises its callers."""
     environment = {"HUBBUB_SERVICE_KEY_FILE": str(service_key_path(keys, role))}
     if role in CALLED:
         environment["HUBBUB_CALLERS_FILE"] = str(callers_path(keys, role))
@@ -180,7 +181,7 @@ def _credentials(role: str, keys: Path) -> dict[str, str]:
 def service_environment(
     role: str, shared: Mapping[str, str], own: Mapping[str, str]
 ) -> dict[str, str]:
-    """The shared environment without what only other roles may know, and what is `own`."""
+    """The shared environment without other roles' secrets, plus the role's `own`."""
     private = {owner: {variable} for owner, variable in DATABASE_VARIABLES.items()}
     private["users"] |= {"HUBBUB_SIGNING_KEYS", "HUBBUB_SIGNING_SECRET_FILE"}
     private["files"] = {name for name in shared if name.startswith(FILES_PREFIXES)}

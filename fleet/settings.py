@@ -1,4 +1,4 @@
-"""What the operator asked for, read once from the environment."""
+"""The operator's settings, read once from the environment."""
 
 import os
 from collections.abc import Iterable, Mapping
@@ -32,7 +32,7 @@ from fleet.scaling.scaler import Limits, Replicas
 PROJECT_FOLDER: Final = Path(__file__).parent.parent
 SERVICE_ROLES: Final = ("edge", "realtime", "files", "users", "chats")
 MAX_REPLICAS: Final = 64
-DEFAULT_MAXIMUM: Final = 4  # more is the operator's to ask for: each takes memory and connections
+DEFAULT_MAXIMUM: Final = 4  # the operator may allow more: each takes memory and connections
 DATABASE_VARIABLES: Final = {
     "users": "HUBBUB_USERS_DATABASE_URL",
     "chats": "HUBBUB_CHATS_DATABASE_URL",
@@ -40,8 +40,8 @@ DATABASE_VARIABLES: Final = {
 
 
 def read_replicas(text: str, cores: int) -> dict[str, Replicas]:
-    """`edge=2,realtime=1-4`; roles that are not named get two, or one on a single core, and may
-    grow to as many as there are cores.
+    """`edge=2,realtime=1-4`; other roles get two processes, or one on a single core, and may grow
+    to the number of cores.
 
     Raises SettingsError.
     """
@@ -66,7 +66,7 @@ def read_replicas(text: str, cores: int) -> dict[str, Replicas]:
 
 
 def read_limits(text: str) -> Limits:
-    """`lag_ms=20,connections=2000`; what is not named keeps its default. Raises SettingsError."""
+    """`lag_ms=20,connections=2000`; others keep their default. Raises SettingsError."""
     pairs = (part.partition("=") for part in filter(None, map(str.strip, text.split(","))))
     try:
         limits = msgspec.convert({k: v for k, _, v in pairs}, Limits, strict=False)
@@ -106,7 +106,7 @@ LIMITS: Final = Kind("`lag_ms=20,calm_seconds=30`", read_limits)
 EXTERNAL: Final = ("HUBBUB_VALKEY_URL", "HUBBUB_CACHE_URLS", *DATABASE_VARIABLES.values())
 
 
-# Where data is, if not in the folder.
+# The location of data outside the folder.
 DATA_VARIABLES: Final = (*DATABASE_VARIABLES.values(), "HUBBUB_FILES_URL")
 ASKED_VARIABLES: Final = (*DATA_VARIABLES, "HUBBUB_VALKEY_URL", "HUBBUB_TLS_CERTIFICATE")
 
@@ -116,7 +116,7 @@ def join_external(*urls: str | None) -> dict[str, str]:
 
 
 class FleetSettings(msgspec.Struct, frozen=True):
-    """`external` are the operator's own servers, by variable."""
+    """`external` has the operator's own servers, by variable."""
 
     port: Annotated[int, Variable("HUBBUB_PORT", PORT, "The one public port.", "8000")]
     bind: Annotated[
@@ -224,13 +224,13 @@ class FleetSettings(msgspec.Struct, frozen=True):
     environment: dict[str, str]  # all of it, for the services
 
     def differing(self, others: Mapping[str, str], names: Iterable[str]) -> tuple[str, ...]:
-        """Those of the variables that have another value in another environment."""
+        """The variables whose values differ in another environment."""
         ours = self.environment
         return tuple(name for name in names if ours.get(name, "") != others.get(name, ""))
 
     @property
     def open_roles(self) -> set[str]:
-        """Those of whose number of processes the operator has said nothing."""
+        """The roles whose number of processes the operator has not set."""
         said = sized(self.environment).get("HUBBUB_REPLICAS", "")
         return set(SERVICE_ROLES) - {part.partition("=")[0].strip() for part in said.split(",")}
 
@@ -240,12 +240,12 @@ class FleetSettings(msgspec.Struct, frozen=True):
 
     @property
     def signing_secret(self) -> Path:
-        """The file with what wraps the keys that sign tokens."""
+        """The file with the secret that encrypts the signing keys."""
         return self.keys / "signing.key"
 
     @property
     def old_signing_keys(self) -> Path:
-        """The folder in which 0.1.0 kept them."""
+        """The folder where 0.1.0 kept them."""
         return self.keys / "signing"
 
     @property
@@ -258,7 +258,7 @@ class FleetSettings(msgspec.Struct, frozen=True):
 
     @property
     def address(self) -> str:
-        """Where a person on this machine opens it."""
+        """The URL for a browser on this machine."""
         host = LOOPBACK if self.bind in ("0.0.0.0", "::") else self.bind  # noqa: S104
         return f"{self.scheme}://{f'[{host}]' if ':' in host else host}:{self.port}"
 
@@ -268,7 +268,7 @@ class FleetSettings(msgspec.Struct, frozen=True):
 
 
 def read_settings(env: Mapping[str, str] = os.environ) -> FleetSettings:
-    """Raises SettingsError with a sentence for the operator."""
+    """Raises SettingsError with a message for the operator."""
     settings = read_variables(FleetSettings, sized(env), environment=dict(env))
     if settings.tls_key and not settings.tls_certificate:
         raise SettingsError(
@@ -279,7 +279,7 @@ def read_settings(env: Mapping[str, str] = os.environ) -> FleetSettings:
         settings = msgspec.structs.replace(settings, files_url=local)
     if settings.public_url:
         return settings
-    # Both spellings of this machine are its own page, unless the operator says what the page is.
+    # Both names of this machine are origins of the page, unless the operator sets the origin.
     return msgspec.structs.replace(
         settings,
         public_url=f"{settings.scheme}://{LOOPBACK}:{settings.port}",

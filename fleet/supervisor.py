@@ -1,4 +1,4 @@
-"""The fleet of one machine: what starts when, what is notified, and in which order it all ends."""
+"""The fleet of one machine: what starts when, who is notified, and in which order it all ends."""
 
 import asyncio
 import logging
@@ -36,18 +36,18 @@ from fleet.services import PUBLIC_ROLES, Services
 from fleet.settings import MAX_REPLICAS, PROJECT_FOLDER, SERVICE_ROLES, FleetSettings
 from fleet.targets import write_targets
 
-# Together below the 30 s in which a stop is promised; sockets and requests get the most.
+# Together less than the promised 30 s of a stop; sockets and requests get the most.
 STOP_ORDER = (
     (PUBLIC_ROLES, 12.0),
     (("users", "chats"), 7.0),
     (("balancer", "valkey", "cache", "postgres"), 8.0),
 )
 START_SECONDS = 60.0
-DRAIN_SECONDS = 25.0  # of one process, while others serve
+DRAIN_SECONDS = 25.0  # for one process, while others serve
 UPKEEP_SECONDS = 1.0
 ROTATE_SECONDS = 5.0
 LAST_WORDS_SECONDS = 1.0
-KEPT_DEATHS = 10  # of each process
+KEPT_DEATHS = 10  # per process
 
 T = TypeVar("T")
 
@@ -66,15 +66,15 @@ class Fleet:
         self._resting = Resting(settings.open_roles)
         self.wanted = {role: r.minimum for role, r in settings.replicas.items()}
         self._one_change = {role: asyncio.Lock() for role in SERVICE_ROLES}
-        self._failing: set[str] = set()  # of which the operator was told
-        self._hanging: set[str] = set()  # that were killed for it, until they have ended
+        self._failing: set[str] = set()  # that were reported to the operator
+        self._hanging: set[str] = set()  # that were killed for hanging, until they have ended
         self._deaths: dict[str, deque[Death]] = defaultdict(lambda: deque(maxlen=KEPT_DEATHS))
-        self._is_written = True  # the state of now
-        self._is_certified = True  # the operator was not told otherwise
-        self._is_grown = False  # to as many as there should be at a start
-        self._tasks: set[asyncio.Task[Any]] = set()  # kept, or they could vanish
-        self._copies: set[asyncio.Task[Any]] = set()  # of what processes write
-        self._copying: dict[str, asyncio.Task[str]] = {}  # by process, gives its last line
+        self._is_written = True  # the current state
+        self._is_certified = True  # no bad certificate was reported
+        self._is_grown = False  # to the numbers wanted at a start
+        self._tasks: set[asyncio.Task[Any]] = set()  # kept, otherwise they could be collected
+        self._copies: set[asyncio.Task[Any]] = set()  # of the output of processes
+        self._copying: dict[str, asyncio.Task[str]] = {}  # by process, returns its last line
         self._services: Services  # from the start on
         registry = CollectorRegistry()
         self._metrics = FleetMetrics(registry)
@@ -91,7 +91,8 @@ class Fleet:
         for role, replicas in self.wanted.items():
             self._services.want(role, replicas)
         first = [self._services.program(role, 1) for role in SERVICE_ROLES]
-        # Together: services wait for what they need, and loading them takes longer than that.
+        # In parallel: services wait for their dependencies, and loading them takes longer than
+        # that.
         others = [*engines.programs, self._balancer_program()]
         await asyncio.gather(self._start_all(others), self._load_and_start(first))
         rest = [
@@ -102,10 +103,10 @@ class Fleet:
         _keep(self._tasks, self._grow_up([*rest, *engines.caches]))
 
     async def stop(self) -> None:
-        """Drain and end everything, in an order in which each still has what it needs."""
+        """Drain and end everything, dependents before their dependencies."""
         for task in self._tasks:
             task.cancel()
-        if self._tasks:  # so that nothing is started any more
+        if self._tasks:  # so that nothing more is started
             await asyncio.wait(self._tasks)
         for roles, seconds in STOP_ORDER:
             stopping = [s for (role, _), s in self._slots.items() if role in roles]
@@ -119,7 +120,7 @@ class Fleet:
         os.close(self._run)
 
     async def handle(self, request: Request) -> Reply:
-        """Do what the operator asks for; returns when it is done."""
+        """Carry out the operator's request; returns when it is done."""
         match request:
             case Restart():
                 return await self._restart()
@@ -130,7 +131,7 @@ class Fleet:
                 if role not in SERVICE_ROLES or not 1 <= replicas <= bounds.maximum <= MAX_REPLICAS:
                     return Reply(False, f"A service has 1 to {MAX_REPLICAS} processes.")
                 self._usual[role] = bounds
-                self._resting.roles.discard(role)  # now the operator has said it
+                self._resting.roles.discard(role)  # now the operator has set it
                 wanted = min(max(self.wanted[role], replicas), bounds.maximum)
                 await self.scale(role, wanted)
                 await self._changed()
@@ -138,7 +139,7 @@ class Fleet:
                 return Reply(ready == wanted, f"There are {ready} of {role}.")
 
     async def owner_link(self) -> str | None:
-        """By which the first owner signs up; None once there is one."""
+        """The link with which the first owner signs up; None once there is an owner."""
         code = await self._users().make_owner_code()
         return f"{self._settings.address}/#owner={code}" if code else None
 
@@ -148,20 +149,20 @@ class Fleet:
 
     @property
     def bounds(self) -> dict[str, Replicas]:
-        """Between which numbers of processes each role is just now."""
+        """The current limits on the number of processes of each role."""
         return self._resting.bounds(self._usual)
 
     async def scale(self, role: str, replicas: int) -> None:
-        """Start what is missing; drain what is too much, the youngest slot first.
+        """Start missing processes; drain excess ones, the youngest slot first.
 
-        What is not ready after a minute goes on trying.
+        Processes that are not ready after a minute keep trying.
         """
         self.wanted[role] = replicas
         async with self._one_change[role]:
             await self._resize(role, replicas)
 
     async def find_metrics(self) -> dict[str, list[Address]]:
-        """Of the processes that are ready, by role."""
+        """Those of the ready processes, by role."""
         found: dict[str, list[Address]] = {role: [] for role in SERVICE_ROLES}
         for (role, _), supervised in self._slots.items():
             if role in found and supervised.is_ready and (port := supervised.program.metrics):
@@ -169,10 +170,10 @@ class Fleet:
         return found
 
     async def _restart(self) -> Reply:
-        """One at a time, each drained first. A stand-in of each role comes before any of it goes:
-        where that one is not ready in time, nothing was touched."""
-        await self._template.load()  # of the code that is there now
-        # Services before those who ask them: the new ones know what the old ones ask for.
+        """One at a time, each drained first. A spare of each role starts before any of its
+        processes ends: if it is not ready in time, nothing was touched."""
+        await self._template.load()  # with the current code
+        # Services before their callers: new ones understand the calls of old ones.
         for role in reversed(SERVICE_ROLES):
             async with self._one_change[role]:
                 wanted = self.wanted[role]
@@ -190,7 +191,7 @@ class Fleet:
         return Reply(True, "Every process of the services is a new one.")
 
     async def _replace_all(self, role: str, wanted: int) -> None:
-        """Raises TimeoutError with the name of a process that is not ready in time."""
+        """Raises TimeoutError with the name of a process that was not ready in time."""
         stand_in = wanted + 1
         await self._resize(role, stand_in)
         if not self._slots[role, stand_in].is_ready:
@@ -246,7 +247,7 @@ class Fleet:
             await asyncio.sleep(UPKEEP_SECONDS)
 
     async def _keep_up(self) -> None:
-        """What has to be done again and again, also where it failed the last time."""
+        """Periodic work, which continues after failures."""
         rotated = 0.0
         while True:
             await asyncio.sleep(UPKEEP_SECONDS)
@@ -266,7 +267,7 @@ class Fleet:
                 log("upkeep failed", level=logging.ERROR, exception=True)
 
     def _rest_or_rise(self) -> None:
-        """One process of each role is enough while nobody is there."""
+        """One process of each role is enough while the system is not in use."""
         if not self._is_grown:
             return
         services = [s for (role, _), s in self._slots.items() if role in SERVICE_ROLES]
@@ -283,7 +284,8 @@ class Fleet:
         await asyncio.gather(*(self.scale(r, bounds[r].minimum) for r in self._resting.roles))
 
     async def _renew_certificate(self) -> None:
-        """What is served stays where the new one is not whole: it may be half written."""
+        """Keeps serving the old certificate while the new one is invalid: it may be half
+        written."""
         try:
             await self._balancer.renew_certificate()
             self._is_certified = True
@@ -343,12 +345,12 @@ class Fleet:
         self._hanging.discard(program.name)
         if was_ready:
             self._failing.discard(program.name)
-        elif is_death and program.name not in self._failing:  # said once, not at every try
+        elif is_death and program.name not in self._failing:  # reported once, not at every attempt
             self._failing.add(program.name)
             _keep(self._copies, self._say_failed(program.name, code))
 
     async def _say_failed(self, name: str, code: int) -> None:
-        """With its last line, which names the variable if one makes no sense to it."""
+        """With its last line, which names the variable if one is invalid."""
         path = log_path(self._settings.logs, name)
         sentences = [f"{name} ended with code {code} before it was ready; {path} may say why."]
         if copying := self._copying.pop(name, None):
@@ -368,7 +370,7 @@ class Fleet:
 
 
 def front_of(settings: FleetSettings) -> Front:
-    """What the operator said of it."""
+    """The operator's settings for the balancer."""
     certificate = None
     if settings.tls_certificate:
         key = settings.tls_key or settings.tls_certificate

@@ -1,5 +1,5 @@
-"""Where Prometheus finds the figures of this machine's processes: a file that it reads again
-whenever it changes.
+"""Prometheus's list of this machine's metrics endpoints: a file that it reads again whenever it
+changes.
 
 https://prometheus.io/docs/prometheus/latest/configuration/configuration/#file_sd_config
 """
@@ -21,7 +21,7 @@ class Target(msgspec.Struct, frozen=True):
 
 
 def targets_of(state: FleetState) -> list[Target]:
-    """One entry a process that has figures, with its role and its name as labels."""
+    """One entry per process with metrics, with its role and its name as labels."""
     found = [
         _target(process.metrics, process.role, f"{process.role}-{process.number}")
         for process in state.processes

@@ -1,1 +1,1 @@
-"""What an operator asks for beside running: backups, upgrades, owners, keys, a unit."""
+"""The operator's commands other than running: backups, upgrades, owners, keys, a unit."""

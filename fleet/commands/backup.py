@@ -1,5 +1,5 @@
-"""`make backup` and `make restore` on one machine: finds both databases and the
-bytes of files, and lets the scripts of deploy/backup work on them.
+"""`make backup` and `make restore` on one machine: finds both databases and the bytes of files, and
+runs the scripts of deploy/backup on them.
 
 The same scripts run in containers. Nothing here knows what is in the databases.
 """
@@ -49,7 +49,7 @@ STOP_TIMEOUT_SECONDS = 30.0
 
 
 class BackupFailed(Exception):
-    """Nothing was written, or nothing restored; the text says why."""
+    """Nothing was written or restored; the text says why."""
 
 
 KNOWN_FAILURES = (
@@ -66,7 +66,7 @@ KNOWN_FAILURES = (
 
 def back_up(settings: FleetSettings, target: Path) -> None:
     """Writes a backup of the system, running or not, to a new file. Raises BackupFailed, OSError,
-    Interrupted; nothing is left of it then."""
+    Interrupted, and then leaves nothing behind."""
     _check_started(settings)
     if target.exists():
         raise BackupFailed(f"{target} exists already")
@@ -84,10 +84,10 @@ def back_up(settings: FleetSettings, target: Path) -> None:
 
 
 def restore(settings: FleetSettings, source: Path, *, replace: bool) -> str:
-    """Puts a backup into a system that does not run, `replace` also over what is there.
+    """Restores a backup into a stopped system; with `replace`, over existing data.
 
-    Returns a sentence that counts what was restored. Raises BackupFailed, FolderInUse, OSError,
-    Interrupted.
+    Returns a sentence with the counts of what was restored. Raises BackupFailed, FolderInUse,
+    OSError, Interrupted.
     """
     if not source.is_file():
         raise BackupFailed(f"there is no file {source}")
@@ -104,7 +104,7 @@ async def _run_script(
     output: IO[bytes] | None = None,
     replace: bool = False,
 ) -> str:
-    """Returns what the script says, raises it as BackupFailed where that is why it failed."""
+    """Returns the script's output, or raises it as BackupFailed if it explains the failure."""
     may_run = given is None
     async with databases_of(settings, may_run=may_run) as urls, files_of(settings, name) as folder:
         with service_file(urls) as services:
@@ -130,10 +130,11 @@ async def _run_script(
 
 
 async def run_statement(settings: FleetSettings, role: str, statement: str) -> int:
-    """Lets psql run a statement in the database of a role, and gives its exit code."""
+    """Runs a statement with psql in the database of a role; returns its exit code."""
     async with databases_of(settings, may_run=True) as urls:
         with service_file({role: urls[role]}) as services:
-            # Also where it takes no writes by default, which a statement may be to end.
+            # Also if the database is read-only by default, which the statement may be meant to
+            # change.
             place = f"service={role} target_session_attrs=primary"
             starting = asyncio.create_subprocess_exec(
                 postgres_program("psql"), "--no-psqlrc", "-c", statement, place,
@@ -146,7 +147,7 @@ async def run_statement(settings: FleetSettings, role: str, statement: str) -> i
 
 @asynccontextmanager
 async def files_of(settings: FleetSettings, script: str) -> AsyncIterator[Path]:
-    """A folder with the bytes of files: theirs, or that of a copy of what a store elsewhere has."""
+    """A folder with the bytes of files: the store's own, or a copy of a remote store's."""
     parts = urlsplit(settings.files_url)
     if parts.scheme == "file":
         yield Path(unquote(parts.path))
@@ -176,8 +177,8 @@ async def _copy_files(source: str, target: str) -> None:
 async def databases_of(
     settings: FleetSettings, *, may_run: bool
 ) -> AsyncIterator[Mapping[str, str]]:
-    """The databases' URLs by role, of servers that run as long as the block does. What may run is
-    not made where it was never started."""
+    """The databases' URLs by role, of servers that run for the duration of the block. Does not
+    create a database that was never started."""
     if may_run:
         _check_started(settings)
     lock = FolderLock(settings.data, for_command=True)
@@ -207,7 +208,7 @@ def _check_started(settings: FleetSettings) -> None:
 
 
 def _check_variables(settings: FleetSettings) -> None:
-    """A shell may lack what a unit has. Raises BackupFailed."""
+    """A shell may lack variables that the unit has. Raises BackupFailed."""
     holder = lock_holder(settings.data)
     theirs = started_with(holder) if holder else None
     if theirs is not None and (names := settings.differing(theirs, DATA_VARIABLES)):
@@ -219,7 +220,7 @@ def _check_variables(settings: FleetSettings) -> None:
 
 
 def _port_of_running(settings: FleetSettings) -> int:
-    """Of the PostgreSQL that the fleet on this folder has now, 0 where it has none of its own."""
+    """The port of the fleet's PostgreSQL on this folder, 0 if it has none of its own."""
     state = read_state(settings.data)
     return next((p.port for p in state.processes if p.role == "postgres"), 0) if state else 0
 
@@ -240,7 +241,7 @@ def _urls(settings: FleetSettings, port: int) -> Mapping[str, str]:
 def _read_database(settings: FleetSettings, role: str) -> Database:
     try:
         return read_database(settings.keys, role)
-    except FileNotFoundError as error:  # the server has the old password as long as it runs
+    except FileNotFoundError as error:  # the server keeps the old password while it runs
         raise BackupFailed(
             f"{error.filename} is gone. Put it back, or type: make stop && make run   "
             "# which makes a new one"
@@ -251,8 +252,8 @@ def _read_database(settings: FleetSettings, role: str) -> Database:
 async def running_server(
     settings: FleetSettings, folder: Path, port: int, lock: FolderLock, program: Path | None = None
 ) -> AsyncIterator[None]:
-    """A server on the folder, for the time of the block; a new folder gets a new one. `program` is
-    its `postgres`, where it is not the installed one."""
+    """A server on the folder for the duration of the block; a new folder gets a new one. `program`
+    is its `postgres`, if it is not the installed one."""
     for needed in (settings.logs, settings.run):
         needed.mkdir(mode=0o700, parents=True, exist_ok=True)
     databases, disguise = open_cluster(folder, settings.keys, program)

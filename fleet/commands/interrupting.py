@@ -1,5 +1,5 @@
-"""How a command ends that is told to, by Ctrl-C, SIGTERM or a terminal that closes: what it has
-started ends first, and what it wrote for itself alone, such as passwords, is removed."""
+"""How a command ends on Ctrl-C, SIGTERM or a closed terminal: its child processes end first, and
+its temporary files, such as those with passwords, are removed."""
 
 import asyncio
 import os
@@ -14,18 +14,18 @@ T = TypeVar("T")
 
 
 class Interrupted(Exception):
-    """The operator, or the end of the session, ended it before it was done."""
+    """The operator, or the end of the session, interrupted the command."""
 
 
 def run_unless_told(work: Coroutine[Any, Any, T]) -> T:
-    """As asyncio.run does. Raises Interrupted."""
+    """Like asyncio.run. Raises Interrupted."""
     return asyncio.run(_until_told(work))
 
 
 async def _until_told(work: Coroutine[Any, Any, T]) -> T:
     task = asyncio.current_task()
     assert task is not None
-    is_told = threading.current_thread() is threading.main_thread()  # which alone hears signals
+    is_told = threading.current_thread() is threading.main_thread()  # only it receives signals
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP) if is_told else ():
         if signal.getsignal(number) != signal.SIG_IGN:  # nohup has SIGHUP ignored
             asyncio.get_running_loop().add_signal_handler(number, task.cancel)
@@ -39,11 +39,11 @@ async def _until_told(work: Coroutine[Any, Any, T]) -> T:
 async def ending(
     starting: Coroutine[Any, Any, Process], *, group: bool = False
 ) -> AsyncIterator[Process]:
-    """It does not outlive the block, nor, of a `group` that it leads, what it has started: also
-    where the block is left before it has begun."""
+    """A process that does not outlive the block; with `group`, neither does the process group that
+    it leads: even if the block is left before it has started."""
     started = asyncio.ensure_future(starting)
     try:
-        yield await asyncio.shield(started)  # cut short, asyncio would kill it without its group
+        yield await asyncio.shield(started)  # if cancelled, asyncio would kill it without its group
     finally:
         process = await started
         if process.returncode is None:

@@ -1,4 +1,5 @@
-"""The first owner of an instance: by a link that only who started it sees, or by name."""
+"""The first owner of an instance: by a link shown only to the operator who started it, or by
+name."""
 
 from contextlib import closing
 from typing import TypeVar
@@ -18,14 +19,14 @@ T = TypeVar("T")
 
 
 class UsersCaller:
-    """Asks the users service that runs here, with the fleet's own key."""
+    """Calls the users service running here with the fleet's own key."""
 
     def __init__(self, address: str, service_key: str) -> None:
         self._address = address
         self._service_key = service_key
 
     async def make_owner_code(self) -> str | None:
-        """For a link by which the first owner signs up; None once there is one, or while users
+        """The link with which the first owner signs up; None once there is an owner, or while users
         does not answer."""
         try:
             return (await self._call("make_owner_code", Empty(), Code)).code
@@ -33,7 +34,7 @@ class UsersCaller:
             return None
 
     async def make_owner(self, username: str) -> Reply:
-        """What the operator is told."""
+        """The text for the operator."""
         try:
             account = await self._call("make_owner", MakeOwner(username=username), Account)
         except Refusal as refusal:

@@ -1,7 +1,7 @@
-"""`make rebuild` and `make rebuild-search`: what chats keeps beside its log is derived again.
+"""`make rebuild` and `make rebuild-search`: derives again what chats stores besides its log.
 
-On one machine; the databases are found as for a backup, of a Hubbub that runs or not. Knows nothing
-of what is in them.
+On one machine; finds the databases as a backup does, whether Hubbub runs or not. Knows nothing of
+what is in them.
 """
 
 import asyncio
@@ -17,7 +17,8 @@ PROGRAMS: Final = {"messages": "chats.rebuild", "search": "chats.search.rebuild"
 
 
 async def rebuild(settings: FleetSettings, what: str) -> int:
-    """`what` is one of PROGRAMS. The exit code of the program that does it and says what it did."""
+    """`what` is one of PROGRAMS. Returns the exit code of the program, which reports what it
+    did."""
     async with databases_of(settings, may_run=True) as urls:
         environment = {**os.environ, "HUBBUB_CHATS_DATABASE_URL": urls["chats"]}
         starting = asyncio.create_subprocess_exec(

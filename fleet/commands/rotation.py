@@ -1,6 +1,6 @@
-"""`make rotate-keys`: another key signs tokens, on one machine; Hubbub may run or not.
+"""`make rotate-keys`: changes the key that signs tokens on one machine, whether Hubbub runs or not.
 
-Knows nothing of how keys are kept.
+Knows nothing of how keys are stored.
 """
 
 import asyncio
@@ -14,7 +14,8 @@ from fleet.settings import FleetSettings
 
 
 async def rotate_keys(settings: FleetSettings, what: str) -> int:
-    """`what` is `rotate` or `revoke`. The exit code of the program that does it and says so."""
+    """`what` is `rotate` or `revoke`. Returns the exit code of the program, which reports what it
+    did."""
     async with databases_of(settings, may_run=True) as urls:
         read_or_make_secret(settings.signing_secret)
         environment = {

@@ -1,5 +1,5 @@
-"""How PostgreSQL's programs are told where databases are, passwords included: by a connection
-service file, since other users of the machine see command lines.
+"""Passes the addresses of databases and their passwords to PostgreSQL's programs: in a connection
+service file, since other users of the machine can see command lines.
 
 https://www.postgresql.org/docs/current/libpq-pgservice.html
 """
@@ -14,7 +14,7 @@ from fleet.processes.ports import LOOPBACK
 
 
 class ServiceFile(NamedTuple):
-    """`path` is PGSERVICEFILE of a child that inherits the descriptor, and of its children."""
+    """`path` is PGSERVICEFILE for a child that inherits the descriptor, and for its children."""
 
     descriptor: int
     path: str
@@ -22,8 +22,8 @@ class ServiceFile(NamedTuple):
 
 @contextmanager
 def service_file(urls: Mapping[str, str]) -> Iterator[ServiceFile]:
-    """With a section for each URL. In memory alone: nothing is left of it, however this process
-    ends."""
+    """Has a section for each URL. Exists only in memory: nothing remains of it, however this
+    process ends."""
     descriptor = os.memfd_create("services")
     try:
         sections = "".join(service_section(name, url) for name, url in urls.items())

@@ -14,8 +14,9 @@ POLL_SECONDS: Final = 0.1
 
 
 def stop_running(data: Path) -> int:
-    """As Ctrl-C does, and waits until all of it is gone; exit code 0 when nothing runs any more.
-    A backup of a stopped system goes on. Raises PermissionError where it is somebody else's."""
+    """Stops it like Ctrl-C and waits until every process has ended; exit code 0 when nothing runs
+    any more. A backup of a stopped system continues. Raises PermissionError if another user runs
+    it."""
     holder = lock_holder(data)
     if holder is None:
         print(f"No Hubbub runs on {data}.")
@@ -26,8 +27,8 @@ def stop_running(data: Path) -> int:
     deadline = time.monotonic() + STOP_SECONDS
     try:
         os.kill(holder, signal.SIGTERM)
-        os.kill(holder, signal.SIGCONT)  # a paused one hears of it too
-    except ProcessLookupError:  # it ends just now
+        os.kill(holder, signal.SIGCONT)  # so that a paused one receives it too
+    except ProcessLookupError:  # it has just ended
         pass
     while lock_holder(data) == holder:
         if time.monotonic() > deadline:

@@ -1,4 +1,4 @@
-"""`python -m fleet unit`: a systemd unit that runs this Hubbub, made for this machine's paths.
+"""`python -m fleet unit`: a systemd unit that runs this Hubbub, with this machine's paths.
 
 https://www.freedesktop.org/software/systemd/man/latest/systemd.exec.html
 """
@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 from fleet.processes.descriptors import GOOD_DESCRIPTORS
 from fleet.settings import EXTERNAL, PROJECT_FOLDER, FleetSettings
 
-FALLBACK_USER: Final = "hubbub"  # for what root installs: PostgreSQL does not run as root
+FALLBACK_USER: Final = "hubbub"  # if root installs it: PostgreSQL does not run as root
 ENVIRONMENT_FILE: Final = "/etc/hubbub.env"
 STOP_SECONDS: Final = 40  # the fleet drains for at most 30
 UNIT: Final = """\
@@ -73,8 +73,8 @@ WantedBy=multi-user.target
 
 
 def unit_text(settings: FleetSettings) -> str:
-    """The variables that are set now are set in it too, and what they name can be reached. Those
-    that may hold passwords are in a file for root alone: everybody may ask systemd for the rest."""
+    """Sets the variables that are set now, and allows access to the paths they name. Those that may
+    contain passwords are in a file that only root can read: anyone may ask systemd for the rest."""
     variables = [
         f'Environment="{_escape(name)}={_escape(value)}"'
         for name, value in sorted(settings.environment.items())
@@ -89,7 +89,7 @@ def unit_text(settings: FleetSettings) -> str:
     at_home = any(path.absolute().is_relative_to("/home") for path in needed)
     return UNIT.format(
         user=owner_of(settings.data),
-        project=str(PROJECT_FOLDER).replace("%", "%%"),  # all of the line, without quotes
+        project=str(PROJECT_FOLDER).replace("%", "%%"),  # the whole line, without quotes
         environment="\n".join([data, *variables]),
         make=_word(shutil.which("make") or "/usr/bin/make"),
         python=_word(sys.executable),
@@ -102,16 +102,16 @@ def unit_text(settings: FleetSettings) -> str:
 
 
 def environment_text(settings: FleetSettings) -> str:
-    """What belongs into the unit's EnvironmentFile; nothing where it names none."""
+    """The content of the unit's EnvironmentFile; empty if it names none."""
     quoted = {
-        name: url.replace("\\", "\\\\").replace('"', '\\"')  # a percent sign is one here
+        name: url.replace("\\", "\\\\").replace('"', '\\"')  # a percent sign is literal here
         for name, url in settings.external.items()
     }
     return "".join(f'{name}="{url}"\n' for name, url in quoted.items())
 
 
 def preparations(settings: FleetSettings) -> list[str]:
-    """What has to be typed so that its user can write where it must."""
+    """The commands that let its user write where it must."""
     user = owner_of(settings.data)
     commands = []
     for folder in writable_folders(settings):
@@ -124,8 +124,8 @@ def preparations(settings: FleetSettings) -> list[str]:
 
 
 def writable_folders(settings: FleetSettings) -> list[Path]:
-    """The data, and the bytes of files where they lie elsewhere. Without one of them the unit does
-    not start."""
+    """The data folder, and the folder of files if it is elsewhere. Without one of them the unit
+    does not start."""
     parts = urlsplit(settings.files_url)
     files = Path(unquote(parts.path))
     is_elsewhere = parts.scheme == "file" and not files.is_relative_to(settings.data)
@@ -133,18 +133,18 @@ def writable_folders(settings: FleetSettings) -> list[Path]:
 
 
 def _word(text: str) -> str:
-    """Of a line that has several."""
+    """Quotes a path in a line that has several."""
     escaped = _escape(text)
     return f'"{escaped}"' if escaped != text or " " in text else text
 
 
 def _escape(text: str) -> str:
-    """In quotes; a percent sign would begin one of systemd's specifiers."""
+    """In quotes; a bare percent sign would begin a systemd specifier."""
     return text.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
 
 
 def owner_of(data: Path) -> str:
-    """Whose data it is, or whoever asks."""
+    """The owner of the data, or the current user."""
     name = _name_of(data.stat().st_uid if data.exists() else os.getuid())
     return FALLBACK_USER if name == "root" else name
 

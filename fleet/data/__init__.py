@@ -1,1 +1,1 @@
-"""What lies in a data folder: secrets, locks, logs, and what runs on it just now."""
+"""The contents of a data folder: secrets, locks, logs, and what runs on it now."""

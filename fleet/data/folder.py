@@ -7,8 +7,8 @@ from pathlib import Path
 
 
 def replace_file(path: Path, data: bytes, *, durable: bool = False) -> None:
-    """Readers see the old file or the new one, never a part; after a power cut too where it is
-    `durable`. For its owner alone. Raises OSError."""
+    """Readers see the old file or the new one, never a part; with `durable`, even after a power
+    failure. Only its owner may read it. Raises OSError."""
     unfinished = path.with_name(path.name + ".new")
     unfinished.unlink(missing_ok=True)
     descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -22,8 +22,8 @@ def replace_file(path: Path, data: bytes, *, durable: bool = False) -> None:
 
 @contextmanager
 def short_path(folder: Path, name: str) -> Iterator[str]:
-    """Another path of a file in the folder, good as long as the block runs, and short: the path of
-    a Unix socket may have 107 bytes."""
+    """A short alternative path of a file in the folder, valid for the duration of the block: the
+    path of a Unix socket may have at most 107 bytes."""
     descriptor = os.open(folder, os.O_PATH | os.O_DIRECTORY)
     try:
         yield f"/proc/self/fd/{descriptor}/{name}"

@@ -1,4 +1,4 @@
-"""One fleet a data folder, and none while processes of an earlier one are still going."""
+"""One fleet per data folder, and none while processes of an earlier one still run."""
 
 import asyncio
 import fcntl
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 LEFTOVERS_TIMEOUT_SECONDS = 15
-COMMAND: Final = b"command"  # in the file while one holds it, which is empty otherwise
+COMMAND: Final = b"command"  # the file's content while a command holds it; otherwise empty
 
 
 class FolderInUse(Exception):
@@ -17,16 +17,16 @@ class FolderInUse(Exception):
 
 
 class ForeignFolder(Exception):
-    """Another user's Hubbub; the text says whose."""
+    """Another user's Hubbub; the text names the user."""
 
 
 class FolderLock:
-    """Held by this process alone, and a second lock by it and all its children.
+    """One lock is held by this process alone, a second one by it and all its children.
 
-    The children's lock goes with their descriptors: it is free once the last of them, and the
-    last of their own children, is gone. The kernel frees both, however a process ends.
+    The children's lock belongs to their descriptors: it is free once the last of them and of their
+    own children has ended. The kernel frees both, however a process ends.
 
-    `for_command` is a backup or the like, which is no Hubbub that one could stop.
+    `for_command` is a backup or the like, not a Hubbub that can be stopped.
     """
 
     def __init__(self, data: Path, *, for_command: bool = False) -> None:
@@ -37,7 +37,7 @@ class FolderLock:
 
     async def acquire(self) -> None:
         """Raises FolderInUse, at once for a live fleet and later for children that do not end, and
-        ForeignFolder where nothing runs."""
+        ForeignFolder if nothing runs."""
         if not _lock(self._parent):
             if is_held_by_command(self._data):
                 raise FolderInUse(
@@ -66,7 +66,8 @@ class FolderLock:
 
 
 def _check_owner(data: Path) -> None:
-    """Root could go on, and leave files that the owner cannot read; PostgreSQL could not."""
+    """Root could continue, but would leave files that the owner cannot read; PostgreSQL would
+    fail."""
     keys = data / "keys"
     if not keys.exists() or (owner := keys.stat().st_uid) == os.geteuid():
         return
@@ -86,13 +87,13 @@ def _lock(descriptor: int) -> bool:
 
 
 def is_held_by_command(data: Path) -> bool:
-    """Whether a command, and no fleet, holds the folder. Says nothing of one that nobody holds.
-    Raises OSError."""
+    """Whether a command, not a fleet, holds the folder. Undefined if nothing holds it. Raises
+    OSError."""
     return (data / "fleet.lock").read_bytes() == COMMAND
 
 
 def lock_holder(data: Path) -> int | None:
-    """The id of the process that holds the folder, a fleet or a command; None where none does."""
+    """The id of the process that holds the folder, a fleet or a command; None if none does."""
     try:
         found = (data / "fleet.lock").stat()
     except OSError:

@@ -1,7 +1,7 @@
-"""The files in `$HUBBUB_DATA/logs`: a JSON object a line, and all of them together bounded.
+"""The files in `$HUBBUB_DATA/logs`: one JSON object per line, with a limit on their total size.
 
-Services write their lines themselves. What the engines say, and what Python says when a service
-breaks, is wrapped here.
+Services write their lines themselves. The output of the engines, and Python's when a service
+crashes, is wrapped here.
 """
 
 import asyncio
@@ -19,15 +19,16 @@ from fleet.settings import SERVICE_ROLES
 MAX_LINE_BYTES: Final = 64 * 1024
 TRACEBACK: Final = "Traceback (most recent call last)"
 TRACEBACK_PAUSE_SECONDS: Final = 0.2
-# PostgreSQL: SQLSTATE and severity; 57P03 is what our own probes get while it starts. HAProxy: the
-# severity in brackets. Valkey: process, role, date, and a sign.
+# PostgreSQL: SQLSTATE and severity; our own probes get 57P03 while it starts. HAProxy: the severity
+# in brackets. Valkey: process, role, date, and a sign.
 _SEVERITY: Final = re.compile(
     r"(?:(?!57P03)[0-9A-Z]{5} (PANIC|FATAL|ERROR|WARNING):"
     r"|\[(EMERG|ALERT|WARNING) *\]"
     r"|\d+:[A-Z] \d+ \w+ \d+ [\d:.]+ (#) )"
 )
 _WARNINGS: Final = ("WARNING", "#")
-# HAProxy warns of a server that is back, Valkey of memory for saving, which ours do not.
+# HAProxy warns about servers that are up again, Valkey about memory for saving, which ours never
+# do.
 _HARMLESS: Final = re.compile(r" is UP[.,]|Memory overcommit must be enabled")
 
 
@@ -36,14 +37,14 @@ def log_path(folder: Path, name: str) -> Path:
 
 
 def say(text: str, output: IO[str] = sys.stderr) -> None:
-    """A sentence for the operator's terminal, if it is still open."""
-    with suppress(OSError):  # a closed terminal, a full disk; nothing stays in a buffer
+    """Prints a sentence on the operator's terminal, if it is still open."""
+    with suppress(OSError):  # a closed terminal, a full disk; nothing is left in a buffer
         os.write(output.fileno(), f"{text}\n".encode())
 
 
 def rotate_logs(folder: Path, most: int) -> None:
-    """Keeps all logs together at `most` bytes. Each has an equal share: one half for the file that
-    is written, one half for the file before it, NAME.log.old. Raises OSError."""
+    """Keeps the total size of all logs at `most` bytes. Each has an equal share: half for the
+    current file, half for the previous one, NAME.log.old. Raises OSError."""
     sizes = {path: path.stat().st_size for path in folder.glob("*.log")}
     for path, size in sizes.items():
         if size > most // (2 * len(sizes)):
@@ -57,8 +58,8 @@ def rotate_logs(folder: Path, most: int) -> None:
 
 
 def severity(role: str, line: str) -> int:
-    """Of a line that a program wrote, as one of logging's levels."""
-    if role in SERVICE_ROLES:  # their log lines go elsewhere; what is left are last words
+    """The severity of a line that a program wrote, as one of logging's levels."""
+    if role in SERVICE_ROLES:  # their log lines go elsewhere; only last words are left
         return logging.ERROR
     found = _SEVERITY.match(line)
     if found is None or _HARMLESS.search(line):
@@ -67,8 +68,8 @@ def severity(role: str, line: str) -> int:
 
 
 async def copy_output(output: IO[bytes], folder: Path, role: str, name: str) -> str:
-    """Wrap what a program writes, line by line, until it and its children are gone. A traceback
-    becomes one line. Gives the last one, empty where there was none."""
+    """Wrap the output of a program, line by line, until it and its children have ended. A traceback
+    becomes one line. Returns the last line, or an empty one."""
     last = ""
     reader = asyncio.StreamReader(limit=MAX_LINE_BYTES)
     transport, _ = await asyncio.get_running_loop().connect_read_pipe(
@@ -91,7 +92,7 @@ async def copy_output(output: IO[bytes], folder: Path, role: str, name: str) -> 
 
 
 async def _read_burst(reader: asyncio.StreamReader) -> list[str]:
-    """What follows without a pause."""
+    """The lines that follow without a pause."""
     lines = []
     with suppress(TimeoutError):
         while (
@@ -102,7 +103,7 @@ async def _read_burst(reader: asyncio.StreamReader) -> list[str]:
 
 
 async def _read_line(reader: asyncio.StreamReader) -> str | None:
-    """Without white space at its end; None where nothing more comes."""
+    """The line without trailing white space; None at the end."""
     try:
         line = await reader.readline()
     except ValueError:  # longer than the limit; the reader has dropped it

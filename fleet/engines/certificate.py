@@ -1,5 +1,5 @@
-"""The certificate that HAProxy serves where `make run` speaks TLS: the operator's files as the one
-file that HAProxy reads, made anew when they change."""
+"""The certificate that HAProxy serves if `make run` uses TLS: the operator's files combined into
+the one file that HAProxy reads, written again when they change."""
 
 import ssl
 from pathlib import Path
@@ -11,18 +11,18 @@ FILE_NAME: Final = "certificate.pem"
 
 
 class BadCertificate(Exception):
-    """The files hold no certificate with its key; the text says which and why."""
+    """The files do not contain a certificate with its key; the text says which and why."""
 
 
 class Certificate(NamedTuple):
-    """`chain` holds the certificate and those that vouch for it, `key` its key; one file may hold
+    """`chain` contains the certificate and its intermediates, `key` its key; one file may contain
     both."""
 
     chain: Path
     key: Path
 
     def changed_at(self) -> tuple[int, ...]:
-        """Of both files, in nanoseconds. Raises OSError."""
+        """The modification times of both files, in nanoseconds. Raises OSError."""
         return self.chain.stat().st_mtime_ns, self.key.stat().st_mtime_ns
 
     def read(self) -> bytes:
@@ -38,17 +38,18 @@ class Certificate(NamedTuple):
             if self.key != self.chain:
                 files = f"{self.chain} and {self.key} hold"
             raise BadCertificate(f"{files} no certificate with its key: {error}") from error
-        # A blank line would end what HAProxy is told.
+        # A blank line would end the command to HAProxy.
         lines = b"\n".join(parts).splitlines()
         return b"\n".join(line for line in lines if line.strip()) + b"\n"
 
     def install(self, folder: Path) -> bytes:
-        """Writes what HAProxy starts with, and gives it. Raises BadCertificate, OSError."""
+        """Writes the file that HAProxy starts with, and returns its content. Raises BadCertificate,
+        OSError."""
         pem = self.read()
         replace_file(folder / FILE_NAME, pem)
         return pem
 
 
 def _refuse_password() -> str:
-    """Asking at the terminal would keep the start waiting."""
+    """A prompt at the terminal would block the start."""
     raise ValueError("the key is encrypted")

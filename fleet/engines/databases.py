@@ -1,4 +1,4 @@
-"""The databases of one machine's PostgreSQL, whose roles have their passwords in files."""
+"""The databases of one machine's PostgreSQL, with the roles' passwords in files."""
 
 import secrets
 from collections.abc import Mapping
@@ -16,18 +16,18 @@ def password_path(keys: Path, role: str) -> Path:
 
 
 def read_database(keys: Path, role: str) -> Database:
-    """Raises FileNotFoundError where somebody has removed its password."""
+    """Raises FileNotFoundError if its password file was removed."""
     return Database(f"hubbub_{role}", password_path(keys, role).read_text().strip())
 
 
 def open_cluster(
     folder: Path, keys: Path, program: Path | None = None
 ) -> tuple[Mapping[str, Database], Disguise]:
-    """Makes the data folder unless it exists, and gives roles other passwords where a file of one
-    is gone; no server may run. `program` as in make_cluster. Raises DatabaseSetupFailed.
+    """Creates the data folder unless it exists, and sets new passwords for roles whose file is
+    gone; no server may run. `program` as in make_cluster. Raises DatabaseSetupFailed.
 
-    A file is written once its role has the password: whatever ends this in between, the next one
-    finds no file that says another.
+    A file is written only after its role has the password: whatever interrupts this, no file ever
+    contains a wrong one.
     """
     make_key_folder(keys)
     lost = [role for role in DATABASE_VARIABLES if not password_path(keys, role).exists()]

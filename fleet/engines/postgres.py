@@ -1,7 +1,6 @@
-"""The PostgreSQL server of one machine: one server, a database and a role for each service.
+"""The PostgreSQL server of one machine: one server, with a database and a role for each service.
 
-Uses the server's programs only and speaks no SQL to a running server; connections are the
-services' business.
+Only uses the server's programs and sends no SQL to a running server; services connect themselves.
 """
 
 import asyncio
@@ -24,7 +23,7 @@ ANSWER_SECONDS: Final = 1.0
 
 _SETTINGS = {
     "listen_addresses": LOOPBACK,
-    "unix_socket_directories": "",  # no path to be too long
+    "unix_socket_directories": "",  # so no path can be too long
     "max_connections": "200",
     "max_prepared_transactions": "200",
     "fsync": "on",
@@ -32,36 +31,36 @@ _SETTINGS = {
     "password_encryption": "scram-sha-256",
     "jit": "off",
     "max_wal_size": "2GB",
-    # A transaction that needs a new segment of the write-ahead log would wait for 40 to 65 ms while
-    # it is filled with zeros, and all sends with it. Used ones are kept for the next ones.
+    # A transaction that needs a new write-ahead log segment would wait 40 to 65 ms while it is
+    # filled with zeros, and all sends with it. Used segments are recycled.
     "wal_init_zero": "off",
     "min_wal_size": "512MB",
     "max_logical_replication_workers": "0",  # nothing subscribes
-    # All of them are written to at the start. Between two flushes of commits lie some 100 kB; the
-    # usual 4 MB made neither commits nor bulk inserts quicker.
+    # All buffers are touched at the start. About 100 kB lie between two flushes of commits; the
+    # default 4 MB made neither commits nor bulk inserts faster.
     "wal_buffers": "2MB",
-    # What is committed without waiting for the log is harmless to lose; all else is flushed when it
-    # commits. Five times a second cost as much at rest as a service's connection.
+    # Asynchronous commits are harmless to lose; all others are flushed when they commit. At rest,
+    # waking up five times a second cost as much as a service's connection.
     "wal_writer_delay": "1s",
-    # Tables of locks have room for all connections and prepared transactions, and are written to at
-    # the start. Nothing is serializable, and no transaction locks as many tables as are usual.
+    # Lock tables have room for all connections and prepared transactions, and are touched at the
+    # start. Nothing is serializable, and no transaction locks as many tables as the default allows.
     "max_pred_locks_per_transaction": "10",
-    "max_locks_per_transaction": "20",  # above 16: a process keeps 32 weak ones for itself
+    "max_locks_per_transaction": "20",  # above 16: a process keeps 32 weak locks of its own
     "timezone": "UTC",
     "log_timezone": "UTC",
     "log_line_prefix": "%e ",
-    "log_min_error_statement": "panic",  # statements carry what people wrote
+    "log_min_error_statement": "panic",  # statements contain users' text
     "log_parameter_max_length": "0",
-    "log_error_verbosity": "terse",  # details name e-mail addresses that are taken
+    "log_error_verbosity": "terse",  # details contain e-mail addresses that are taken
 }
 
-# Of the installed release alone, for older ones do not know them: what one process reads ahead at
-# most (`effective_io_concurrency`), by itself 64, and the workers that there are by default, by
-# itself room for 16. Entries for all are written at the start.
+# Only for the installed release, since older ones do not know them: the I/O operations of one
+# process (64 by default; `effective_io_concurrency` needs no more than this) and the slots of
+# autovacuum workers (16 by default). All entries are touched at the start.
 _INSTALLED: Final = {"io_max_concurrency": "16", "autovacuum_worker_slots": "3"}
 
-# Of a server of 512 MB. What is not in its own memory is in the system's, for as long as that
-# lasts. Fewer prepared transactions than there are would keep it from starting.
+# For a server of 512 MB. What is not in its own memory is in the system's cache, while that
+# suffices. It does not start with fewer prepared transactions than exist.
 SMALL: Final = {
     "shared_buffers": "24MB",
     "max_connections": "60",
@@ -78,7 +77,7 @@ SMALL: Final = {
 
 
 class Database(NamedTuple):
-    """A database and the one role that may connect to it; both have the same name."""
+    """A database and the only role that may connect to it; both have the same name."""
 
     name: str
     password: str
@@ -89,11 +88,11 @@ class Database(NamedTuple):
 
 
 class DatabaseSetupFailed(Exception):
-    """`initdb` or the first SQL failed; the text holds what they said."""
+    """`initdb` or the first SQL failed; the text is their output."""
 
 
 def major_release(program: Path) -> int:
-    """Of a `postgres`. Raises DatabaseSetupFailed."""
+    """The major release of a `postgres`. Raises DatabaseSetupFailed."""
     done = subprocess.run(  # noqa: S603 - the fleet's own program, no shell
         [program, "--version"], capture_output=True, text=True, check=False
     )
@@ -104,18 +103,18 @@ def major_release(program: Path) -> int:
 
 
 def made_by(folder: Path) -> int:
-    """The major release whose data folder it is."""
+    """The major release that created the data folder."""
     return int((folder / "PG_VERSION").read_text())
 
 
 def make_cluster(
     folder: Path, databases: Sequence[Database], program: Path | None = None
 ) -> Disguise:
-    """Make the data folder with its databases unless it exists; say how to run the server.
+    """Create the data folder with its databases unless it exists; return how to run the server.
 
-    Each role may connect to its own database only, and nobody else at all: the superuser has no
-    way in over the network. Blocks for a second or two when there is something to make. `program`
-    is the `postgres` that will run, where it is not the installed one. Raises DatabaseSetupFailed.
+    Each role may connect only to its own database, and nobody else at all: the superuser cannot
+    connect over the network. Blocks for a second or two if it has something to create. `program` is
+    the `postgres` that will run, if it is not the installed one. Raises DatabaseSetupFailed.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     server = program or postgres_program("postgres")
@@ -129,7 +128,7 @@ def make_cluster(
             )
         return disguise
     kept = sorted(folder.parent.glob(f"{folder.name}.before-*"))
-    if kept:  # an empty database would look like the loss of everything
+    if kept:  # an empty database would look like total data loss
         raise DatabaseSetupFailed(
             f"An upgrade of the database was cut off. Type: mv {kept[-1]} {folder}"
         )
@@ -146,7 +145,7 @@ def make_cluster(
             "--no-sync",
         ]
     )  # fmt: skip
-    # Single-user mode takes one statement a line and needs no password for the first superuser.
+    # Single-user mode takes one statement per line and needs no password for the first superuser.
     _run(
         [*disguise.prefix, str(server), "--single", "-j", "-D",
          str(unfinished), "postgres"],
@@ -161,9 +160,9 @@ def make_cluster(
 def set_passwords(
     folder: Path, databases: Sequence[Database], disguise: Disguise, program: Path | None = None
 ) -> None:
-    """Give the roles other passwords than they were made with, and let them in again. No server may
-    run on the folder. `program` as in make_cluster. Raises DatabaseSetupFailed."""
-    # What it finds there it has to recover, prepared transactions too.
+    """Give the roles new passwords, and allow them to log in again. No server may run on the
+    folder. `program` as in make_cluster. Raises DatabaseSetupFailed."""
+    # It has to recover what it finds there, including prepared transactions.
     settings = [word for setting in _SETTINGS.items() for word in ("-c", "=".join(setting))]
     alter = "ALTER ROLE {} LOGIN CONNECTION LIMIT -1 PASSWORD '{}';\n\n"
     _run(
@@ -183,7 +182,7 @@ def _run(command: Sequence[str], text: str = "") -> None:
         env={"PATH": os.environ.get("PATH", ""), "LC_ALL": "C"},
     )
     said = (done.stdout + done.stderr).decode(errors="replace")
-    # Single-user mode goes on after an error and exits 0.
+    # Single-user mode continues after an error and exits 0.
     if done.returncode != 0 or "ERROR:" in said or "FATAL:" in said:
         raise DatabaseSetupFailed(f"PostgreSQL could not be set up:\n{said.strip()}")
 
@@ -221,7 +220,7 @@ def server_command(
 
 
 async def accepts_connections(port: int, database: str) -> bool:
-    """Whether the server is past its recovery: it asks for a password instead of refusing.
+    """Whether the server has finished its recovery: it asks for a password instead of refusing.
 
     https://www.postgresql.org/docs/current/protocol-message-formats.html, StartupMessage.
     """

@@ -1,6 +1,6 @@
-"""PostgreSQL, the bus and the caches as supervised programs of this machine.
+"""PostgreSQL, the bus and the caches as supervised programs on this machine.
 
-An engine for which the operator gave a URL is not started.
+An engine with a URL from the operator is not started.
 """
 
 import os
@@ -22,8 +22,8 @@ CACHE_NODES = 3
 
 
 class Engines:
-    """The engines to start, and the addresses of all engines. `own` is what each role alone is
-    told of them. `run` is the folder in which they work, open in every service."""
+    """The engines to start, and the addresses of all engines. `own` has the variables that only one
+    role gets. `run` is their working directory, open in every service."""
 
     def __init__(self, settings: FleetSettings, lock: int, run: int) -> None:
         self._settings, self._lock, self._run = settings, lock, run
@@ -41,7 +41,7 @@ class Engines:
     def _postgres(self) -> Program:
         port = ReservedPort()
         folder = self._settings.data / "postgres"
-        databases, disguise = open_cluster(folder, self._settings.keys)  # the lock lets nobody else
+        databases, disguise = open_cluster(folder, self._settings.keys)  # the lock keeps others out
         for role, variable in DATABASE_VARIABLES.items():
             self.urls.setdefault(variable, databases[role].url(port.number))
         memory = SMALL if self._settings.size == "small" else {}
@@ -58,11 +58,12 @@ class Engines:
     def _bus(self) -> Program:
         port, keys = ReservedPort(), self._settings.keys
         for role, environment in self.own.items():
-            # Short however deep the folder is: the path of a Unix socket may have 107 bytes.
+            # Short however deep the folder is: the path of a Unix socket may have at most 107
+            # bytes.
             path = f"/proc/self/fd/{self._run}/{BUS_SOCKET}"
             environment["HUBBUB_VALKEY_URL"] = f"unix://{role}@{path}"
             environment["HUBBUB_VALKEY_PASSWORD_FILE"] = str(password_file(keys, "valkey", role))
-            environment["HUBBUB_TOPIC_PREFIX"] = ""  # nothing else uses it
+            environment["HUBBUB_TOPIC_PREFIX"] = ""  # no other system uses it
         rules = write_rules(keys, "valkey", "bus.acl", "doctor.acl")
         return self._valkey("valkey", 1, port, bus_command(port.number, rules))
 

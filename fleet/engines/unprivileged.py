@@ -1,7 +1,7 @@
-"""How PostgreSQL, which refuses to run as root, is run by root without a user made for it.
+"""Lets root run PostgreSQL, which refuses to run as root, without a dedicated user.
 
-In a user namespace the process is another user inside and root outside, so that no file changes
-hands. Where the machine forbids namespaces (containers often do), it becomes `nobody`.
+In a user namespace the process is another user inside and root outside, so that no file changes its
+owner. Where the machine forbids namespaces (containers often do), it becomes `nobody`.
 """
 
 import os
@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-# A death signal set before the user changes is lost with the change, so it is set here.
-# QUIT: PostgreSQL takes its own children along and recovers from its log at the next start.
+# A parent-death signal is cleared when the user changes, so it is set here. QUIT: PostgreSQL ends
+# its own children and recovers from its log at the next start.
 _DEATH_SIGNAL = ("--pdeathsig", "QUIT")
 
 
@@ -24,11 +24,11 @@ class Disguise(NamedTuple):
 
 
 class CannotDropRoot(Exception):
-    """No way was found to run a program as another user than root."""
+    """No way was found to run a program as a user other than root."""
 
 
 def choose_disguise(program: Path, folder: Path) -> Disguise:
-    """The first way that works here and can reach the program and the folder.
+    """The first method that works here and can reach the program and the folder.
 
     Raises CannotDropRoot.
     """
@@ -60,7 +60,7 @@ def _candidates() -> Sequence[Disguise]:
     )
     return [
         Disguise(namespace, 0),
-        # The capability lets it pass folders above the data that are closed to others.
+        # The capability lets it traverse parent folders of the data that are closed to others.
         *(
             Disguise(
                 (

@@ -17,13 +17,13 @@ _COMMON = {
     "protected-mode": "yes",
     "tcp-backlog": "511",
     "tcp-keepalive": "10",
-    "hz": "1",  # of its own upkeep; ten times a second cost a server at rest most of what it takes
+    "hz": "1",  # of background tasks; the usual 10 cause most of an idle server's CPU use
 }
 ANSWER_SECONDS = 1.0
 BUS_SOCKET = "valkey.sock"  # in its working directory
 _BUS = {
     "unixsocket": BUS_SOCKET,
-    # A node that cannot keep up is cut off, notices and catches up from chats.
+    # A node that cannot keep up is disconnected, notices it and catches up from chats.
     "client-output-buffer-limit": "pubsub 64mb 32mb 10",
     "maxclients": "2000",
 }
@@ -37,7 +37,7 @@ def bus_command(port: int, rules: Path | None = None) -> list[str | Path]:
 
 
 def cache_command(port: int, rules: Path, memory: str = "64mb") -> list[str | Path]:
-    """One node of the cache: bounded, and it forgets what was not used for longest."""
+    """One node of the cache: bounded, with eviction of the least recently used keys."""
     return _command(port, {"maxmemory": memory, **_CACHE}, rules)
 
 
@@ -49,7 +49,7 @@ def _command(port: int, settings: dict[str, str], rules: Path | None) -> list[st
 
 
 async def answers_ping(port: int) -> bool:
-    """Whether the server answers on its port, if only with a demand for a password."""
+    """Whether the server answers on its port, even if only by demanding a password."""
     try:
         async with asyncio.timeout(ANSWER_SECONDS):
             reader, writer = await asyncio.open_connection(LOOPBACK, port)

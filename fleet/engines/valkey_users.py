@@ -1,6 +1,6 @@
-"""Who may do what in the Valkeys of this machine: a user for each role, with a password of its own.
+"""Permissions in this machine's Valkey servers: a user for each role, with its own password.
 
-What each may do is in deploy/valkey/*.acl, where `HASH` stands for the hash of its password.
+The rules are in deploy/valkey/*.acl, where `HASH` is replaced by the hash of the password.
 """
 
 import hashlib
@@ -10,7 +10,7 @@ from fleet.data.folder import replace_file
 from fleet.data.keys import read_or_make_secret
 from fleet.settings import PROJECT_FOLDER
 
-DOCTOR = "doctor"  # of one machine: may look at settings, and at nothing else
+DOCTOR = "doctor"  # on one machine: may read settings, and nothing else
 RULES_FOLDER = PROJECT_FOLDER / "deploy" / "valkey"
 
 
@@ -19,14 +19,14 @@ def password_path(keys: Path, server: str, role: str) -> Path:
 
 
 def password_file(keys: Path, server: str, role: str) -> Path:
-    """The secret of the role at the server; made on first use."""
+    """The role's password for the server; created on first use."""
     path = password_path(keys, server, role)
     read_or_make_secret(path)
     return path
 
 
 def write_rules(keys: Path, server: str, *templates: str) -> Path:
-    """The file that the server reads at its start; holds hashes, no passwords."""
+    """The file that the server reads at its start; contains hashes, not passwords."""
     lines = []
     text = "".join((RULES_FOLDER / template).read_text() for template in templates)
     for line in text.splitlines():

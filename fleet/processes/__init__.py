@@ -1,1 +1,1 @@
-"""Processes of one machine: started, watched, asked, started again, ended."""
+"""Processes of one machine: started, watched, probed, restarted, ended."""

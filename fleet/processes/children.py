@@ -1,6 +1,6 @@
 """Child processes that never outlive their parent, however it ends.
 
-Knows signals and sessions; knows nothing of what the children are.
+Knows signals and sessions, but not what the children are.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ POLL_SECONDS = 0.2
 
 
 class Process(Protocol):
-    """A child, however it was made: what is used of `subprocess.Popen`."""
+    """A child, however it was created: the part of `subprocess.Popen` that is used."""
 
     @property
     def pid(self) -> int: ...
@@ -38,11 +38,11 @@ def spawn(
     output: int | IO[bytes] = subprocess.PIPE,
     pass_fds: Sequence[int] = (),
 ) -> subprocess.Popen[bytes]:
-    """Start a program in a session of its own; it is killed when this process dies.
+    """Start a program in its own session; it is killed when this process dies.
 
-    The session keeps the terminal's Ctrl-C from the children: the parent drains them. Call this
-    on the main thread, for the kernel takes the end of the calling thread for the parent's.
-    Raises OSError when the program cannot be started.
+    The session keeps the terminal's Ctrl-C from the children: the parent drains them. Call this on
+    the main thread, since the kernel treats the end of the calling thread as the parent's. Raises
+    OSError when the program cannot be started.
     """
     return subprocess.Popen(  # noqa: S603 - the fleet's own programs, no shell
         [str(part) for part in command],
@@ -62,14 +62,14 @@ def _die_with(parent: int) -> Callable[[], None]:
 
     def ask_for_signal() -> None:
         prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-        if os.getppid() != parent:  # it died before it could be watched
+        if os.getppid() != parent:  # the parent died before the signal was set
             os._exit(1)
 
     return ask_for_signal
 
 
 async def wait_for_exit(process: Process) -> int:
-    """Wait for a child, reap it and give its exit code (negative: the signal)."""
+    """Wait for a child, reap it and return its exit code (negative: the signal)."""
     loop = asyncio.get_running_loop()
     while process.poll() is None:
         try:
@@ -88,7 +88,7 @@ async def wait_for_exit(process: Process) -> int:
 
 
 def kill_with_descendants(pid: int) -> None:
-    """For a process that hangs. What it started may hang too: paused processes of PostgreSQL would
+    """Kills a process that hangs. Its children may hang too: paused processes of PostgreSQL would
     outlive it, and keep the next one from starting."""
     for victim in (pid, *descendants(pid)):
         with suppress(ProcessLookupError):
@@ -96,7 +96,7 @@ def kill_with_descendants(pid: int) -> None:
 
 
 def descendants(pid: int) -> list[int]:
-    """Of the main thread; as deep as they go."""
+    """All descendants of the main thread."""
     try:
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     except OSError:  # it has just ended
@@ -105,7 +105,7 @@ def descendants(pid: int) -> list[int]:
 
 
 def run_nanoseconds(pid: int) -> int:
-    """For how long a process's main thread has had a processor (proc(5), schedstat)."""
+    """The CPU time of a process's main thread (proc(5), schedstat)."""
     try:
         return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0])
     except OSError:  # it has just ended

@@ -1,4 +1,4 @@
-"""How many files a process may open, and how to allow more."""
+"""The limit of open files per process, and how to raise it."""
 
 import os
 import resource
@@ -13,7 +13,7 @@ class TooFewDescriptors(Exception):
 
 
 def allow_many_descriptors() -> None:
-    """Raise the soft limit as far as the system lets; each socket takes two in the balancer.
+    """Raise the soft limit as far as the system allows; each socket takes two in the balancer.
 
     Raises TooFewDescriptors.
     """
@@ -27,6 +27,6 @@ def allow_many_descriptors() -> None:
 
 
 def more_descriptors() -> str:
-    """The command that allows this shell, and what is started in it, more."""
+    """The command that raises the limit for this shell and what is started in it."""
     limit = f"prlimit --nofile={GOOD_DESCRIPTORS} --pid $$"
     return limit if os.geteuid() == 0 else f"sudo {limit}"

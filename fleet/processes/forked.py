@@ -1,7 +1,7 @@
-"""Services by fork from the template of fleet/processes/template.py, seen by the fleet.
+"""The fleet's side of services that are forked from the template (fleet/processes/template.py).
 
-A process that was forked is the fleet's own child, as one that was started is, and nothing but
-memory depends on its template: where there is none, a service is started as a program.
+A forked process is the fleet's own child, like a started one, and the template only saves memory:
+without one, a service is started as a program.
 """
 
 import asyncio
@@ -28,18 +28,18 @@ PR_SET_CHILD_SUBREAPER: Final = 36
 LOAD_SECONDS: Final = 30.0
 FORK_SECONDS: Final = 5.0
 RETRY_SECONDS: Final = 10.0
-SECRET_PREFIXES: Final = ("HUBBUB_", "AWS_")  # of the environment; a service's own is its business
+SECRET_PREFIXES: Final = ("HUBBUB_", "AWS_")  # of variables that only services get
 
 
 class Forked:
-    """As much of a `subprocess.Popen` as the supervision needs (`Process`)."""
+    """The part of `subprocess.Popen` that the supervision needs (`Process`)."""
 
     def __init__(self, pid: int, output: IO[bytes]) -> None:
         self.pid, self.stdout = pid, output
         self.returncode: int | None = None
 
     def poll(self) -> int | None:
-        """Its exit code, negative for a signal; None as long as it runs."""
+        """Its exit code, negative for a signal; None while it runs."""
         return self._reap(os.WNOHANG)
 
     def wait(self) -> int:
@@ -63,8 +63,8 @@ class Forked:
 
 
 class Template:
-    """The process of fleet/processes/template.py, if there is one. `kept` are descriptors that
-    every service has under the same number."""
+    """The process of fleet/processes/template.py, if there is one. `kept` are descriptors that have
+    the same number in every service."""
 
     def __init__(self, environment: Mapping[str, str], project: Path, kept: Sequence[int]) -> None:
         self._project, self._kept = project, kept
@@ -74,15 +74,15 @@ class Template:
             if not name.startswith(SECRET_PREFIXES)
         }
         self._channel: socket.socket | None = None
-        self._process: subprocess.Popen[bytes] | None = None  # kept, or Python warns
+        self._process: subprocess.Popen[bytes] | None = None  # kept, otherwise Python warns
         self._code: Mapping[Path, int] = {}  # that it has loaded
         self._loading = asyncio.Lock()
         self._tried = float("inf")  # not yet
-        # What it forks becomes this process's child when the one in between has ended.
+        # What it forks becomes this process's child when the intermediate process has ended.
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
     async def load(self) -> None:
-        """A new one. The one before it ends; what that forked stays."""
+        """Starts a new one. The previous one ends; its forks stay."""
         async with self._loading:
             self._tried = time.monotonic()
             self.close()
@@ -104,18 +104,18 @@ class Template:
                     ours.close()
 
     def is_to_be_loaded(self) -> bool:
-        """Whether it is gone, and it is time to try again."""
+        """Whether it has ended and should be started again."""
         if self._channel is not None:
             watched = select.poll()
-            watched.register(self._channel, 0)  # its end is told unasked
+            watched.register(self._channel, 0)  # always reports that it was closed
             if watched.poll(0):
                 self.close()
         is_due = time.monotonic() - self._tried > RETRY_SECONDS
         return self._channel is None and is_due and not self._loading.locked()
 
     def fork(self, role: str, *, env: Mapping[str, str], pass_fds: Sequence[int]) -> Forked | None:
-        """A process of the role; None where the template does not answer, or the code is not what
-        it was any more. `pass_fds` have the same numbers there."""
+        """A process of the role; None if the template does not answer, or the code has changed.
+        `pass_fds` have the same numbers there."""
         if self._channel is None:
             return None
         if code_of(self._project) != self._code:
@@ -143,7 +143,7 @@ class Template:
         return Forked(pid, os.fdopen(reading, "rb"))
 
     def close(self) -> None:
-        """It ends; what it forked stays."""
+        """Ends it; its forks stay."""
         if self._channel is not None:
             self._channel.close()
             self._channel = None
@@ -160,7 +160,7 @@ class Template:
 
 
 def code_of(project: Path) -> dict[Path, int]:
-    """When each file was changed from which a service is loaded."""
+    """The modification time of each file that services are loaded from."""
     folders = (*PACKAGES, "clients/javascript/lib")  # edge serves these
     files = [
         path
@@ -173,8 +173,8 @@ def code_of(project: Path) -> dict[Path, int]:
 
 
 def reap_adopted(own: Collection[int]) -> None:
-    """What an engine or a template left behind is this process's to wait for. `own` are those for
-    which somebody else waits."""
+    """Reaps orphans of engines and templates, which become this process's children. `own` are those
+    that others wait for."""
     while True:
         try:
             ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)

@@ -1,7 +1,7 @@
-"""Ports that stay with their slot: a process that is started again listens where it did before.
+"""Ports that stay with their slot: a restarted process listens on the same one.
 
-Callers hold lists of addresses that they cannot renew while Valkey is away, so an address must
-not move.
+Callers hold lists of addresses that they cannot refresh while Valkey is down, so an address must
+not change.
 """
 
 import errno
@@ -17,20 +17,20 @@ PUBLIC_BACKLOG = 4096
 
 
 class PortTaken(Exception):
-    """Somebody else listens on a port that was asked for."""
+    """Another program listens on the requested port."""
 
 
 class ReservedPort:
     """A free loopback port, held by a socket that never listens.
 
-    Linux lets another socket bind it too as long as both allow address reuse, and gives it to no
-    outgoing connection meanwhile.
+    Linux lets another socket bind it too if both allow address reuse, and does not use it for
+    outgoing connections meanwhile.
     """
 
     def __init__(self) -> None:
         self._holder = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        # Reuse is allowed after bind: before it, the kernel could choose a port that is held by
-        # another reservation.
+        # Reuse is allowed only after bind: otherwise the kernel could choose a port held by another
+        # reservation.
         self._holder.bind((LOOPBACK, 0))
         self._holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.number: int = self._holder.getsockname()[1]
@@ -40,10 +40,10 @@ class ReservedPort:
         return f"{LOOPBACK}:{self.number}"
 
     def bind(self) -> socket.socket:
-        """A fresh socket for a child to listen on.
+        """A new socket for a child to listen on.
 
-        It does not listen yet, so that callers are refused at once, and go elsewhere, until the
-        child serves.
+        It does not listen yet, so that callers are refused at once and try another replica until
+        the child serves.
         """
         bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -55,7 +55,7 @@ class ReservedPort:
 
 
 class LocalSocket:
-    """A Unix socket in a folder that is ours alone, for a caller whose working directory that is.
+    """A Unix socket in a private folder, for a caller whose working directory is that folder.
 
     A write to one costs the sender less than one to loopback TCP (docs/decisions/calls.md).
     """
@@ -66,10 +66,10 @@ class LocalSocket:
         self._listener: socket.socket | None = None
 
     def listen(self) -> socket.socket:
-        """For each process of the slot the same socket, which listens from the first one on: what
-        comes between two of them waits. HAProxy would not, where it is refused: its tries follow
-        each other at once, and with the third one it gives up. A process that drains may shut it
-        down, so that they go elsewhere; then there is another one."""
+        """The same socket for every process of the slot, listening since the first: connections
+        that arrive between two processes wait. A refusal would be worse: HAProxy retries at once
+        and gives up after three attempts. A draining process may shut it down, so that connections
+        go elsewhere; then there is a new one."""
         if self._listener is not None and _is_shut_down(self._listener):
             self._listener.close()
             self._listener = None
@@ -89,9 +89,9 @@ def _is_shut_down(listener: socket.socket) -> bool:
 
 
 def listen_publicly(host: str, port: int) -> socket.socket:
-    """The public port, listening before the balancer serves it and while it is started again.
+    """The public port, listening before the balancer serves it and while it restarts.
 
-    Raises PortTaken with a sentence for the operator.
+    Raises PortTaken with a message for the operator.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)

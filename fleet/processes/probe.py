@@ -1,4 +1,4 @@
-"""One question to a process over HTTP: are you there, and what do you say?"""
+"""One HTTP request to a process: whether it answers, and what."""
 
 import asyncio
 from typing import NamedTuple
@@ -17,18 +17,18 @@ class Address(NamedTuple):
 async def http_status(
     port: int, path: str, timeout: float = 1.0, host: str = LOOPBACK
 ) -> int | None:
-    """The status of a GET, None when nothing answered in `timeout` seconds."""
+    """The status of a GET, None if nothing answered within `timeout` seconds."""
     return (await _get(Address(host, port), path, timeout))[0]
 
 
 async def http_body(address: Address, path: str, timeout: float = 2.0) -> bytes | None:
-    """The body of a GET that was answered with 200, None for any other end."""
+    """The body of a GET that was answered with 200, None for any other outcome."""
     status, body = await _get(address, path, timeout, with_body=True)
     return body if status == 200 else None
 
 
 async def http_answer(port: int, path: str) -> tuple[int | None, bytes]:
-    """Status and body of a GET; no status when nothing answered in a second."""
+    """Status and body of a GET; no status if nothing answered within a second."""
     return await _get(Address(LOOPBACK, port), path, 1.0, with_body=True)
 
 

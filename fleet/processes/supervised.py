@@ -1,6 +1,6 @@
-"""One supervised process: started, watched, started again whenever it ends, drained at the end.
+"""One supervised process: started, watched, restarted whenever it ends, drained at the end.
 
-Knows nothing of what the process is; `Program` says how to start it and how to ask it.
+Does not know what the process is; `Program` says how to start and probe it.
 """
 
 import asyncio
@@ -16,20 +16,20 @@ from fleet.data.state import ProcessState, State
 from fleet.processes.children import Process, kill_with_descendants, run_nanoseconds, wait_for_exit
 
 READY_POLL_SECONDS = 0.05
-LIVE_POLL_SECONDS = 5.0  # all are asked together, which wakes up this process once
-SILENT_POLL_SECONDS = 1.0  # of one that has just not answered
+LIVE_POLL_SECONDS = 5.0  # all are probed together, which wakes this process only once
+SILENT_POLL_SECONDS = 1.0  # for one that has just failed to answer
 START_TIMEOUT_SECONDS = 60.0
-# Since the last answer, which may be a poll older than the silence. A process that is paused for
-# 10 s may come back.
+# Since the last answer, which may precede the silence by one poll. A process that is paused for 10
+# s may recover.
 HANG_TIMEOUT_SECONDS = 10.0 + LIVE_POLL_SECONDS
-BUSY_TIMEOUT_SECONDS = 60.0  # of one that runs all the same: on a busy machine answers come late
-BACK_SECONDS = 10.0  # within which one that served is expected to do so again
+BUSY_TIMEOUT_SECONDS = 60.0  # for one that uses CPU: on a busy machine answers are late
+BACK_SECONDS = 10.0  # within which one that was ready is expected to be ready again
 FIRST_BACKOFF_SECONDS = 0.1
 MAX_BACKOFF_SECONDS = 2.0
 
 
 class Program(NamedTuple):
-    """What runs in a slot; number, port and metrics port stay the same over all its processes."""
+    """What runs in a slot; number, port and metrics port are the same for all its processes."""
 
     role: str
     number: int
@@ -46,7 +46,7 @@ class Program(NamedTuple):
 
 
 class Watcher(NamedTuple):
-    """Whom a supervised process tells what happens to it."""
+    """The callbacks of a supervised process."""
 
     started: Callable[[Program, Process], None]
     changed: Callable[[], Awaitable[None]]  # awaited before a drain's signal is sent
@@ -55,8 +55,8 @@ class Watcher(NamedTuple):
 
 
 class Supervised:
-    """A slot and the process in it, if any. Nothing that fails here ends the supervision: it is
-    logged, and tried again."""
+    """A slot and the process in it, if any. No failure here ends the supervision: it is logged, and
+    the action is retried."""
 
     def __init__(self, program: Program, watcher: Watcher) -> None:
         self.program = program
@@ -64,9 +64,9 @@ class Supervised:
         self._watcher = watcher
         self._process: Process | None = None
         self._started = 0.0
-        self._ended = float("-inf")  # the last one that had been ready
+        self._ended = float("-inf")  # when the last process that had been ready ended
         self._ready = asyncio.Event()
-        self._gone = asyncio.Event()  # of the process that runs now
+        self._gone = asyncio.Event()  # of the current process
         self._stopping = asyncio.Event()
         self._task = asyncio.create_task(self._keep_running())
 
@@ -94,17 +94,17 @@ class Supervised:
 
     @property
     def is_coming_back(self) -> bool:
-        """Whether it served until a moment ago, and is being started again."""
+        """Whether it served until just now and is restarting."""
         is_starting = self._process is None or self.state == "starting"
         was_ready = time.monotonic() - self._ended < BACK_SECONDS
         return is_starting and was_ready and not self._stopping.is_set()
 
     async def wait_until_ready(self) -> None:
-        """Returns at once when it is ready now."""
+        """Returns at once if it is ready."""
         await self._ready.wait()
 
     async def stop(self, within_seconds: float) -> None:
-        """Ask the process to end and do not start it again; kill it if it takes longer."""
+        """Ask the process to end and do not restart it; kill it if it takes too long."""
         self._stopping.set()
         if process := self._process:
             await self._ask_to_end(process)
@@ -114,9 +114,9 @@ class Supervised:
         await self._task
 
     async def restart(self, within_seconds: float, ready_within_seconds: float) -> None:
-        """Drain the process, let the next one take its place, and return when that is ready.
+        """Drain the process, start its successor, and return when that is ready.
 
-        Raises TimeoutError where it is not ready in time; it goes on trying.
+        Raises TimeoutError if it is not ready in time; it keeps trying.
         """
         if process := self._process:
             self._ready.clear()
@@ -133,7 +133,7 @@ class Supervised:
         self.state = "draining"
         await self._announce()
         process.send_signal(self.program.stop_signal)
-        process.send_signal(signal.SIGCONT)  # a paused one could not hear
+        process.send_signal(signal.SIGCONT)  # a paused one would not receive it
 
     async def _keep_running(self) -> None:
         failures = 0
@@ -142,7 +142,7 @@ class Supervised:
             await self._announce()
             was_ready = process is not None and await self._attend(process)
             failures = 0 if was_ready else failures + 1
-            if failures:  # an end after readiness costs no wait
+            if failures:  # no wait if it had been ready
                 delay = FIRST_BACKOFF_SECONDS * 2 ** min(failures - 1, 10)
                 with suppress(TimeoutError):
                     async with asyncio.timeout(min(delay, MAX_BACKOFF_SECONDS)):
@@ -153,7 +153,7 @@ class Supervised:
         try:
             process = self._process = self.program.start()
         except Exception as error:
-            # No memory, no descriptor, no room on the disk: it may come back.
+            # No memory, no descriptor, no disk space: may be temporary.
             self._note(f"cannot be started: {error!r}")
             self._tell(self._watcher.ended, getattr(error, "errno", None) or 1, False)
             return None
@@ -163,7 +163,7 @@ class Supervised:
         return process
 
     async def _attend(self, process: Process) -> bool:
-        """Until the process has ended; whether it had been ready."""
+        """Waits until the process has ended; returns whether it had been ready."""
         watch = asyncio.create_task(self._watch(process))
         try:
             code = await wait_for_exit(process)
@@ -179,7 +179,7 @@ class Supervised:
         return was_ready
 
     async def _watch(self, process: Process) -> None:
-        """Notice readiness, then silence; end a process that hangs."""
+        """Detect readiness, then silence; kill a process that hangs."""
         answered = time.monotonic()
         had_run = 0
         while self.state != "draining":
@@ -203,7 +203,7 @@ class Supervised:
                     if not is_starting or not await self.program.is_live():
                         self._tell(self._watcher.hung)
                         return kill_with_descendants(process.pid)
-                    answered = time.monotonic()  # it lives and waits for something
+                    answered = time.monotonic()  # it is alive and waits for something
             except Exception as error:
                 self._note(f"cannot be asked: {error!r}")
             await asyncio.sleep(pause)

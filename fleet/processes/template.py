@@ -1,9 +1,9 @@
 """`python -m fleet.processes.template`: a process that has loaded all services and serves nothing.
-It makes services by fork, so that they share what it loaded.
+It forks services, so that they share the memory of what it loaded.
 
-No credential ever comes here, for what it forks later has its memory: what a service is told goes
-to the process that serves. Knows how to become a service; what a service is, the package that it is
-told the name of knows.
+It never receives a credential, since later forks inherit its memory: a service's environment goes
+directly to the process that serves. Knows how to become a service; the named package knows what the
+service is.
 """
 
 import ctypes
@@ -27,7 +27,7 @@ from common.process.given_back import give_back_code, give_back_free_memory
 from common.process.logs import set_levels
 from fleet.processes.children import PR_SET_PDEATHSIG
 
-# What every service loads, and then what each loads beside it.
+# What every service loads, then what each loads in addition.
 SHARED: Final = ("common.process.service", "common.valkey.valkey")
 DATABASE: Final = ("common.database.failures", "common.database.pool")
 SERVICES: Final = {
@@ -39,20 +39,21 @@ READY: Final = b"ready"
 MAX_REQUEST_BYTES: Final = 1 << 16  # a role and numbers
 MAX_DESCRIPTORS: Final = 64
 ADOPTION_SECONDS: Final = 10.0
-ARG_START, ARG_END = 45, 46  # in proc_pid_stat(5) after the name
+ARG_START, ARG_END = 45, 46  # fields of proc_pid_stat(5) after the name
 
 
 def main() -> str:
     """The arguments are the fleet's pid, the channel to it, and descriptors that services keep.
-    Returns, in each process that is to serve, what it serves; the template ends with the fleet."""
+    Returns, in each forked process, what it is to serve; the template ends with the fleet."""
     fleet, number, *kept = map(int, sys.argv[1:])
     registered = load_services()
     _warm_up()
-    # A collection writes into every object that it looks at, and would unshare them all.
+    # Garbage collection writes to every object that it visits, and would unshare them all.
     gc.collect()
     gc.freeze()
     if sys.version_info < (3, 12):
-        # It counts references to names, so each look-up that replaces one would write to its page.
+        # The type cache counts references to names: each look-up that replaces one would write to
+        # its page.
         sys._clear_type_cache()
     give_back_code()
     give_back_free_memory()
@@ -63,10 +64,10 @@ def main() -> str:
         if not data:
             os._exit(0)
         if (middle := os.fork()) == 0:
-            # Twice, so that the process is the fleet's child, and this one's no longer.
+            # Forks twice, so that the process becomes the fleet's child instead of this one's.
             if os.fork() != 0:
                 os._exit(0)
-            channel.close()  # here alone: services get nothing from it
+            channel.close()  # only here: services must not read from it
             role = _become(json.loads(data), received, fleet, set(kept))
             registered.take(role)
             return role
@@ -86,15 +87,15 @@ def load_services() -> "Registered":
 
 
 class Registered:
-    """Metrics are made where modules are loaded. Each service has those of what it loads itself,
-    and not those of its neighbours here."""
+    """Metrics are created when modules are loaded. Each service gets only those of the modules that
+    it loads itself, not those of other services loaded here."""
 
     def __init__(self) -> None:
         self._made: dict[str, list[Collector]] = {}
         self._register = REGISTRY.register
 
     def load(self, module: str) -> None:
-        """A module that was loaded before makes nothing more."""
+        """A module that is already loaded registers nothing."""
         made = self._made.setdefault(module, [])
         REGISTRY.register = made.append  # type: ignore[assignment, method-assign]
         try:
@@ -103,15 +104,15 @@ class Registered:
             REGISTRY.register = self._register  # type: ignore[method-assign]
 
     def take(self, role: str) -> None:
-        """What its modules made is this process's."""
+        """Registers what the role's modules created in this process."""
         for module in (*SERVICES.get(role, ()), f"{role}.__main__"):
             for collector in self._made.get(module, ()):
                 REGISTRY.register(collector)
 
 
 def _warm_up() -> None:
-    """Makes what is the same in each process: what edge's application needs, what each of the three
-    copies of OpenSSL here loads when it is used (3 MB), and the levels of loggers."""
+    """Builds what is the same in each process: what edge's application needs, what each of the
+    three copies of OpenSSL loads on first use (3 MB), and the levels of loggers."""
     importlib.import_module("edge.app").warm_up()
     importlib.import_module("common.database.pool").warm_up()
     hmac.digest(b"", b"", "sha256")
@@ -123,8 +124,8 @@ def _warm_up() -> None:
 
 
 def _become(request: dict[str, Any], received: list[int], fleet: int, kept: set[int]) -> str:
-    """What fork leaves of the template is taken away. The first two of what was received are the
-    line to whoever wants it, which brings its environment, and where its output goes."""
+    """Removes what fork leaves of the template. The first two received descriptors are the
+    connection to the requester, which sends the environment, and the destination of its output."""
     os.setsid()
     _wait_for_adoption(fleet)
     # As in fleet.processes.children: it never outlives its parent.
@@ -135,7 +136,7 @@ def _become(request: dict[str, Any], received: list[int], fleet: int, kept: set[
         line.send(str(os.getpid()).encode())
         with line.makefile("rb") as file:
             environment = file.read()
-    if not environment:  # whoever wanted it has given up
+    if not environment:  # the requester has given up
         os._exit(1)
     _place(received[1], received[2:], request["descriptors"], kept)
     os.environ.clear()
@@ -153,7 +154,7 @@ def _wait_for_adoption(fleet: int) -> None:
 
 
 def _place(output: int, received: list[int], wanted: list[int], kept: set[int]) -> None:
-    """Descriptors get the numbers that they have in the fleet; others are closed."""
+    """Gives descriptors the numbers that they have in the fleet, and closes others."""
     top = max([*wanted, *kept, *received, output]) + 1
     parked = [os.dup2(number, top + place) for place, number in enumerate([output, *received])]
     with open(os.devnull, "rb") as nothing:
@@ -174,7 +175,7 @@ def _close(number: int) -> None:
 
 
 def _call_itself(*words: str) -> None:
-    """In `ps`. The kernel shows what lies where the arguments were."""
+    """Sets the name in `ps`. The kernel shows the memory where the arguments were."""
     fields = Path("/proc/self/stat").read_bytes().rpartition(b")")[2].split()
     start, end = int(fields[ARG_START]), int(fields[ARG_END])
     text = "\0".join(words).encode()

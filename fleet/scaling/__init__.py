@@ -1,1 +1,1 @@
-"""How many processes each role has: by its load, on one machine or in containers."""
+"""How many processes each role has: by load, on one machine or in containers."""

@@ -1,7 +1,6 @@
-"""The loop that keeps each role as large as its load: reads metrics, lets the scaler decide, has it
-done.
+"""The loop that fits each role to its load: reads metrics, asks the scaler, applies its decision.
 
-Where the processes are, and how there come to be more or fewer, is the driver's business.
+The driver knows where the processes are, and how to start and end them.
 """
 
 import asyncio
@@ -18,7 +17,7 @@ ROUND_SECONDS = 1.0
 
 
 class Driver(Protocol):
-    """Has processes started and drained."""
+    """Starts and drains processes."""
 
     @property
     def bounds(self) -> Mapping[str, Replicas]: ...
@@ -27,14 +26,14 @@ class Driver(Protocol):
     def wanted(self) -> Mapping[str, int]: ...
 
     async def find_metrics(self) -> Mapping[str, list[Address]]:
-        """Where each role's ready processes answer `GET /metrics`."""
+        """The addresses where each role's ready processes answer `GET /metrics`."""
 
     async def scale(self, role: str, replicas: int) -> None:
-        """Returns when there are so many: the new ones ready, the others gone."""
+        """Returns when the number is reached: the new ones ready, the others gone."""
 
 
 class Autoscaler:
-    """`report` hears of each decision: role, wanted before, wanted now, and why."""
+    """`report` is called with each decision: role, wanted before, wanted now, and why."""
 
     def __init__(
         self,
@@ -53,7 +52,7 @@ class Autoscaler:
         self._acting: dict[str, asyncio.Task[None]] = {}
 
     async def run(self) -> None:
-        """Until cancelled; raises what a scaling raised."""
+        """Runs until cancelled; raises what a scaling raised."""
         try:
             while True:
                 if any(low < high for low, high in self._driver.bounds.values()):
@@ -92,7 +91,7 @@ class Autoscaler:
 
 
 async def _read_all(role: str, addresses: list[Address]) -> dict[str, Reading]:
-    """The readings of those that answer, by address."""
+    """The readings of the processes that answer, by address."""
     path = "/metrics?" + urlencode([("name[]", name) for name in names_of(role)])
     readings = await asyncio.gather(*(_read(address, path) for address in addresses))
     return {

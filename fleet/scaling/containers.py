@@ -1,7 +1,7 @@
 """The containers of docker-compose.yml as the autoscaler's driver: `python -m fleet autoscale`.
 
-Says `docker compose` how many there should be; what comes and goes with that is the business of
-Docker and of HAProxy, which reads its pools from Docker's DNS.
+Tells `docker compose` the wanted number; the rest is done by Docker and by HAProxy, which reads its
+pools from Docker's DNS.
 """
 
 import asyncio
@@ -14,8 +14,8 @@ from fleet.scaling.scaler import Figures, Replicas
 from fleet.settings import PROJECT_FOLDER, SERVICE_ROLES, FleetSettings
 
 METRICS_PORTS = {"edge": 8001, "realtime": 8001, "files": 8001, "users": 8000, "chats": 8000}
-ROUND_SECONDS = 3.0  # each asks Docker twice
-# A container's role, its health, and its addresses in the networks that it is in.
+ROUND_SECONDS = 3.0  # each queries Docker twice
+# A container's role, its health, and its addresses in its networks.
 INSPECT_FORMAT = (
     '{{index .Config.Labels "com.docker.compose.service"}} {{.State.Health.Status}}'
     "{{range .NetworkSettings.Networks}} {{.IPAddress}}{{end}}"
@@ -23,7 +23,7 @@ INSPECT_FORMAT = (
 
 
 class DockerFailed(Exception):
-    """A command of docker ended with an error; the text is what it said."""
+    """A docker command failed; the text is its output."""
 
 
 class Containers:
@@ -38,7 +38,7 @@ class Containers:
         self._docker = docker
 
     async def find_metrics(self) -> dict[str, list[Address]]:
-        """Of the healthy ones. The first time also learns how many there are of each."""
+        """Those of healthy containers. The first call also learns the number of each role."""
         lines = await self._inspect()
         if not self.wanted:
             self.wanted = {
@@ -74,7 +74,7 @@ class Containers:
 
 
 def scale_command(role: str, replicas: int) -> list[str]:
-    """Leaves every other service and every container that may stay as it is."""
+    """Leaves every other service, and every container that may stay, unchanged."""
     return [
         "compose", "up", "--detach", "--wait", "--no-deps", "--no-recreate",
         "--scale", f"{role}={replicas}", role,
@@ -82,7 +82,7 @@ def scale_command(role: str, replicas: int) -> list[str]:
 
 
 async def scale_containers(settings: FleetSettings) -> None:
-    """Until it is interrupted. Raises DockerFailed."""
+    """Runs until interrupted. Raises DockerFailed."""
 
     def report(role: str, before: int, now: int, figures: Figures) -> None:
         print(f"{role}: {before} -> {now} ({figures})", flush=True)

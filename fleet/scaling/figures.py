@@ -1,4 +1,4 @@
-"""What the processes' metrics say about a role: two readings of each, and what lies between them.
+"""A role's figures from its processes' metrics: the difference of two readings of each.
 
 Pure; reads no metrics itself.
 """
@@ -25,11 +25,11 @@ _WAITS: Final = {
     "chats": "hubbub_chats_sends_wait_seconds",
     "users": "hubbub_users_hashing_wait_seconds",
 }
-BUSY_USES: Final = 20.0  # of the database, a second: with fewer, other processes cause the lag
+BUSY_USES: Final = 20.0  # of the database, per second: with fewer, other processes cause the lag
 
 
 def names_of(role: str) -> list[str]:
-    """The samples that `figures_of` looks at."""
+    """The samples that `figures_of` uses."""
     names = [f"{_LAG}_sum", f"{_LAG}_count", _OPEN]
     match role:
         case "edge":
@@ -46,14 +46,14 @@ _POOL: Final = (_USES, _WAITED, _HELD)
 
 
 class Reading(NamedTuple):
-    """One process's samples, summed over their labels, at a moment in seconds."""
+    """One process's samples, summed over their labels, at a time in seconds."""
 
     at: float
     values: Mapping[str, float]
 
 
 def read_metrics(text: str, at: float) -> Reading:
-    """Of Prometheus' text format."""
+    """From Prometheus' text format."""
     values: dict[str, float] = {}
     for family in text_string_to_metric_families(text):
         for name, labels, value, *_ in family.samples:
@@ -87,7 +87,7 @@ class _Span:
 def figures_of(
     role: str, wanted: int, before: Mapping[str, Reading], after: Mapping[str, Reading]
 ) -> Figures:
-    """Readings by the process's address. One that answered once only counts as unseen."""
+    """Readings by the process's address. A process that answered only once counts as unseen."""
     spans = [_Span(before[name], after[name]) for name in before.keys() & after.keys()]
     spans = [span for span in spans if span.is_of_one_process]
     if not spans:
@@ -97,7 +97,7 @@ def figures_of(
         seen=len(spans),
         unseen=max(0, wanted - len(spans)),
         lag=lag,
-        # Seconds of requests a second are the requests under way (Little's law).
+        # Request seconds per second are the requests in flight (Little's law).
         in_flight=_mean(span.rate(_REQUEST_SECONDS) for span in spans),
         connections=_mean(span.now(_SOCKETS) for span in spans),
         deliveries=_mean(span.rate(_DELIVERIES) for span in spans),
@@ -109,7 +109,7 @@ def figures_of(
 
 
 def _queue(role: str, spans: list[_Span], lag: float) -> float:
-    """How long work waits for its turn: for the loop, a connection, a batch or a thread."""
+    """How long work waits for the event loop, a connection, a batch or a thread."""
     if role not in _WAITS:
         return 0.0
     is_busy = _mean(span.rate(_USES) for span in spans) >= BUSY_USES

@@ -1,7 +1,7 @@
-"""Whether a second process of each role is worth its memory just now. Pure.
+"""Whether a second process of each role is worth its memory now. Pure.
 
-Where nobody has come to any process for a while, one of each is enough: it is at hand at once, and
-the others are forked in a second when somebody comes.
+If no process has had requests for a while, one of each is enough: it serves at once, and the others
+are forked within a second when requests arrive.
 """
 
 from collections.abc import Iterable, Mapping
@@ -9,12 +9,12 @@ from typing import Final
 
 from fleet.scaling.scaler import Replicas
 
-AFTER_SECONDS: Final = 60.0  # in which every process said that it is at rest
+AFTER_SECONDS: Final = 60.0  # during which every process reported to be at rest
 ONE: Final = Replicas(1, 1)
 
 
 class Resting:
-    """`roles` are those whose number of processes the operator left open."""
+    """`roles` are those whose number of processes the operator has not set."""
 
     def __init__(self, roles: Iterable[str]) -> None:
         self.roles = set(roles)
@@ -22,7 +22,8 @@ class Resting:
         self._since: float | None = None
 
     def judge(self, are_at_rest: bool, now: float) -> bool:
-        """`are_at_rest`: all processes, at the moment `now`. Whether something has changed."""
+        """`are_at_rest`: all processes, at the time `now`. Returns whether something has
+        changed."""
         before = self.has_begun
         if not are_at_rest:
             self._since, self.has_begun = None, False
@@ -33,6 +34,6 @@ class Resting:
         return self.has_begun != before
 
     def bounds(self, usual: Mapping[str, Replicas]) -> dict[str, Replicas]:
-        """What holds now, where `usual` holds while somebody is there."""
+        """The current limits, if `usual` are those while the system is in use."""
         resting = self.roles if self.has_begun else ()
         return {role: ONE if role in resting else bounds for role, bounds in usual.items()}

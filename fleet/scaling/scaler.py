@@ -1,8 +1,8 @@
 """How many processes a role should have: figures in, a number out.
 
-Pure; moments are arguments, in seconds of any one clock. Knows neither where figures come from nor
-how a number is brought about. CPU is no figure: a busy process is no trouble as long as nothing
-waits for it.
+Pure; times are arguments, in seconds of any one clock. Knows neither where figures come from nor
+how a decision is applied. CPU is not a figure: a busy process is no problem while nothing waits for
+it.
 """
 
 from collections.abc import Mapping
@@ -10,12 +10,12 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-GROW_AFTER_SECONDS: Final = 3.0  # of too much load, all the time
-COOL_DOWN_SECONDS: Final = 6.0  # after a change, until its effect can be seen
-ROOM: Final = 0.5  # a role shrinks if the others are then loaded to no more than this share
-REGRET_SECONDS: Final = 120.0  # growing so soon after shrinking means that shrinking was wrong
+GROW_AFTER_SECONDS: Final = 3.0  # of continuous overload
+COOL_DOWN_SECONDS: Final = 6.0  # after a change, until its effect is visible
+ROOM: Final = 0.5  # a role shrinks if the remaining processes' load is at most this share
+REGRET_SECONDS: Final = 120.0  # growing this soon after shrinking means that shrinking was wrong
 MAX_PATIENCE: Final = 8.0
-LATE_SHARE: Final = 0.1  # of the limit of deliveries: with fewer, other processes cause the lag
+LATE_SHARE: Final = 0.1  # of the deliveries limit: with fewer, other processes cause the lag
 FAILING_SHARE: Final = 0.05
 
 
@@ -27,40 +27,41 @@ class Replicas(NamedTuple):
 
 
 class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """From where on another process helps. Far below what one can bear: waiting for that would be
-    late, and a process is cheap."""
+    """The load from which another process helps. Far below what one can handle: waiting for that
+    would be too late, and a process is cheap."""
 
     in_flight: float = 5.0  # edge: requests
-    lag_ms: float = 3.0  # edge, realtime, files: how long what is due waits for the loop
+    lag_ms: float = 3.0  # edge, realtime, files: how long due work waits for the event loop
     connections: float = 500.0  # realtime
-    deliveries: float = 2500.0  # realtime, a second
+    deliveries: float = 2500.0  # realtime, per second
     queue_ms: float = 50.0  # chats, users: how long work waits before it begins
-    database_ms: float = 100.0  # chats, users: with a slower database more processes are no help
-    calm_seconds: float = 15.0  # of little load, all the time, before one process goes
+    database_ms: float = 100.0  # chats, users: with a slower database more processes do not help
+    calm_seconds: float = 15.0  # of continuous low load before one process is removed
 
 
 class Figures(NamedTuple):
-    """One role in the last moments; means a process, of those that were seen. Times in seconds."""
+    """Recent figures of one role; averages per process, of those seen. Times in seconds."""
 
     seen: int
-    unseen: int = 0  # not ready, or no answer: what they carry is unknown
+    unseen: int = 0  # not ready, or no answer: their load is unknown
     lag: float = 0.0
     in_flight: float = 0.0
     connections: float = 0.0
     deliveries: float = 0.0
     queue: float = 0.0
     database: float = 0.0
-    failing: float = 0.0  # share of the answers that are errors of ours
-    cut_off: bool = False  # some miss what they depend on: an open circuit, no bus
+    failing: float = 0.0  # share of answers that are server errors
+    cut_off: bool = False  # some lack a dependency: an open circuit, no bus
 
     @property
     def is_sound(self) -> bool:
-        """Little load means little to do only where nothing is broken."""
+        """Low load means little to do only if nothing is broken."""
         return bool(self.seen) and not (self.unseen or self.cut_off or self.failing > FAILING_SHARE)
 
 
 class Load(NamedTuple):
-    """Shares of a process's limit: `up` is reason to grow, `down` what a shrunk role must carry."""
+    """Shares of a process's limit: `up` is a reason to grow, `down` the load per process after
+    shrinking."""
 
     up: float
     down: float
@@ -71,7 +72,7 @@ def load_of(role: str, figures: Figures, limits: Limits) -> Load:
     lag = figures.lag * 1000 / limits.lag_ms
     match role:
         case "edge":
-            # Requests that wait for a slow service fill edge too, but do not wait for edge.
+            # Requests that wait for a slow service occupy edge too, but do not wait for edge.
             in_flight = figures.in_flight / limits.in_flight
             return Load(min(in_flight, lag), in_flight)
         case "realtime":
@@ -84,12 +85,12 @@ def load_of(role: str, figures: Figures, limits: Limits) -> Load:
         case _:
             queue = figures.queue * 1000 / limits.queue_ms
             database = figures.database * 1000 / limits.database_ms
-            # Behind a slow database everything waits, and more processes only ask it for more.
+            # With a slow database everything waits, and more processes only add to its load.
             return Load(0.0 if database >= 1 else queue, max(queue, database))
 
 
 class Memory(NamedTuple):
-    """What the last decisions about a role leave for the next one."""
+    """The state that decisions about a role carry over to the next one."""
 
     wanted: int
     load: Load = Load(0.0, 0.0)  # smoothed
@@ -97,16 +98,16 @@ class Memory(NamedTuple):
     low_since: float | None = None
     changed: float = float("-inf")
     shrunk: float = float("-inf")
-    patience: float = 1.0  # times the calm that is asked for; doubled by each regret
+    patience: float = 1.0  # factor of the required calm; doubled by each regret
 
 
 def decide(
     role: str, memory: Memory, figures: Figures, bounds: Replicas, limits: Limits, now: float,
     *, all_sound: bool,
 ) -> Memory:  # fmt: skip
-    """Looks at one role; `wanted` of the result is the decision. One step down at a time.
+    """Decides about one role; `wanted` of the result is the decision. One step down at a time.
 
-    `all_sound`: nothing is broken anywhere, so that little load can be believed.
+    `all_sound`: nothing is broken anywhere, so that low load can be trusted.
     """
     wanted = memory.wanted
     if wanted > bounds.maximum:
@@ -139,7 +140,7 @@ def decide_all(
     memories: Mapping[str, Memory], figures: Mapping[str, Figures], bounds: Mapping[str, Replicas],
     limits: Limits, now: float,
 ) -> dict[str, Memory]:  # fmt: skip
-    """Looks at all roles together: while one is in trouble, none shrinks."""
+    """Decides about all roles together: while one is in trouble, none shrinks."""
     all_sound = all(seen.is_sound for seen in figures.values())
     return {
         role: decide(role, memory, figures[role], bounds[role], limits, now, all_sound=all_sound)
@@ -148,7 +149,7 @@ def decide_all(
 
 
 def _grow(memory: Memory, maximum: int, now: float) -> Memory:
-    """One more, or twice as many where the load is twice the limit."""
+    """One more, or twice as many if the load is twice the limit."""
     step = memory.wanted if memory.load.up >= 2 else 1
     regret = now - memory.shrunk < REGRET_SECONDS
     return memory._replace(
