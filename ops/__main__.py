@@ -1,4 +1,4 @@
-"""`python -m ops`; prints what to do where its dependencies are not installed."""
+"""`python -m ops`; prints what to do if its dependencies are not installed."""
 
 import sys
 

@@ -1,7 +1,7 @@
 """`python -m ops bundle`: logs, configuration and figures in one file, for a bug report.
 
 Secrets are replaced in every text: contents of key files, passwords in URLs, tokens, and variables
-whose names suggest secrets. Message texts are in no log.
+whose names suggest secrets. Logs contain no message texts.
 """
 
 import io
@@ -22,11 +22,11 @@ from fleet.settings import FleetSettings
 from ops.doctor.report import collect, judge, to_json
 from ops.running import find_running
 
-MAX_LOG_BYTES: Final = 4 * 2**20  # of each process, the newest
-LEAST_SECRET_CHARACTERS: Final = 8  # shorter content of a key file is no secret
+MAX_LOG_BYTES: Final = 4 * 2**20  # per process, the newest
+LEAST_SECRET_CHARACTERS: Final = 8  # shorter contents of key files are not secrets
 BLOT: Final = "[secret]"
 _URL_PASSWORD: Final = re.compile(r"(\w+://[^\s/:@\"]*:)[^\s/\"]+(@)")
-_PARAMETER: Final = re.compile(r"(\b(?:ssl)?password=)[^\s&\"]+")  # of URLs that libpq reads
+_PARAMETER: Final = re.compile(r"(\b(?:ssl)?password=)[^\s&\"]+")  # of libpq URLs
 _TOKEN: Final = re.compile(r"\beyJ[\w-]+\.[\w-]+\.[\w-]+")
 _PEM: Final = re.compile(r"-----BEGIN [A-Z ]*KEY-----.*?-----END [A-Z ]*KEY-----", re.DOTALL)
 _SECRET_NAMES: Final = re.compile(r"PASSWORD|SECRET|TOKEN|KEY|CREDENTIAL|WEBHOOK", re.IGNORECASE)
@@ -36,7 +36,7 @@ class Blotter:
     """Replaces secrets in texts."""
 
     def __init__(self, secrets: set[str]) -> None:
-        # The longest first: one may be part of another.
+        # The longest first: one may contain another.
         self._secrets = sorted(secrets, key=len, reverse=True)
 
     def blot(self, text: str) -> str:
@@ -48,7 +48,7 @@ class Blotter:
 
 
 def read_secrets(keys: Path) -> set[str]:
-    """Whatever any file among the keys holds, as a whole and line by line."""
+    """The contents of all key files, as a whole and line by line."""
     found: set[str] = set()
     for path in keys.rglob("*") if keys.is_dir() else ():
         if path.is_file():
@@ -58,8 +58,8 @@ def read_secrets(keys: Path) -> set[str]:
 
 
 async def write_bundle(settings: FleetSettings, target: Path) -> None:
-    """Works whether the fleet runs or not. Raises OSError where it cannot be written; nothing is
-    left of it then."""
+    """Works whether the fleet runs or not. Raises OSError if it cannot be written, and then leaves
+    nothing behind."""
     try:
         descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "wb") as file:
@@ -73,7 +73,7 @@ async def write_bundle(settings: FleetSettings, target: Path) -> None:
 async def write_archive(
     settings: FleetSettings, file: IO[bytes], logs: Iterable[tuple[str, str]], secrets: Path
 ) -> None:
-    """`logs` are texts by name; what the files in the folder `secrets` hold is taken out of
+    """`logs` are texts by name; the contents of the files in the folder `secrets` are removed from
     everything."""
     blotter = Blotter(read_secrets(secrets))
     with tarfile.open(fileobj=file, mode="w|gz") as archive:
@@ -85,7 +85,7 @@ async def write_archive(
 
 def _tails(logs: Path) -> Iterator[tuple[str, str]]:
     for path in sorted(logs.glob("*.log*")):
-        with suppress(FileNotFoundError):  # older lines go at any moment
+        with suppress(FileNotFoundError):  # older files may be removed at any moment
             yield path.name, _tail(path)
 
 
@@ -124,7 +124,7 @@ def _tail(path: Path) -> str:
         beginning = os.fstat(file.fileno()).st_size - MAX_LOG_BYTES
         if beginning > 0:
             file.seek(beginning)
-            file.readline()  # of which only the end is left
+            file.readline()  # the first line may be cut off
         return file.read().decode(errors="replace")
 
 

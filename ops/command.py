@@ -72,7 +72,7 @@ def answer(arguments: argparse.Namespace, settings: FleetSettings) -> int:
 
 
 def show_logs(settings: FleetSettings, about: str) -> int:
-    """Of containers, which keep theirs to Docker, what is given on standard input."""
+    """For containers, whose logs Docker keeps, reads standard input."""
     if in_containers(settings):
         lines = sys.stdin.readlines()
         return print_logs(lambda: lines, about, place="what docker compose logs gave")
@@ -80,7 +80,7 @@ def show_logs(settings: FleetSettings, about: str) -> int:
 
 
 async def bundle(settings: FleetSettings, file: Path | None) -> int:
-    """Of containers to standard output, with the logs that are given on standard input."""
+    """For containers, writes to standard output, with the logs from standard input."""
     if in_containers(settings):
         logs = [("containers.log", await asyncio.to_thread(sys.stdin.read))]
         await write_archive(settings, sys.stdout.buffer, logs, SECRETS)

@@ -1,8 +1,7 @@
-"""The containers of docker-compose.yml as Docker's DNS tells of them, as seen from another
-container.
+"""The containers of docker-compose.yml as Docker's DNS lists them, seen from another container.
 
 A service's name has an address for each of its containers; the name of an address is that of its
-container, PROJECT-SERVICE-NUMBER, which stays the same when it is started again.
+container, PROJECT-SERVICE-NUMBER, which stays the same when it restarts.
 """
 
 import asyncio
@@ -42,7 +41,7 @@ class Container(NamedTuple):
 
 
 async def find_containers() -> list[Container]:
-    """Those that run now, whether they serve or not."""
+    """The running containers, whether they serve or not."""
     services = [*((role, role, METRICS_PORTS[role]) for role in SERVICE_ROLES)]
     services += [(service, role, port) for service, (role, port) in ENGINES.items()]
     found = await asyncio.gather(*(_resolve(*service) for service in services))
@@ -53,7 +52,7 @@ async def _resolve(service: str, role: str, port: int) -> list[Container]:
     loop = asyncio.get_running_loop()
     try:
         answers = await loop.getaddrinfo(service, port, type=socket.SOCK_STREAM)
-    except OSError:  # no container of it runs
+    except OSError:  # no container of this service runs
         return []
     hosts = sorted({str(answer[4][0]) for answer in answers})
     names = await asyncio.gather(*(asyncio.to_thread(_name_of, host) for host in hosts))
@@ -71,7 +70,7 @@ def _name_of(host: str) -> str:
 
 
 def number_of(service: str, name: str, host: str) -> int:
-    """Of the container among those of its role."""
+    """The number of the container within its role."""
     if service in ENGINES:
         same = [other for other, (role, _) in ENGINES.items() if role == ENGINES[service][0]]
         return same.index(service) + 1
@@ -87,7 +86,7 @@ async def read_containers(settings: FleetSettings, deaths: dict[str, list[Death]
 
 
 def wanted_of(settings: FleetSettings) -> dict[str, WantedState]:
-    """Of services, how many replicas the compose file was told to have."""
+    """The configured number of replicas of each service."""
     return {
         role: WantedState(replicas.minimum, replicas.minimum, replicas.maximum)
         for role, replicas in settings.replicas.items()
@@ -95,7 +94,7 @@ def wanted_of(settings: FleetSettings) -> dict[str, WantedState]:
 
 
 def count_engines(settings: FleetSettings) -> dict[str, int]:
-    """How many there should be, by role; deploy/small.yml has one cache."""
+    """The wanted numbers, by role; deploy/small.yml has one cache."""
     roles = [role for role, _ in ENGINES.values()]
     usual = {role: roles.count(role) for role in roles}
     return {**usual, "cache": 1} if settings.size == "small" else usual
@@ -122,7 +121,7 @@ async def _ask(container: Container) -> ProcessState:
 
 
 def start_of(metrics: str) -> float:
-    """In Unix seconds, 0 where it does not say."""
+    """In Unix seconds, 0 if it does not report it."""
     samples: Iterable[float] = (
         sample.value
         for family in text_string_to_metric_families(metrics)

@@ -13,7 +13,7 @@ END: Final = frozenset("qQ\x03\x04\x1b")  # and Ctrl-C, Ctrl-D, Escape
 
 @contextmanager
 def end_key() -> Iterator[asyncio.Event]:
-    """An event that is set when a key that ends is pressed; the terminal is left as it was."""
+    """An event that is set when a quit key is pressed; restores the terminal afterwards."""
     pressed = asyncio.Event()
     if not sys.stdin.isatty():
         yield pressed

@@ -1,5 +1,5 @@
-"""The pods of deploy/kubernetes as the API of Kubernetes tells of them, to an account that may list
-them and nothing else.
+"""The pods of deploy/kubernetes from the Kubernetes API, read by an account that may only list
+them.
 
 https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/
 """
@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 TIMEOUT_SECONDS: Final = 5.0
 KEPT_DEATHS: Final = 10
-# What a pod is asked at, by role; services at the port on which they call each other.
+# The port of each role's metrics; for services, the port on which they call each other.
 PORTS: Final = {
     "balancer": "http", "postgres": "postgresql", "valkey": "valkey", "cache": "valkey",
 }  # fmt: skip
@@ -32,7 +32,7 @@ _DATABASE: Final = "cnpg.io/cluster"  # of CloudNativePG's pods
 
 
 class Account(NamedTuple):
-    """Where the API is, and the folder with what a pod is given to ask it."""
+    """The address of the API, and the folder with a pod's credentials for it."""
 
     host: str
     port: int
@@ -44,7 +44,7 @@ class Account(NamedTuple):
 
 
 class ApiRefused(Exception):
-    """The text says what was asked, and how it was answered."""
+    """The text has the request and the answer."""
 
 
 class _Struct(msgspec.Struct, frozen=True, rename="camel"):
@@ -141,7 +141,7 @@ def own_account(environment: Mapping[str, str]) -> Account:
 
 
 async def read_pods(account: Account) -> FleetState:
-    """In the form of fleet.json. Raises ApiRefused; OSError, also where this is no pod."""
+    """In the form of fleet.json. Raises ApiRefused; OSError, also outside a pod."""
     place = f"namespaces/{account.namespace}"
     pods, deployments, sets = await asyncio.gather(
         _list(account, f"/api/v1/{place}/pods", _Pods),
@@ -156,7 +156,7 @@ async def _list(account: Account, path: str, type_: type[T]) -> T:
 
 
 def _get(account: Account, path: str) -> bytes:
-    token = (account.secrets / "token").read_text().strip()  # a new one every hour
+    token = (account.secrets / "token").read_text().strip()  # renewed every hour
     context = ssl.create_default_context(cafile=str(account.secrets / "ca.crt"))
     connection = HTTPSConnection(
         account.host, account.port, timeout=TIMEOUT_SECONDS, context=context
@@ -173,7 +173,7 @@ def _get(account: Account, path: str) -> bytes:
 
 
 def state_of(pods: Sequence[Pod], workloads: Sequence[_Workload]) -> FleetState:
-    """What is none of ours is left out."""
+    """Leaves out pods that are not ours."""
     ours = [(pod, role) for pod in pods if (role := _role_of(pod.metadata.labels))]
     wanted = {
         role: WantedState(one.spec.replicas, one.spec.replicas, one.spec.replicas)
@@ -189,14 +189,14 @@ def state_of(pods: Sequence[Pod], workloads: Sequence[_Workload]) -> FleetState:
 
 
 def count_wanted_engines(state: FleetState) -> dict[str, int]:
-    """By role. Of databases it is not known here how many there should be: those that are."""
+    """By role. The wanted number of databases is unknown here: takes the existing ones."""
     found = {role: w.replicas for role, w in state.wanted.items() if role not in SERVICE_ROLES}
     databases = sum(process.role == "postgres" for process in state.processes)
     return {**found, "postgres": databases}
 
 
 def _role_of(labels: Mapping[str, str]) -> str:
-    """Nothing for what is not ours."""
+    """Empty for pods that are not ours."""
     if _DATABASE in labels:
         return "postgres"
     name = labels.get(_NAME, "")
@@ -207,7 +207,7 @@ def _role_of(labels: Mapping[str, str]) -> str:
 def _process(pod: Pod, role: str, number: int) -> ProcessState:
     ports = {port.name: port.container_port for one in pod.spec.containers for port in one.ports}
     port = ports.get(PORTS.get(role, "calls"), 0)
-    # Where a service's calls speak TLS, its metrics have a port of their own.
+    # If a service's calls use TLS, its metrics have a separate port.
     own = ports.get("metrics")
     metrics = {"balancer": own, **dict.fromkeys(SERVICE_ROLES, own or port or None)}
     running = [s.state.running for s in pod.status.container_statuses if s.state.running]
@@ -234,7 +234,7 @@ def _state(pod: Pod) -> State:
 
 
 def _why_it_waits(pod: Pod) -> str:
-    """In the words of Kubernetes: no node has room, an image or a secret is not there, it ends."""
+    """Kubernetes' own reason: no node has room, an image or a secret is missing, it crashes."""
     for status in pod.status.container_statuses:
         waiting = status.state.waiting
         if waiting and waiting.reason not in ("", "ContainerCreating", "PodInitializing"):
@@ -246,7 +246,7 @@ def _why_it_waits(pod: Pod) -> str:
 
 
 def _deaths(pod: Pod) -> list[Death]:
-    """Kubernetes keeps when and how the last one ended, and how many there were."""
+    """Kubernetes records when and how the last container ended, and the number of restarts."""
     for status in pod.status.container_statuses:
         last = status.last_state.terminated
         if last is not None and last.finished_at is not None and last.exit_code:

@@ -1,4 +1,4 @@
-"""A small HTTP server: figures for Prometheus, and what else a caller has to tell."""
+"""A small HTTP server: metrics for Prometheus, and other paths that its caller provides."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -14,8 +14,8 @@ REQUEST_TIMEOUT_SECONDS: Final = 5.0
 async def serve_pages(
     host: str, port: int, registry: CollectorRegistry, tell: Callable[[str], bytes | None]
 ) -> AsyncIterator[int]:
-    """Answers GET `/metrics`, and other paths by `tell`, as long as the block runs; gives the
-    port, which is a free one where it is 0."""
+    """Answers GET `/metrics`, and other paths with `tell`, for the duration of the block; yields
+    the port, a free one if 0 was given."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

@@ -9,7 +9,7 @@ from ops.watch import ask_watcher
 
 
 async def find_running(settings: FleetSettings) -> FleetState | None:
-    """None where no fleet runs on the machine. Raises OSError and ApiRefused for pods."""
+    """None if no fleet runs on the machine. Raises OSError and ApiRefused for pods."""
     where = where_it_is(settings)
     if where == KUBERNETES:
         return await read_pods(own_account(settings.environment))

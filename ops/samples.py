@@ -1,7 +1,7 @@
-"""Metrics of all processes at a moment, with their labels, and the difference of two moments.
+"""Metrics of all processes at a point in time, with labels, and the difference of two readings.
 
-Pure: text of /metrics in, numbers out. Restarted processes begin at 0 again, so what would shrink
-counts as nothing.
+Pure: text of /metrics in, numbers out. Restarted processes start at 0 again, so a decrease counts
+as 0.
 """
 
 from collections.abc import Iterable, Mapping
@@ -13,7 +13,7 @@ Key = tuple[str, frozenset[tuple[str, str]]]
 
 
 class Reading(NamedTuple):
-    """`at` in seconds of any one clock; the label `process` tells processes apart."""
+    """`at` in seconds of any one clock; the label `process` distinguishes processes."""
 
     at: float
     values: Mapping[Key, float]
@@ -56,8 +56,8 @@ class Span:
         return found
 
     def quantile(self, name: str, share: float, **match: str) -> float | None:
-        """Of a histogram, between the readings; None where nothing was observed. Within a bucket
-        it is taken to rise evenly."""
+        """A quantile of a histogram between the readings; None without observations. Interpolates
+        linearly within a bucket."""
         buckets: dict[float, float] = {}
         for (bucket, labels), value in self._find(f"{name}_bucket", match):
             bound = float(dict(labels)["le"])

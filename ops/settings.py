@@ -1,4 +1,4 @@
-"""Settings of the tools that look at a system in containers."""
+"""Settings of the tools that inspect a system in containers."""
 
 from typing import Annotated, Final
 
@@ -29,10 +29,10 @@ class OpsSettings(msgspec.Struct, frozen=True):
 
 
 def where_it_is(settings: FleetSettings) -> str:
-    """The system that is looked at: one of PLACES, or nothing for this machine."""
+    """The inspected system: one of PLACES, or empty for this machine."""
     return read_variables(OpsSettings, settings.environment).where
 
 
 def in_containers(settings: FleetSettings) -> bool:
-    """Whether the system that is looked at consists of containers, whoever runs them."""
+    """Whether the inspected system consists of containers, under Docker or Kubernetes."""
     return where_it_is(settings) in (CONTAINERS, KUBERNETES)

@@ -1,5 +1,5 @@
-"""When an engine in a container was started, by its own word: what dies and comes back between two
-looks has another start."""
+"""When an engine in a container was started, as it reports itself: reveals restarts between two
+looks."""
 
 import asyncio
 import re
@@ -21,20 +21,20 @@ _ASK: Final = {
 
 
 def database_url(role: str, secrets: Path = SECRETS) -> str:
-    """As in docker-compose.yml; the password is in a file."""
+    """As in docker-compose.yml, with the password from a file."""
     password = (secrets / f"{role}-database.password").read_text().strip()
     return f"postgresql://hubbub_{role}:{password}@{role}-database:5432/hubbub_{role}"
 
 
 def with_password(url: str, role: str, secrets: Path = SECRETS) -> str:
-    """A URL that names a user alone, with the password that is in a file."""
+    """A URL that names only a user, completed with the password from a file."""
     password = (secrets / f"{role}-database.password").read_text().strip()
     return join_password(url, password)
 
 
 async def engine_start(service: str, role: str, address: Address) -> float:
-    """In Unix seconds, more or less; 0 where it does not say. HAProxy does not: what it tells is
-    the start of its worker, which it replaces whenever it reads its files again."""
+    """In Unix seconds, approximately; 0 if it does not report it. HAProxy does not: it reports the
+    start of its worker, which it replaces on every reload."""
     if role == "postgres":
         return await ask_start(database_url(service.removesuffix("-database")))
     if role not in _ASK:

@@ -26,7 +26,7 @@ from ops.samples import Reading, Span, read_samples
 ROUND_SECONDS: Final = 1.0
 SILENT_SECONDS: Final = 15.0
 MOST_LOSSES: Final = 10  # the largest: a terminal has 24 lines
-WIDTH: Final = 80  # where the output is no terminal
+WIDTH: Final = 80  # if the output is not a terminal
 KEYS: Final = "[dim]q ends. A second is between two pictures; lag is the 99th of 100, in ms.[/]"
 _COUNTERS: Final = (
     "hubbub_edge_requests_total", "hubbub_chats_batch_messages_sum", "hubbub_calls_given_up_total",
@@ -48,7 +48,7 @@ _PATH: Final = "/metrics?" + urlencode([("name[]", name) for name in _NAMES])
 
 
 async def watch(settings: FleetSettings, *, once: bool) -> int:
-    """Until q is pressed, or one picture of one second. Exit code 1 where no fleet runs."""
+    """Runs until q is pressed, or shows one screen of one second. Exit code 1 if no fleet runs."""
     console = Console(width=None if sys.stdout.isatty() else WIDTH)
     state = await find_running(settings)
     if state is None:
@@ -75,7 +75,7 @@ async def watch(settings: FleetSettings, *, once: bool) -> int:
 
 
 async def _read(state: FleetState) -> Reading:
-    """Of all service processes that answer."""
+    """Reads all service processes that answer."""
     wanted = {
         p.name: Address(p.host, p.metrics)
         for p in state.processes
@@ -172,7 +172,7 @@ def _replicas(state: FleetState, span: Span) -> Panel:
 
 
 def _calls(role: str, span: Span) -> tuple[str, str]:
-    """Lag of the loop, and services whose circuit is open."""
+    """Event loop lag, and services whose circuit is open."""
     lag = span.quantile("hubbub_loop_lag_seconds", 0.99, role=role)
     is_open = span.now("hubbub_open_circuit", role=role)
     return _ms(lag).strip(), "[red]open[/]" if is_open else "ok"

@@ -1,8 +1,8 @@
 """`python -m ops logs`: the log lines of all processes about one request, in order of time; or the
 last lines of a process or a role.
 
-A message that went to chats together with others went under the trace of the first of them, so
-that trace is followed too.
+A message that was sent to chats in a batch is logged under the trace of the batch's first message,
+so that trace is followed too.
 """
 
 import json
@@ -25,8 +25,8 @@ Read = Callable[[], Iterable[str]]
 
 
 def print_logs(read: Read, about: str, *, place: str) -> int:
-    """`about` is a trace id, a whole traceparent, a process or a role. Exit code 1 where nothing
-    is known of it in `place`."""
+    """`about` is a trace id, a whole traceparent, a process or a role. Exit code 1 if nothing about
+    it is found in `place`."""
     if trace := _TRACE.search(about.lower()):
         lines = find_trail(read, trace[0])
     elif _NAME.fullmatch(about):
@@ -46,7 +46,7 @@ def print_logs(read: Read, about: str, *, place: str) -> int:
 
 
 def find_trail(read: Read, trace: str) -> list[Line]:
-    """All lines of the trace and of the batches it went in, oldest first."""
+    """All lines of the trace and of its batches, oldest first."""
     found = {text: line for text, line in _lines_with(read, {trace})}
     batches = {str(line.get("trace", "")) for line in found.values()} - {"", trace}
     if batches:
@@ -65,12 +65,12 @@ def find_last(read: Read, name: str) -> list[Line]:
 
 
 def _lines_with(read: Read, words: Iterable[str]) -> Iterator[tuple[str, Line]]:
-    """Whole lines alone: a full disk tears them, and what is no line of ours may stand between.
-    A file that is renamed meanwhile is read twice, so callers tell equal texts apart."""
+    """Only whole lines: a full disk breaks lines, and other output may be in between. A file that
+    is renamed meanwhile is read twice, so callers remove duplicates."""
     for text in read():
         if any(word in text for word in words):
             with suppress(ValueError):
-                # Docker puts the container's name, and what clears a terminal's line, before it.
+                # Docker prefixes the container's name and an escape sequence that clears the line.
                 line = json.loads(text[text.find("{") :])
                 if isinstance(line, dict) and {"time", "role", "event"} <= line.keys():
                     yield text, line

@@ -1,7 +1,7 @@
-"""`python -m ops watch`: looks at the containers every two seconds and tells Prometheus what the
-fleet of one machine tells: which processes there should be, which there are, which ended.
+"""`python -m ops watch`: inspects the containers every two seconds and exports the metrics that the
+fleet exports on one machine: which processes are wanted, which exist, which ended.
 
-Changes nothing. Asked for `/state`, it says so to the doctor, top and status.
+Changes nothing. `/state` gives the same to the doctor, top and status.
 """
 
 import asyncio
@@ -24,23 +24,23 @@ from ops.pages import serve_pages
 from ops.settings import KUBERNETES, where_it_is
 
 ROUND_SECONDS: Final = 2.0
-KEPT_DEATHS: Final = 10  # of each container
+KEPT_DEATHS: Final = 10  # per container
 PORT: Final = 8000
 HOST: Final = "ops"  # the service in docker-compose.yml
-# What engines say of their start is right to a second; they are asked a moment later or sooner.
+# Engines report their start to the second, and are asked at slightly different times.
 SAME_START_SECONDS: Final = 3.0
-UNKNOWN_CODE: Final = 1  # nobody here sees with which code another container ends
+UNKNOWN_CODE: Final = 1  # the exit codes of other containers are not visible here
 
 
 class Memory:
-    """What a single listing does not show: containers that were restarted without draining."""
+    """Finds what a single listing does not show: containers that restarted without draining."""
 
     def __init__(self) -> None:
         self.deaths: dict[str, deque[Death]] = defaultdict(lambda: deque(maxlen=KEPT_DEATHS))
         self._seen: dict[str, ProcessState] = {}
 
     def note(self, processes: list[ProcessState], now: float) -> list[str]:
-        """The roles of those that died since the last call, one for each."""
+        """The roles of the containers that died since the last call, one entry each."""
         died = []
         for process in processes:
             name = process.name
@@ -55,12 +55,12 @@ class Memory:
 
 
 def _doubt(role: str) -> float:
-    """Within how many seconds two starts are one."""
+    """The difference in seconds up to which two starts are the same."""
     return 0.001 if role in SERVICE_ROLES else SAME_START_SECONDS
 
 
 async def watch_containers(settings: FleetSettings) -> int:
-    """Until it is told to end."""
+    """Runs until it is told to end."""
     set_up_logs("ops", "ops-1")
     registry = CollectorRegistry()
     metrics, memory = FleetMetrics(registry), Memory()
@@ -84,8 +84,8 @@ async def watch_containers(settings: FleetSettings) -> int:
 
 
 async def look(settings: FleetSettings, memory: Memory) -> tuple[FleetState, dict[str, int]]:
-    """What there is, and how many there should be of each role that is no service. Raises OSError
-    and ApiRefused for pods."""
+    """What exists, and the wanted number of each role that is not a service. Raises OSError and
+    ApiRefused for pods."""
     if where_it_is(settings) == KUBERNETES:
         state = await read_pods(own_account(settings.environment))
         return state, count_wanted_engines(state)
@@ -94,7 +94,7 @@ async def look(settings: FleetSettings, memory: Memory) -> tuple[FleetState, dic
 
 
 async def ask_watcher(settings: FleetSettings) -> FleetState:
-    """What the watcher saw last; the current state where it does not answer."""
+    """What the watcher saw last; the current state if it does not answer."""
     body = await http_body(Address(HOST, PORT), "/state")
     if body is None:
         return await read_containers(settings, {})

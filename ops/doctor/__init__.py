@@ -1,1 +1,1 @@
-"""`python -m ops doctor`: collects facts once, then judges them by numbered checks."""
+"""`python -m ops doctor`: collects facts once, then evaluates them with numbered checks."""

@@ -8,7 +8,7 @@ from ops.doctor.scene import Scene
 
 class Finding(NamedTuple):
     """What is wrong, why, and what to do about it; each a sentence or a line of shell. `about` is
-    the role that it is about, where it is about one. Nothing follows from what does no harm yet."""
+    the role concerned, if there is one. A finding that does no harm yet explains no other."""
 
     wrong: str
     cause: str
@@ -18,8 +18,8 @@ class Finding(NamedTuple):
 
 
 class Check(NamedTuple):
-    """`explains` are the checks that find something because this one does. `needs_fleet`: cannot
-    be judged where none runs. `by_role`: explains only what is about the same role."""
+    """`explains` are the checks that find something because this one does. `needs_fleet`: cannot be
+    evaluated without a running fleet. `by_role`: explains only findings about the same role."""
 
     number: int
     name: str

@@ -1,4 +1,4 @@
-"""The checks, and which of them explains which. Numbers are kept for ever."""
+"""The checks, and which of them explains which. Numbers are never reused."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""Collects everything that the doctor judges, once and in parallel."""
+"""Collects all facts for the doctor, once and in parallel."""
 
 import asyncio
 import os
@@ -65,7 +65,7 @@ NO_PROCESS: Final = "there is no process of it"
 PROCESS_TIMEOUT_SECONDS: Final = 2.0
 PROGRAM_TIMEOUT_SECONDS: Final = 10
 STATE_TIMEOUT_SECONDS: Final = 3.0
-# Reading all that a process tells would take longer than everything else together.
+# Parsing all metrics of a process would take longer than everything else together.
 METRICS_PATH: Final = "/metrics?" + urlencode(
     [
         ("name[]", name)
@@ -84,7 +84,7 @@ _PROGRAMS: Final[Mapping[str, tuple[Callable[[], Path], str]]] = {
 
 
 async def collect_facts(settings: FleetSettings) -> Scene:
-    """Takes a few seconds where something hangs."""
+    """Takes a few seconds if something hangs."""
     state, holder = await _find_fleet(settings.data)
     disk = os.statvfs(_existing(settings.data))
     scene = Scene(
@@ -97,7 +97,7 @@ async def collect_facts(settings: FleetSettings) -> Scene:
         packages={},
         max_descriptors=_descriptor_limit(state.parent if state else os.getpid()),
         free_bytes=disk.f_bavail * disk.f_frsize,
-        free_files=disk.f_favail if disk.f_files else -1,  # some file systems have no table
+        free_files=disk.f_favail if disk.f_files else -1,  # some file systems have no inode table
         open_secrets=_list_open_secrets(settings.keys),
         missing_secrets=tuple(
             path for path in list_secrets(settings) if state and not path.exists()
@@ -115,7 +115,7 @@ async def collect_facts(settings: FleetSettings) -> Scene:
 
 
 def list_secrets(settings: FleetSettings) -> list[Path]:
-    """Those that the fleet makes, and needs at its next start."""
+    """The secrets that the fleet creates, and needs at its next start."""
     names = ["balancer.key", "link.key", settings.signing_secret.name]
     names += [f"{name}.key" for name in CALLERS] + [f"{name}.callers" for name in CALLED]
     names += [
@@ -132,8 +132,8 @@ def list_secrets(settings: FleetSettings) -> list[Path]:
 
 
 async def _find_fleet(data: Path) -> tuple[FleetState | None, int | None]:
-    """What runs, and who holds the folder. A file that is gone is there again a second later, if
-    it can be written."""
+    """What runs, and which process holds the folder. A missing fleet.json is written again within a
+    second, if possible."""
     deadline = time.monotonic() + STATE_TIMEOUT_SECONDS
     while (state := read_running(data)) is None:
         holder = lock_holder(data)
@@ -149,7 +149,7 @@ def _list_differing(settings: FleetSettings, state: FleetState | None) -> tuple[
 
 
 def _left_processes(data: Path) -> bool:
-    """Whether fleet.json still lists some, as one that stopped in order does not leave it."""
+    """Whether fleet.json still lists processes, which it does not after an orderly stop."""
     left = read_state(data)
     return left is not None and bool(left.processes)
 
@@ -164,7 +164,7 @@ def _list_paused(state: FleetState | None) -> dict[str, tuple[int, ...]]:
 
 
 async def _ask_entrance(scene: Scene) -> int | None:
-    if "balancer-1" in scene.paused:  # it would only be waited for
+    if "balancer-1" in scene.paused:  # asking it would only take time
         return None
     return await ask_entrance(Address(LOOPBACK, scene.settings.port), scene.settings)
 
@@ -177,12 +177,12 @@ async def _parent_answers(scene: Scene) -> bool:
     except NotAnswering:
         return False
     except NotRunning:
-        return True  # it is still starting, or ending
+        return True  # still starting or ending
     return True
 
 
 async def _add_fleet(scene: Scene) -> Scene:
-    """What is told by what runs, if anything does."""
+    """The facts that running processes report, if there are any."""
     settings, state = scene.settings, scene.state
     if state is None:
         return scene
@@ -206,7 +206,7 @@ async def _add_fleet(scene: Scene) -> Scene:
 
 
 async def collect_processes(state: FleetState) -> tuple[ProcessFacts, ...]:
-    """Those that serve, and those that say why they do not."""
+    """Processes that serve, and those that report why they do not."""
     serving = [p for p in state.processes if p.state == "ready" and _has_figures(p)]
     others = [
         p for p in state.processes if p.role in SERVICE_ROLES and p not in serving and p.started
@@ -238,7 +238,7 @@ async def collect_process(process: ProcessState) -> ProcessFacts:
     return ProcessFacts(
         name=process.name,
         role=process.role,
-        # HAProxy has no such path: any answer of it will do.
+        # HAProxy has no such path: any answer will do.
         ready=200 if process.role == "balancer" and ready is not None else ready,
         samples=figures,
         descriptors=_count_descriptors(process.pid, figures),
@@ -250,7 +250,7 @@ async def collect_process(process: ProcessState) -> ProcessFacts:
 
 
 async def _read_samples(role: str, address: Address) -> list[Sample]:
-    """Those that are judged; HAProxy has none of them."""
+    """The metrics that checks use; HAProxy has none of them."""
     if role == "balancer":
         return []
     body = await http_body(address, METRICS_PATH, timeout=PROCESS_TIMEOUT_SECONDS)
@@ -259,12 +259,12 @@ async def _read_samples(role: str, address: Address) -> list[Sample]:
 
 
 def _read_set(samples: Iterable[Sample], metric: str, label: str) -> tuple[str, ...]:
-    """The values of a label with which a metric is not 0."""
+    """The label values for which a metric is not 0."""
     return tuple(s.labels[label] for s in samples if s.name == metric and s.value)
 
 
 def database_urls(settings: FleetSettings, state: FleetState) -> dict[str, str]:
-    """By role: the operator's own, or of the server that the fleet runs."""
+    """By role: the operator's own, or those of the server that the fleet runs."""
     port = next((p.port for p in state.processes if p.role == "postgres"), 0)
     urls = {}
     for role, variable in DATABASE_VARIABLES.items():
@@ -339,21 +339,21 @@ def _compare_packages() -> dict[str, tuple[str, str]]:
 
 
 def _count_descriptors(pid: int, samples: Mapping[str, float]) -> int:
-    """By the process's own word where it cannot be looked at."""
+    """As reported by the process itself if it cannot be inspected."""
     if not pid:
         return int(samples.get("process_open_fds", 0))
     try:
         return len(os.listdir(f"/proc/{pid}/fd"))
-    except OSError:  # it ended meanwhile, or is somebody else's
+    except OSError:  # it has ended, or belongs to another user
         return 0
 
 
 def _descriptor_limit(pid: int, samples: Mapping[str, float] = {}) -> int:
     if not pid:
         return int(samples.get("process_max_fds", 0))
-    try:  # readable for everybody, unlike prlimit(2)
+    try:  # readable by everybody, unlike prlimit(2)
         found = _MOST_FILES.search(Path(f"/proc/{pid}/limits").read_text())
-    except OSError:  # it ended meanwhile
+    except OSError:  # it has ended
         return 0
     return int(found[1]) if found else 0
 

@@ -25,7 +25,7 @@ def find_complaints(logs: Path, now: float) -> dict[str, str]:
                     found[path.stem] = text[:MAX_CHARACTERS]
                     break
             except (ValueError, LookupError, TypeError):
-                continue  # torn, or only its end was read
+                continue  # a broken line, or only its end was read
     return found
 
 

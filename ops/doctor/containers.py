@@ -1,5 +1,5 @@
-"""Collects the doctor's facts in a container: beside those of docker-compose.yml, or in a pod
-beside those of deploy/kubernetes."""
+"""Collects the doctor's facts in a container: next to those of docker-compose.yml, or in a pod next
+to those of deploy/kubernetes."""
 
 import asyncio
 import os
@@ -22,11 +22,11 @@ from ops.watch import ask_watcher
 BALANCER: Final = Address("haproxy", 8080)
 BUS: Final = Address("valkey", 6379)
 TIMEOUT_SECONDS: Final = 5.0
-PLENTY: Final = 2**30  # where only the containers themselves know
+PLENTY: Final = 2**30  # if only the containers themselves know
 
 
 class Neighbours(NamedTuple):
-    """What there is to be asked, and where; `namespace` is that of pods."""
+    """What to ask, and where; `namespace` is that of pods."""
 
     state: FleetState
     balancers: Sequence[Address]
@@ -45,7 +45,7 @@ async def collect_containers(settings: FleetSettings) -> Scene:
 async def collect_pods(settings: FleetSettings, account: Account) -> Scene:
     """The same. Raises ApiRefused, OSError."""
     state = await read_pods(account)
-    there = [p for p in state.processes if p.host]  # others wait for a machine
+    there = [p for p in state.processes if p.host]  # others are not scheduled yet
     balancers = [Address(p.host, p.port) for p in there if p.role == "balancer"]
     databases = {
         role: with_password(settings.external[variable], role, account.secrets)
@@ -64,7 +64,7 @@ async def _collect(settings: FleetSettings, there: Neighbours) -> Scene:
         asyncio.gather(*(ask_database(role, url) for role, url in there.databases.items())),
         _ask_buses(there.buses),
     )
-    disk = os.statvfs("/")  # of the machine: where volumes are unless the operator moved them
+    disk = os.statvfs("/")  # the machine's: where volumes are unless the operator moved them
     return Scene(
         settings=settings,
         now=time.time(),
@@ -86,14 +86,14 @@ async def _collect(settings: FleetSettings, there: Neighbours) -> Scene:
 
 
 async def _ask_balancers(addresses: Sequence[Address], settings: FleetSettings) -> int | None:
-    """The best answer of them."""
+    """The best of their answers."""
     said = await asyncio.gather(*(ask_entrance(address, settings) for address in addresses))
-    # With TLS it sends everybody to https.
+    # With TLS it redirects everybody to https.
     return min((200 if status == 308 else status for status in said if status), default=None)
 
 
 async def _ask_buses(addresses: Sequence[Address]) -> BusFacts:
-    """Whether they answer at all: nobody but the services may log in."""
+    """Whether they answer at all: only the services may log in."""
     errors = await asyncio.gather(*map(_ask_bus, addresses))
     if not errors:
         return BusFacts(error="there is no pod of it")
@@ -103,7 +103,7 @@ async def _ask_buses(addresses: Sequence[Address]) -> BusFacts:
 
 
 async def _ask_bus(address: Address) -> str:
-    """What is wrong with it; nothing where it answers."""
+    """What is wrong with it; empty if it answers."""
     try:
         async with asyncio.timeout(TIMEOUT_SECONDS):
             reader, writer = await asyncio.open_connection(*address)

@@ -1,4 +1,5 @@
-"""Checks of PostgreSQL and Valkey: whether they serve, and whether they are set up for us."""
+"""Checks of PostgreSQL and Valkey: whether they serve, and whether they are configured
+correctly."""
 
 from collections.abc import Iterator, Sequence
 from typing import Final
@@ -31,7 +32,7 @@ NO_CONNECTION_LEFT: Final = ("too many clients", "connection slots are reserved"
 IS_STARTING: Final = ("is starting up", "in recovery mode", "not yet accepting", "not accepting")
 ROLE_LIMITED: Final = ("too many connections for role", "is not permitted to log in")
 READ_ONLY: Final = "session is read-only"
-REFUSED: Final = "FATAL:"  # a server that is down says nothing
+REFUSED: Final = "FATAL:"  # a server that is down sends nothing
 LEAST_PREPARED: Final = 20
 MOST_STRANGE_SECONDS: Final = 5.0
 LEAST_HARD_LIMIT: Final = 32 * 2**20
@@ -75,10 +76,10 @@ def judge_databases(scene: Scene) -> Iterator[Finding]:
 
 
 def _explain_errors(scene: Scene) -> Iterator[Finding]:
-    """One finding for databases on one server that say the same."""
+    """One finding for databases on one server with the same error."""
     roles: dict[tuple[str, str], list[str]] = {}
     for role, database in scene.databases.items():
-        if database.error and not database.holders:  # a query waits for them
+        if database.error and not database.holders:  # the query waits for them
             is_shared = not scene.in_containers and not _is_external(scene, role)
             roles.setdefault((database.error, "" if is_shared else role), []).append(role)
     for (error, _), those in roles.items():

@@ -1,5 +1,5 @@
-"""One request to the public port, as a client has to make it: over TLS, and with a header of the
-PROXY protocol first where this machine counts as a proxy."""
+"""One request to the public port, as a client has to make it: over TLS, and starting with a PROXY
+protocol header if this machine counts as a proxy."""
 
 import asyncio
 import ssl
@@ -11,12 +11,12 @@ from fleet.processes.probe import Address
 from fleet.settings import FleetSettings
 
 TIMEOUT_SECONDS: Final = 5.0
-_UNKNOWN: Final = b"PROXY UNKNOWN\r\n"  # asks for itself: the address of the connection stays
+_UNKNOWN: Final = b"PROXY UNKNOWN\r\n"  # keeps the address of the connection
 
 
 async def ask_entrance(address: Address, settings: FleetSettings) -> int | None:
-    """The status of `/health/ready`, None where nothing answers in time. Whatever certificate is
-    taken: it is asked whether something answers."""
+    """The status of `/health/ready`, None if nothing answers in time. Accepts any certificate: the
+    question is only whether something answers."""
     request = f"GET /health/ready HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
     try:
         async with asyncio.timeout(TIMEOUT_SECONDS):

@@ -1,4 +1,4 @@
-"""Checks of where the bytes of files lie."""
+"""Checks of the storage of files."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -30,8 +30,8 @@ def judge_file_store(scene: Scene) -> Iterator[Finding]:
 
 
 def _place(scene: Scene) -> str:
-    """The folder, or the URL of an S3 store. In containers it is the service's own setting, which
-    is the volume unless it was changed."""
+    """The folder, or the URL of an S3 store. In containers it is the service's setting, by default
+    the volume."""
     if scene.in_containers:
         return "the volume files, or what HUBBUB_FILES_URL names,"
     parts = urlsplit(scene.settings.files_url)

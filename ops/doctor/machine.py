@@ -21,7 +21,7 @@ OLDEST: Final = {
     "valkey": (7, 2),
     "haproxy": (2, 8),
 }
-LEAST_DESCRIPTORS: Final = 4096  # 1,800 sockets or so: each takes two in the balancer
+LEAST_DESCRIPTORS: Final = 4096  # about 1,800 sockets: each takes two in the balancer
 MOST_DESCRIPTORS_SHARE: Final = 0.8
 LEAST_FREE_BYTES: Final = 500 * 1024 * 1024
 LEAST_FREE_FILES: Final = 10_000

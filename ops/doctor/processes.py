@@ -109,7 +109,7 @@ def judge_processes(scene: Scene) -> Iterator[Finding]:
                 p.role,
             )
         elif not p.started and p.role in SERVICE_ROLES and not scene.namespace:
-            # A container of which nothing is known.
+            # A container without information.
             yield Finding(
                 f"{p.name} does not answer.",
                 "It starts, hangs or is paused.",
@@ -141,7 +141,7 @@ def judge_processes(scene: Scene) -> Iterator[Finding]:
 
 
 def _counts(process: ProcessState, now: float) -> bool:
-    """Whether it serves, or may be about to: a start takes its time."""
+    """Whether it serves, or may still be starting."""
     is_new = process.state == "starting" and now - process.started <= SLOW_START_SECONDS
     return process.state == "ready" or is_new
 
@@ -160,7 +160,7 @@ def judge_restarts(scene: Scene) -> Iterator[Finding]:
 
 
 def _explain_restarts(scene: Scene, pod: str, deaths: Sequence[Death]) -> Iterator[Finding]:
-    """Kubernetes waits longer and longer before it starts one again, at most five minutes."""
+    """Kubernetes waits longer before each restart, at most five minutes."""
     last = deaths[-1]
     if len(deaths) >= MANY_DEATHS and scene.now - last.at < KUBERNETES_LATELY_SECONDS:
         there = scene.state.processes if scene.state else ()

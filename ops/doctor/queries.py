@@ -1,4 +1,4 @@
-"""Queries of PostgreSQL and Valkey about themselves. Change nothing."""
+"""Asks PostgreSQL and Valkey about themselves. Changes nothing."""
 
 import asyncio
 import time
@@ -19,7 +19,7 @@ from ops.doctor.scene import BusFacts, DatabaseFacts
 
 CONNECT_TIMEOUT_SECONDS: Final = 2
 ANSWER_TIMEOUT_MS: Final = 2000
-LONG_SECONDS: Final = 10.0  # for a transaction: ours end after five
+LONG_SECONDS: Final = 10.0  # for a transaction: ours are limited to five
 VALKEY_PATIENCE_SECONDS: Final = 2.0  # a busy machine is not a broken Valkey
 
 _GENERAL: Final = """
@@ -35,10 +35,10 @@ _WRAPPED: Final = """
 SELECT kid, wrapped FROM signing_keys
 UNION ALL SELECT 'push', wrapped FROM push_key WHERE wrapped IS NOT NULL
 """
-_OWN_PREPARED: Final = {"users": "hubbub-"}  # how the names of each role's begin
-# Transactions that keep others waiting, or hold a lock on a whole table that will. Of other roles
-# a session's state is hidden, and so is how long it has been at it. Migrations take their time, and
-# would begin anew: whoever applies them is not named.
+_OWN_PREPARED: Final = {"users": "hubbub-"}  # the prefix of each role's names
+# Transactions that block others, or hold a lock on a whole table that will. The state and age of
+# other roles' sessions are hidden. Migrations are slow, and would start again: sessions that apply
+# them are left out.
 _HOLDERS: Final = """
 WITH here AS (
     SELECT pid, usename, state, clock_timestamp() - xact_start AS age, wait_event_type
@@ -70,7 +70,7 @@ SELECT count(*), coalesce(extract(epoch FROM clock_timestamp() - min(since)), 0)
 
 
 async def ask_database(role: str, url: str) -> DatabaseFacts:
-    """What is known of a role's database; why nothing else is, where it does not answer."""
+    """What is known about a role's database; only the error if it does not answer."""
     holders: tuple[tuple[int, str, float], ...] = ()
     try:
         async with await _connect(url) as connection:
@@ -104,7 +104,7 @@ async def ask_database(role: str, url: str) -> DatabaseFacts:
 
 
 async def count_unopened_keys(url: str, secret: str) -> int:
-    """Of users' database: private keys that were wrapped by another secret. 0 where nobody says."""
+    """For users' database: private keys that were encrypted with another secret. 0 if unknown."""
     wrapping = Wrapping(secret)
     try:
         async with await _connect(url) as connection:
@@ -123,7 +123,7 @@ def _opens(wrapping: Wrapping, name: str, wrapped: bytes) -> bool:
 
 
 async def ask_start(url: str) -> float:
-    """When the server was started, in Unix seconds; 0 where it does not answer."""
+    """When the server was started, in Unix seconds; 0 if it does not answer."""
     try:
         conninfo = make_conninfo(url, connect_timeout=CONNECT_TIMEOUT_SECONDS)
         async with await psycopg.AsyncConnection.connect(conninfo) as connection:
@@ -151,7 +151,7 @@ async def _missing_migrations(
 
 
 async def _connect(url: str) -> psycopg.AsyncConnection[Any]:
-    """Nothing that is asked on it takes longer than an answer may. Raises psycopg.Error."""
+    """Every query on it is limited to the time allowed for an answer. Raises psycopg.Error."""
     conninfo = make_conninfo(
         url,
         connect_timeout=CONNECT_TIMEOUT_SECONDS,
@@ -174,7 +174,7 @@ async def ask_bus(url: str) -> BusFacts:
     valkey = connect_valkey(url, patience_seconds=VALKEY_PATIENCE_SECONDS)
     try:
         await valkey.ping()
-        # Users of one machine's own may not ask these.
+        # The Valkey users of a single machine may not call these.
         limits = await _if_allowed(valkey.config_get("client-output-buffer-limit"))
         replication = await _if_allowed(valkey.info("replication"))
         memory = await _if_allowed(valkey.info("memory"))
@@ -207,7 +207,7 @@ def _read_pubsub_limit(said: str) -> tuple[int, int, int] | None:
 
 
 def _read_primary(said: Mapping[str, Any]) -> str:
-    """Of a replica."""
+    """The primary of a replica, else empty."""
     host = said.get("master_host")
     return f"{host}:{said.get('master_port')}" if host else ""
 
@@ -232,7 +232,7 @@ async def _ask_cluster(cluster: Cluster) -> BusFacts:
 
 
 async def is_refused(url: str) -> bool:
-    """Whether Valkey is there and does not let this user in."""
+    """Whether Valkey answers but refuses this user's log-in."""
     valkey = connect_valkey(url, patience_seconds=VALKEY_PATIENCE_SECONDS)
     try:
         await valkey.ping()

@@ -24,7 +24,7 @@ _SERVICES: Final = {
 
 
 def quoted(path: str | Path) -> str:
-    """As one word of a command, also with a space in it."""
+    """Quoted as one word of a command."""
     return shlex.quote(str(path))
 
 
@@ -56,7 +56,7 @@ def read_logs(scene: Scene, name: str) -> str:
 
 
 def start_again(scene: Scene, name: str, pid: int) -> str:
-    """What helps where a process hangs; one that ended is started again by itself."""
+    """The remedy for a hanging process; one that ended is restarted automatically."""
     if scene.namespace:
         return kubectl(scene, f"delete pod {name}")
     if scene.in_containers:
@@ -65,7 +65,7 @@ def start_again(scene: Scene, name: str, pid: int) -> str:
 
 
 def replace_services(scene: Scene, *services: str, condition: str) -> str:
-    """New processes for old ones without a gap; the fleet replaces all of its services."""
+    """Replaces processes without downtime; the fleet replaces all of its services."""
     if scene.namespace:
         deployments = " ".join(f"deployment/{service}" for service in services)
         return kubectl(scene, f"rollout restart {deployments}   # {condition}")
@@ -90,7 +90,7 @@ def show_processes(scene: Scene) -> str:
 
 
 def run_statement(scene: Scene, role: str, statement: str) -> str:
-    """Lets the database of a role run it."""
+    """Runs SQL in the database of a role."""
     variable = DATABASE_VARIABLES[role]
     words = quoted(statement)
     if scene.namespace:
@@ -106,7 +106,7 @@ def run_statement(scene: Scene, role: str, statement: str) -> str:
 
 
 def commit_to_disk(scene: Scene, role: str) -> str:
-    """On one machine the server is told so: it is off for a role alone."""
+    """On one machine the server has it on: it is off only for a role."""
     if scene.in_containers or DATABASE_VARIABLES[role] in scene.settings.external:
         alter = run_statement(scene, role, "ALTER SYSTEM SET synchronous_commit = on")
         return f"{alter}   # as a superuser, and SELECT pg_reload_conf()"
@@ -136,7 +136,7 @@ def wait_for_database(scene: Scene, role: str) -> str:
 
 
 def list_connections(scene: Scene, role: str) -> str:
-    """Who holds them, where the role cannot log in any more."""
+    """Lists the holders, if the role can no longer log in."""
     variable = DATABASE_VARIABLES[role]
     if not scene.in_containers and variable not in scene.settings.external:
         return f"ss -tnp 'dport = :{_engine(scene, 'postgres').port}'   # end what is not Hubbub's"
@@ -145,7 +145,7 @@ def list_connections(scene: Scene, role: str) -> str:
 
 
 def set_password_again(scene: Scene, role: str) -> str:
-    """The role gets the one of the file, or file and role get a new one."""
+    """The role gets the password in the file, or both get a new one."""
     variable = DATABASE_VARIABLES[role]
     if scene.namespace:
         restart = kubectl(scene, f"rollout restart deployment/{role}")
@@ -161,16 +161,16 @@ def set_password_again(scene: Scene, role: str) -> str:
 
 
 def let_role_in(scene: Scene, role: str) -> str:
-    """However many connections it has, and whatever it was forbidden."""
+    """Works despite connection limits and revoked rights."""
     user, _ = _names(scene, role)
     statement = f"ALTER ROLE {user} LOGIN CONNECTION LIMIT -1"
     if _is_own(scene, role):
-        return set_password_again(scene, role)  # nobody else can log in there
+        return set_password_again(scene, role)  # no other role can log in there
     return _run_as_superuser(scene, role, statement)
 
 
 def let_write(scene: Scene, role: str) -> str:
-    """The session that says so would be read-only as well."""
+    """The session that changes it would be read-only too."""
     _, database = _names(scene, role)
     statement = (
         "SET transaction_read_only = off; "
@@ -180,7 +180,7 @@ def let_write(scene: Scene, role: str) -> str:
 
 
 def end_session(scene: Scene, role: str, pid: int, owner: str) -> str:
-    """A role may end its own ones, a superuser all."""
+    """A role may end its own sessions, a superuser all."""
     user, _ = _names(scene, role)
     statement = f"SELECT pg_terminate_backend({pid})"
     if owner == user:
@@ -189,7 +189,7 @@ def end_session(scene: Scene, role: str, pid: int, owner: str) -> str:
 
 
 def ask_why(scene: Scene, role: str) -> str:
-    """A server that answers, and refuses."""
+    """For a server that answers but refuses."""
     if scene.namespace or not (scene.in_containers or _is_own(scene, role)):
         return start_database_again(scene, role)
     in_second = scene.in_containers and role == "chats"
@@ -202,14 +202,15 @@ def _is_own(scene: Scene, role: str) -> bool:
 
 
 def _names(scene: Scene, role: str) -> tuple[str, str]:
-    """Of the user and the database of a role."""
+    """The name of the user and the database of a role."""
     url = urlsplit(scene.settings.external.get(DATABASE_VARIABLES[role], ""))
     name = f"hubbub_{role}"
     return unquote(url.username or name), unquote(url.path.strip("/") or name)
 
 
 def _run_as_superuser(scene: Scene, role: str, statement: str) -> str:
-    """In containers that is who asks; on one machine the role itself, for there is nobody else."""
+    """In containers the connecting user is one; on one machine the role itself, as there is no
+    other."""
     if scene.in_containers or _is_own(scene, role):
         return run_statement(scene, role, statement)
     _, database = _names(scene, role)
@@ -217,13 +218,13 @@ def _run_as_superuser(scene: Scene, role: str, statement: str) -> str:
 
 
 def secret_of(scene: Scene, role: str) -> str:
-    """The file with what a service shows in its calls."""
+    """The file with the secret that a service sends in its calls."""
     folder = "deploy/secrets" if scene.in_containers else scene.settings.keys
     return f"{folder}/{role}.key"
 
 
 def know_callers_again(scene: Scene, role: str) -> str:
-    """What a service shows, and what others know of it, are made to agree."""
+    """Makes a service's secret match the hash that others have."""
     if scene.namespace:
         deployments = " ".join(f"deployment/{name}" for name in (role, "users", "chats"))
         secrets = "deploy/kubernetes/make-secrets | kubectl apply -f -"
@@ -245,7 +246,7 @@ def start_bus_again(scene: Scene) -> str:
 
 
 def _end_or_read_logs(scene: Scene, role: str) -> str:
-    """One that is not there is started over and over, and its log says why it ends."""
+    """A missing process keeps being restarted, and its log says why it ends."""
     pid = _engine(scene, role).pid
     return start_again(scene, f"{role}-1", pid) if pid else read_logs(scene, f"{role}-1")
 
@@ -261,7 +262,7 @@ def have_more(scene: Scene, role: str, replicas: int) -> str:
 
 
 def _engine(scene: Scene, role: str) -> ProcessState:
-    """The first process of a role; one with zeros where there is none."""
+    """The first process of a role; one with zeros if there is none."""
     processes = scene.state.processes if scene.state else ()
     none = ProcessState(role, 1, 0, 0, None, 0.0, "starting")
     return next((process for process in processes if process.role == role), none)

@@ -16,7 +16,7 @@ from ops.settings import CONTAINERS, KUBERNETES, where_it_is
 
 
 class Verdict(NamedTuple):
-    """Of one check; `was_judged` is false where it makes no sense without a running fleet.
+    """The result of one check; `was_judged` is false if it makes no sense without a running fleet.
     `follows_from` are the checks whose findings explain these."""
 
     number: int
@@ -76,7 +76,7 @@ async def print_diagnosis(settings: FleetSettings, *, as_json: bool = False) -> 
 
 
 def list_promises(scene: Scene) -> dict[str, str]:
-    """What an answer of each database survives just now, by role."""
+    """What a committed answer of each database survives now, by role."""
     return {
         role: database.answers_survive
         for role, database in scene.databases.items()
@@ -92,8 +92,8 @@ _PROMISES: Final = {
 
 
 def to_text(verdicts: list[Verdict], promises: Mapping[str, str] = {}) -> str:
-    """What is wrong, causes before what follows from them, and those first from which the most
-    follows; then a line a check; then what answers survive."""
+    """The findings, causes before their consequences, those with most consequences first; then a
+    line per check; then what answers survive."""
     explained = Tally(number for v in verdicts for number in v.follows_from)
     wrong = sorted(
         (v for v in verdicts if v.findings),
@@ -119,8 +119,8 @@ def to_text(verdicts: list[Verdict], promises: Mapping[str, str] = {}) -> str:
 
 
 def to_json(verdicts: list[Verdict], promises: Mapping[str, str] = {}) -> str:
-    """`checks` in their order, each with `findings` and `followsFrom`, numbers of checks whose
-    findings explain them; `sound` when there are none; `answersSurvive` by role."""
+    """`checks` in order, each with `findings` and `followsFrom`, the numbers of checks whose
+    findings explain them; `sound` if there are no findings; `answersSurvive` by role."""
     checks = [
         {
             "number": verdict.number,

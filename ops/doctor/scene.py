@@ -1,4 +1,4 @@
-"""The facts that the doctor judges, as values."""
+"""The facts that the doctor evaluates, as values."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,8 +11,8 @@ from fleet.settings import FleetSettings
 
 
 class ProcessFacts(NamedTuple):
-    """A service process; None where it did not answer. `samples` are summed over their labels;
-    `polls` are a node's reasons to poll chats; `store_fails` is why files can store nothing."""
+    """A service process; None for what it did not answer. `samples` are summed over their labels;
+    `polls` are a node's reasons to poll chats; `store_fails` is why files cannot store anything."""
 
     name: str
     role: str
@@ -26,13 +26,13 @@ class ProcessFacts(NamedTuple):
 
 
 class DatabaseFacts(msgspec.Struct, frozen=True):
-    """`error` is why nothing else is known. Times in seconds; ages are of the oldest. `strangers`
-    are prepared transactions that are not ours: the name and the age of each. `answers_survive` is
-    `nothing`, `process` or `machine`."""
+    """`error` is why nothing else is known. Times in seconds; ages are those of the oldest.
+    `strangers` are prepared transactions that are not ours: the name and the age of each.
+    `answers_survive` is `nothing`, `process` or `machine`."""
 
     error: str = ""
     version: int = 0  # 180001 is 18.1
-    clock_ahead: float = 0.0  # of this machine's
+    clock_ahead: float = 0.0  # of this machine's clock
     max_prepared: int = 0
     prepared: int = 0
     prepared_age: float = 0.0
@@ -41,17 +41,17 @@ class DatabaseFacts(msgspec.Struct, frozen=True):
     unpublished_age: float = 0.0
     strangers: tuple[tuple[str, float], ...] = ()
     answers_survive: str = ""
-    are_several: bool = False  # servers in its URL
-    # Whose transactions hold up others: process, role, and seconds, 0 where they are hidden.
+    are_several: bool = False  # several servers in its URL
+    # Transactions that block others: process, role, and seconds, 0 if hidden.
     holders: tuple[tuple[int, str, float], ...] = ()
-    unopened_keys: int = 0  # private keys that the secret of this machine does not open
+    unopened_keys: int = 0  # private keys that this machine's secret does not decrypt
 
 
 class BusFacts(NamedTuple):
-    """`pubsub_limit`: hard, soft (bytes), seconds; 0 is no limit; None where it may not be seen.
-    `refused` are the roles whose log-in Valkey refuses. Of a cluster, `silent` are servers that do
-    not answer, and `lonely` primaries without a replica. `follows` is the server whose replica it
-    is; it `is_full` where nothing may be evicted and nothing more fits."""
+    """`pubsub_limit`: hard, soft (bytes), seconds; 0 is no limit; None if it may not be read.
+    `refused` are the roles whose log-in Valkey refuses. In a cluster, `silent` are servers that do
+    not answer, and `lonely` primaries without a replica. `follows` is the primary of a replica; it
+    `is_full` if nothing may be evicted and nothing more fits."""
 
     error: str = ""
     pubsub_limit: tuple[int, int, int] | None = None
@@ -64,9 +64,9 @@ class BusFacts(NamedTuple):
 
 class Scene(NamedTuple):
     """`programs` are versions by program, or what is wrong with it. `open_secrets` may be read by
-    others. `state` is None where no fleet runs; most of the rest is empty then. `holder` is the
-    process that holds the folder all the same; `paused` are process ids by name, also of
-    what a process has started."""
+    others. `state` is None if no fleet runs; most of the rest is empty then. `holder` is a process
+    that holds the folder nevertheless; `paused` are process ids by name, including child
+    processes."""
 
     settings: FleetSettings
     now: float
@@ -75,7 +75,7 @@ class Scene(NamedTuple):
     system_ready: int | None
     programs: Mapping[str, str]
     packages: Mapping[str, tuple[str, str]]  # that differ from the lock: locked, installed
-    max_descriptors: int  # that a new process may have
+    max_descriptors: int  # per new process
     free_bytes: int
     free_files: int
     open_secrets: tuple[Path, ...]
@@ -88,20 +88,20 @@ class Scene(NamedTuple):
     holder: int | None = None
     paused: Mapping[str, tuple[int, ...]] = {}
     parent_answers: bool = True
-    was_killed: bool = False  # the fleet that ran last
-    differing: tuple[str, ...] = ()  # variables that are others here than where it was started
-    complaints: Mapping[str, str] = {}  # the last warning or error of each process, lately
+    was_killed: bool = False  # the last fleet
+    differing: tuple[str, ...] = ()  # variables that differ from those it was started with
+    complaints: Mapping[str, str] = {}  # the last recent warning or error of each process
 
     @property
     def address(self) -> str:
-        """Where the balancer was asked."""
+        """Where the balancer was probed."""
         if self.namespace:
             return "HAProxy: http://haproxy"
         return "HAProxy: http://haproxy:8080" if self.in_containers else self.settings.address
 
     def log_of(self, *names: str) -> str:
-        """A sentence with what the first of these complains of, or nothing. A name may be the
-        beginning of one."""
+        """A sentence with the complaint of the first of these processes, or empty. A name may be a
+        prefix."""
         for name, complaint in self.complaints.items():
             if name.startswith(names):
                 return f" The log of {name} says: {complaint}"
