@@ -1,7 +1,7 @@
 """Keeps the files of the certificate that HAProxy obtains and renews, for its next start.
 
-HAProxy's ACME client (deploy/haproxy/acme.cfg) holds what it gets in memory only, and wants an
-account key and some certificate to start with. Without HUBBUB_DOMAIN there is nothing to keep.
+HAProxy's ACME client (deploy/haproxy/acme.cfg) keeps certificates only in memory, and needs an
+account key and some certificate to start. Without HUBBUB_DOMAIN there is nothing to do.
 """
 
 import datetime
@@ -23,15 +23,15 @@ from cryptography.hazmat.primitives.serialization import (
 
 FOLDER = Path("/acme")
 SOCKET = "/run/balancer/certificates.sock"
-READY = Path("/tmp/ready")  # noqa: S108 - in memory and this container's alone
+READY = Path("/tmp/ready")  # noqa: S108 - in memory, private to this container
 LOOK_SECONDS = 10.0
 API_TIMEOUT_SECONDS = 5.0
 
 
 def make_first_files(folder: Path, domain: str) -> None:
-    """The account key, and a self-signed certificate for the domain where there is no other.
+    """The account key, and a self-signed certificate for the domain if there is no other.
 
-    It has run out nearly, so that HAProxy asks for a real one as soon as it starts.
+    It has almost expired, so that HAProxy requests a real one as soon as it starts.
     """
     account, site = folder / "account.key", folder / "site.pem"
     if not account.exists():
@@ -70,7 +70,7 @@ def _is_for(pem: bytes, domain: str) -> bool:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """The whole content or none of it; HAProxy's group may read."""
+    """Writes the whole content or nothing; HAProxy's group may read it."""
     unfinished = path.with_suffix(".new")
     unfinished.unlink(missing_ok=True)
     with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT, 0o640), "wb") as file:
@@ -90,7 +90,7 @@ def ask_haproxy(address: str, command: str) -> bytes:
 
 
 def keep_current(site: Path, held: bytes) -> bool:
-    """Writes what HAProxy holds where that is a certificate and the file has another one."""
+    """Writes the certificate that HAProxy holds, if the file has a different one."""
     pem = held.strip() + b"\n"
     if not (pem.startswith(b"-----BEGIN") and pem.endswith(b"-----END CERTIFICATE-----\n")):
         return False

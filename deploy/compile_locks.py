@@ -2,8 +2,8 @@
 
     .venv/bin/python -m deploy.compile_locks [--upgrade-package NAME | --upgrade]
 
-Versions that are locked stay unless they are named or a bound excludes them. Locks have hashes and
-no addresses: where packages come from is the business of the machine that installs them.
+Locked versions stay unless they are named or a bound excludes them. Locks have hashes but no
+addresses: the installing machine decides where packages come from.
 """
 
 import subprocess
@@ -24,7 +24,7 @@ OPTIONS: Final = (
 
 
 class Lock(NamedTuple):
-    """One file of deploy/locks. `group` is of [dependency-groups]; "" are the project's own
+    """One file of deploy/locks. `group` is one of [dependency-groups]; "" are the project's own
     dependencies. `within` is a lock whose versions it shares."""
 
     name: str
@@ -44,7 +44,7 @@ ALL: Final = (
 
 
 def declared(group: str) -> list[str]:
-    """Requirements as pyproject.toml has them. Raises KeyError for a group that is not there."""
+    """Requirements from pyproject.toml. Raises KeyError for an unknown group."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     wanted: list[str] = (
         project["dependency-groups"][group] if group else project["project"]["dependencies"]
@@ -53,7 +53,7 @@ def declared(group: str) -> list[str]:
 
 
 def compile_lock(lock: Lock, options: list[str]) -> None:
-    """Raises CalledProcessError when nothing satisfies all bounds, or the index is out of reach."""
+    """Raises CalledProcessError if nothing satisfies all bounds, or the index cannot be reached."""
     constraints = ["--constraint", f"{lock.within}.txt"] if lock.within else []
     subprocess.run(  # noqa: S603 - pip-tools, no shell
         [sys.executable, "-m", "piptools", "compile", *OPTIONS, *constraints, *options,

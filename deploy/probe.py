@@ -1,6 +1,6 @@
 """A container's health check: is the service in it ready to serve? Exit status 0 is yes.
 
-Uses the standard library's sockets alone, because it is started every few seconds.
+Uses only the standard library's sockets, because it is started every few seconds.
 """
 
 import os
@@ -12,7 +12,7 @@ TIMEOUT_SECONDS = 9.0
 
 
 def health_port(env: Mapping[str, str]) -> int:
-    """Where `/health/ready` is answered: on the internal port where there is one."""
+    """Where `/health/ready` is answered: on the internal port if there is one."""
     listen = env.get("HUBBUB_METRICS_LISTEN") or env["HUBBUB_LISTEN"]
     return int(listen.rpartition(":")[2])
 

@@ -1,6 +1,6 @@
 """Writes the dashboards for Grafana: `python -m deploy.grafana.dashboards`.
 
-deploy/grafana/panels says what is on them. Grafana reads the JSON at its start.
+deploy/grafana/panels defines their content. Grafana reads the JSON at its start.
 """
 
 import json

@@ -1,6 +1,6 @@
-"""A panel of a dashboard: what it asks Prometheus, and what to do when it looks wrong.
+"""A panel of a dashboard: its Prometheus queries, and what to do when it looks wrong.
 
-One value serves Grafana's JSON, the tests that run each query, and the pictures in the docs.
+One value serves Grafana's JSON, the tests that run each query, and the images in the docs.
 """
 
 from typing import Literal, NamedTuple
@@ -9,7 +9,7 @@ Unit = Literal["s", "reqps", "short", "bytes", "percentunit", "ops"]
 
 
 class Query(NamedTuple):
-    """PromQL; `legend` names its series: `{{label}}` stands for a label's value."""
+    """PromQL; `legend` names its series: `{{label}}` is replaced by the label's value."""
 
     expr: str
     legend: str
@@ -31,12 +31,12 @@ class Dashboard(NamedTuple):
 
 
 def rate(counter: str, by: str = "") -> str:
-    """A second, summed over what `by` leaves out."""
+    """The rate per second, summed over all labels but `by`."""
     return f"sum{f' by ({by})' if by else ''} (rate({counter}[$__rate_interval]))"
 
 
 def quantiles(histogram: str, match: str = "") -> tuple[Query, ...]:
-    """Half, and 99 of 100."""
+    """The median and the 99th percentile."""
     return tuple(
         Query(
             f"histogram_quantile({share}, sum by (le)"
@@ -48,7 +48,7 @@ def quantiles(histogram: str, match: str = "") -> tuple[Query, ...]:
 
 
 def lag(role: str) -> Panel:
-    """Every tier has it."""
+    """A panel that every tier has."""
     return Panel(
         "Loop lag",
         "s",
@@ -65,7 +65,7 @@ def lag(role: str) -> Panel:
 
 
 def calls_served(role: str) -> tuple[Panel, ...]:
-    """What a service answers, how fast, and from which database connections."""
+    """The answers of a service, their latency, and its database connections."""
     match = f'{{role="{role}"}}'
     return (
         Panel(

@@ -1,1 +1,1 @@
-"""Makes the reference in docs/ from the code: `make docs`. Nothing that runs imports it."""
+"""Generates the reference in docs/ from the code: `make docs`. No service imports it."""

@@ -1,4 +1,4 @@
-"""`make docs`: writes what is made in docs/."""
+"""`make docs`: writes the generated files in docs/."""
 
 import sys
 

@@ -66,7 +66,7 @@ COMPOSE_MEANINGS: Final = {
 
 
 def describe_configuration(compose_file: str) -> str:
-    """Markdown. Raises KeyError for a variable of the compose file that has no meaning here."""
+    """Markdown. Raises KeyError for a variable of the compose file that is not described here."""
     parts = []
     for title, text, settings in ROLES:
         variables = [
@@ -87,7 +87,7 @@ def describe_configuration(compose_file: str) -> str:
 
 
 def compose_variables(compose_file: str) -> dict[str, str]:
-    """What the file takes from outside, with the defaults it gives."""
+    """The variables that the file reads, with its defaults."""
     return dict(re.findall(r"\$\{(HUBBUB_\w+):-([^}]*)\}", compose_file))
 
 

@@ -1,5 +1,5 @@
-"""What there is in docs/ that is made: each document's text, from the code and the hand-written
-part above its mark. Writes nothing itself."""
+"""The generated files in docs/: each document's text, from the code and the hand-written part above
+its marker. Writes nothing itself."""
 
 import json
 from pathlib import Path
@@ -20,7 +20,8 @@ MARK: Final = "<!-- What follows is made by `make docs`. -->\n"
 
 
 def make_documents(root: Path = ROOT) -> dict[Path, str]:
-    """The text that each made file should have. Raises ValueError where a page has no mark."""
+    """The text that each generated file should have. Raises ValueError for a page without a
+    marker."""
     api, socket = describe_api(OPERATIONS), describe_socket()
     compose_file = (root / "docker-compose.yml").read_text()
     folder = root / "docs"

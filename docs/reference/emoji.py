@@ -1,5 +1,5 @@
-"""The emoji that a reaction may be, and how the page finds them by name: Unicode's list, as the
-package `emoji` has it."""
+"""The emoji allowed as reactions, and the names by which the page finds them: Unicode's list, from
+the package `emoji`."""
 
 from typing import Any, Final
 
@@ -9,7 +9,7 @@ SKIN_TONES: Final = frozenset("\U0001f3fb\U0001f3fc\U0001f3fd\U0001f3fe\U0001f3f
 
 
 def list_emoji() -> str:
-    """All fully qualified ones, one a line, in the order of code points."""
+    """All fully qualified emoji, one per line, in code point order."""
     whole = STATUS["fully_qualified"]
     return "".join(
         sorted(f"{text}\n" for text, about in EMOJI_DATA.items() if about["status"] == whole)
@@ -17,8 +17,8 @@ def list_emoji() -> str:
 
 
 def name_emoji() -> str:
-    """The page's table: an emoji a line, its name and then the others, apart by `|`. One spelling
-    of a gesture stands for all its skin tones."""
+    """The page's table: one emoji per line, its name and then its aliases, separated by `|`. One
+    form of a gesture represents all its skin tones."""
     named = [
         (text, "|".join(dict.fromkeys(_spoken(name) for name in (about["en"], *_others(about)))))
         for text, about in EMOJI_DATA.items()

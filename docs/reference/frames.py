@@ -59,7 +59,7 @@ DIRECTIONS: Final = (("receive", "Client to server"), ("send", "Server to client
 
 
 def describe_frames(socket: Json) -> str:
-    """Markdown. Raises KeyError for a frame that has no meaning here."""
+    """Markdown. Raises KeyError for a frame that is not described here."""
     schemas = socket["components"]["schemas"]
     parts = []
     for operation, title in DIRECTIONS:

@@ -1,6 +1,6 @@
 """docs/hubbub.postman_collection.json, from the OpenAPI document and the story.
 
-In Postman's format 2.1; runs from top to bottom, with names of its own at each run.
+In Postman's format 2.1; runs from top to bottom, with new names in each run.
 """
 
 import json
@@ -27,7 +27,7 @@ pm.collectionVariables.set("thumb", encodeURIComponent("👍"));"""
 
 
 def make_collection(api: Json) -> Json:
-    """Raises KeyError for a step whose call or status the document does not know."""
+    """Raises KeyError for a step whose call or status is not in the document."""
     calls = {
         operation["operationId"]: (method, path, operation)
         for method, path, operation in operations_of(api)
@@ -72,7 +72,7 @@ def _item(step: Step, method: str, path: str, operation: Json, api: Json) -> Jso
 
 
 def _waiting(step: Step) -> Iterator[Json]:
-    """Postman makes the call when the script's timers have run out."""
+    """Postman makes the call when the script's timers have expired."""
     if step.after_ms:
         yield _event("prerequest", f"setTimeout(() => {{}}, {step.after_ms});")
 
@@ -116,7 +116,7 @@ def _body(step: Step) -> Json:
 
 
 def _tests(step: Step, shape: Json | None) -> Iterator[str]:
-    """`shape` is None where the answer is no JSON: then `answer` is its text."""
+    """`shape` is None if the answer is not JSON: then `answer` is its text."""
     yield f'pm.test("is {step.status}", () => pm.response.to.have.status({step.status}));'
     if shape is None:
         yield "const answer = pm.response.text();"
@@ -139,7 +139,7 @@ def _event(listen: str, script: str) -> Json:
 
 
 def plain_schema(node: Any, schemas: Mapping[str, Json]) -> Any:
-    """With references replaced by what they point to, without prose."""
+    """The schema with references resolved and without prose."""
     if isinstance(node, list):
         return [plain_schema(part, schemas) for part in node]
     if not isinstance(node, dict):
@@ -154,11 +154,11 @@ def plain_schema(node: Any, schemas: Mapping[str, Json]) -> Any:
 
 
 def _properties(properties: Json, schemas: Mapping[str, Json]) -> Json:
-    """Whose names may be those of prose."""
+    """Properties, whose names may equal those of prose fields."""
     return {name: plain_schema(schema, schemas) for name, schema in properties.items()}
 
 
 def operations_without_step(api: Json, steps: Iterable[Step]) -> set[str]:
-    """The calls that nobody makes."""
+    """The calls that no step makes."""
     made = {step.operation for step in steps}
     return {operation["operationId"] for _, _, operation in operations_of(api)} - made

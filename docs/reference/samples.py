@@ -1,4 +1,4 @@
-"""Examples of values and lines about fields, made from JSON schemas. Pure."""
+"""Example values and table rows of fields, generated from JSON schemas. Pure."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -17,14 +17,14 @@ class Field(NamedTuple):
 
 
 def resolve(schema: Json, schemas: Mapping[str, Json]) -> Json:
-    """What a reference points to. Raises KeyError for one that points to nothing."""
+    """The target of a reference. Raises KeyError if it has none."""
     while "$ref" in schema:
         schema = schemas[schema["$ref"].rpartition("/")[2]]
     return schema
 
 
 def sample(schema: Json, schemas: Mapping[str, Json]) -> Any:
-    """A value that fits, of the given examples where there are some."""
+    """A valid value, taken from the given examples if there are any."""
     schema = resolve(schema, schemas)
     if "examples" in schema:
         return schema["examples"][0]
@@ -48,7 +48,7 @@ def sample(schema: Json, schemas: Mapping[str, Json]) -> Any:
 
 
 def fields(schema: Json, schemas: Mapping[str, Json]) -> Iterator[Field]:
-    """Those of an object, in its order."""
+    """The fields of an object, in its order."""
     schema = resolve(schema, schemas)
     for name, of in schema.get("properties", {}).items():
         of = resolve(of, schemas)
@@ -56,7 +56,7 @@ def fields(schema: Json, schemas: Mapping[str, Json]) -> Iterator[Field]:
 
 
 def kind_of(schema: Json, schemas: Mapping[str, Json]) -> str:
-    """`id`, `string`, `ids`, `list of Person`: what sort of value fits."""
+    """The kind of value: `id`, `string`, `ids`, `list of Person`."""
     schema = resolve(schema, schemas)
     if "enum" in schema:
         return " or ".join(f"`{value}`" for value in schema["enum"])
@@ -74,7 +74,7 @@ def kind_of(schema: Json, schemas: Mapping[str, Json]) -> str:
 
 
 def limits_of(schema: Json) -> str:
-    """What the schema asks beyond the kind, in words."""
+    """The schema's other constraints, in words."""
     said = [schema["description"]] if "description" in schema else []
     for low, high, unit in (
         ("minLength", "maxLength", "characters"),
@@ -103,7 +103,7 @@ def _counted(number: int, unit: str) -> str:
 
 
 def code_block(value: Any) -> str:
-    """Fenced JSON that renders in any reader of Markdown."""
+    """Fenced JSON that any Markdown renderer displays."""
     return f"```json\n{json.dumps(value, indent=2, ensure_ascii=False)}\n```"
 
 

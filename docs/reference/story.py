@@ -1,6 +1,6 @@
-"""What the Postman collection does, call by call: people sign up, talk, part and log out.
+"""The calls of the Postman collection: people sign up, talk, leave and log out.
 
-Each step names a call of the OpenAPI document; it knows neither paths nor methods.
+Each step names a call of the OpenAPI document; it contains neither paths nor methods.
 """
 
 from typing import Any, Final, NamedTuple
@@ -9,7 +9,7 @@ Json = dict[str, Any]
 
 
 class Step(NamedTuple):
-    """One call. `where` fills the path, `keep` stores parts of the answer under the collection's
+    """One call. `where` fills the path, `keep` stores parts of the answer in the collection's
     variables, `expect` are JavaScript expressions about `answer` that must be true."""
 
     title: str
@@ -17,18 +17,18 @@ class Step(NamedTuple):
     status: int
     body: Json | None = None
     by: str | None = None  # the variable that holds the caller's token
-    where: Json = {}  # noqa: RUF012 - of an immutable tuple, never written
+    where: Json = {}  # noqa: RUF012 - in an immutable tuple, never written
     query: Json = {}  # noqa: RUF012
     key: str | None = None
     keep: Json = {}  # noqa: RUF012
     says: str | None = None  # the fixed `message` of the answer
     expect: tuple[str, ...] = ()
-    bytes: str | None = None  # a body that is no JSON
-    after_ms: int = 0  # for what takes effect at every replica a moment later
+    bytes: str | None = None  # a body that is not JSON
+    after_ms: int = 0  # for changes that reach every replica a moment later
 
 
-REVOKED_MS: Final = 1000  # the most that the end of a session takes
-FOUND_MS: Final = 1000  # the most that the search index is behind
+REVOKED_MS: Final = 1000  # the maximum delay until a session has ended everywhere
+FOUND_MS: Final = 1000  # the maximum lag of the search index
 
 
 def _code(code: str) -> tuple[str, ...]:

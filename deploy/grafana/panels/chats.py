@@ -19,7 +19,7 @@ CHATS = Dashboard(
                     f" / sum (rate({_C}_batch_messages_count[$__rate_interval]))",
                     "mean",
                 ),
-                # Within a bucket values are taken to rise from its lower bound: no batch has 0.99.
+                # Values in a bucket are interpolated from its lower bound: no batch has 0.99.
                 Query(
                     "clamp_min(histogram_quantile(0.99, sum by (le)"
                     f" (rate({_C}_batch_messages_bucket[$__rate_interval]))), 1)",

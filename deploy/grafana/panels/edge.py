@@ -1,4 +1,4 @@
-"""edge: what clients ask and get, and what edge asks of others."""
+"""edge: requests of clients and their answers, and edge's calls to services."""
 
 from deploy.grafana.panel import Dashboard, Panel, Query, lag, quantiles, rate
 

@@ -1,4 +1,4 @@
-"""files: bytes in and out, pictures, and whether the store answers."""
+"""files: bytes in and out, pictures, and the health of the store."""
 
 from deploy.grafana.panel import Dashboard, Panel, Query, lag, quantiles, rate
 

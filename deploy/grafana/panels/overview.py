@@ -1,4 +1,4 @@
-"""The first page: is it healthy, how much flows, how fast, what was dropped, what scaled."""
+"""The first page: health, throughput, latency, drops and scaling."""
 
 from deploy.grafana.panel import Dashboard, Panel, Query, quantiles, rate
 

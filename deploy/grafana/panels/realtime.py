@@ -1,4 +1,4 @@
-"""realtime: sockets, deliveries, what was lost on the way and repaired."""
+"""realtime: sockets, deliveries, and losses that were repaired."""
 
 from deploy.grafana.panel import Dashboard, Panel, Query, lag, quantiles, rate
 
