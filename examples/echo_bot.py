@@ -1,4 +1,4 @@
-"""Says back what it is told, once, in every chat that it is in. See examples/README.md."""
+"""Repeats each message once, in every chat that it is in. See examples/README.md."""
 
 import asyncio
 import sys

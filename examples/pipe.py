@@ -1,6 +1,7 @@
-"""A command's output into a chat, as it comes: `python pipe.py CHAT make test`. Exits as it does.
+"""Sends a command's output to a chat as it is written: `python pipe.py CHAT make test`. Exits with
+the command's code.
 
-Lines of one moment are one message, or as many as they need. See examples/README.md.
+Lines written together become one message, or as many as needed. See examples/README.md.
 """
 
 import asyncio
@@ -14,7 +15,7 @@ MAX_BYTES = 8_192  # of a message
 
 
 async def moment(output: asyncio.StreamReader) -> bytes:
-    """What comes in the next moment; nothing at the end."""
+    """The output of the next moment; empty at the end."""
     pieces = [await output.read(MAX_BYTES)]
     try:
         async with asyncio.timeout(MOMENT_SECONDS):
@@ -26,7 +27,7 @@ async def moment(output: asyncio.StreamReader) -> bytes:
 
 
 def end_of_message(text: str, *, is_over: bool) -> int:
-    """How much of it is one message: whole lines, but for one that is too long, or the last."""
+    """The length of the next message: whole lines, except for one that is too long, or the last."""
     fitting = len(text.encode()[:MAX_BYTES].decode(errors="ignore"))
     if fitting == len(text) and is_over:
         return fitting

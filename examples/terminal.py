@@ -10,11 +10,11 @@ from unicodedata import category
 
 from hubbub_client import Chat, Client, Message, MessageSent
 
-STEERING = ("Cc", "Zl", "Zp")  # controls and line ends: other users do not steer this terminal
+STEERING = ("Cc", "Zl", "Zp")  # controls and line ends: other users must not control this terminal
 
 
 class Names:
-    """Who a user id is, asked once each."""
+    """The name of a user, requested once per id."""
 
     def __init__(self, client: Client) -> None:
         self._client = client

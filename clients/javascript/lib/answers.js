@@ -1,5 +1,5 @@
 /**
- * Sends over a socket that have no answer yet. Knows no socket.
+ * Sends without an answer so far. Knows no socket.
  */
 import { NoAnswer, refusal } from "./errors.js";
 
@@ -9,8 +9,8 @@ export class Answers {
   #waiting = new Map(); // client id -> {chat, resolve, reject}
 
   /**
-   * Whether there would be one. A frame that is too long ends the socket, a malformed client id is not
-   * told with the refusal, and of two chats it cannot tell which is meant.
+   * Whether there would be one. A frame that is too long ends the socket, a refusal omits a
+   * malformed client id, and the same id in two chats would be ambiguous.
    */
   canCome({ chat, clientId, ...rest }, maxBytes) {
     return UUID.test(clientId) && (this.#waiting.get(clientId)?.chat ?? chat) === chat

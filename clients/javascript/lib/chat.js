@@ -1,20 +1,20 @@
 /**
- * One chat: what it says now, and what one does in it.
+ * One chat: its current messages, and what a user can do in it.
  */
 import { receiveFile, sendFile } from "./files.js";
 import { newId } from "./ids.js";
 import { Timeline } from "./timeline.js";
 
 const PAGE = 50;
-const MAX_KEPT = 5_000; // messages; the oldest go first
+const MAX_KEPT = 5_000; // messages; the oldest are dropped first
 const TRIM_AT = 5_500;
 const REPLIES = "5f0c8a1e6d0b4a569a3e2f4f2f1f9b77";
 
 /**
- * Get one from `Client.chat`. Changes are made in the order of the calls; each call returns when its
- * change is stored, and raises Refused where the server will not have it. After Unauthenticated, when
- * the session has ended, and NoAnswer, when the client was closed, the change is kept and made when
- * the same user is back: do not call again.
+ * Get one from `Client.chat`. Changes are made in the order of the calls; each call returns when
+ * its change is stored, and raises Refused if the server rejects it. After Unauthenticated (the
+ * session has ended) and NoAnswer (the client was closed), the change is kept and sent when the
+ * same user is back: do not call again.
  */
 export class Chat {
   #client;
@@ -24,27 +24,27 @@ export class Chat {
 
   constructor(client, id, shown) {
     this.#client = client;
-    this.#shown = shown; // is told up to which seq the chat was loaded
+    this.#shown = shown; // called with the seq up to which the chat was loaded
     this.#path = `/api/chat/${id}`;
     this.id = id;
     this.hasOlder = false;
   }
 
-  /** What was loaded and what came since, oldest first, each as it is now. */
+  /** The loaded messages and those received since, oldest first, each in its current state. */
   get messages() {
     const items = this.#timeline?.tail.items ?? [];
     return items.filter(({ type }) => type === "message").map(({ asOf: _, ...message }) => message);
   }
 
-  /** Begins with the newest messages; from then on `messages` stays current. */
+  /** Loads the newest messages; from then on `messages` stays current. */
   async load(limit = PAGE) {
     this.#timeline = null;
     for (;;) {
       this.#timeline ??= new Timeline(this.#client.user, this.#client.cursor(this.id));
       const timeline = this.#timeline;
       const page = await this.#page(`limit=${limit}`);
-      if (timeline !== this.#timeline) continue; // loaded anew meanwhile, or of another history
-      // Events up to the page's seq are in it, those up to the cursor do not come any more.
+      if (timeline !== this.#timeline) continue; // reloaded meanwhile, or from another history
+      // The page contains events up to its seq; those up to the cursor do not come again.
       const seq = Math.max(page.seq, this.#client.cursor(this.id));
       if (seq > timeline.cursor) timeline.reset(seq);
       if (this.#cover(page, page.seq)) {
@@ -54,7 +54,7 @@ export class Chat {
     }
   }
 
-  /** One more page before the oldest one that is here; the newest where nothing is. */
+  /** Loads one more page before the oldest loaded message, or the newest page if there is none. */
   async loadOlder(limit = PAGE) {
     const timeline = this.#timeline;
     if (timeline === null) return this.load(limit);
@@ -67,7 +67,7 @@ export class Chat {
     return this.messages;
   }
 
-  /** The chat as `GET /api/chat/{id}` answers it. */
+  /** The chat as returned by `GET /api/chat/{id}`. */
   details() {
     return this.#client.rest.call("GET", this.#path);
   }
@@ -76,7 +76,7 @@ export class Chat {
     return this.#client.rest.call("GET", `${this.#path}/message?${query}`);
   }
 
-  /** False when the page is older than what the program has seen. */
+  /** False if the page is older than what the program has seen. */
   #cover({ messages, more, seq }, to) {
     const items = messages.toReversed();
     const from = more ? items[0].seq : 1;
@@ -85,11 +85,11 @@ export class Chat {
     return isTaken;
   }
 
-  /** The client tells of each event of the chat, in order. */
+  /** Called by the client with each event of the chat, in order. */
   apply(event) {
     const timeline = this.#timeline;
     if (timeline === null) return;
-    if (event.seq > timeline.cursor + 1) { // who joins again begins anew
+    if (event.seq > timeline.cursor + 1) { // a user who joins again starts over
       timeline.reset(event.seq - 1);
       this.hasOlder = true;
     }
@@ -100,15 +100,16 @@ export class Chat {
     }
   }
 
-  /** The history is another one now: `load` begins anew. */
+  /** The server's history was replaced: `load` starts over. */
   forget() {
     this.#timeline = null;
     this.hasOlder = false;
   }
 
   /**
-   * `key` is a UUID; a second send with the same one is the first. A bot that makes it of what it
-   * answers (`replyKey`) answers once, however often it is started. Gives `{messageId, seq, at}`.
+   * `key` is a UUID; a second send with the same key has no effect and returns the first result. A
+   * bot that derives it from what it answers (`replyKey`) answers once, however often it is
+   * started. Returns `{messageId, seq, at}`.
    */
   async send(text, { replyTo, mentions = [], attachments = [], key = newId() } = {}) {
     const body = { message: text, clientId: key };
@@ -118,13 +119,13 @@ export class Chat {
     return sent(await this.#put("POST", "/message", body, key));
   }
 
-  /** Without `mentions` those stay as they are. Gives `{messageId, seq, at}`. */
+  /** Without `mentions` the message keeps its own. Returns `{messageId, seq, at}`. */
   async edit(messageId, text, { mentions } = {}) {
     const body = { message: text, mentions };
     return sent(await this.#put("PATCH", `/message/${messageId}`, body));
   }
 
-  /** For everybody, and for good. */
+  /** Deletes the message for everybody, permanently. */
   async delete(messageId) {
     await this.#put("DELETE", `/message/${messageId}`);
   }
@@ -142,12 +143,12 @@ export class Chat {
     await this.#put("PUT", "/read", { upTo });
   }
 
-  /** From this seq on. */
+  /** Marks the chat as unread from this seq on. */
   async markUnread(seq) {
     await this.#put("PUT", "/unread", { from: seq });
   }
 
-  /** Tells the others that the user is typing. Nothing comes of it while unconnected. */
+  /** Tells the others that the user is typing. Has no effect while disconnected. */
   typing() {
     this.#client.say({ type: "typing", chat: this.id });
   }
@@ -169,8 +170,9 @@ export class Chat {
   }
 
   /**
-   * For `send(text, {attachments: [file.id]})`. `data` is what fetch takes as a body. `onProgress(part)`
-   * is told how much has left, from 0 to 1, in browsers. Gives `{id, name, type, size}`.
+   * For `send(text, {attachments: [file.id]})`. `data` is anything that fetch accepts as a body.
+   * `onProgress(part)` gets the sent part, from 0 to 1, in browsers. Returns `{id, name, type,
+   * size}`.
    */
   upload(name, data, options) {
     const path = `${this.#path}/file?name=${encodeURIComponent(name)}`;
@@ -188,7 +190,7 @@ export class Chat {
   }
 }
 
-/** A key for the one answer to an event (a UUID of version 5). */
+/** A deterministic key for the answer to an event (a UUID of version 5). */
 export async function replyKey({ chat, seq }) {
   const space = REPLIES.match(/../g).map((byte) => Number.parseInt(byte, 16));
   const name = new TextEncoder().encode(`${chat} ${seq}`);

@@ -1,5 +1,5 @@
 /**
- * A user's connection to Hubbub: it stays, comes back, catches up, and sends what is to be sent.
+ * A user's connection to Hubbub: reconnects, catches up, and sends pending changes.
  */
 import { Answers } from "./answers.js";
 import { Chat } from "./chat.js";
@@ -16,14 +16,14 @@ import { Queue } from "./queue.js";
 import { Session } from "./session.js";
 import { BrowserStore, MemoryStore } from "./store.js";
 
-const MAX_WAITING = 10_000; // events that the program has not taken yet
+const MAX_WAITING = 10_000; // events that the program has not consumed yet
 const MAX_MOMENTS = 1_000;
 const REVOKED = 4502;
 
 /**
- * Make one with `Client.open`; sign up or log in then, unless the store has a session already.
- * `events` gives each event of each chat once and in order, `chat(id).messages` what a chat says now.
- * Without a store everything begins anew with the program.
+ * Create one with `Client.open`; then sign up or log in, unless the store already has a session.
+ * `events` yields each event of each chat once and in order; `chat(id).messages` are a chat's
+ * current messages. Without a store, every program starts from scratch.
  */
 export class Client {
   #kept;
@@ -36,16 +36,16 @@ export class Client {
   #shown = new Map(); // chat -> seq up to which it was loaded
   #whenReady = [];
   #watched = null;
-  #anew = []; // what is kept when the program has done with each "restarted" that waits
-  #isHeard = false; // somebody iterates over `events`
-  #isFull = false; // the program is slower than what comes
+  #anew = []; // what to store when the program has processed each waiting "restarted"
+  #isHeard = false; // the program iterates over `events`
+  #isFull = false; // the program is slower than the events
   #pulls;
-  #begun = 0; // how often everything has begun anew, for another user
+  #begun = 0; // how often the state was reset for another user
   #ended = null;
 
   /**
-   * Goes on with the session that the store has, if there is one. `origin` is the server's address,
-   * of a page its own; `store` is a `MemoryStore`, a `BrowserStore` or a `FileStore`. The rest is for
+   * Continues the session in the store, if there is one. `origin` is the server's address, for a
+   * page its own; `store` is a `MemoryStore`, a `BrowserStore` or a `FileStore`. The rest is for
    * tests and for platforms that lack it.
    */
   static async open({ store = new MemoryStore(), ...rest } = {}) {
@@ -91,7 +91,7 @@ export class Client {
     });
   }
 
-  /** Ends the connection; what is unsent stays in the store, and whoever awaits it gets NoAnswer. */
+  /** Ends the connection; unsent changes stay in the store, and their callers get NoAnswer. */
   async close() {
     this.outbox.close();
     this.#end(new Stopped(1000, "closed by the program"));
@@ -100,13 +100,13 @@ export class Client {
 
   // ---- sessions
 
-  /** The user's id. Raises Unauthenticated where there is no session. */
+  /** The user's id. Raises Unauthenticated without a session. */
   get user() {
     if (this.rest.tokens === null) throw refusal(401, { code: "unauthenticated", detail: "Log in." });
     return this.rest.tokens.user;
   }
 
-  /** Makes an account, `{username, email, password, invite}`, and connects. Raises Refused. */
+  /** Creates an account, `{username, email, password, invite}`, and connects. Raises Refused. */
   async signUp(wanted) {
     await this.rest.signUp(wanted);
     await this.#start();
@@ -118,7 +118,7 @@ export class Client {
     await this.#start();
   }
 
-  /** Ends the session; the store keeps nothing of it, nor what the user has not sent. */
+  /** Ends the session; removes it and the user's unsent changes from the store. */
   async logOut() {
     await this.rest.logOut();
     await this.outbox.forget();
@@ -126,7 +126,7 @@ export class Client {
     await this.close();
   }
 
-  /** Waits until the socket is there. Raises what ended the client for good. */
+  /** Waits until the socket is ready. Raises the error that ended the client permanently. */
   async untilReady() {
     if (this.#ended !== null) throw this.#ended;
     if (this.#connection.state === "ready") return;
@@ -138,7 +138,7 @@ export class Client {
     return this.#connection.state;
   }
 
-  /** The network is back, or somebody looks: no more waiting. */
+  /** The network is back, or the user is looking: reconnects at once. */
   hurry() {
     this.#connection.hurry();
   }
@@ -146,10 +146,10 @@ export class Client {
   // ---- what happens
 
   /**
-   * Each event once, in the order of each chat's seqs, over all ends of sockets; where the server's
-   * history is another one than before, `{type: "restarted", chat}`. An event counts as had when the
-   * next one is asked for: with a store a program that is started again goes on after it. Raises
-   * Stopped, or Unauthenticated where the session has ended.
+   * Yields each event once, in the order of each chat's seqs, across reconnects; `{type:
+   * "restarted", chat}` if the server's history was replaced. An event counts as processed when the
+   * next one is requested: a restarted program with a store continues after it. Raises Stopped, or
+   * Unauthenticated if the session has ended.
    */
   async* events() {
     this.#isHeard = true;
@@ -162,7 +162,7 @@ export class Client {
     }
   }
 
-  /** Typing, presence, and what other devices of the user did; lost while away. */
+  /** Typing, presence, and actions of the user's other devices; missed while disconnected. */
   async* moments() {
     for (;;) yield await this.#moments.take();
   }
@@ -173,10 +173,7 @@ export class Client {
     return this.#chats.get(id);
   }
 
-  /**
-   * The user's chats as `GET /api/chat` answers them, the newest message first: as many as `limit`,
-   * however many of them a page has.
-   */
+  /** The user's chats as returned by `GET /api/chat`, newest message first; up to `limit`. */
   chats(limit = 200) {
     return readChats(this.rest, limit);
   }
@@ -186,7 +183,7 @@ export class Client {
     return this.chat(answer.chat.id);
   }
 
-  /** The one that the two have, which is made where there is none. */
+  /** The direct chat of the two users, created if there is none. */
   async directChat(user) {
     return this.chat((await this.rest.call("PUT", `/api/user/${user}/direct`)).chat.id);
   }
@@ -197,47 +194,44 @@ export class Client {
   }
 
   /**
-   * Messages with these words, of a user or in a chat where one is given, newest first, and where the
+   * Messages with these words, optionally only of a user or in a chat, newest first, and where the
    * next page begins: `{messages, next}`.
    */
   search(text, wanted) {
     return findMessages(this.rest, text, wanted);
   }
 
-  /**
-   * The `applicationServerKey` of a subscription for push notifications; null where the server sends
-   * none.
-   */
+  /** The `applicationServerKey` of push subscriptions; null if the server sends none. */
   async pushKey() {
     return (await this.rest.call("GET", "/api/user/me/push")).publicKey;
   }
 
   /**
-   * Has the server tell this browser of new messages for as long as the session lasts, of "all" or of
-   * "mentions" and direct chats. `subscription` is a `PushSubscription`.
+   * Makes the server notify this browser of new messages while the session lasts. `level` is "all",
+   * or "mentions", which includes direct chats. `subscription` is a `PushSubscription`.
    */
   async savePush(subscription, { level = "all", silent = false } = {}) {
     const { endpoint, keys } = subscription.toJSON();
     await this.rest.call("PUT", "/api/user/me/push", { endpoint, keys, level, silent });
   }
 
-  /** No more of it. */
+  /** Ends these notifications. */
   async dropPush() {
     await this.rest.call("DELETE", "/api/user/me/push");
   }
 
-  /** From now on `moments` tells whether they are online; replaces the ones before. */
+  /** From now on `moments` reports whether these users are online; replaces the previous list. */
   watch(...users) {
     this.#watched = users;
     this.say({ type: "watch", users });
   }
 
-  /** The seq up to which events of the chat have come. */
+  /** The seq up to which events of the chat have arrived. */
   cursor(chat) {
     return this.#session.cursor(chat);
   }
 
-  /** A frame for which no answer is awaited. False while unconnected: then nothing happens. */
+  /** Sends a frame that gets no answer. False while disconnected: then nothing happens. */
   say(frame) {
     return this.#connection.send(frame);
   }
@@ -256,7 +250,7 @@ export class Client {
     await this.outbox.resume(this.user);
   }
 
-  /** What came for the user before, and their place, is nothing to the one who logs in. */
+  /** Drops the previous user's events and position for the one who logs in. */
   #beginAnew() {
     this.#session.beginAnew();
     this.#begun += 1;
@@ -270,7 +264,7 @@ export class Client {
     return this.#kept.beginAnew(this.user);
   }
 
-  /** What was loaded before the first socket is shown: events begin there. */
+  /** Chats loaded before the first socket: their events begin there. */
   #from(chat, from) {
     return this.#kept.epoch === null ? Math.min(from, this.#shown.get(chat) ?? from) : from;
   }
@@ -278,13 +272,13 @@ export class Client {
   #ready(frame) {
     const isFirst = this.#kept.epoch === null;
     if (!this.#heard(frame)) return;
-    if (isFirst) { // from here on nothing is missed
+    if (isFirst) { // from here on no event is missed
       this.#kept.keepCursors(this.#session.cursors, this.#session.epoch);
     }
     if (this.#watched !== null) this.watch(...this.#watched);
     for (const { resolve } of this.#whenReady.splice(0)) resolve();
     this.outbox.hurry();
-    // The session lives: a refusal that said otherwise stops nothing any longer.
+    // The session is valid: an earlier refusal no longer stops anything.
     if (this.rest.tokens?.user === frame.user) this.outbox.resume(frame.user).catch(() => {});
   }
 
@@ -299,7 +293,7 @@ export class Client {
     }
   }
 
-  /** The session is over: the next program logs in. */
+  /** The session has ended: the next program logs in. */
   #forgetTokens() {
     this.#kept.forgetTokens(this.rest.tokens).catch(() => {});
     this.rest.tokens = null;
@@ -316,7 +310,7 @@ export class Client {
 
   // ---- what follows from what came
 
-  /** False where it lacks what its type has. */
+  /** False if it lacks a field of its type. */
   #heard(frame) {
     let outputs;
     try {
@@ -355,8 +349,8 @@ export class Client {
     if (this.#events.size <= MAX_WAITING) return;
     if (this.#isHeard) {
       this.#isFull = true;
-      this.#connection.close(); // and come back with room: nothing is lost
-    } else { // nobody listens
+      this.#connection.close(); // and reconnect when there is room: nothing is lost
+    } else { // no consumer
       this.#events.clear();
       while (this.#anew.length > 0) this.#keepAnew(null);
     }
@@ -371,7 +365,7 @@ export class Client {
 
   // ---- sending
 
-  /** By the socket where a message is sent and there is one, else by REST. */
+  /** Sends messages over the socket if there is one, everything else over REST. */
   #perform({ key, chat, method, path, body }, user) {
     const frame = { type: "send", chat, ...body };
     const hasSocket = this.#connection.state === "ready" && this.#session.user === user;
@@ -383,7 +377,7 @@ export class Client {
     return answer;
   }
 
-  /** The program has done with the event. */
+  /** The program has processed the event. */
   async #keepCursor({ type, chat, seq }) {
     if (type === "restarted") await this.#keepAnew(chat);
     else if (this.#session.cursor(chat) > 0) {
@@ -391,7 +385,9 @@ export class Client {
     } else await this.#kept.forgetCursor(chat);
   }
 
-  /** The program knows of another history. What came of it since is not had by that. */
+  /**
+   * The program knows about the new history. Events received from it since are not yet processed.
+   */
   async #keepAnew(chat) {
     const { cursors, epoch } = this.#anew.shift();
     if (chat === null) await this.#kept.forgetCursors();

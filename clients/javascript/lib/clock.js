@@ -1,5 +1,5 @@
 /**
- * Time as the client uses it; rules that are tested are given another one.
+ * The clock of the client; tests pass another one.
  */
 export const clock = {
   now: () => Date.now(),

@@ -1,13 +1,13 @@
 /**
- * One socket that comes back: connect, resume, heartbeat, back-off as `Ends` says.
- * WebSocket class, clock and chance are arguments; it knows neither chats nor the DOM.
+ * A socket that reconnects: connect, resume, heartbeat, back-off as `Ends` decides. WebSocket
+ * class, clock and random source are arguments; it knows neither chats nor the DOM.
  */
 import { Ends } from "./ends.js";
 
 const READY_TIMEOUT_MS = 12_000;
 const PONG_TIMEOUT_MS = 10_000;
 const READY_HELD_MS = 5_000;
-const MAX_BACKOFF_WATCHED_MS = 5_000; // somebody looks at it and sees it wait
+const MAX_BACKOFF_WATCHED_MS = 5_000; // while a user sees it wait
 const QUIET_ENOUGH_TO_ASK_MS = 5_000;
 const DOUBTED_PONG_TIMEOUT_MS = 2_000;
 const STUCK_MS = 2_000;
@@ -26,7 +26,7 @@ export class Connection {
   #hear;
 
   #socket = null;
-  #outlived = null; // the socket of a session after which there is a new one
+  #outlived = null; // the socket of a replaced session
   #attempt = null; // the last `open`
   #state = "idle";
   #since;
@@ -40,12 +40,12 @@ export class Connection {
   #timers = new Map();
 
   /**
-   * `clock` is `{now(): ms, after(ms, call): cancel}`, `random()` is in [0, 1). `isWatched()`: does
-   * somebody look at it?
-   * `token({renew})` gives an access token; an error with `final: true` says there will be none.
-   * `hello()` gives `{resume: {chat: seq}, epoch}`, what the first frame says beside the token.
-   * `hear` is `{state, ready, frame}`: the state has changed, with the code and reason of a last
-   * end; the first frame, with what `hello` gave for it and how long there was none; any other.
+   * `clock` is `{now(): ms, after(ms, call): cancel}`, `random()` is in [0, 1). `isWatched()`: is a
+   * user looking? `token({renew})` returns an access token; an error with `final: true` means that
+   * there will be none. `hello()` returns `{resume: {chat: seq}, epoch}`, sent in the first frame
+   * with the token. `hear` is `{state, ready, frame}`: the state has changed, with the code and
+   * reason of a final end; the first frame, with its `hello` and the time without a socket; any
+   * other frame.
    */
   constructor({ WebSocket, url, clock, random, isWatched = () => false, token, hello, hear }) {
     this.#WebSocket = WebSocket;
@@ -68,7 +68,7 @@ export class Connection {
     return this.#since;
   }
 
-  /** The moment of the next attempt in ms, or null when none is waited for. */
+  /** The time of the next attempt in ms, or null if none is scheduled. */
   get backAt() {
     return this.#state === "waiting" ? this.#backAt : null;
   }
@@ -93,28 +93,31 @@ export class Connection {
     this.#dial(token);
   }
 
-  /** With the token of another session than the last one. */
+  /** Connects with the token of another session. */
   reopen() {
     if (this.#socket !== null) this.#abandon();
     this.open();
   }
 
-  /** The same user has a new session: the end of the one before is not for good. */
+  /** The same user has a new session: the end of the previous one is not final. */
   outlive() {
     this.#outlived = this.#socket;
   }
 
-  /** Ends it for good. */
+  /** Ends it permanently. */
   close() {
     this.#stop(1000);
   }
 
-  /** Ends it for good: to come back would bring the same. */
+  /** Ends it permanently: reconnecting would have the same result. */
   misunderstand(error) {
     this.#stop(NOT_UNDERSTOOD, `the server said what is not chat.v1: ${error.message}`);
   }
 
-  /** The network is back, or somebody looks or writes: no more waiting, and silence is asked. */
+  /**
+   * The network is back, or the user looks or writes: reconnects at once, or probes a silent
+   * socket.
+   */
   hurry() {
     if (this.#state === "waiting") this.open();
     else if (this.#isStuck()) {
@@ -123,14 +126,14 @@ export class Connection {
     } else if (this.#state === "ready" && this.#quietMs() > QUIET_ENOUGH_TO_ASK_MS) this.#ask();
   }
 
-  /** The network is said to be gone, which a server on this machine would survive: ask it. */
+  /** The network is reported down, which does not affect a server on this machine: probe it. */
   doubt() {
     if (this.#state !== "ready") return;
     this.#cancel("pong");
     this.#ask(DOUBTED_PONG_TIMEOUT_MS);
   }
 
-  /** True when the frame went out on a socket that is ready; that says nothing about arrival. */
+  /** True if the frame was sent on a ready socket; it may still be lost. */
   send(frame) {
     if (this.#state !== "ready") return false;
     this.#socket.send(JSON.stringify(frame));
@@ -140,7 +143,7 @@ export class Connection {
   #dial(token) {
     const socket = new this.#WebSocket(this.#url, "chat.v1");
     this.#socket = socket;
-    // Every handler asks whether its socket is still the one: an abandoned one may speak late.
+    // Every handler checks that its socket is current: an abandoned one may still fire events.
     const mine = (handle) => (event) => {
       if (this.#socket === socket) handle(event);
     };
@@ -149,7 +152,7 @@ export class Connection {
       socket.send(JSON.stringify({ type: "connect", token, ...this.#said }));
     });
     socket.onmessage = mine((event) => this.#receive(event.data));
-    socket.onerror = () => {}; // its end follows; the package ws throws what nobody hears
+    socket.onerror = () => {}; // its close follows; the package ws throws unhandled errors
     socket.onclose = mine((event) => this.#ended(event.code, event.reason));
     this.#set("ready", READY_TIMEOUT_MS, () => this.#abandon());
   }
@@ -159,7 +162,7 @@ export class Connection {
     this.#cancel("pong");
     const socket = this.#socket;
     for (const line of String(data).split("\n")) {
-      if (this.#socket !== socket) return; // what came before was its end
+      if (this.#socket !== socket) return; // the message before ended it
       const frame = this.#decode(line);
       if (frame === null) return;
       if (frame.type === "ready") this.#isReady(frame);
@@ -183,20 +186,20 @@ export class Connection {
     this.#cancel("ready");
     const awayMs = this.#clock.now() - this.#since;
     this.#pingMs = frame.pingSeconds * 1000;
-    // A socket that ends at once is no success, however often it becomes ready.
+    // A socket that ends at once is not a success, even if it became ready.
     this.#set("held", READY_HELD_MS, () => this.#ends.ready());
     this.#set("quiet", this.#pingMs, () => this.#listen());
     this.#become("ready");
     this.#hear.ready(frame, { ...this.#said, awayMs });
   }
 
-  /** The attempt may have begun on a network that is gone. */
+  /** The attempt may have started on a network that is gone. */
   #isStuck() {
     const isTrying = this.#state === "connecting" && this.#socket !== null;
     return isTrying && this.#clock.now() - this.#triedAt > STUCK_MS;
   }
 
-  /** A clock that is put back begins anew. */
+  /** Starts over if the clock was set back. */
   #quietMs() {
     const now = this.#clock.now();
     this.#heardAt = Math.min(this.#heardAt, now);
@@ -221,11 +224,11 @@ export class Connection {
       const token = await this.#token({ renew: true });
       if (this.#socket === socket) this.send({ type: "refresh", token });
     } catch {
-      this.#renew = true; // the server ends the socket with 4003 and the next one starts with this
+      this.#renew = true; // the server ends the socket with 4003; the next starts with this token
     }
   }
 
-  /** Does not wait for a close handshake: the other side may be gone. */
+  /** Does not wait for a close handshake: the peer may be gone. */
   #abandon() {
     const socket = this.#socket;
     this.#ended(1006, "");
@@ -262,7 +265,7 @@ export class Connection {
 
   #become(state, code, reason) {
     const wasOff = this.#state === "waiting" || this.#state === "connecting";
-    // One outage has one beginning, however many attempts it takes.
+    // One outage has one start, however many attempts it takes.
     if (!(wasOff && (state === "waiting" || state === "connecting"))) {
       this.#since = this.#clock.now();
     }

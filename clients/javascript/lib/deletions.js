@@ -1,12 +1,14 @@
 /**
- * The calls of a program: a deletion that is repeated and finds nothing was done by an earlier try.
+ * The calls of a program: a repeated deletion that finds nothing was done by an earlier attempt.
  */
 import { NoAnswer, NotFound, Transient, Unavailable } from "./errors.js";
 import { Rest } from "./rest.js";
 
-/** A `Rest`, of which the page has another idea: it takes what is gone for deleted, whoever did it. */
+/**
+ * A `Rest`. The page does it differently: it treats a missing message as deleted, whoever did it.
+ */
 export class ProgramRest extends Rest {
-  #open = new Set(); // keys of deletions that may be done
+  #open = new Set(); // keys of deletions that may already be done
 
   async attempt(method, path, body, key, ...rest) {
     const mayBeDone = this.#open.has(key);

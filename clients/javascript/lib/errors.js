@@ -1,5 +1,5 @@
 /**
- * What a call may be refused with: the codes of the contract's section 3, as types.
+ * Errors for the refusals of calls: the codes of the contract's section 3, as types.
  *
  * HubbubError
  * ├── Refused                 the server said no; `code` and `message` say why
@@ -18,14 +18,14 @@
  * └── Stopped                 the server ended the socket and asked this client not to come back
  */
 
-/** The root of everything that this package raises by itself. */
+/** The base class of all errors of this package. */
 export class HubbubError extends Error {
   get name() {
     return this.constructor.name;
   }
 }
 
-/** A refusal. `errors` lists what is wrong with which field or id, where the server says so. */
+/** A refusal. `errors` lists the invalid fields or ids, if the server names them. */
 export class Refused extends HubbubError {
   constructor(status, code, detail, errors = [], retryAfter = 0) {
     super(detail || `The server answered ${status}.`);
@@ -40,7 +40,7 @@ export class InvalidRequest extends Refused {}
 
 export class UnknownUser extends Refused {}
 
-/** `final`: no repetition helps. */
+/** `final`: repeating does not help. */
 export class Unauthenticated extends Refused {
   final = true;
 }
@@ -69,13 +69,16 @@ export class RateLimited extends Transient {}
 
 export class Unavailable extends Transient {}
 
-/** A repeat with the same key settles the outcome. The code is that of Unavailable, which says so too. */
+/**
+ * A repeat with the same key settles the outcome. It has the code of Unavailable, which means the
+ * same.
+ */
 export class NoAnswer extends HubbubError {
   code = "unavailable";
   retryAfter = 0;
 }
 
-/** `code` is the close code of the socket, `reason` what the server said with it. */
+/** `code` is the close code of the socket, `reason` the server's text. */
 export class Stopped extends HubbubError {
   constructor(code, reason = "") {
     super(`${code} ${reason}`.trim());
@@ -99,9 +102,9 @@ const BY_CODE = {
   rate_limited: RateLimited,
   unavailable: Unavailable,
 };
-const OUTCOME_OPEN = new Set([502, 503, 504]); // from a balancer they mean what a 503 means
+const OUTCOME_OPEN = new Set([502, 503, 504]); // from a balancer they mean the same as 503
 
-/** The error for a refusal; `problem` is its body. Codes that are not known here are plain Refused. */
+/** The error for a refusal; `problem` is its body. Unknown codes are plain Refused. */
 export function refusal(status, { code = "internal", detail, errors } = {}, retryAfter = 0) {
   const said = OUTCOME_OPEN.has(status) ? "unavailable" : code;
   return new (BY_CODE[said] ?? Refused)(status, said, detail, errors, retryAfter);

@@ -1,14 +1,14 @@
 /**
- * One request and its answer over HTTP, as JSON or as an error with a name.
- * Knows no route, no token and no repetition.
+ * One request and its answer over HTTP, as JSON or as an error with a name. Knows no routes, tokens
+ * or retries.
  */
 import { NoAnswer, refusal } from "./errors.js";
 
 const ANSWER_TIMEOUT_MS = 15_000;
 
 /**
- * The decoded answer of one request; bytes go as they are, all else as JSON. Raises Refused or
- * NoAnswer.
+ * The decoded answer of one request; bytes are sent unchanged, everything else as JSON. Raises
+ * Refused or NoAnswer.
  */
 export async function exchange(fetch, method, path, { body, headers = {} } = {}) {
   const request = {
@@ -37,7 +37,7 @@ export async function exchange(fetch, method, path, { body, headers = {} } = {})
   return value;
 }
 
-/** The error that a response with a status from 400 on stands for. */
+/** The error for a response with a status of 400 or above. */
 export function refusalOf({ status, headers }, problem) {
   return refusal(status, problem, Number(headers.get("Retry-After")) || 0);
 }
@@ -50,6 +50,6 @@ function decoded(text) {
   try {
     return JSON.parse(text) ?? {};
   } catch {
-    return undefined; // whoever answered was not one of ours
+    return undefined; // the answer was not Hubbub's
   }
 }

@@ -1,12 +1,12 @@
 /**
- * What a message will be once the server has stored what its reader did: edits, deletions and
- * reactions that are still on their way, on top of the message as it is. Pure.
+ * What a message will be once the server has stored the user's changes: pending edits, deletions
+ * and reactions, applied to the current message. Pure.
  */
 import { change } from "./fold.js";
 
 /**
- * A message with the changes that wait: `{kind: "edit" | "delete" | "react", of, at, …}`. What the
- * message holds already changes nothing, so an answer may come before or after its event.
+ * A message with the pending changes: `{kind: "edit" | "delete" | "react", of, at, …}`. Applying a
+ * change twice has no effect, so an answer may arrive before or after its event.
  */
 export function expected(message, changes, me) {
   return changes.filter((one) => one.of === message.seq)
@@ -15,12 +15,12 @@ export function expected(message, changes, me) {
       : change(ahead, eventOf(ahead, one, me))), message);
 }
 
-/** Whether a message is as a change wants it, so that nothing has to be waited for. */
+/** Whether a message already has the result of a change. */
 export function isAs(message, one, me) {
   return JSON.stringify(expected(message, [one], me)) === JSON.stringify(message);
 }
 
-/** Whether this event is what became of a change. */
+/** Whether this event is the result of a change. */
 export function isOutcome(event, one, me) {
   if (event.by !== me || event.of !== one.of) return false;
   return event.seq === one.seq || (event.type === typeOf(one) && event.emoji === one.emoji
@@ -36,7 +36,7 @@ function eventOf(message, one, me) {
   return has === null || has === one.isOn ? { type: "nothing" } : event;
 }
 
-/** Whether somebody is among those of a reaction, if it is there; null where nobody can know it. */
+/** Whether a user is among those of a reaction, if it exists; null if it cannot be known. */
 export function hasReacted({ users, count } = { users: [], count: 0 }, user) {
   if (users.includes(user)) return true;
   return users.length < count ? null : false;

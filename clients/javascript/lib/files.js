@@ -1,5 +1,5 @@
 /**
- * The bytes of files, to the server and from it, as a program wants them.
+ * Uploads and downloads of files for programs.
  */
 import { NoAnswer, Refused } from "./errors.js";
 import { refusalOf } from "./exchange.js";
@@ -8,7 +8,7 @@ import { upload } from "./upload.js";
 
 const TIMEOUT_MS = 600_000;
 
-/** What the server calls the file. With `onProgress` a browser says how much of it has left. */
+/** Uploads; returns the server's description. With `onProgress` a browser reports the sent part. */
 export function sendFile(rest, path, data, { key = newId(), onProgress, signal } = {}) {
   return rest.repeat(() => rest.authorized((headers) => reached(async () => {
     const ending = signal ?? AbortSignal.timeout(TIMEOUT_MS);
@@ -33,7 +33,7 @@ export async function* receiveFile(rest, path) {
       yield value;
     }
   } finally {
-    reader.cancel().catch(() => {}); // who takes no more of it needs no connection
+    reader.cancel().catch(() => {}); // a reader that stops needs no connection
   }
 }
 
@@ -43,7 +43,10 @@ async function ask(rest, path, request) {
   return response;
 }
 
-/** What `work()` gives. Raises NoAnswer where the connection breaks; a program's own signal is none. */
+/**
+ * The result of `work()`. Raises NoAnswer if the connection breaks, but not for the program's own
+ * signal.
+ */
 async function reached(work, signal) {
   try {
     return await work();

@@ -1,19 +1,19 @@
 /**
- * What a message is now: its event, and every later event about it, folded together. The same
- * function as common/protocol/fold.py, held to the same cases. Pure.
+ * The current state of a message: its event and every later event about it, folded together. The
+ * same function as common/protocol/fold.py, held to the same cases. Pure.
  */
 
-const MOST_USERS_SHOWN = 100; // of one reaction
+const MOST_USERS_SHOWN = 100; // per reaction
 const CHANGES = new Set([
   "message.edited", "message.deleted", "reaction.added", "reaction.removed", "links.previewed",
 ]);
 
-/** Whether an event changes a message instead of standing in the log itself. */
+/** Whether an event changes a message instead of being an entry in the log. */
 export function changesMessage(event) {
   return CHANGES.has(event.type);
 }
 
-/** A message as its own event leaves it; one that was blanked is nothing more than that. */
+/** A message after only its own event; a blanked one is empty. */
 export function begin(event) {
   return event.deleted ? blank(event) : event;
 }
@@ -23,7 +23,7 @@ export function change(message, event) {
   if (event.type === "message.deleted") {
     return { ...blank(message), deletedAt: event.at, deletedBy: event.by };
   }
-  if (isBlank(message)) return message; // these events come from before its deletion
+  if (isBlank(message)) return message; // these events are from before its deletion
   switch (event.type) {
     case "message.edited":
       return edited(message, event);
@@ -38,7 +38,7 @@ export function change(message, event) {
   }
 }
 
-/** Whether its text is gone for good. */
+/** Whether its text is permanently gone. */
 export function isBlank({ message, attachments }) {
   return message === "" && !attachments?.length;
 }
@@ -47,7 +47,7 @@ function blank({ type, chat, seq, at, by, messageId }) {
   return { type, chat, seq, at, by, messageId, message: "" };
 }
 
-/** Another text has other links. */
+/** A new text has different links. */
 function edited({ mentions: _, previews: __, ...rest }, { message, at, mentions }) {
   const now = { ...rest, message, editedAt: at };
   return mentions?.length ? { ...now, mentions } : now;
@@ -69,7 +69,7 @@ function added(reactions, { emoji, by }) {
 }
 
 function joined({ emoji, count, users }, by) {
-  // Where others are counted and not shown, whoever comes later is not among the first.
+  // If some users are only counted, a later one is not among the first.
   const isShown = count === users.length && count < MOST_USERS_SHOWN;
   return { emoji, count: count + 1, users: isShown ? [...users, by] : users };
 }

@@ -5,7 +5,7 @@ import { begin, change } from "./fold.js";
 
 /**
  * Messages as they are after these events, which are the next of their chat; oldest first. Events
- * about other messages than these change nothing.
+ * about other messages change nothing.
  */
 export function fold(messages, events) {
   const after = new Map(Array.from(messages, (message) => [message.seq, message]));

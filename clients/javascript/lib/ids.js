@@ -1,8 +1,8 @@
 /**
- * Identities that a client makes itself: keys of requests and of messages.
+ * Ids that a client generates: keys of requests and of messages.
  */
 
-/** A random UUID (version 4); `crypto.randomUUID` would be missing on plain http in a LAN. */
+/** A random UUID (version 4); `crypto.randomUUID` is missing on plain http in a LAN. */
 export function newId() {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   bytes[6] = (bytes[6] & 0x0f) | 0x40;
@@ -11,7 +11,7 @@ export function newId() {
   return [8, 12, 16, 20, 32].map((end, n, ends) => hex.slice(n ? ends[n - 1] : 0, end)).join("-");
 }
 
-/** Unix milliseconds at which a UUIDv7 was made (RFC 9562, first 48 bits). */
+/** The creation time of a UUIDv7 in Unix milliseconds (RFC 9562, first 48 bits). */
 export function madeAt(id) {
   return Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16);
 }

@@ -1,6 +1,6 @@
-/** The client of Hubbub for JavaScript programs and pages: see clients/javascript/README.md. */
+/** The Hubbub client for JavaScript programs and pages: see clients/javascript/README.md. */
 
-/** Something that happened in a chat. `seq` counts from 1 without holes in each chat. */
+/** Something that happened in a chat. `seq` counts from 1 without gaps in each chat. */
 interface InChat {
   chat: string;
   seq: number;
@@ -58,7 +58,7 @@ export interface ReactionAdded extends AboutMessage {
   emoji: string;
 }
 
-/** What a page says of itself, to which a link in a message leads. */
+/** Metadata of a page that a link in a message leads to. */
 export interface LinkPreview {
   url: string;
   title: string;
@@ -77,7 +77,7 @@ export interface ReactionRemoved extends AboutMessage {
   emoji: string;
 }
 
-/** A new chat, or one that the user was added to: then with the seq of the joining. */
+/** A new chat, or one that the user was added to: then with the seq of that event. */
 export interface ChatCreated extends InChat {
   type: "chat.created";
   chatName: string;
@@ -110,7 +110,7 @@ export interface ChatDeleted extends InChat {
   type: "chat.deleted";
 }
 
-/** A newer server has types that are not here: such an event takes its seq and changes nothing. */
+/** An event of a newer server with an unknown type occupies its seq and changes nothing. */
 export type Event =
   | MessageSent
   | MessageEdited
@@ -125,8 +125,8 @@ export type Event =
   | ChatDeleted;
 
 /**
- * The server's history is another one than before (a database was restored): what this program
- * keeps of the chat, or of all chats where `chat` is null, has to be read again.
+ * The server's history has changed (a database was restored): what this program stores of the chat,
+ * or of all chats if `chat` is null, has to be loaded again.
  */
 export interface Restarted {
   type: "restarted";
@@ -153,7 +153,7 @@ export interface ReadMarker {
   back?: boolean;
 }
 
-/** Another device of the user changed what is the user's own of a chat. */
+/** Another device of the user changed the user's own settings of a chat. */
 export interface ChatSettings {
   type: "mine";
   chat: string;
@@ -163,14 +163,14 @@ export interface ChatSettings {
 
 export type Moment = Typing | Presence | ReadMarker | ChatSettings;
 
-/** `users` are the first 100 of them, in the order in which they reacted. */
+/** `users` are the first 100, in the order in which they reacted. */
 export interface Reaction {
   emoji: string;
   count: number;
   users: string[];
 }
 
-/** A message as it is now. A deleted one has no text, and `deletedAt` and `deletedBy`. */
+/** The current state of a message. A deleted one has no text, but `deletedAt` and `deletedBy`. */
 export interface Message extends SentMessage {
   editedAt?: string;
   deletedAt?: string;
@@ -181,7 +181,7 @@ export interface Message extends SentMessage {
 
 /**
  * Messages as they are after these events, which are the next of their chat; oldest first. Events
- * about other messages than these change nothing.
+ * about other messages change nothing.
  */
 export function fold(messages: Iterable<Message>, events: Iterable<Event>): Message[];
 
@@ -197,7 +197,7 @@ export type File = Attachment;
 
 type Now<Value> = Value | Promise<Value>;
 
-/** Where a client keeps what has to outlive the program. A value is kept when `put` has returned. */
+/** Where a client stores what must outlive the program. A value is stored when `put` returns. */
 export interface Store {
   get(name: string): Now<string | null>;
   put(name: string, value: string): Now<void>;
@@ -206,7 +206,7 @@ export interface Store {
   names(beginning: string): Now<string[]>;
 }
 
-/** Ends with the program. */
+/** Lost when the program ends. */
 export class MemoryStore implements Store {
   get(name: string): string | null;
   put(name: string, value: string): void;
@@ -214,7 +214,9 @@ export class MemoryStore implements Store {
   names(beginning: string): string[];
 }
 
-/** A database of this browser. It has the refresh token: any script of the page can read it. */
+/**
+ * A database in this browser. It contains the refresh token: any script of the page can read it.
+ */
 export class BrowserStore implements Store {
   constructor(name?: string);
   get(name: string): Promise<string | null>;
@@ -224,11 +226,11 @@ export class BrowserStore implements Store {
 }
 
 export interface Options {
-  /** The server's address; of a page its own, else "http://127.0.0.1:8000". */
+  /** The server's address; by default a page's own origin, else "http://127.0.0.1:8000". */
   origin?: string;
-  /** Without one everything begins anew with the program. */
+  /** Without one, every program starts from scratch. */
   store?: Store;
-  /** Where the platform has none. */
+  /** If the platform has none. */
   WebSocket?: unknown;
   fetch?: typeof fetch;
   /** From 0 to 1; for tests. */
@@ -237,7 +239,7 @@ export interface Options {
   clock?: { now(): number; after(ms: number, call: () => void): () => void };
 }
 
-/** What a session consists of. `expires` in Unix milliseconds. */
+/** The tokens of a session. `expires` in Unix milliseconds. */
 export interface Tokens {
   user: string;
   access: string;
@@ -248,12 +250,12 @@ export interface Tokens {
 /** The REST calls of one session. */
 export interface Rest {
   readonly origin: string;
-  /** Null until somebody signs up or logs in, and when the session has ended. */
+  /** Null before sign-up or log-in, and after the session has ended. */
   readonly tokens: Tokens | null;
   /**
-   * The answer's body. Bytes (a Blob, an ArrayBuffer or a view of one) go as they are, all else as
-   * JSON. `key` makes a repeat of the program's own safe; one is made where there is none. Repeats
-   * what may be repeated for `repeatMs`. Raises Refused, NoAnswer.
+   * The answer's body. Bytes (a Blob, an ArrayBuffer or a view of one) are sent unchanged,
+   * everything else as JSON. `key` makes the program's own repeats safe; without one, a key is
+   * generated. Repeats what may be repeated for `repeatMs`. Raises Refused, NoAnswer.
    */
   call(
     method: string,
@@ -264,64 +266,65 @@ export interface Rest {
 }
 
 /**
- * Changes without an answer. They belong to the user who made them: they stay in the store when the
- * session ends, go out when the same user is back, and are never sent as another user.
+ * Unanswered changes. They belong to the user who made them: they stay in the store when the
+ * session ends, are sent when the same user is back, and are never sent as another user.
  */
 export interface Outbox {
   readonly size: number;
   /**
-   * Waits until everything is answered. Raises Unauthenticated where the session has ended and
-   * NoAnswer after `close`, if something is unsent.
+   * Waits until everything is answered. If something is unsent, raises Unauthenticated when the
+   * session has ended and NoAnswer after `close`.
    */
   empty(): Promise<void>;
 }
 
 /**
- * Get one from `Client.chat`. Changes are made in the order of the calls; each call returns when its
- * change is stored, and raises Refused where the server will not have it. After Unauthenticated, when
- * the session has ended, and NoAnswer, when the client was closed, the change is kept and made when
- * the same user is back: do not call again.
+ * Get one from `Client.chat`. Changes are made in the order of the calls; each call returns when
+ * its change is stored, and raises Refused if the server rejects it. After Unauthenticated (the
+ * session has ended) and NoAnswer (the client was closed), the change is kept and sent when the
+ * same user is back: do not call again.
  */
 export class Chat {
   private constructor();
   readonly id: string;
-  /** Whether `loadOlder` has more to bring. */
+  /** Whether `loadOlder` has more to load. */
   readonly hasOlder: boolean;
-  /** What was loaded and what came since, oldest first, each as it is now. */
+  /** The loaded messages and those received since, oldest first, each in its current state. */
   readonly messages: Message[];
-  /** Begins with the newest messages; from then on `messages` stays current. */
+  /** Loads the newest messages; from then on `messages` stays current. */
   load(limit?: number): Promise<Message[]>;
-  /** One more page before the oldest one that is here; the newest where nothing is. */
+  /** Loads one more page before the oldest loaded message, or the newest page if there is none. */
   loadOlder(limit?: number): Promise<Message[]>;
-  /** The chat as `GET /api/chat/{id}` answers it. */
+  /** The chat as returned by `GET /api/chat/{id}`. */
   details(): Promise<any>;
   /**
-   * `key` is a UUID; a second send with the same one is the first. A bot that makes it of what it
-   * answers (`replyKey`) answers once, however often it is started.
+   * `key` is a UUID; a second send with the same key has no effect and returns the first result. A
+   * bot that derives it from what it answers (`replyKey`) answers once, however often it is
+   * started.
    */
   send(
     text: string,
     options?: { replyTo?: string; mentions?: string[]; attachments?: string[]; key?: string },
   ): Promise<Sent>;
-  /** Without `mentions` those stay as they are. */
+  /** Without `mentions` the message keeps its own. */
   edit(messageId: string, text: string, options?: { mentions?: string[] }): Promise<Sent>;
-  /** For everybody, and for good. */
+  /** Deletes the message for everybody, permanently. */
   delete(messageId: string): Promise<void>;
   react(messageId: string, emoji: string): Promise<void>;
   unreact(messageId: string, emoji: string): Promise<void>;
   /** Moves the user's read marker forward to this seq, on all devices. */
   read(upTo: number): Promise<void>;
-  /** From this seq on. */
+  /** Marks the chat as unread from this seq on. */
   markUnread(seq: number): Promise<void>;
-  /** Tells the others that the user is typing. Nothing comes of it while unconnected. */
+  /** Tells the others that the user is typing. Has no effect while disconnected. */
   typing(): void;
   add(...users: string[]): Promise<void>;
   remove(user: string): Promise<void>;
   leave(): Promise<void>;
   rename(name: string): Promise<void>;
   /**
-   * For `send(text, {attachments: [file.id]})`. `onProgress` is told how much has left, from 0 to 1,
-   * in browsers.
+   * For `send(text, {attachments: [file.id]})`. `onProgress` gets the sent part, from 0 to 1, in
+   * browsers.
    */
   upload(
     name: string,
@@ -332,27 +335,27 @@ export class Chat {
   download(fileId: string): AsyncGenerator<Uint8Array, void, void>;
 }
 
-/** A key for the one answer to an event. */
+/** A deterministic key for the answer to an event. */
 export function replyKey(event: { chat: string; seq: number }): Promise<string>;
 
 export type ClientState = "idle" | "connecting" | "ready" | "waiting" | "stopped";
 
 /**
- * A user's connection to Hubbub: it stays, comes back, catches up, and sends what is to be sent.
- * Make one with `open`; sign up or log in then, unless the store has a session already.
+ * A user's connection to Hubbub: reconnects, catches up, and sends pending changes. Create one with
+ * `open`; then sign up or log in, unless the store already has a session.
  */
 export class Client {
   private constructor();
-  /** Goes on with the session that the store has, if there is one. */
+  /** Continues the session in the store, if there is one. */
   static open(options?: Options): Promise<Client>;
   readonly rest: Rest;
   readonly outbox: Outbox;
   readonly state: ClientState;
-  /** The user's id. Raises Unauthenticated where there is no session. */
+  /** The user's id. Raises Unauthenticated without a session. */
   readonly user: string;
-  /** Ends the connection; what is unsent stays in the store, and whoever awaits it gets NoAnswer. */
+  /** Ends the connection; unsent changes stay in the store, and their callers get NoAnswer. */
   close(): Promise<void>;
-  /** Makes an account and connects. Raises Refused. */
+  /** Creates an account and connects. Raises Refused. */
   signUp(wanted: {
     username: string;
     email: string;
@@ -361,61 +364,64 @@ export class Client {
   }): Promise<void>;
   /** Connects. Raises InvalidCredentials. */
   logIn(wanted: { username: string; password: string }): Promise<void>;
-  /** Ends the session; the store keeps nothing of it, nor what the user has not sent. */
+  /** Ends the session; removes it and the user's unsent changes from the store. */
   logOut(): Promise<void>;
-  /** Waits until the socket is there. Raises what ended the client for good. */
+  /** Waits until the socket is ready. Raises the error that ended the client permanently. */
   untilReady(): Promise<void>;
-  /** The network is back, or somebody looks: no more waiting. */
+  /** The network is back, or the user is looking: reconnects at once. */
   hurry(): void;
   /**
-   * Each event once, in the order of each chat's seqs, over all ends of sockets. An event counts as
-   * had when the next one is asked for: with a store a program that is started again goes on after
-   * it. Raises Stopped, or Unauthenticated where the session has ended; Stopped with the code 1000
-   * when the client is closed.
+   * Yields each event once, in the order of each chat's seqs, across reconnects. An event counts as
+   * processed when the next one is requested: with a store, a restarted program continues after it.
+   * Raises Stopped, or Unauthenticated if the session has ended; Stopped with the code 1000 when
+   * the client is closed.
    */
   events(): AsyncGenerator<Event | Restarted, void, void>;
-  /** Typing, presence, and what other devices of the user did; lost while away. Ends as `events` do. */
+  /**
+   * Typing, presence, and actions of the user's other devices; missed while disconnected. Ends as
+   * `events` do.
+   */
   moments(): AsyncGenerator<Moment, void, void>;
   /** The chat with this id; always the same object. */
   chat(id: string): Chat;
   /**
-   * The user's chats as `GET /api/chat` answers them, the newest message first: as many as `limit`,
-   * however many of them a page has.
+   * The user's chats as returned by `GET /api/chat`, the newest message first: up to `limit`,
+   * whatever the page size.
    */
   chats(limit?: number): Promise<any[]>;
   createChat(name: string, ...participants: string[]): Promise<Chat>;
-  /** The one that the two have, which is made where there is none. */
+  /** The direct chat of the two users, created if there is none. */
   directChat(user: string): Promise<Chat>;
   /** Profiles by id, at most 200. */
   users(...ids: string[]): Promise<any[]>;
   /**
-   * Messages with these words, of a user or in a chat where one is given, newest first, and where the
+   * Messages with these words, optionally only of a user or in a chat, newest first, and where the
    * next page begins.
    */
   search(
     text: string,
     options?: { chat?: string; by?: string; before?: string | null; limit?: number },
   ): Promise<{ messages: Message[]; next: string | null }>;
-  /** The `applicationServerKey` for push notifications; null where the server sends none. */
+  /** The `applicationServerKey` for push notifications; null if the server sends none. */
   pushKey(): Promise<string | null>;
-  /** The server tells this browser of new messages for as long as the session lasts. */
+  /** Makes the server notify this browser of new messages while the session lasts. */
   savePush(
     subscription: { toJSON(): { endpoint?: string; keys?: Record<string, string> } },
     options?: { level?: "all" | "mentions"; silent?: boolean },
   ): Promise<void>;
   dropPush(): Promise<void>;
-  /** From now on `moments` tells whether they are online; replaces the ones before. */
+  /** From now on `moments` reports whether these users are online; replaces the previous list. */
   watch(...users: string[]): void;
-  /** The seq up to which events of the chat have come. */
+  /** The seq up to which events of the chat have arrived. */
   cursor(chat: string): number;
-  /** A frame for which no answer is awaited. False while unconnected: then nothing happens. */
+  /** Sends a frame that gets no answer. False while disconnected: then nothing happens. */
   say(frame: { type: string; [field: string]: unknown }): boolean;
 }
 
-/** The root of everything that this package raises by itself. */
+/** The base class of all errors of this package. */
 export class HubbubError extends Error {}
 
-/** A refusal. `errors` lists what is wrong with which field or id, where the server says so. */
+/** A refusal. `errors` lists the invalid fields or ids, if the server names them. */
 export class Refused extends HubbubError {
   constructor(
     status: number,
@@ -458,7 +464,7 @@ export class NoAnswer extends HubbubError {
   readonly retryAfter: number;
 }
 
-/** The server ended the socket with a code after which no client comes back. */
+/** The server ended the socket with a code after which clients must not reconnect. */
 export class Stopped extends HubbubError {
   constructor(code: number, reason?: string);
   readonly code: number;

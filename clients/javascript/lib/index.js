@@ -1,5 +1,5 @@
 /**
- * The client of Hubbub for JavaScript programs and pages: see clients/javascript/README.md.
+ * The Hubbub client for JavaScript programs and pages: see clients/javascript/README.md.
  */
 export { Chat, replyKey } from "./chat.js";
 export { Client } from "./client.js";

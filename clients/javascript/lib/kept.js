@@ -1,6 +1,7 @@
 /**
- * What of a session is in the store: its tokens, its place in each chat and whose that is, the
- * history's epoch. Written as it changes. The unsent changes beside it are the outbox's.
+ * What the store has of a session: its tokens, its position in each chat and the user it belongs
+ * to, the history's epoch. Written when it changes. The unsent changes in the same store belong to
+ * the outbox.
  */
 import { UNSENT } from "./outbox.js";
 
@@ -8,15 +9,15 @@ const CURSOR = "cursor ";
 
 export class Kept {
   #store;
-  #written = Promise.resolve(); // one after the other, or an older seq might come last
+  #written = Promise.resolve(); // in sequence, otherwise an older seq might be written last
 
   constructor(store) {
     this.#store = store;
     this.epoch = null;
-    this.user = null; // whose place it is, also when their session has ended
+    this.user = null; // the user whose position it is, even after their session has ended
   }
 
-  /** `{tokens, cursors, epoch}` as an earlier program left them. */
+  /** `{tokens, cursors, epoch}` from an earlier program. */
   async read() {
     const [tokens, epoch, user, names] = await Promise.all([
       this.tokens(), this.#store.get("epoch"), this.#store.get("user"), this.#store.names(CURSOR),
@@ -26,7 +27,7 @@ export class Kept {
     this.user = user ?? tokens?.user ?? null;
     return {
       tokens,
-      // They count from when the epoch is there, which is written last.
+      // They are valid only with an epoch, which is written last.
       cursors: epoch === null
         ? {}
         : Object.fromEntries(names.map((name, n) => [name.slice(CURSOR.length), Number(seqs[n])])),
@@ -45,7 +46,7 @@ export class Kept {
       : this.#store.put("session", JSON.stringify(tokens))));
   }
 
-  /** Their session has ended. Another window may have left those of a new one. */
+  /** The tokens' session has ended. Another window may have stored those of a new one. */
   forgetTokens({ access }) {
     return this.#write(async () => {
       if ((await this.tokens())?.access === access) await this.#removeTokens();
@@ -71,14 +72,14 @@ export class Kept {
     return this.#forget(CURSOR);
   }
 
-  /** Everything but what is unsent. */
+  /** Removes everything except unsent changes. */
   async forget() {
     this.user = null;
     await this.#forget("");
     this.epoch = null;
   }
 
-  /** For another user, of whose place nothing is known yet. */
+  /** For another user, whose position is still unknown. */
   beginAnew(user) {
     this.user = user;
     this.epoch = null;
@@ -104,7 +105,7 @@ export class Kept {
 
   #write(work) {
     const writing = this.#written.then(work);
-    this.#written = writing.catch(() => {}); // whoever awaits it hears of it
+    this.#written = writing.catch(() => {}); // the awaiting caller gets the error
     return writing;
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Changes on their way: in the order of their making in each chat, one of a chat at a time, again
- * under the same key until the server has said what became of it. Neither keeps nor sends them.
+ * Pending changes: in the order in which they were made in each chat, one at a time per chat,
+ * repeated with the same key until the server reports the outcome. Neither stores nor sends them.
  */
 
 const ANSWER_TIMEOUT_MS = 15_000;
@@ -15,8 +15,8 @@ export class Lanes {
   #pauses = new Map(); // chat -> how often in a row
 
   /**
-   * `next(chat)` gives the oldest change of a chat that waits as `{key, send}`, or undefined;
-   * `send()` is true when it went out.
+   * `next(chat)` returns the oldest pending change of a chat as `{key, send}`, or undefined;
+   * `send()` is true if it was sent.
    */
   constructor({ next, clock, random }) {
     this.#next = next;
@@ -24,14 +24,14 @@ export class Lanes {
     this.#random = random;
   }
 
-  /** Something of the chat may wait. */
+  /** The chat may have a pending change. */
   push(chat) {
     if (this.#underway.has(chat)) return;
     const change = this.#next(chat);
     if (change?.send()) this.#wait(chat, change.key, ANSWER_TIMEOUT_MS);
   }
 
-  /** Nothing that is under way will be answered any more; these chats have something that waits. */
+  /** No change in progress will be answered any more; these chats have pending ones. */
   restart(chats) {
     for (const chat of [...this.#underway.keys()]) this.#land(chat);
     for (const chat of chats) this.push(chat);
@@ -41,7 +41,7 @@ export class Lanes {
     return this.#underway.get(chat)?.key === key;
   }
 
-  /** The change is stored, or refused for good; what comes after it goes out with the next `push`. */
+  /** The change is stored, or permanently refused; its successor is sent with the next `push`. */
   done(chat, key) {
     if (!this.isUnderway(chat, key)) return;
     this.#land(chat);

@@ -1,13 +1,13 @@
 /**
- * Changes without an answer, in the order of the calls in each chat, each in the store until it is
- * answered, so that a program that starts again goes on where it ended. Its key makes every repeat
- * safe. It belongs to the user who made it: it stays in the store when the session ends, and is
- * never sent as another user.
+ * Unanswered changes, in the order of the calls in each chat, each in the store until it is
+ * answered, so that a restarted program continues where it ended. Its key makes every repeat safe.
+ * It belongs to the user who made it: it stays in the store when the session ends, and is never
+ * sent as another user.
  */
 import { NoAnswer, Transient, Unauthenticated, refusal } from "./errors.js";
 import { Lanes } from "./lanes.js";
 
-/** What names in the store begin with. */
+/** The prefix of names in the store. */
 export const UNSENT = "unsent ";
 const KEPT = "What is unsent is kept, and sent when the same user logs in again.";
 
@@ -16,15 +16,15 @@ export class Outbox {
   #perform;
   #lanes;
   #user = null; // whose changes these are
-  #stopped = null; // why nothing goes out
+  #stopped = null; // why nothing is sent
   #resumed = Promise.resolve();
-  #isResumed = false; // what an earlier session left is in the queues
+  #isResumed = false; // changes of an earlier session are in the queues
   #queues = new Map(); // chat -> [{change, name, kept, resolve, reject}]
   #whenEmpty = [];
 
   /**
-   * `perform(change, user)` makes one attempt as that user and gives the answer. A change is `{key,
-   * chat, method, path, body}`; the key of a message is its client id.
+   * `perform(change, user)` makes one attempt as that user and returns the answer. A change is
+   * `{key, chat, method, path, body}`; the key of a message is its client id.
    */
   constructor({ store, perform, clock, random }) {
     this.#store = store;
@@ -37,8 +37,8 @@ export class Outbox {
   }
 
   /**
-   * The user has a session. What an earlier one left of theirs goes out, once; nobody awaits it, and
-   * a refusal ends it.
+   * The user has a session. Changes left by an earlier session of theirs are sent, once; nobody
+   * awaits them, and a refusal drops them.
    */
   resume(user) {
     if (user !== this.#user || this.#stopped !== null) this.#resumed = this.#begin(user);
@@ -46,7 +46,7 @@ export class Outbox {
   }
 
   /**
-   * Keeps and sends a change; gives the answer. Raises what refuses it for good, Unauthenticated when
+   * Stores and sends a change; returns the answer. Raises a permanent refusal, Unauthenticated when
    * the session has ended, and NoAnswer after `close`: after these two it stays in the store until
    * the same user is back.
    */
@@ -62,14 +62,14 @@ export class Outbox {
     });
   }
 
-  /** There is a new socket: who waited to try again need not any longer. */
+  /** There is a new socket: pending retries run at once. */
   hurry() {
     this.#lanes.restart(this.#queues.keys());
   }
 
   /**
-   * Waits until everything is answered. Raises Unauthenticated where the session has ended and
-   * NoAnswer after `close`, if something is unsent.
+   * Waits until everything is answered. If something is unsent, raises Unauthenticated when the
+   * session has ended and NoAnswer after `close`.
    */
   async empty() {
     if (this.size === 0) return;
@@ -77,12 +77,12 @@ export class Outbox {
     await new Promise((resolve, reject) => this.#whenEmpty.push({ resolve, reject }));
   }
 
-  /** What is unsent stays in the store; whoever awaits it gets NoAnswer. */
+  /** Unsent changes stay in the store; their callers get NoAnswer. */
   close() {
     this.#stop(new NoAnswer("The client was closed before the answer. What is unsent is kept."));
   }
 
-  /** The user has logged out: nothing of theirs is kept. What other users left is. */
+  /** The user has logged out: removes their changes, but keeps those of other users. */
   async forget() {
     if (this.#user === null) return;
     const beginning = this.#beginning;
@@ -121,8 +121,8 @@ export class Outbox {
       if (queues === this.#queues) this.#stop(error);
       throw error;
     }
-    if (queues !== this.#queues) return; // somebody else has logged in meanwhile
-    const known = new Set(this.#all().map(({ name }) => name)); // and was made meanwhile
+    if (queues !== this.#queues) return; // another user has logged in meanwhile
+    const known = new Set(this.#all().map(({ name }) => name)); // including those made meanwhile
     for (const one of left.reverse()) {
       if (!known.has(one.name)) this.#queueOf(one.change.chat).unshift(one);
     }
@@ -140,7 +140,7 @@ export class Outbox {
     return left;
   }
 
-  /** Nothing goes out any more; all that is unsent stays in the store. */
+  /** Stops sending; all unsent changes stay in the store. */
   #stop(error) {
     this.#stopped = error;
     this.#lanes.restart([]);
@@ -180,14 +180,14 @@ export class Outbox {
   async #settle(one, tell) {
     const { chat, key } = one.change;
     const queue = this.#queues.get(chat);
-    if (queue?.[0] !== one) return; // another attempt had its answer before
+    if (queue?.[0] !== one) return; // another attempt was answered first
     queue.shift();
     if (queue.length === 0) this.#queues.delete(chat);
     tell();
     try {
       await this.#store.remove(one.name);
     } catch {
-      // The next program sends it again, under the same key.
+      // The next program sends it again with the same key.
     } finally {
       this.#lanes.done(chat, key);
       this.#lanes.push(chat);
@@ -200,7 +200,7 @@ function unauthenticated(detail) {
   return refusal(401, { code: "unauthenticated", detail });
 }
 
-/** The caller hears it when the change is kept, or that it is not. */
+/** Tells the caller when the change is stored, or that storing failed. */
 async function tell({ kept, reject }, error) {
   try {
     await kept;

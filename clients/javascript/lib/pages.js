@@ -1,5 +1,5 @@
 /**
- * What the server gives in pages: chats and what a search finds.
+ * Paged results of the server: chats and search results.
  */
 const CHATS_PAGE = 200;
 

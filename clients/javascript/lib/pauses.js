@@ -1,5 +1,5 @@
 /**
- * Waits that may end before their time, all together.
+ * Pauses that can all be ended early at once.
  */
 export class Pauses {
   #clock;

@@ -1,12 +1,12 @@
 /**
- * What of chats did not come over the socket: page after page, until nothing is missing or the socket
- * that needed it is gone.
+ * Loads missed events page by page, until nothing is missing or the socket that needed them has
+ * ended.
  */
 import { NotFound, Unauthenticated } from "./errors.js";
 import { Pauses } from "./pauses.js";
 
 const AGAIN_MS = 1_000;
-const MAX_AGAIN_MS = 60_000; // whatever the server says
+const MAX_AGAIN_MS = 60_000; // whatever the server requests
 
 export class Pulls {
   #rest;
@@ -18,8 +18,8 @@ export class Pulls {
   #waiting = [];
 
   /**
-   * `follow(outputs)` does what follows from a page. While `isFull()` no other one is asked for, and
-   * none at all when it `isOver()`.
+   * `follow(outputs)` handles the outputs for a page. While `isFull()` no further page is
+   * requested, and none at all once `isOver()`.
    */
   constructor({ rest, session, clock, follow, isFull, isOver }) {
     this.#rest = rest;
@@ -46,12 +46,12 @@ export class Pulls {
     for (const go of this.#waiting.splice(0)) go();
   }
 
-  /** Nobody waits any longer to ask again. */
+  /** Ends all pauses before retries. */
   hurry() {
     this.#pauses.end();
   }
 
-  /** What follows from the next page, or null when it did not come. */
+  /** The session's outputs for the next page, or null if it failed. */
   async #page(pull) {
     const path = `/api/chat/${pull.chat}/events?after=${pull.after}&limit=200`;
     try {

@@ -1,5 +1,5 @@
 /**
- * What came and was not taken yet, in the order of its coming.
+ * Received items that were not taken yet, in the order of arrival.
  */
 export class Queue {
   #items = [];
@@ -10,7 +10,7 @@ export class Queue {
     return this.#items.length;
   }
 
-  /** Where there are `most` already the oldest one goes. */
+  /** If there are already `most`, drops the oldest. */
   push(item, most = Infinity) {
     const taker = this.#takers.shift();
     if (taker) taker.resolve(item);
@@ -20,7 +20,7 @@ export class Queue {
     }
   }
 
-  /** Nothing comes any more: who takes what is left gets this error then. */
+  /** Ends the queue: consumers get this error once nothing is left. */
   fail(error) {
     this.#error = error;
     for (const taker of this.#takers.splice(0)) taker.reject(error);

@@ -1,13 +1,13 @@
 /**
  * The REST calls of one session: its tokens, and the repeats that the contract allows. A call whose
- * outcome is open, or that a rate has refused, is made again under its key for as long as `repeatMs`.
+ * outcome is unknown, or that was rate-limited, is repeated with its key for up to `repeatMs`.
  */
 import { Unauthenticated, refusal } from "./errors.js";
 import { exchange } from "./exchange.js";
 import { newId } from "./ids.js";
 
 const REFRESH_BEFORE_MS = 60_000;
-const LEAST_PAUSE_MS = 100; // between tries of which the server says nothing
+const LEAST_PAUSE_MS = 100; // between attempts if the server names no time
 const MORE_PAUSE_MS = 300;
 const OPEN = new Set(["unavailable"]); // the outcome is unknown
 const PASSING = new Set(["unavailable", "rate_limited"]);
@@ -27,10 +27,11 @@ export class Rest {
   #renewal = null;
 
   /**
-   * `tokens` is `{user, access, refresh, expires}` of an earlier session or null, `onTokens` is told
-   * of each new one, and of null. With `isCookie` the refresh token lives in a cookie of the page's
-   * origin that no script can read. `stored()` gives the tokens that another window may have left.
-   * `locks` is `navigator.locks` then: two windows must not spend one cookie or token.
+   * `tokens` is `{user, access, refresh, expires}` of an earlier session or null; `onTokens` is
+   * called with each new value, including null. With `isCookie` the refresh token is in a cookie of
+   * the page's origin that no script can read. `stored()` returns tokens that another window may
+   * have stored. `locks` is `navigator.locks` in that case: two windows must not use the same
+   * cookie or token.
    */
   constructor({
     fetch, clock, random = Math.random, origin = "", tokens = null, onTokens = () => {},
@@ -48,7 +49,10 @@ export class Rest {
     this.onTokens = onTokens;
   }
 
-  /** Makes an account and its session; without a password it lasts as long as the session. */
+  /**
+   * Creates an account and its session; without a password the account lasts as long as the
+   * session.
+   */
   async signUp({ username, email, password, invite }, key = newId()) {
     const body = { username, email, password: password || undefined, invite };
     return this.#begin("/api/user", { body, headers: { "Idempotency-Key": key } });
@@ -65,7 +69,7 @@ export class Rest {
     try {
       await this.repeat(ask, this.#repeatMs, OPEN);
     } catch (error) {
-      if (!(error instanceof Unauthenticated)) throw error; // it has ended, maybe by an earlier try
+      if (!(error instanceof Unauthenticated)) throw error; // ended, maybe by an earlier attempt
     }
     await this.forget();
   }
@@ -75,13 +79,15 @@ export class Rest {
     await this.onTokens(null);
   }
 
-  /** An access token that is good for a while yet. Raises Unauthenticated, Refused or NoAnswer. */
+  /**
+   * An access token that is still valid for a while. Raises Unauthenticated, Refused or NoAnswer.
+   */
   async accessToken() {
     const { tokens } = this;
     return tokens !== null && this.#isFresh(tokens) ? tokens.access : this.renew();
   }
 
-  /** A new access token for the one that the server has just refused, or is about to. */
+  /** A new access token to replace one that the server has just refused, or soon will. */
   async renew(refused = this.tokens?.access) {
     if (this.tokens !== null && this.tokens.access !== refused) return this.tokens.access;
     this.#renewal ??= this.#refresh().finally(() => {
@@ -91,15 +97,16 @@ export class Rest {
   }
 
   /**
-   * The answer's body. `key` makes a repeat of the program's own safe; one is made where there is
-   * none. With `user` it is made in a session of that user or not at all. Raises Refused or NoAnswer.
+   * The answer's body. `key` makes the program's own repeats safe; without one, a key is generated.
+   * With `user` the call is made in a session of that user or not at all. Raises Refused or
+   * NoAnswer.
    */
   async call(method, path, body, { key, repeatMs = this.#repeatMs, user } = {}) {
     const made = key ?? (KEYED.has(method) ? newId() : undefined);
     return this.repeat(() => this.attempt(method, path, body, made, user), repeatMs);
   }
 
-  /** What `ask()` gives, as often as it raises one of these codes and there is time. */
+  /** The result of `ask()`, repeated while it raises one of these codes and there is time. */
   async repeat(ask, repeatMs = this.#repeatMs, codes = PASSING) {
     const until = this.#clock.now() + repeatMs;
     for (;;) {
@@ -114,14 +121,14 @@ export class Rest {
     }
   }
 
-  /** One try of a call. */
+  /** One attempt at a call. */
   async attempt(method, path, body, key, user, extra = {}) {
     return this.authorized((headers) => this.#exchange(method, path, {
       body, headers: { ...extra, ...headers },
     }), key, user);
   }
 
-  /** What `ask(headers)` gives, at the second time where the server refuses the token. */
+  /** The result of `ask(headers)`, repeated once if the server refuses the token. */
   async authorized(ask, key, user) {
     const token = await this.accessToken();
     this.#expect(user);
@@ -139,7 +146,7 @@ export class Rest {
     if (user !== undefined && this.tokens?.user !== user) throw refusal(401, ANOTHER_USER);
   }
 
-  /** Somebody waits at a form: what a rate refuses is told at once. */
+  /** A user is waiting at a form: reports a rate limit at once. */
   async #begin(path, { body, headers }) {
     const request = { body, headers: { ...this.#cookie, ...headers } };
     const ask = () => this.#exchange("POST", path, request);
@@ -161,10 +168,10 @@ export class Rest {
       }
     }
     if (this.tokens === null) throw refusal(401, LOG_IN_FIRST); // they have logged out meanwhile
-    return this.tokens.access; // of whoever has logged in meanwhile
+    return this.tokens.access; // of the user who has logged in meanwhile
   }
 
-  /** Another window may have spent the refresh token, and stored what it had for it. */
+  /** Another window may have used the refresh token and stored the new tokens. */
   async #renewFrom(before) {
     const stored = await this.#stored();
     const isNewer = stored?.user === before?.user && stored?.expires > before?.expires;
@@ -185,7 +192,7 @@ export class Rest {
   async #keep({ token, refreshToken, expiresIn }, user) {
     const expires = this.#clock.now() + expiresIn * 1_000;
     const tokens = { user, access: token, refresh: refreshToken, expires };
-    await this.onTokens(tokens); // kept before it is used
+    await this.onTokens(tokens); // stored before it is used
     this.tokens = tokens;
   }
 

@@ -1,7 +1,7 @@
 /**
- * One person's stream of events over many sockets, as a state machine without I/O, clock or chance.
- * It is told what came in and gives what follows from it. What it guarantees: each event of each
- * chat once and in the order of its seqs, whatever sockets end in between.
+ * A user's stream of events over many sockets, as a state machine without I/O, clock or randomness.
+ * Takes input and returns the resulting outputs. Guarantees each event of each chat once and in the
+ * order of seqs, however often sockets end in between.
  */
 import { Order } from "./order.js";
 
@@ -19,28 +19,28 @@ export class Session {
   #places = new Map(); // chat -> an `Order`, or what is more than one
   #make;
   #pulling = new Set(); // chats
-  #socket = 0; // how many became ready: what a pull for an earlier one brings is dropped
-  #had = {}; // chat -> cursor when the last `hello` was said
-  #said = {}; // what of it was in that
+  #socket = 0; // how many became ready: the result of a pull for an earlier one is dropped
+  #had = {}; // chat -> cursor when the last `hello` was sent
+  #said = {}; // the part sent in it
   #ends = new Map(); // chat -> seq of its end on this socket
 
   /**
-   * `cursors` is the last seq that the program has had by chat, `epoch` the history's, both as an
-   * earlier session left them, or empty: then events begin with what comes. Where chats are more
-   * than an `Order`, `make(chat, from, seen)` gives one that is new: it may begin after the seq
-   * `from`, or at `seen`, up to which it exists.
+   * `cursors` is the last processed seq by chat, `epoch` the history's, both from an earlier
+   * session, or empty: then events start with new ones. If chats are more than an `Order`,
+   * `make(chat, from, seen)` creates one: it may begin after the seq `from`, or at `seen`, up to
+   * which it exists.
    */
   constructor({
     user = "", cursors = {}, epoch = null, make = (_, from) => new Order(from),
   } = {}) {
     this.user = user;
     this.epoch = epoch;
-    this.maxFrame = MAX_FRAME; // bytes that the server takes
+    this.maxFrame = MAX_FRAME; // bytes that the server accepts
     this.#make = make;
     for (const [chat, seq] of Object.entries(cursors)) this.add(chat, make(chat, seq, seq));
   }
 
-  /** For another user: as if there had been no socket yet. */
+  /** Resets the state for another user. */
   beginAnew() {
     this.epoch = null;
     this.#places.clear();
@@ -50,7 +50,7 @@ export class Session {
     this.#said = {};
   }
 
-  /** `{chat: seq}` up to which events have come. */
+  /** `{chat: seq}` up to which events have arrived. */
   get cursors() {
     return Object.fromEntries([...this.#places].map(([chat, { cursor }]) => [chat, cursor]));
   }
@@ -60,8 +60,8 @@ export class Session {
   }
 
   /**
-   * What the first frame says beside the token. Where there are more chats than one may resume the
-   * server names none of the others in `behind`, and they are pulled.
+   * What the first frame contains besides the token. If there are more chats than a client may
+   * resume, the server does not name the others in `behind`, and they are pulled.
    */
   hello() {
     this.#had = this.cursors;
@@ -81,7 +81,7 @@ export class Session {
     return frame.seq === undefined || frame.chat === undefined ? [] : this.#take(frame);
   }
 
-  /** A page that a pull brought. With `more` the next one follows from it. */
+  /** A page returned by a pull. With `more` another pull follows. */
   pulled(pull, events, more = false) {
     if (!this.wants(pull)) return [];
     const place = this.#placeOf(pull.chat, this.#last(pull.chat));
@@ -92,8 +92,8 @@ export class Session {
   }
 
   /**
-   * `/events` says 404: this chat is not the user's any more. What lay between is not theirs to
-   * see; the end itself is, where it came meanwhile, and all from where they were added again.
+   * `/events` answered 404: the user is no longer in this chat, and may not see the missed events;
+   * only the end itself, if it arrived meanwhile, and everything since they were added again.
    */
   gone(pull) {
     if (!this.wants(pull)) return [];
@@ -107,7 +107,7 @@ export class Session {
     return [...outputs, ...since.slice(again).flatMap((event) => this.#take(event))];
   }
 
-  /** Whether the pull is still of use. */
+  /** Whether the pull is still needed. */
   wants({ chat, socket }) {
     return socket === this.#socket && this.#pulling.has(chat);
   }
@@ -117,24 +117,24 @@ export class Session {
     return this.#pulling.has(chat);
   }
 
-  /** A chat of which something else has told. */
+  /** A chat that is known from another source. */
   add(chat, place) {
     this.#places.set(chat, place);
   }
 
-  /** Something else has told that a chat has a seq. */
+  /** Another source has shown that a chat has a seq. */
   missing(chat, seq) {
     return this.cursor(chat) < seq && !this.#pulling.has(chat) ? [this.#pull(chat, seq)] : [];
   }
 
-  /** Goes on after a seq: what lies before it is history. */
+  /** Continues after a seq: everything before it is history. */
   skip(chat, seq) {
     this.#pulling.delete(chat);
     const place = this.#placeOf(chat, seq);
     return this.#deliver(place, place.reset(seq));
   }
 
-  /** The chat is not the user's any more. */
+  /** The user is no longer in the chat. */
   forget(chat) {
     this.#places.delete(chat);
     this.#pulling.delete(chat);
@@ -157,7 +157,7 @@ export class Session {
     }
     const late = new Set(behind);
     for (const [chat, head] of Object.entries(chats)) {
-      // Joined while away: from the joining on, which is where the read marker begins.
+      // Joined while away: from the joining on, where the read marker starts.
       const from = isFirst || isOther ? head : Math.max(0, (read[chat] ?? head) - 1);
       const place = this.#placeOf(chat, from, head);
       const said = this.#said[chat];
@@ -171,7 +171,7 @@ export class Session {
     return outputs;
   }
 
-  /** An event as it came over the socket. */
+  /** An event received over the socket. */
   #take(event) {
     const { chat, seq, type } = event;
     const place = this.#placeOf(chat, this.#last(chat), seq - 1);
@@ -180,7 +180,7 @@ export class Session {
       place.hold(event);
       return [];
     }
-    // A snapshot: what lies before it is history.
+    // A snapshot: everything before it is history.
     const isSnapshot = type === "chat.created";
     const outputs = this.#deliver(place, isSnapshot ? jump(place, event) : place.apply(event));
     return place.hasHole && !isPulling ? [...outputs, this.#pull(chat, seq - 1)] : outputs;
@@ -191,7 +191,7 @@ export class Session {
     return { pull: { chat, after: this.#last(chat), to, socket: this.#socket } };
   }
 
-  /** What follows the user's removal is theirs where they were added again while away. */
+  /** Events after the user's removal are theirs if they were added again while away. */
   #last(chat) {
     return this.#places.get(chat)?.cursor ?? this.#ends.get(chat) ?? 0;
   }
@@ -217,7 +217,7 @@ export class Session {
   }
 }
 
-/** What follows from an event before which nothing is missing. */
+/** The outputs for an event that no missing one precedes. */
 function jump(place, event) {
   const { cursor } = place;
   if (event.seq <= cursor) return [];

@@ -1,10 +1,10 @@
 /**
- * Where a client keeps what has to outlive the program: its session, cursors and unsent changes.
- * A store is `{get(name), put(name, value), remove(name), names(beginning)}` with texts as values,
- * each of them at once or as a promise; `names` gives them in the order in which they were first put.
+ * Where a client stores what must outlive the program: its session, cursors and unsent changes. A
+ * store is `{get(name), put(name, value), remove(name), names(beginning)}` with texts as values,
+ * each directly or as a promise; `names` gives them in the order in which they were first put.
  */
 
-/** Ends with the program. */
+/** Lost when the program ends. */
 export class MemoryStore {
   #values = new Map();
 
@@ -25,7 +25,7 @@ export class MemoryStore {
   }
 }
 
-/** A database of this browser, which has the refresh token: for pages of which no other is served. */
+/** A database in this browser, with the refresh token: for origins that serve no other pages. */
 export class BrowserStore {
   #name;
   #opened = null;

@@ -1,6 +1,6 @@
 /**
- * One chat's events in order of seq, in the stretches that are loaded, and what its reader has
- * written that is not yet among them. Pure: no DOM, no network, no clock.
+ * One chat's events in the order of seqs, in the loaded stretches, and the user's own unsent ones.
+ * Pure: no DOM, no network, no clock.
  */
 import { isAs, isOutcome } from "./expected.js";
 import { begin, change, changesMessage, isBlank } from "./fold.js";
@@ -11,7 +11,7 @@ const KEPT_CHANGES = 2_000;
 export class Timeline {
   #me;
   #order;
-  #changes = []; // edits, deletions and reactions, for pages that are older than they are
+  #changes = []; // edits, deletions and reactions, for pages that are older
   #changesFrom; // from this seq on, none is missing in `#changes`
 
   /** `cursor` is the seq up to which everything counts as applied. */
@@ -22,9 +22,9 @@ export class Timeline {
     this.reset(cursor);
   }
 
-  /** Forgets the events and goes on after `cursor`; what is unsent stays. */
+  /** Forgets the events and continues after `cursor`; unsent items stay. */
   reset(cursor) {
-    // In order and apart; each knows all of its seqs, and the last one ends at `cursor`.
+    // In order and disjoint; each has all of its seqs, and the last one ends at `cursor`.
     this.stretches = [{ from: cursor + 1, to: cursor, items: [] }];
     this.#changes = [];
     this.#changesFrom = cursor + 1;
@@ -48,7 +48,7 @@ export class Timeline {
     return this.stretches.length === 1 && this.tail.items.length === 0;
   }
 
-  /** The stretch that knows this seq, or undefined. */
+  /** The stretch that contains this seq, or undefined. */
   stretchAt(seq) {
     return this.stretches.find(({ from, to }) => from <= seq && seq <= to);
   }
@@ -68,22 +68,22 @@ export class Timeline {
     return undefined;
   }
 
-  /** True while an event is missing that a later one has shown to exist. */
+  /** True while an event is missing that a later one shows to exist. */
   get hasHole() {
     return this.#order.hasHole;
   }
 
-  /** The edits, deletions and reactions above a seq, as far as they are remembered. */
+  /** The remembered edits, deletions and reactions above a seq. */
   changesAfter(seq) {
     return this.#changes.filter((event) => event.seq > seq);
   }
 
-  /** The events that this one made part of the order: none when it is old or ahead of a hole. */
+  /** The events that this one adds to the order: none if it is old or follows a gap. */
   apply(event) {
     return this.#took(this.#order.apply(event));
   }
 
-  /** As `Order` has them. */
+  /** As in `Order`. */
   hold(event) {
     this.#order.hold(event);
   }
@@ -93,8 +93,8 @@ export class Timeline {
   }
 
   /**
-   * Adds what is known of the seqs `from` to `to`: `items` in order, as they are when everything
-   * up to `asOf` has happened. False when that is too long ago to be brought up to date.
+   * Adds everything known about the seqs `from` to `to`: `items` in order, in their state as of
+   * `asOf`. False if that is too old to be brought up to date.
    */
   cover({ from, to, items, asOf }) {
     const last = Math.min(to, this.cursor);
@@ -124,7 +124,7 @@ export class Timeline {
     this.stretches = [{ from: kept === items ? from : kept[0].seq, to, items: kept }];
   }
 
-  /** How many messages of others, or invitations by them, have a seq above `read`. */
+  /** The number of messages or additions by others above the seq `read`. */
   newsAfter(read) {
     let count = 0;
     const { items } = this.tail;
@@ -145,14 +145,14 @@ export class Timeline {
   }
 
   /**
-   * Puts something at the end that has no event yet: a message `{clientId, text, at}`, or a change
-   * of one as `expected` takes it.
+   * Adds something without an event to the end: a message `{clientId, text, at}`, or a change of
+   * one as `expected` takes it.
    */
   write(item) {
     if (!this.#outgoingAt(item.clientId)) this.outgoing.push({ state: "pending", ...item });
   }
 
-  /** The server has stored it, as `seq` where it says so. Its event may be here or come later. */
+  /** The server has stored it, as `seq` if it says so. Its event may be here or arrive later. */
   settle(clientId, seq = Infinity) {
     const item = this.#outgoingAt(clientId);
     const message = item?.kind && this.messageAt(item.of);
@@ -201,13 +201,13 @@ export class Timeline {
   }
 }
 
-/** An item after an event that may be about another one, or be part of it already. */
+/** An item after an event, which may be about another one or be already applied. */
 function changed(item, event) {
   if (event.of !== item.seq || event.seq <= item.asOf) return item;
   return { ...change(item, event), asOf: event.seq };
 }
 
-/** Whether an item is something new to a reader, and not only a change of the chat or gone again. */
+/** Whether an item is news to a reader, not only a change of the chat or already deleted. */
 export function isNews(item, me) {
   if (item.by === me) return false;
   return item.type === "message" ? !isBlank(item) : item.type === "chat.created";

@@ -1,15 +1,15 @@
 /**
- * Brings the bytes of one file to the server, saying how far it is. Repeats nothing.
+ * Uploads the bytes of one file and reports progress. Repeats nothing.
  */
 import { NoAnswer, refusal } from "./errors.js";
 
 /**
- * The decoded answer. `onProgress(part)` with 0 to 1; `signal` ends it. Raises Refused or NoAnswer,
- * and AbortError when it was ended.
+ * The decoded answer. `onProgress(part)` gets 0 to 1; `signal` aborts it. Raises Refused or
+ * NoAnswer, and AbortError if it was aborted.
  */
 export function upload(path, body, { headers, onProgress, signal }) {
   return new Promise((resolve, reject) => {
-    const request = new XMLHttpRequest(); // fetch does not say how much of a body has left
+    const request = new XMLHttpRequest(); // fetch does not report upload progress
     request.open("POST", path);
     for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
     request.responseType = "json";

@@ -1,7 +1,10 @@
-/** What only node has: a store in a file, and settings from the environment. */
+/** For Node.js only: a store in a file, and settings from the environment. */
 import type { Client, Options, Store } from "../lib/index.js";
 
-/** One file, readable by its owner alone: it has the refresh token. For one program at a time. */
+/**
+ * One file, readable only by its owner, since it contains the refresh token. For one program at a
+ * time.
+ */
 export class FileStore implements Store {
   constructor(path: string);
   get(name: string): string | null;
@@ -12,8 +15,8 @@ export class FileStore implements Store {
 
 /**
  * A client for bots and scripts. `HUBBUB_ORIGIN` is the server's address; `HUBBUB_STORE` a file for
- * what outlives the program; `HUBBUB_USERNAME` and `HUBBUB_PASSWORD` log in where the file has no
- * session yet. Each is optional.
+ * state that outlives the program; `HUBBUB_USERNAME` and `HUBBUB_PASSWORD` log in if the file has
+ * no session yet. Each is optional.
  */
 export function clientFromEnvironment(
   options?: Options,

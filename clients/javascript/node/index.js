@@ -1,21 +1,22 @@
 /**
- * What only node has: a store in a file, and settings from the environment.
+ * For Node.js only: a store in a file, and settings from the environment.
  */
 import { appendFileSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { Client } from "../lib/client.js";
 
-const REWRITE_AFTER = 10_000; // lines that count no more
+const REWRITE_AFTER = 10_000; // obsolete lines
 
 /**
- * One file, readable by its owner alone: it has the refresh token. For one program at a time. A line
- * is `[name, value]`, the last one of a name counts; a line that a crash cut short does not.
+ * One file, readable only by its owner, since it contains the refresh token. For one program at a
+ * time. A line is `[name, value]`; the last line of a name counts, and one that a crash cut short
+ * does not.
  */
 export class FileStore {
   #path;
   #values = new Map();
   #lines = 0;
-  #isWhole = true; // the last line has its end
+  #isWhole = true; // the last line is complete
 
   constructor(path) {
     this.#path = path;
@@ -57,14 +58,14 @@ export class FileStore {
 
   #write(name, value) {
     const end = this.#isWhole ? "" : "\n";
-    this.#isWhole = false; // a disk that is full takes a part of it
+    this.#isWhole = false; // a full disk may write only a part
     appendFileSync(this.#path, `${end}${JSON.stringify([name, value])}\n`);
     this.#isWhole = true;
     this.#lines += 1;
     if (this.#lines > REWRITE_AFTER + this.#values.size) this.#rewrite();
   }
 
-  /** The whole is there before and after. */
+  /** The file is complete before and after. */
   #rewrite() {
     const lines = [...this.#values].map((entry) => `${JSON.stringify(entry)}\n`);
     writeFileSync(`${this.#path}.new`, lines.join(""), { mode: 0o600 });
@@ -75,8 +76,8 @@ export class FileStore {
 
 /**
  * A client for bots and scripts. `HUBBUB_ORIGIN` is the server's address; `HUBBUB_STORE` a file for
- * what outlives the program; `HUBBUB_USERNAME` and `HUBBUB_PASSWORD` log in where the file has no
- * session yet. Each is optional.
+ * state that outlives the program; `HUBBUB_USERNAME` and `HUBBUB_PASSWORD` log in if the file has
+ * no session yet. Each is optional.
  */
 export async function clientFromEnvironment(options = {}, environment = process.env) {
   const { HUBBUB_ORIGIN, HUBBUB_STORE, HUBBUB_USERNAME, HUBBUB_PASSWORD } = environment;

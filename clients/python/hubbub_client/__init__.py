@@ -1,4 +1,4 @@
-"""The client of Hubbub for Python programs: see clients/python/README.md."""
+"""The Hubbub client for Python programs: see clients/python/README.md."""
 
 from hubbub_client.chat import Chat, File, Sent, reply_key
 from hubbub_client.client import Client

@@ -1,8 +1,8 @@
 """`python -m hubbub_client`: chat from scripts and terminals.
 
-A session is kept in a file (`--store`, by default `~/.config/hubbub/session`), so that one logs in
-once. Exit codes: 0, 1 where the server refused or did not answer, 2 for a wrong command line, or
-for a file or a text that is of no use.
+A session is kept in a file (`--store`, by default `~/.config/hubbub/session`), so that one log-in
+is enough. Exit codes: 0, 1 if the server refused or did not answer, 2 for a wrong command line, or
+an unusable file or text.
 """
 
 import argparse
@@ -20,13 +20,14 @@ from hubbub_client.errors import HubbubError
 from hubbub_client.events import MessageSent
 from hubbub_client.store import FileStore, MemoryStore
 
-MAX_CHATS: Final = 10_000  # that one may have
+MAX_CHATS: Final = 10_000  # per user
 _STEERS: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 class SessionStore:
-    """A file of which only the session and what is unsent are used. Each command begins with what
-    comes, however long ago the last one was, and the place of a bot whose file it is stays."""
+    """A file of which only the session and unsent changes are used. Each command starts with new
+    events, however long ago the last one was, and does not move the position of a bot that shares
+    the file."""
 
     def __init__(self, path: Path) -> None:
         self._file, self._here = FileStore(path), MemoryStore()
@@ -74,7 +75,7 @@ async def send(client: Client, options: argparse.Namespace) -> None:
 
 
 async def tail(client: Client, options: argparse.Namespace) -> None:
-    """The newest messages, then what comes, a line each, until Ctrl-C."""
+    """The newest messages, then new ones, one per line, until Ctrl-C."""
     chat = client.chat(options.chat)
     await chat.load()
     while chat.has_older and len(chat.messages) < options.lines:
@@ -89,7 +90,7 @@ async def tail(client: Client, options: argparse.Namespace) -> None:
 
 
 async def upload(client: Client, options: argparse.Namespace) -> None:
-    """Sends the file as a message of its own."""
+    """Sends the file as a separate message."""
     path = Path(options.file)
     data = await asyncio.to_thread(path.read_bytes)
     chat = client.chat(options.chat)
@@ -105,8 +106,8 @@ async def search(client: Client, options: argparse.Namespace) -> None:
 
 
 def show(*fields: str) -> None:
-    """One line with a tab between any two. Line ends, tabs and what would steer the terminal stand
-    in it as in Python's strings."""
+    """One line with the fields separated by tabs. Line ends, tabs and terminal control characters
+    in them are escaped as in Python's strings."""
     print(
         *(_STEERS.sub(lambda found: repr(found[0])[1:-1], field) for field in fields),
         sep="\t",
@@ -168,7 +169,7 @@ def main() -> int:
         print(end="", flush=True)
     except KeyboardInterrupt:
         return 0
-    except BrokenPipeError:  # whoever reads has had enough
+    except BrokenPipeError:  # the reader has closed the pipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except UnicodeError:

@@ -1,4 +1,4 @@
-"""One chat: what it says now, and what one does in it."""
+"""One chat: its current messages, and what a user can do in it."""
 
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterable
@@ -33,14 +33,14 @@ class File(Attachment, frozen=True, kw_only=True):
 
 class Chat:
     """Get one from `Client.chat`. Changes are made in the order of the calls; each call returns
-    when its change is stored, and raises Refused where the server will not have it. After
-    Unauthenticated, when the session has ended, and NoAnswer, when the client was closed, the
-    change is kept and made when the same user is back: do not call again."""
+    when its change is stored, and raises Refused if the server rejects it. After Unauthenticated
+    (the session has ended) and NoAnswer (the client was closed), the change is kept and sent when
+    the same user is back: do not call again."""
 
     def __init__(self, client: "Client", chat: str, show: Callable[[str, int], None]) -> None:
         self.id = chat
         self._client = client
-        self._show = show  # is told up to which seq the chat has been read
+        self._show = show  # called with the seq up to which the chat has been loaded
         self._path = f"/api/chat/{chat}"
         self._timeline: Timeline | None = None  # until `load`
         self.has_older = False
@@ -49,18 +49,18 @@ class Chat:
 
     @property
     def messages(self) -> list[Message]:
-        """What was loaded and what came since, oldest first, each as it is now."""
+        """The loaded messages and those received since, oldest first, each in its current state."""
         return [] if self._timeline is None else self._timeline.messages
 
     async def load(self, limit: int = PAGE) -> list[Message]:
-        """Begins with the newest messages; from then on `messages` stays current."""
+        """Loads the newest messages; from then on `messages` stays current."""
         self._timeline = None
         while True:
             timeline = self._timeline = self._timeline or Timeline(self._client.cursor(self.id))
             page = await self._page(f"limit={limit}")
             if timeline is not self._timeline:
-                continue  # loaded anew meanwhile, or of another history
-            # Events up to the page's seq are in it, those up to the cursor do not come any more.
+                continue  # reloaded meanwhile, or from another history
+            # The page contains events up to its seq; those up to the cursor do not come again.
             seq = max(page["seq"], self._client.cursor(self.id))
             if seq > timeline.cursor:
                 timeline.begin_after(seq)
@@ -69,27 +69,28 @@ class Chat:
                 return self.messages
 
     async def load_older(self, limit: int = PAGE) -> list[Message]:
-        """One more page before the oldest one that is here; the newest where nothing is."""
+        """Loads one more page before the oldest loaded message, or the newest page if there is
+        none."""
         if self._timeline is None:
             return await self.load(limit)
         while self.has_older:
             timeline, first = self._timeline, self._timeline.first
             page = await self._page(f"before={first}&limit={limit}")
             if timeline is not self._timeline or first != timeline.first:
-                break  # another call has brought it, or begun anew
+                break  # another call has loaded it, or reloaded the chat
             if self._cover(timeline, page):
                 break
         return self.messages
 
     async def details(self) -> dict[str, Any]:
-        """The chat as `GET /api/chat/{id}` answers it."""
+        """The chat as returned by `GET /api/chat/{id}`."""
         return await self._client.rest.call("GET", self._path)
 
     async def _page(self, query: str) -> dict[str, Any]:
         return await self._client.rest.call("GET", f"{self._path}/message?{query}")
 
     def _cover(self, timeline: Timeline, page: dict[str, Any]) -> bool:
-        """False where the page is older than what the program has seen."""
+        """False if the page is older than what the program has seen."""
         messages = msgspec.convert(page["messages"], list[Message])
         first = messages[-1].seq if page["more"] else 1
         is_taken = timeline.cover(first, messages, page["seq"])
@@ -98,11 +99,11 @@ class Chat:
         return is_taken
 
     def apply(self, event: Event) -> None:
-        """The client tells of each event of the chat, in order."""
+        """Called by the client with each event of the chat, in order."""
         timeline = self._timeline
         if timeline is None:
             return
-        if event.seq > timeline.cursor + 1:  # who is added again begins anew
+        if event.seq > timeline.cursor + 1:  # a user who is added again starts over
             timeline.begin_after(event.seq - 1)
             self.has_older = True
         timeline.apply(event)
@@ -110,7 +111,7 @@ class Chat:
             self.has_older = True
 
     def forget(self) -> None:
-        """The history is another one now: `load` begins anew."""
+        """The server's history was replaced: `load` starts over."""
         self._timeline = None
         self.has_older = False
 
@@ -125,8 +126,9 @@ class Chat:
         attachments: Iterable[str] = (),
         key: str | None = None,
     ) -> Sent:
-        """`key` is a UUID; a second send with the same one is the first. A bot that makes it of
-        what it answers (`reply_key`) answers once, however often it is started."""
+        """`key` is a UUID; a second send with the same key has no effect and returns the first
+        result. A bot that derives it from what it answers (`reply_key`) answers once, however often
+        it is started."""
         body: dict[str, Any] = {"message": text}
         if reply_to is not None:
             body["replyTo"] = reply_to
@@ -139,14 +141,14 @@ class Chat:
         return _sent(answer)
 
     async def edit(self, message: str, text: str, *, mentions: Iterable[str] | None = None) -> Sent:
-        """Without `mentions` those stay as they are."""
+        """Without `mentions` the message keeps its own."""
         body: dict[str, Any] = {"message": text}
         if mentions is not None:
             body["mentions"] = list(mentions)
         return _sent(await self._put("PATCH", f"/message/{message}", body))
 
     async def delete(self, message: str) -> None:
-        """For everybody, and for good."""
+        """Deletes the message for everybody, permanently."""
         await self._put("DELETE", f"/message/{message}")
 
     async def react(self, message: str, emoji: str) -> None:
@@ -160,11 +162,11 @@ class Chat:
         await self._put("PUT", "/read", {"upTo": up_to})
 
     async def mark_unread(self, seq: int) -> None:
-        """From this seq on."""
+        """Marks the chat as unread from this seq on."""
         await self._put("PUT", "/unread", {"from": seq})
 
     async def typing(self) -> None:
-        """Tells the others that the user is typing. Nothing comes of it while unconnected."""
+        """Tells the others that the user is typing. Has no effect while disconnected."""
         await self._client.say({"type": "typing", "chat": self.id})
 
     async def add(self, *users: str) -> None:
@@ -198,7 +200,7 @@ class Chat:
 
 
 def reply_key(event: Event) -> str:
-    """A key for the one answer to an event."""
+    """A deterministic key for the answer to an event."""
     return str(uuid.uuid5(_REPLIES, f"{event.chat} {event.seq}"))
 
 

@@ -1,4 +1,4 @@
-"""A user's connection to Hubbub: it stays, comes back, catches up, and sends what is to be sent."""
+"""A user's connection to Hubbub: reconnects, catches up, and sends pending changes."""
 
 import asyncio
 import contextlib
@@ -23,16 +23,16 @@ from hubbub_client.rest import Rest, Tokens
 from hubbub_client.session import Deliver, Now, Ready, Refusal, Session
 from hubbub_client.store import FileStore, MemoryStore, Store
 
-MAX_WAITING: Final = 10_000  # events that the program has not taken yet
+MAX_WAITING: Final = 10_000  # events that the program has not consumed yet
 CHATS_PAGE: Final = 200
 
 
 class Client:
-    """Use it with `async with`; sign up or log in inside, unless the store has a session already.
+    """Use it with `async with`; sign up or log in inside, unless the store already has a session.
 
-    `events` gives each event of each chat once and in order, `chat(id).messages` what a chat says
-    now. Without a store everything begins anew with the program. Chats of which the program has
-    had nothing begin with what comes, or `from_start` with their first event: for archives.
+    `events` yields each event of each chat once and in order; `chat(id).messages` are a chat's
+    current messages. Without a store, every program starts from scratch. Chats that are new to the
+    program begin with new events, or with `from_start` at their first event: for archives.
     """
 
     def __init__(
@@ -60,19 +60,19 @@ class Client:
         self._chats: dict[str, Chat] = {}
         self._events: Queue[Event | Restarted] = Queue()
         self._moments: Queue[Moment] = Queue()
-        self._begins: Mapping[str, int] = {}  # where chats begin on the last socket
-        # What is kept when the program has done with each `Restarted` that waits.
+        self._begins: Mapping[str, int] = {}  # where chats begin on the latest socket
+        # What to store when the program has processed each waiting `Restarted`.
         self._anew: deque[tuple[Mapping[str, int], str | None]] = deque()
-        self._begun = 0  # how often everything has begun anew, for another user
-        self._is_heard = False  # somebody iterates over `events`
-        self._has_dropped = False  # events that nobody had yet
+        self._begun = 0  # how often the state was reset for another user
+        self._is_heard = False  # the program iterates over `events`
+        self._has_dropped = False  # unconsumed events
         self._ended: Exception | None = None
         self._credentials: tuple[str, str] | None = None
 
     @classmethod
     def from_environment(cls) -> Self:
         """For bots and scripts. `HUBBUB_ORIGIN` is the server's address; `HUBBUB_STORE` a file for
-        what outlives the program; `HUBBUB_USERNAME` and `HUBBUB_PASSWORD` log in where the file
+        state that outlives the program; `HUBBUB_USERNAME` and `HUBBUB_PASSWORD` log in if the file
         has no session yet. Each is optional."""
         path = os.environ.get("HUBBUB_STORE")
         client = cls(
@@ -106,7 +106,7 @@ class Client:
 
     @property
     def user(self) -> str:
-        """The user's id. Raises Unauthenticated where there is no session."""
+        """The user's id. Raises Unauthenticated without a session."""
         if self.rest.tokens is None:
             raise Unauthenticated(401, "unauthenticated", "Sign up or log in first.")
         return self.rest.tokens.user
@@ -114,7 +114,7 @@ class Client:
     async def sign_up(
         self, username: str, email: str, password: str | None = None, invite: str | None = None
     ) -> None:
-        """Makes an account and connects. Raises Refused."""
+        """Creates an account and connects. Raises Refused."""
         await self.rest.sign_up(username, email, password, invite)
         self._start()
 
@@ -124,13 +124,13 @@ class Client:
         self._start()
 
     async def log_out(self) -> None:
-        """Ends the session; the store keeps nothing of it, nor what the user has not sent."""
+        """Ends the session; removes it and the user's unsent changes from the store."""
         await self.rest.log_out()
         self.outbox.forget()
         self._kept.forget()
 
     async def until_ready(self) -> None:
-        """Waits until the socket is there. Raises what ended the client for good."""
+        """Waits until the socket is ready. Raises the error that ended the client permanently."""
         while not self._connection.is_ready.is_set():
             if self._ended is not None:
                 raise self._ended
@@ -141,11 +141,11 @@ class Client:
     # ---- what happens
 
     async def events(self) -> AsyncIterator[Event | Restarted]:
-        """Each event once, in the order of each chat's seqs, over all ends of sockets, from the
-        first socket on: what came before this call waits for it. An event counts as had when the
-        next one is asked for: with a FileStore a program that is started again goes on after it.
-        Raises Stopped, or Unauthenticated where the session has ended; Stopped with the code 1000
-        when the client is closed."""
+        """Yields each event once, in the order of each chat's seqs, across reconnects, from the
+        first socket on: events received before this call wait for it. An event counts as processed
+        when the next one is requested: with a FileStore a restarted program continues after it.
+        Raises Stopped, or Unauthenticated if the session has ended; Stopped with the code 1000 when
+        the client is closed."""
         self._is_heard = True
         if self._has_dropped:
             self._go_back()
@@ -159,8 +159,8 @@ class Client:
                 self._keep_cursor(event)
 
     async def moments(self) -> AsyncIterator[Moment]:
-        """Typing, presence, and what other devices of the user did; lost while away. Ends as
-        `events` do."""
+        """Typing, presence, and actions of the user's other devices; missed while disconnected.
+        Ends as `events` do."""
         while True:
             yield await self._moments.take()
 
@@ -169,8 +169,8 @@ class Client:
         return self._chats.setdefault(chat, Chat(self, chat, self._session.show))
 
     async def chats(self, limit: int = 200) -> list[dict[str, Any]]:
-        """The user's chats as `GET /api/chat` answers them, the newest message first: as many as
-        `limit`, however many of them a page has."""
+        """The user's chats as returned by `GET /api/chat`, the newest message first: up to `limit`,
+        whatever the page size."""
         chats: list[dict[str, Any]] = []
         query: dict[str, Any] = {"order": "activity"}
         while True:
@@ -188,7 +188,7 @@ class Client:
         return self.chat(answer["chat"]["id"])
 
     async def direct_chat(self, user: str) -> Chat:
-        """The one that the two have, which is made where there is none."""
+        """The direct chat of the two users, created if there is none."""
         answer = await self.rest.call("PUT", f"/api/user/{user}/direct")
         return self.chat(answer["chat"]["id"])
 
@@ -206,7 +206,7 @@ class Client:
         before: str | None = None,
         limit: int = 20,
     ) -> tuple[list[Message], str | None]:
-        """Messages with these words, of a user or in a chat where one is given, newest first, and
+        """Messages with these words, optionally only of a user or in a chat, newest first, and
         where the next page begins."""
         wanted = {"q": text, "limit": limit, "chat": chat, "by": by, "before": before}
         query = urlencode({name: value for name, value in wanted.items() if value is not None})
@@ -214,23 +214,24 @@ class Client:
         return msgspec.convert(answer["messages"], list[Message]), answer["next"]
 
     async def watch(self, *users: str) -> None:
-        """From now on `moments` tells whether they are online; replaces the ones before."""
+        """From now on `moments` reports whether these users are online; replaces the previous
+        list."""
         self._connection.standing = {"type": "watch", "users": list(users)}
         await self.say(self._connection.standing)
 
     def cursor(self, chat: str) -> int:
-        """The seq up to which events of the chat have come."""
+        """The seq up to which events of the chat have arrived."""
         return self._session.cursors.get(chat, 0)
 
     async def say(self, frame: dict[str, Any]) -> None:
-        """A frame for which no answer is awaited; nothing happens while unconnected."""
+        """Sends a frame that gets no answer; has no effect while disconnected."""
         with contextlib.suppress(NoAnswer):
             await self._connection.say(frame)
 
     # ---- what the connection asks for
 
     def _start(self) -> None:
-        if self._running is not None:  # as somebody else, or again
+        if self._running is not None:  # as another user, or again
             self._running.cancel()
             self._connection.is_ready.clear()
         self._ended = self._events.error = self._moments.error = None
@@ -238,7 +239,7 @@ class Client:
         self.outbox.resume(self.user)
 
     def _keep_tokens(self, tokens: Tokens | None) -> None:
-        """The session lives, or there is another one: what was stopped without one goes on. Or it
+        """The session is valid, or there is a new one: continues what had stopped without it. Or it
         has ended: the next program logs in."""
         if tokens is not None and tokens.user != self._kept.user:
             self._begin_anew()
@@ -247,7 +248,7 @@ class Client:
             self.outbox.resume(tokens.user)
 
     def _begin_anew(self) -> None:
-        """What came for the user before, and their place, is nothing to the one who logs in."""
+        """Drops the previous user's events and position for the one who logs in."""
         self._kept.forget()
         self._session.begin_anew()
         self._begun += 1
@@ -279,14 +280,14 @@ class Client:
         match output:
             case Ready():
                 self._begins = output.cursors
-                if self._kept.epoch is None:  # from here on nothing is missed
+                if self._kept.epoch is None:  # from here on no event is missed
                     self._kept.keep_cursors(output.cursors, self._session.epoch)
             case Deliver(event):
                 self._deliver(event)
             case Now(moment):
                 self._moments.push(moment, MAX_WAITING)
             case Refusal():
-                pass  # of typing and the like: nothing depends on it
+                pass  # typing and the like: nothing depends on it
 
     def _deliver(self, event: Event | Restarted) -> None:
         if isinstance(event, Restarted):
@@ -300,14 +301,14 @@ class Client:
             return
         if self._is_heard:
             self._connection.is_wanted.clear()
-        else:  # nobody listens yet
+        else:  # no consumer yet
             self._has_dropped = True
             self._events.clear()
             while self._anew:
                 self._keep_anew(None)
 
     def _go_back(self) -> None:
-        """To the place of the program: what it has not had comes once more, on another socket."""
+        """Resets to the program's position: unprocessed events arrive again on another socket."""
         self._has_dropped = False
         if self._ended is None and self.rest.tokens is not None:
             self._events.clear()
@@ -317,7 +318,7 @@ class Client:
     # ---- sending
 
     async def _perform(self, change: Change) -> dict[str, Any]:
-        """By the socket where a message is sent and there is one, else by REST."""
+        """Sends messages over the socket if there is one, everything else over REST."""
         body = change.body or {}
         frame = {"type": "send", "chat": change.chat, **body}
         is_own = "clientId" in body and self._session.user == self.user
@@ -330,7 +331,7 @@ class Client:
         return {"messageInfo": outcome.frame}
 
     def _keep_cursor(self, event: Event | Restarted) -> None:
-        """The program has done with the event."""
+        """The program has processed the event."""
         if isinstance(event, Restarted):
             self._keep_anew(event.chat)
         elif event.chat in self._session.cursors:
@@ -339,7 +340,8 @@ class Client:
             self._kept.forget_cursor(event.chat)
 
     def _keep_anew(self, chat: str | None) -> None:
-        """The program knows of another history. What came of it since is not had by that."""
+        """The program knows about the new history. Events received from it since are not yet
+        processed."""
         cursors, epoch = self._anew.popleft()
         if chat is None:
             self._kept.forget_cursors()

@@ -1,5 +1,5 @@
-"""One socket after the other for a session, which decides: what to say, what to pull, when to come
-back. It must not know what becomes of events."""
+"""Opens one socket after another for a session, which decides what to send, what to pull and when
+to reconnect. Must not know how events are used."""
 
 import asyncio
 import contextlib
@@ -38,7 +38,7 @@ READY_SECONDS: Final = 12.0
 PONG_SECONDS: Final = 10.0
 ANSWER_SECONDS: Final = 10.0
 PULL_AGAIN_SECONDS: Final = 1.0
-MAX_PULL_AGAIN_SECONDS: Final = 60.0  # whatever the server says
+MAX_PULL_AGAIN_SECONDS: Final = 60.0  # whatever the server requests
 NO_CODE: Final = 1005
 LOST: Final = 1006
 NOT_UNDERSTOOD: Final = 1002
@@ -49,8 +49,8 @@ _encode = msgspec.json.encode
 
 
 class AccessToken(Protocol):
-    """One that is good for a while, with `anew` not the one that there is. Raises Unauthenticated
-    where the session has ended, NoAnswer, Transient."""
+    """An access token that is valid for a while; with `anew`, a new one. Raises Unauthenticated if
+    the session has ended, NoAnswer, Transient."""
 
     def __call__(self, *, anew: bool = False) -> Awaitable[str]: ...
 
@@ -60,17 +60,17 @@ Take = Callable[[Ready | Deliver | Now | Refusal], None]
 
 
 def pull_again_seconds(error: HubbubError) -> float:
-    """How long a pull waits after a page that did not come."""
+    """How long a pull waits after a page that failed."""
     asked = error.retry_after if isinstance(error, Refused) else 0.0
     return min(max(PULL_AGAIN_SECONDS, asked), MAX_PULL_AGAIN_SECONDS)
 
 
 class Connection:
-    """`run` it in a task. `socket` is None while there is none that takes frames. `standing` is a
-    frame that is said on each one.
+    """`run` it in a task. `socket` is None while none accepts frames. `standing` is a frame that is
+    sent on each socket.
 
-    `fetch_events` gives the page of `/events` of a chat after a seq, and raises Refused and
-    NoAnswer. `take` gets what the session says, as it comes; it must not wait.
+    `fetch_events` returns the page of `/events` of a chat after a seq, and raises Refused and
+    NoAnswer. `take` is called with each output of the session; it must not wait.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class Connection:
         self.socket: aiohttp.ClientWebSocketResponse | None = None
         self.standing: dict[str, Any] | None = None
         self.is_ready = asyncio.Event()
-        # While this is clear the socket is given up, and none is made, and nothing is pulled.
+        # While this is clear, the socket is closed, none is opened, and nothing is pulled.
         self.is_wanted = asyncio.Event()
         self.is_wanted.set()
         self._access_token = access_token
@@ -101,8 +101,8 @@ class Connection:
         self._tasks: asyncio.TaskGroup
 
     async def run(self) -> NoReturn:
-        """Until it is cancelled. Raises Stopped and Unauthenticated, and what its functions raise
-        beside what they may."""
+        """Runs until cancelled. Raises Stopped and Unauthenticated, and unexpected errors of its
+        functions."""
         try:
             async with asyncio.TaskGroup() as self._tasks:
                 await self._stay_connected()
@@ -111,7 +111,7 @@ class Connection:
         raise AssertionError("unreachable")
 
     async def say(self, frame: dict[str, Any] | str | bytes) -> None:
-        """A frame as it is. Raises NoAnswer while unconnected."""
+        """Sends a frame unchanged. Raises NoAnswer while disconnected."""
         if self.socket is None:
             raise NoAnswer("there is no socket")
         text = frame if isinstance(frame, str | bytes) else _encode(frame).decode()
@@ -124,8 +124,8 @@ class Connection:
             raise NoAnswer(str(error)) from error
 
     async def ask(self, client_id: str, frame: dict[str, Any]) -> Answer:
-        """The answer to a frame with this client id. Raises NoAnswer; then the outcome is
-        unknown."""
+        """Sends a frame and returns the answer to its client id. Raises NoAnswer; then the outcome
+        is unknown."""
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._answers[client_id] = answer
         try:
@@ -138,11 +138,11 @@ class Connection:
             if self._answers.get(client_id) is answer:
                 del self._answers[client_id]
             if answer.done() and not answer.cancelled():
-                answer.exception()  # nobody may be waiting
+                answer.exception()  # there may be no caller
 
     def can_ask(self, client_id: str, frame: dict[str, Any]) -> bool:
-        """Whether there would be an answer. A frame that is too long ends the socket, a malformed
-        client id is not told with the refusal, and of two chats it cannot tell which is meant."""
+        """Whether there would be an answer. A frame that is too long ends the socket, a refusal
+        omits a malformed client id, and the same id in two chats would be ambiguous."""
         return (
             self.socket is not None
             and client_id not in self._answers
@@ -168,10 +168,10 @@ class Connection:
         except Unauthenticated:
             raise
         except HubbubError:
-            pass  # where the token is of no use, the next socket ends in the same way
+            pass  # if the token is invalid, the next socket ends in the same way
 
     async def _connect_once(self) -> ComeBack | Stop:
-        """Serves one socket to its end. Returns what the session says then."""
+        """Serves one socket to its end. Returns the session's output for that end."""
         code, reason, wait = LOST, "", 0.0
         try:
             token = await self._access_token()
@@ -253,7 +253,7 @@ class Connection:
                 self._take(output)
 
     async def _pull(self, pull: Pull) -> None:
-        """Page after page, until nothing is missing or the socket that needed it is gone."""
+        """Loads page after page until nothing is missing or the socket that needed it has ended."""
         while self._session.wants(pull):
             await self.is_wanted.wait()
             try:
@@ -270,7 +270,7 @@ class Connection:
                     self._follow(output)
 
     async def _page(self, pull: Pull) -> list[Output]:
-        """What follows from the next page. Raises Refused and NoAnswer where it does not come."""
+        """The session's outputs for the next page. Raises Refused and NoAnswer if it fails."""
         try:
             page = await self._fetch_events(pull.chat, pull.after)
         except NotFound:

@@ -1,4 +1,4 @@
-"""What a call may be refused with: the codes of the contract's section 3, as types.
+"""Exceptions for the refusals of calls: the codes of the contract's section 3, as types.
 
 HubbubError
 ├── Refused                 the server said no; `code` and `detail` say why
@@ -21,11 +21,11 @@ from typing import Any
 
 
 class HubbubError(Exception):
-    """The root of everything that this package raises by itself."""
+    """The base class of all exceptions of this package."""
 
 
 class Refused(HubbubError):
-    """A refusal. `errors` lists what is wrong with which field or id, where the server says so."""
+    """A refusal. `errors` lists the invalid fields or ids, if the server names them."""
 
     def __init__(
         self,
@@ -108,7 +108,7 @@ class NoAnswer(HubbubError):
 
 
 class Stopped(HubbubError):
-    """The server ended the socket with a code after which no client comes back."""
+    """The server ended the socket with a code after which clients must not reconnect."""
 
     def __init__(self, code: int, reason: str) -> None:
         super().__init__(f"{code} {reason}".strip())
@@ -141,6 +141,6 @@ def refusal(
     retry_after: float = 0.0,
 ) -> Refused:
     """The exception for a refusal. Codes that this package does not know are plain Refused."""
-    if status in (502, 503, 504):  # from a balancer they mean what a 503 means, whatever they say
+    if status in (502, 503, 504):  # from a balancer they mean the same as 503, whatever the body
         code = "unavailable"
     return _BY_CODE.get(code, Refused)(status, code, detail, errors, retry_after)

@@ -1,7 +1,7 @@
-"""The events of a chat's log and the frames of the moment, as types.
+"""The events of a chat's log and transient frames, as types.
 
-`decode` makes one of a line from the server or an object of `/events`. A type that is not known
-here becomes `UnknownEvent` where it has a seq, so that it counts as applied, and None otherwise.
+`decode` converts a line from the server or an object of `/events`. An unknown type becomes
+`UnknownEvent` if it has a seq, so that it counts as applied, and None otherwise.
 """
 
 from typing import Any
@@ -16,7 +16,7 @@ class _Wire(
 
 
 class Event(_Wire, frozen=True, kw_only=True):
-    """Something that happened in a chat. `seq` counts from 1 without holes in each chat; `at` is a
+    """Something that happened in a chat. `seq` counts from 1 without gaps in each chat; `at` is a
     time such as "2026-01-02T03:04:05.678Z"; `by` is a user id."""
 
     chat: str
@@ -75,7 +75,7 @@ class ReactionRemoved(MessageChanged, frozen=True, kw_only=True, tag="reaction.r
 
 
 class LinkPreview(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
-    """What a page says of itself, to which a link in a message leads."""
+    """Metadata of a page that a link in a message leads to."""
 
     url: str
     title: str
@@ -84,14 +84,14 @@ class LinkPreview(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omi
 
 
 class LinksPreviewed(MessageChanged, frozen=True, kw_only=True, tag="links.previewed"):
-    """Of links in the message's text as it is now."""
+    """Previews of links in the message's current text."""
 
     previews: tuple[LinkPreview, ...]
     deleted: bool = False
 
 
 class ChatCreated(Event, frozen=True, kw_only=True, tag="chat.created"):
-    """A new chat, or one that the user was added to: then with the seq of the joining."""
+    """A new chat, or one that the user was added to: then with the seq of that event."""
 
     chat_name: str
     participants: tuple[str, ...]
@@ -121,7 +121,7 @@ class ChatDeleted(Event, frozen=True, kw_only=True, tag="chat.deleted"):
 
 
 class UnknownEvent(Event, frozen=True, kw_only=True):
-    """Of a newer server; `kind` is its type. It takes its seq and changes nothing here."""
+    """From a newer server; `kind` is its type. It occupies its seq and changes nothing here."""
 
     kind: str
 
@@ -146,7 +146,7 @@ class ReadMarker(_Wire, frozen=True, kw_only=True, tag="read"):
 
 
 class ChatSettings(_Wire, frozen=True, kw_only=True, tag="mine"):
-    """Another device of the user changed what is the user's own of a chat."""
+    """Another device of the user changed the user's own settings of a chat."""
 
     chat: str
     notify: str
@@ -154,8 +154,8 @@ class ChatSettings(_Wire, frozen=True, kw_only=True, tag="mine"):
 
 
 class Restarted(msgspec.Struct, frozen=True):
-    """The server's history is another one than before (a database was restored): what this
-    program keeps of the chat, or of all chats where `chat` is None, has to be read again."""
+    """The server's history has changed (a database was restored): what this program stores of the
+    chat, or of all chats if `chat` is None, has to be loaded again."""
 
     chat: str | None
 
@@ -171,8 +171,8 @@ _TYPES = {str(kind.__struct_config__.tag): kind for kind in _KINDS}
 
 
 def decode(frame: dict[str, Any]) -> Event | Moment | None:
-    """Of a frame or an event as JSON gives it. Raises msgspec.ValidationError where a known type
-    lacks a field."""
+    """Converts a decoded JSON frame or event. Raises msgspec.ValidationError if a known type lacks
+    a field."""
     kind = _TYPES.get(frame["type"])
     if kind is not None:
         return msgspec.convert(frame, kind)  # type: ignore[return-value]

@@ -1,4 +1,4 @@
-"""What a message is now: its event and every later event about it, folded together. Pure.
+"""The current state of a message: its event and every later event about it, folded together. Pure.
 
 `fold(history at some seq, events after it)` is the history after them, for every chat and seq.
 """
@@ -21,11 +21,11 @@ from hubbub_client.events import (
     ReactionRemoved,
 )
 
-MAX_USERS_SHOWN: Final = 100  # of one reaction
+MAX_USERS_SHOWN: Final = 100  # per reaction
 
 
 class Reaction(msgspec.Struct, frozen=True, kw_only=True):
-    """`users` are the first 100 of them, in the order in which they reacted."""
+    """`users` are the first 100, in the order in which they reacted."""
 
     emoji: str
     count: int
@@ -36,7 +36,8 @@ class Message(
     msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True,
     tag_field="type", tag="message",
 ):  # fmt: skip
-    """A message as it is now. A deleted one has no text, and `deleted_at` and `deleted_by`."""
+    """The current state of a message. A deleted one has no text, but `deleted_at` and
+    `deleted_by`."""
 
     chat: str
     seq: int
@@ -56,13 +57,13 @@ class Message(
 
     @property
     def is_blank(self) -> bool:
-        """Whether its text is gone for good."""
+        """Whether its text is permanently gone."""
         return not self.message and not self.attachments
 
 
 def fold(messages: Mapping[int, Message], events: Iterable[Event]) -> dict[int, Message]:
     """Messages by seq, as they are after these events, which are the next of their chat. Events
-    about other messages than these change nothing."""
+    about other messages change nothing."""
     after = dict(messages)
     for event in events:
         if isinstance(event, MessageSent):
@@ -73,7 +74,7 @@ def fold(messages: Mapping[int, Message], events: Iterable[Event]) -> dict[int, 
 
 
 def begin(event: MessageSent) -> Message:
-    """A message as its own event leaves it; one that was blanked is nothing more than that."""
+    """A message after only its own event; a blanked one is empty."""
     if event.deleted:
         return Message(
             chat=event.chat, seq=event.seq, at=event.at, by=event.by,
@@ -95,7 +96,7 @@ def change(message: Message, event: MessageChanged) -> Message:
             deleted_at=event.at, deleted_by=event.by,
         )  # fmt: skip
     if message.is_blank:
-        return message  # the event comes from before its deletion
+        return message  # the event is from before its deletion
     match event:
         case MessageEdited():
             return msgspec.structs.replace(
@@ -122,7 +123,7 @@ def _add(reactions: tuple[Reaction, ...], event: ReactionAdded) -> tuple[Reactio
 
 
 def _join(reaction: Reaction, user: str) -> Reaction:
-    # Where others are counted and not shown, whoever comes later is not among the first.
+    # If some users are only counted, a later one is not among the first.
     is_shown = reaction.count == len(reaction.users) < MAX_USERS_SHOWN
     users = (*reaction.users, user) if is_shown else reaction.users
     return Reaction(emoji=reaction.emoji, count=reaction.count + 1, users=users)

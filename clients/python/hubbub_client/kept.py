@@ -1,5 +1,5 @@
-"""What of a session is in the store: its tokens, its place in each chat and whose that is, the
-history's epoch."""
+"""What the store has of a session: its tokens, its position in each chat and the user it belongs
+to, the history's epoch."""
 
 from collections.abc import Mapping
 
@@ -11,7 +11,7 @@ from hubbub_client.store import Store
 
 
 class Kept:
-    """Written as it changes. The unsent changes beside it are the outbox's."""
+    """Written when it changes. The unsent changes in the same store belong to the outbox."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -34,7 +34,8 @@ class Kept:
 
     @property
     def user(self) -> str | None:
-        """Whose place it is, also when their session has ended; None where there is none."""
+        """The user whose position it is, even after their session has ended; None without a
+        position."""
         value = self._store.get("user")
         if value is not None:
             return value.decode()
@@ -51,7 +52,7 @@ class Kept:
         return None if value is None else value.decode()
 
     def cursors(self) -> dict[str, int]:
-        """The seq up to which the program has had each chat."""
+        """The seq up to which the program has processed each chat."""
         return {
             name.removeprefix("cursor "): int(self._store.get(name) or 0)
             for name in self._store.names("cursor ")
@@ -71,7 +72,7 @@ class Kept:
             self.forget_cursor(chat)
 
     def forget(self) -> None:
-        """Everything but what is unsent."""
+        """Removes everything except unsent changes."""
         for name in self._store.names(""):
             if not name.startswith(UNSENT):
                 self._store.remove(name)

@@ -1,8 +1,8 @@
-"""Changes on their way: in the order of their making in each chat, each until it is answered.
+"""Pending changes: in the order in which they were made in each chat, each until it is answered.
 
-A change is in the store before anything is sent, and leaves it with its answer, so that a program
-that starts again goes on where it ended. Its key makes every repeat safe. It belongs to the user
-who made it: it stays in the store when the session ends, and is never sent as another user.
+A change is in the store before anything is sent, and leaves it with its answer, so that a restarted
+program continues where it ended. Its key makes every repeat safe. It belongs to the user who made
+it: it stays in the store when the session ends, and is never sent as another user.
 """
 
 import asyncio
@@ -17,13 +17,13 @@ from hubbub_client.errors import HubbubError, NoAnswer, Transient, Unauthenticat
 from hubbub_client.store import Store
 
 PAUSE_SECONDS: Final = 0.5
-UNSENT: Final = "unsent "  # what names in the store begin with
+UNSENT: Final = "unsent "  # the prefix of names in the store
 _KEPT: Final = "What is unsent is kept, and sent when the same user logs in again."
 
 
 class Change(msgspec.Struct, frozen=True):
-    """`method`, `path` and `body` of the call that makes it; `key` is its idempotency key, of a
-    message its client id."""
+    """`method`, `path` and `body` of its call; `key` is its idempotency key, for a message its
+    client id."""
 
     key: str
     chat: str
@@ -37,14 +37,14 @@ Lane = deque[tuple[str, Change, asyncio.Future[dict[str, Any]]]]  # with the nam
 
 
 class Outbox:
-    """`perform` makes one attempt as the user of the last `resume`. Raises what the server refused
-    for good to whoever awaits."""
+    """`perform` makes one attempt as the user of the last `resume`. Raises permanent refusals to
+    the awaiting caller."""
 
     def __init__(self, store: Store, perform: Perform) -> None:
         self._store = store
         self._perform = perform
         self._user: str | None = None  # whose changes these are
-        self._stopped: HubbubError | None = None  # why nothing goes out
+        self._stopped: HubbubError | None = None  # why nothing is sent
         self._lanes: dict[str, Lane] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -52,8 +52,8 @@ class Outbox:
         return sum(map(len, self._lanes.values()))
 
     def resume(self, user: str) -> None:
-        """The user has a session. What an earlier one left of theirs goes out, once; nobody awaits
-        it, and a refusal ends it. Nothing happens after `close`."""
+        """The user has a session. Changes left by an earlier session of theirs are sent, once;
+        nobody awaits them, and a refusal drops them. Has no effect after `close`."""
         if isinstance(self._stopped, NoAnswer) or (user == self._user and self._stopped is None):
             return
         self._stop(_unauthenticated("Another user has logged in."))
@@ -64,9 +64,9 @@ class Outbox:
                 self._queue(name, msgspec.json.decode(value, type=Change))
 
     async def put(self, change: Change) -> dict[str, Any]:
-        """The answer. Who stops waiting takes nothing back: the change is made all the same. So it
-        is after Unauthenticated, when the session has ended, and NoAnswer, when the client was
-        closed: it stays in the store until the same user is back."""
+        """Returns the answer. Cancelling the wait does not cancel the change. Nor do
+        Unauthenticated (the session has ended) and NoAnswer (the client was closed): it stays in
+        the store until the same user is back."""
         if self._user is None:
             raise Unauthenticated(401, "unauthenticated", "Sign up or log in first.")
         name = f"{UNSENT}{self._user} {change.chat} {change.key}"
@@ -74,21 +74,21 @@ class Outbox:
         return await asyncio.shield(self._queue(name, change))
 
     async def empty(self) -> None:
-        """Waits until everything is answered. Raises Unauthenticated where the session has ended
-        and NoAnswer after `close`, if something is unsent."""
+        """Waits until everything is answered. If something is unsent, raises Unauthenticated when
+        the session has ended and NoAnswer after `close`."""
         while self._tasks:
             await asyncio.wait(set(self._tasks))
         if self._stopped is not None and len(self) > 0:
             raise self._stopped
 
     async def close(self) -> None:
-        """What is unsent stays in the store; whoever awaits it gets NoAnswer."""
+        """Unsent changes stay in the store; their callers get NoAnswer."""
         tasks = set(self._tasks)
         self._stop(NoAnswer("The client was closed before the answer. What is unsent is kept."))
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def forget(self) -> None:
-        """The user has logged out: nothing of theirs is kept. What other users left is."""
+        """The user has logged out: removes their changes, but keeps those of other users."""
         self._stop(Unauthenticated(401, "unauthenticated", "The user has logged out."))
         for name in self._names():
             self._store.remove(name)
@@ -98,7 +98,7 @@ class Outbox:
         return [] if self._user is None else self._store.names(f"{UNSENT}{self._user} ")
 
     def _stop(self, error: HubbubError) -> None:
-        """Nothing goes out any more; all that is unsent stays in the store."""
+        """Stops sending; all unsent changes stay in the store."""
         self._stopped = error
         for _, _, answered in (one for lane in self._lanes.values() for one in lane):
             _tell(answered, error)
@@ -148,7 +148,7 @@ class Outbox:
                 with contextlib.suppress(asyncio.InvalidStateError):
                     answered.set_result(result)
                 break
-        # Where the store fails the next program sends it again, under the same key.
+        # If the store fails, the next program sends it again with the same key.
         with contextlib.suppress(Exception):
             self._store.remove(name)
 
@@ -163,6 +163,6 @@ def _tell(answered: asyncio.Future[dict[str, Any]], error: Exception) -> None:
 
 
 def _look(answered: asyncio.Future[dict[str, Any]]) -> None:
-    """Nobody may be waiting; then asyncio need not complain."""
+    """Keeps asyncio from warning if nobody awaits the future."""
     if not answered.cancelled():
         answered.exception()

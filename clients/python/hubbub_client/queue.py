@@ -1,4 +1,4 @@
-"""What came and was not taken yet, in the order of its coming."""
+"""Received items that were not taken yet, in the order of arrival."""
 
 import asyncio
 from collections import deque
@@ -8,8 +8,8 @@ Item = TypeVar("Item")
 
 
 class Queue(Generic[Item]):
-    """However many take from it, each item goes to one of them, and `error` to all of them, once
-    nothing is left: nothing comes any more."""
+    """Each item goes to one consumer; once nothing is left after the end, all of them get
+    `error`."""
 
     def __init__(self) -> None:
         self.error: Exception | None = None
@@ -20,7 +20,7 @@ class Queue(Generic[Item]):
         return len(self._items)
 
     def push(self, item: Item, most: float = float("inf")) -> None:
-        """Where there are `most` already the oldest one goes."""
+        """If there are already `most`, drops the oldest."""
         if len(self._items) >= most:
             self._items.popleft()
         self._items.append(item)
@@ -34,7 +34,7 @@ class Queue(Generic[Item]):
         self._items.clear()
 
     async def take(self) -> Item:
-        """Waits for one. Raises the error."""
+        """Waits for an item. Raises the error."""
         while not self._items:
             if self.error is not None:
                 raise self.error

@@ -1,8 +1,8 @@
 """The REST calls of one session: its tokens, and repeats that the contract allows.
 
-A call whose outcome is unknown (the connection broke, 502 to 504) is repeated with the same key
-for some seconds; so is one that a rate refused, after the time that the server names. A deletion
-that is repeated and finds nothing was done by an earlier try.
+A call whose outcome is unknown (the connection broke, 502 to 504) is repeated with the same key for
+some seconds; so is a rate-limited one, after the time that the server names. A repeated deletion
+that finds nothing was done by an earlier attempt.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ from hubbub_client.errors import (
 )
 
 RETRY_SECONDS: Final = 30.0
-PAUSE_SECONDS: Final = (0.1, 0.4)  # between tries of which the server says nothing
+PAUSE_SECONDS: Final = (0.1, 0.4)  # between attempts if the server names no time
 REFRESH_BEFORE_SECONDS: Final = 60.0
 CALL_TIMEOUT: Final = aiohttp.ClientTimeout(total=15)
 UPLOAD_TIMEOUT: Final = aiohttp.ClientTimeout(total=600)
@@ -37,7 +37,7 @@ _decode = msgspec.json.decode
 
 
 class Tokens(msgspec.Struct):
-    """What a session consists of. `expires` is on `time.time()`'s clock."""
+    """The tokens of a session. `expires` is on `time.time()`'s clock."""
 
     user: str
     access: str
@@ -46,7 +46,7 @@ class Tokens(msgspec.Struct):
 
 
 class _Tries:
-    """How often a request was sent: aiohttp repeats one by itself whose connection ends."""
+    """How often a request was sent: aiohttp itself repeats one whose connection ends."""
 
     count = 0
 
@@ -71,7 +71,7 @@ class Rest:
         self.on_tokens: Callable[[Tokens | None], None] = lambda _: None
         self._http = aiohttp.ClientSession(timeout=CALL_TIMEOUT, trace_configs=[_trace_of_tries()])
         self._refreshing = asyncio.Lock()
-        self._open: set[str] = set()  # keys of deletions that may be done
+        self._open: set[str] = set()  # keys of deletions that may already be done
 
     @property
     def http(self) -> aiohttp.ClientSession:
@@ -85,7 +85,7 @@ class Rest:
     async def sign_up(
         self, username: str, email: str, password: str | None = None, invite: str | None = None
     ) -> None:
-        """Raises Refused, among others UsernameTaken, EmailTaken, SignupClosed."""
+        """Raises Refused, such as UsernameTaken, EmailTaken or SignupClosed."""
         body = {"username": username, "email": email}
         if password is not None:
             body["password"] = password
@@ -99,18 +99,18 @@ class Rest:
         self._keep(await self._repeat("POST", "/api/user/login", body, with_token=False))
 
     async def log_out(self) -> None:
-        with contextlib.suppress(Unauthenticated):  # it has ended, maybe by an earlier try
+        with contextlib.suppress(Unauthenticated):  # it has ended, maybe by an earlier attempt
             await self.call("POST", "/api/user/logout")
         self.forget()
 
     async def access_token(self, *, anew: bool = False) -> str:
-        """One that is good for a while; with `anew` not the one that is there. Raises
-        Unauthenticated where the session has ended."""
+        """An access token that is valid for a while; with `anew`, a new one. Raises Unauthenticated
+        if the session has ended."""
         before = self._session()
         if not anew and before.expires - time.time() > REFRESH_BEFORE_SECONDS:
             return before.access
         async with self._refreshing:
-            if self.tokens is before:  # nobody else did meanwhile
+            if self.tokens is before:  # no other call did meanwhile
                 body = {"refreshToken": before.refresh}
                 try:
                     answer = await self._repeat("POST", "/api/user/refresh", body, with_token=False)
@@ -133,7 +133,7 @@ class Rest:
         tokens = Tokens(
             user, answer["token"], answer["refreshToken"], time.time() + answer["expiresIn"]
         )
-        self.on_tokens(tokens)  # kept before it is used
+        self.on_tokens(tokens)  # stored before it is used
         self.tokens = tokens
 
     def forget(self) -> None:
@@ -151,8 +151,8 @@ class Rest:
         *,
         key: str | None = None,
     ) -> dict[str, Any]:
-        """The answer's body. Bytes go as they are, all else as JSON. `key` makes a repeat of the
-        program's own safe; one is made where there is none. Raises Refused, NoAnswer."""
+        """The answer's body. Bytes are sent unchanged, everything else as JSON. `key` makes the
+        program's own repeats safe; without one, a key is generated. Raises Refused, NoAnswer."""
         return await self._authorized(method, path, body, key)
 
     async def upload(self, path: str, data: bytes, name: str) -> dict[str, Any]:
@@ -203,7 +203,7 @@ class Rest:
         key: str | None = None,
         timeout: aiohttp.ClientTimeout = CALL_TIMEOUT,
     ) -> dict[str, Any]:
-        """Once more with another token where the server refuses the one that is there."""
+        """Repeats the call once with a new token if the server refuses the current one."""
         key = key or str(uuid.uuid4())
         try:
             return await self._repeat(method, path, body, key=key, timeout=timeout)
@@ -271,7 +271,7 @@ class Rest:
 async def _refusal(answer: aiohttp.ClientResponse) -> Refused:
     try:
         problem = _decode(await answer.read(), type=dict[str, Any])
-    except msgspec.DecodeError:  # not from Hubbub, but from something between
+    except msgspec.DecodeError:  # not from Hubbub, but from a proxy
         problem = {}
     wait = answer.headers.get("Retry-After", "")
     return refusal(

@@ -1,8 +1,8 @@
-"""One person's stream of events over many sockets, as a state machine without I/O or clock.
+"""A user's stream of events over many sockets, as a state machine without I/O or clock.
 
-It is told what came in and returns what follows from it. What it guarantees: each event of each
-chat once and in the order of its seqs, whatever sockets end in between. It must not know how
-frames travel or who listens. The rules are those of the contract's section 4.
+Takes input and returns the resulting outputs. Guarantees each event of each chat once and in the
+order of seqs, however often sockets end in between. Must not know how frames are sent or who
+listens. The rules are those of the contract's section 4.
 """
 
 from collections.abc import Iterable
@@ -35,14 +35,15 @@ _decode = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 class Deliver(msgspec.Struct, frozen=True):
-    """The next thing for the program."""
+    """The next event for the program."""
 
     event: Event | Restarted
 
 
 class Pull(msgspec.Struct, frozen=True):
-    """Fetch `/events?after=` this seq, and tell `pulled` or `gone`. `socket` says for which one:
-    what a pull brings after its socket's end is dropped, since the next one pulls again."""
+    """Fetch `/events?after=` this seq, then call `pulled` or `gone`. `socket` is the number of its
+    socket: the result of a pull that arrives after the end of its socket is dropped, since the next
+    one pulls again."""
 
     chat: str
     after: int
@@ -50,15 +51,15 @@ class Pull(msgspec.Struct, frozen=True):
 
 
 class Ready(msgspec.Struct, frozen=True):
-    """The socket takes frames now. `ping_seconds`: after as long a silence it wants a ping.
-    `cursors`: where each chat begins on it."""
+    """The socket accepts frames now. It needs a ping after `ping_seconds` of silence. `cursors`:
+    where each chat begins on it."""
 
     ping_seconds: float
     cursors: dict[str, int]
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """The outcome of the send with this client id; `code` is empty where it is stored."""
+    """The outcome of the send with this client id; `code` is empty if it was stored."""
 
     client_id: str
     frame: dict[str, Any]
@@ -66,7 +67,7 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 class Now(msgspec.Struct, frozen=True):
-    """Something of the moment: typing, presence, another device's marker."""
+    """A transient frame: typing, presence, another device's marker."""
 
     moment: Moment
 
@@ -76,21 +77,21 @@ class RefreshToken(msgspec.Struct, frozen=True):
 
 
 class Refusal(msgspec.Struct, frozen=True):
-    """A frame without client id was refused."""
+    """A frame without a client id was refused."""
 
     code: str
     detail: str
 
 
 class ComeBack(msgspec.Struct, frozen=True):
-    """Connect again after so many seconds, with a new access token where `refresh`."""
+    """Reconnect after this many seconds, with a new access token if `refresh`."""
 
     seconds: float
     refresh: bool
 
 
 class Stop(msgspec.Struct, frozen=True):
-    """Do not come back."""
+    """Do not reconnect."""
 
     code: int
     reason: str
@@ -100,8 +101,8 @@ Output = Deliver | Pull | Ready | Answer | Now | RefreshToken | Refusal
 
 
 class Session:
-    """`cursors`: the last seq that the program has had, by chat; `epoch` is the history's. Both as
-    an earlier session left them, or empty: then events begin with what comes, or `from_start` with
+    """`cursors`: the last seq that the program has processed, by chat; `epoch` is the history's.
+    Both from an earlier session, or empty: then events start with new ones, or with `from_start` at
     the first one of each chat."""
 
     def __init__(
@@ -116,16 +117,16 @@ class Session:
         self.cursors = dict(cursors or {})
         self.epoch = epoch
         self.is_ready = False
-        self.max_frame = MAX_FRAME  # bytes that the server takes
+        self.max_frame = MAX_FRAME  # bytes that the server accepts
         self._from_start = from_start
         self._shown: dict[str, int] = {}  # where chats begin at the first socket
-        self._held: dict[str, list[Event]] = {}  # of chats that are being pulled
+        self._held: dict[str, list[Event]] = {}  # for chats that are being pulled
         self._ends: dict[str, int] = {}  # of chats that ended on this socket
         self._sockets = 0  # that became ready
         self._failures = 0  # sockets in a row that did not become ready
 
     def begin_anew(self) -> None:
-        """For another user: as if there had been no socket yet."""
+        """Resets the state for another user."""
         self.cursors.clear()
         self.epoch = None
         self._shown.clear()
@@ -133,20 +134,20 @@ class Session:
         self._ends.clear()
 
     def go_back(self, cursors: dict[str, int]) -> None:
-        """The program has had less than what came; the next socket resumes from here."""
+        """The program has processed less than was received; the next socket resumes from here."""
         self.cursors = dict(cursors)
         self._held.clear()
         self._ends.clear()
 
     def show(self, chat: str, seq: int) -> None:
-        """The program has read the chat's history up to here. Before the first socket its events
-        begin there."""
+        """The program has loaded the chat's history up to here. Before the first socket, its events
+        start there."""
         if self.epoch is None:
             self._shown[chat] = seq
 
     def connect(self, token: str) -> bytes:
-        """The first frame of a new socket. Where there are more chats than one may resume, the
-        server names none of the others in `behind`, and they are pulled."""
+        """The first frame of a new socket. If there are more chats than a client may resume, the
+        server does not name the others in `behind`, and they are pulled."""
         newest = sorted(self.cursors.items(), key=lambda item: -item[1])[:MAX_RESUMED_CHATS]
         frame: dict[str, Any] = {"type": "connect", "token": token, "resume": dict(newest)}
         if self.epoch is not None:
@@ -154,10 +155,10 @@ class Session:
         return _encode(frame)
 
     def receive(self, text: str | bytes) -> list[Output]:
-        """A text frame, which holds one line or several. Raises ValueError where it is not JSON or
-        lacks a field that its type has."""
+        """A text frame, which contains one line or several. Raises ValueError if it is not JSON or
+        lacks a field of its type."""
         lines = (text.encode() if isinstance(text, str) else text).split(b"\n")
-        if len(lines) == 1:  # as most of them have
+        if len(lines) == 1:  # the usual case
             return self.take(_decode(lines[0]))
         return [output for line in lines for output in self.take(_decode(line))]
 
@@ -182,7 +183,7 @@ class Session:
     def pulled(
         self, pull: Pull, events: Iterable[dict[str, Any]], *, more: bool = False
     ) -> list[Output]:
-        """The page that the pull brought. With `more` the next Pull follows from it."""
+        """The page that the pull returned. With `more` another Pull follows."""
         if not self.wants(pull):
             return []
         outputs: list[Output] = []
@@ -196,8 +197,8 @@ class Session:
         return outputs
 
     def gone(self, pull: Pull) -> list[Output]:
-        """`/events` says 404: the user is no longer in this chat. What lay between is not theirs to
-        see any more; the end itself is, where it came meanwhile."""
+        """`/events` answered 404: the user is no longer in this chat, and may no longer see the
+        missed events; only the end itself, if it arrived meanwhile."""
         if not self.wants(pull):
             return []
         held = self._held.pop(pull.chat)
@@ -206,21 +207,21 @@ class Session:
         outputs: list[Output] = [Deliver(held[number]) for number in ends[:1]]
         since = ends[-1] + 1 if ends else 0
         for number, event in enumerate(held[since:], since):
-            if isinstance(event, ChatCreated):  # meanwhile they were added again
+            if isinstance(event, ChatCreated):  # they were added again meanwhile
                 for later in held[number:]:
                     outputs += self._hear(later)
                 break
         return outputs
 
     def wants(self, pull: Pull) -> bool:
-        """Whether the pull is still of use."""
+        """Whether the pull is still needed."""
         return pull.socket == self._sockets and pull.chat in self._held
 
     def closed(
         self, code: int, reason: str = "", chance: float = 0.5, retry_after: float = 0.0
     ) -> ComeBack | Stop:
-        """The socket ended, or none was had (1006). `chance` is a random number from 0 to 1;
-        `retry_after` is what a node without room said in its answer, in seconds."""
+        """The socket ended, or could not be opened (1006). `chance` is a random number from 0 to 1;
+        `retry_after` is the delay that a full node sent, in seconds."""
         was_ready, self.is_ready = self.is_ready, False
         if code not in COME_BACK:
             return Stop(code, reason)
@@ -263,7 +264,7 @@ class Session:
         if last is None and self._from_start:
             last = self.cursors[chat] = 0
         elif last is None:
-            # Joined while away: from the joining on, which is where the read marker begins.
+            # Joined while away: from the joining on, where the read marker starts.
             last = self.cursors[chat] = max(0, ready.get("read", {}).get(chat, head) - 1)
         elif last > head:
             last = self.cursors[chat] = 0 if self._from_start else head
@@ -273,7 +274,7 @@ class Session:
         return [self._pull(chat)] if last < head else []
 
     def _hear(self, event: Event) -> list[Output]:
-        """An event as it came over the socket."""
+        """An event received over the socket."""
         chat, last = event.chat, self._seq_of(event.chat)
         if chat in self._held:
             self._held[chat].append(event)
@@ -291,7 +292,7 @@ class Session:
         return Pull(chat, self._seq_of(chat), self._sockets)
 
     def _seq_of(self, chat: str) -> int:
-        """What follows the user's removal is theirs where they were added again while away."""
+        """Events after the user's removal are theirs if they were added again while away."""
         return self.cursors.get(chat, self._ends.get(chat, 0))
 
     def _apply(self, event: Event) -> list[Output]:

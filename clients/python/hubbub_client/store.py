@@ -1,4 +1,4 @@
-"""Where a client keeps what has to outlive the program: its session, cursors and unsent changes."""
+"""Where a client stores what must outlive the program: its session, cursors and unsent changes."""
 
 import contextlib
 import sqlite3
@@ -8,7 +8,7 @@ from typing import Protocol
 
 
 class Store(Protocol):
-    """Small values by name. A value is kept when `put` has returned."""
+    """Small values by name. A value is stored when `put` returns."""
 
     def get(self, name: str) -> bytes | None: ...
 
@@ -21,7 +21,7 @@ class Store(Protocol):
 
 
 class MemoryStore:
-    """Ends with the program."""
+    """Lost when the program ends."""
 
     def __init__(self) -> None:
         self._values: dict[str, bytes] = {}
@@ -40,8 +40,8 @@ class MemoryStore:
 
 
 class FileStore:
-    """One SQLite file, readable by its owner alone: it has the refresh token. For one program at
-    a time. Raises sqlite3.Error where the file cannot be written."""
+    """One SQLite file, readable only by its owner, since it contains the refresh token. For one
+    program at a time. Raises sqlite3.Error if the file cannot be written."""
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -80,6 +80,6 @@ class FileStore:
 
 
 def _close(database: sqlite3.Connection) -> None:
-    """Of a store that nobody has any more. In another thread than its own SQLite refuses."""
+    """Closes an unreferenced store. SQLite refuses this in a thread other than its own."""
     with contextlib.suppress(sqlite3.ProgrammingError):
         database.close()

@@ -1,7 +1,7 @@
-"""The newest messages of one chat, each as it is now, without holes. Pure.
+"""The newest messages of one chat, each in its current state, without gaps. Pure.
 
-Events come in the order of their seqs, pages of history at any time: a page may be older than the
-events that came, or newer.
+Events arrive in the order of their seqs, pages of history at any time: a page may be older or newer
+than the received events.
 """
 
 from collections import deque
@@ -11,22 +11,22 @@ from typing import Final
 from hubbub_client.events import Event, MessageChanged, MessageSent
 from hubbub_client.fold import Message, begin, change
 
-MAX_KEPT: Final = 5_000  # messages; the oldest go first
+MAX_KEPT: Final = 5_000  # messages; the oldest are dropped first
 TRIM_AT: Final = 5_500
-KEPT_CHANGES: Final = 2_000  # for pages that are older than they are
+KEPT_CHANGES: Final = 2_000  # for pages that are older
 
-AsOf = tuple[Message, int]  # with the seq up to which events are in it
+AsOf = tuple[Message, int]  # with the seq up to which events are applied to it
 
 
 class Timeline:
-    """`cursor` is the seq up to which everything counts as applied, `first` the one from which on
-    no message is missing."""
+    """`cursor` is the seq up to which everything counts as applied; from `first` on, no message is
+    missing."""
 
     def __init__(self, cursor: int) -> None:
         self.begin_after(cursor)
 
     def begin_after(self, seq: int) -> None:
-        """Forgets all messages, and goes on with the event that follows."""
+        """Forgets all messages, and continues with the event that follows."""
         self.cursor = seq
         self.first = seq + 1
         self._messages: dict[int, AsOf] = {}
@@ -39,7 +39,7 @@ class Timeline:
         return [self._messages[seq][0] for seq in sorted(self._messages)]
 
     def apply(self, event: Event) -> None:
-        """The event that follows `cursor`. An older one changes nothing."""
+        """Applies the event that follows `cursor`. An older one changes nothing."""
         if event.seq <= self.cursor:
             return
         self.cursor = event.seq
@@ -53,8 +53,8 @@ class Timeline:
                 self._messages[event.of] = _changed(self._messages[event.of], event)
 
     def cover(self, first: int, page: Iterable[Message], as_of: int) -> bool:
-        """Adds what there is from `first` on, up to what is here: messages as they are after the
-        event `as_of`. False where that is too long ago to be brought up to date."""
+        """Adds all messages from `first` up to those loaded, in their state after the event
+        `as_of`. False if that is too old to be brought up to date."""
         if as_of + 1 < self._changes_from:
             return False
         missed = [event for event in self._changes if event.seq > as_of]
@@ -69,7 +69,7 @@ class Timeline:
         return True
 
     def trim(self) -> bool:
-        """Whether there were too many messages; then the oldest are gone."""
+        """Whether there were too many messages; then the oldest were dropped."""
         if len(self._messages) <= TRIM_AT:
             return False
         seqs = sorted(self._messages)
