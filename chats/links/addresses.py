@@ -19,8 +19,15 @@ def find_addresses(text: str) -> list[str]:
     if "://" not in text:
         return []
     prose = _CODE.sub(" ", "\n".join(_outside_fences(text.split("\n"))))
-    found = dict.fromkeys(match.group() for match in _ADDRESS.finditer(prose))
+    found = dict.fromkeys(_whole(match) for match in _ADDRESS.finditer(prose))
     return [url for url in found if len(url) <= MAX_URL_CHARACTERS][:MAX_LINKS]
+
+
+def _whole(match: re.Match[str]) -> str:
+    """With the bracket behind it that closes one of its own."""
+    url = match.group()
+    is_closed = url.count("(") <= url.count(")")
+    return url if is_closed or match.string[match.end() : match.end() + 1] != ")" else url + ")"
 
 
 def _outside_fences(lines: list[str]) -> Iterator[str]:
