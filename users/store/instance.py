@@ -1,7 +1,7 @@
 """SQL of the instance: its one row, the code of its first owner, the audit log, first results."""
 
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -9,6 +9,13 @@ from common.database.pool import Connection
 from common.database.primary import SETTLE_WHAT_WAS_FOUND
 from common.protocol.ids import new_id
 from common.protocol.instance import NO_KEY, Action, SignUpMode
+
+# Of the table's `id`: the column that is shown under this name is text, which no index is of.
+LIST_LOG: Final = (
+    "SELECT l.id::text, at, by::text, action, of::text, detail FROM audit_log l"
+    " WHERE l.id < %(before)s::uuid ORDER BY l.id DESC LIMIT %(limit)s"
+)
+_LAST_ID: Final = "ffffffff-ffff-ffff-ffff-ffffffffffff"  # nobody's
 
 
 class InstanceRow(NamedTuple):
@@ -92,12 +99,7 @@ async def write_log(
 
 async def list_log(connection: Connection, before: str | None, limit: int) -> list[LogRow]:
     """Newest first."""
-    cursor = await connection.execute(
-        "SELECT id::text, at, by::text, action, of::text, detail FROM audit_log"
-        " WHERE %(before)s::uuid IS NULL OR id < %(before)s::uuid"
-        " ORDER BY id DESC LIMIT %(limit)s",
-        {"before": before, "limit": limit},
-    )
+    cursor = await connection.execute(LIST_LOG, {"before": before or _LAST_ID, "limit": limit})
     return [LogRow(*row) for row in await cursor.fetchall()]
 
 

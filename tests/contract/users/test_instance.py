@@ -11,6 +11,7 @@ from common.protocol import instance as i
 from common.protocol.errors import Refusal
 from common.protocol.ids import new_id
 from common.protocol.users import Account, Empty, Grant, LogIn, RefreshSession, SignUp
+from users.store.instance import LIST_LOG
 
 PASSWORD = "correct horse"
 
@@ -230,6 +231,29 @@ async def test_the_log_is_only_added_to(users: Any, pool: Pool) -> None:
             "DELETE FROM audit_log WHERE at < now() - interval '400 days'"
         )
         assert cursor.rowcount == 1
+
+
+async def test_a_page_of_the_log_is_read_by_index(users: Any, pool: Pool) -> None:
+    """However long the log is, and wherever in it the page is."""
+    ann = await make_owner(users, "ann")
+    async with pool.connection() as connection:
+        await connection.execute(
+            "INSERT INTO audit_log (id, at, action, detail)"
+            " SELECT ('01900000-0000-7000-8000-' || lpad(n::text, 12, '0'))::uuid, now(),"
+            " 'owner.made', '{}' FROM generate_series(1, 20000) n"
+        )
+        await connection.execute("ANALYZE audit_log")
+        # As a prepared statement is planned, that does not know how many are wanted.
+        await connection.execute("SET plan_cache_mode = force_generic_plan")
+        await connection.execute(
+            "PREPARE page AS " + LIST_LOG % {"before": "$1", "limit": "$2::bigint"}
+        )
+        plan = await (await connection.execute(f"EXPLAIN EXECUTE page ('{ann.id}', 51)")).fetchall()
+    assert "audit_log_pkey" in str(plan)
+    assert "Sort" not in str(plan)
+    request = i.ListLog(caller=ann.id, before="01900000-0000-7000-8000-000000000003", limit=1)
+    page = await users.call("list_log", request, i.LogPage)
+    assert [entry.id for entry in page.entries] == ["01900000-0000-7000-8000-000000000002"]
 
 
 async def test_users_are_listed_page_by_page(users: Any) -> None:

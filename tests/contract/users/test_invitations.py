@@ -214,3 +214,16 @@ async def test_an_invitation_that_is_repeated_is_the_first_one(users: Any) -> No
             await change(users, ann, ben, role="member")
         again = msgspec.structs.replace(request, **other)
         assert await users.call("create_invitation", again, i.Invitation) == first
+
+
+async def test_uses_of_somebody_are_found_by_index(pool: Pool) -> None:
+    """The deletion of an account does not read the uses of all invitations."""
+    async with pool.connection() as connection:
+        await connection.execute("SET enable_seqscan = off")  # the table is empty
+        plan = await (
+            await connection.execute(
+                "EXPLAIN DELETE FROM invitation_uses WHERE user_id = %s", (new_id(),)
+            )
+        ).fetchall()
+    assert "invitation_uses_user" in str(plan)
+    assert "Seq Scan" not in str(plan)
