@@ -1,10 +1,11 @@
 """SQL of accounts as owners and admins see and change them. The instance is locked first."""
 
 from datetime import datetime
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from common.database.pool import Connection
 from common.protocol.instance import Role
+from users.store.instance import LAST_ID
 
 
 class UserRow(NamedTuple):
@@ -32,6 +33,14 @@ _FROM_USERS = (
     "SELECT u.id::text, u.username, u.email, u.role, u.active, u.created_at, greatest("
     "u.last_seen_at, (SELECT max(s.refreshed_at) FROM sessions s WHERE s.user_id = u.id)),"
     " u.display_name FROM users u WHERE u.deleted_at IS NULL"
+)
+
+_PAGE = " AND u.id < %(before)s::uuid ORDER BY u.id DESC LIMIT %(limit)s"
+# Every name is in the range of an empty beginning, and all of them would be read for a page.
+ALL_USERS: Final = _FROM_USERS + _PAGE
+NAMED_USERS: Final = (
+    _FROM_USERS + " AND lower(u.username) >= lower(%(prefix)s)"
+    " AND lower(u.username) < lower(%(prefix)s) || '~'" + _PAGE
 )
 
 
@@ -62,12 +71,9 @@ async def list_users(
     connection: Connection, prefix: str, before: str | None, limit: int
 ) -> list[UserRow]:
     """Newest first: ids are in order of creation."""
+    which = NAMED_USERS if prefix else ALL_USERS
     cursor = await connection.execute(
-        _FROM_USERS + " AND lower(u.username) >= lower(%(prefix)s)"
-        " AND lower(u.username) < lower(%(prefix)s) || '~'"
-        " AND (%(before)s::uuid IS NULL OR u.id < %(before)s::uuid)"
-        " ORDER BY u.id DESC LIMIT %(limit)s",
-        {"prefix": prefix, "before": before, "limit": limit},
+        which, {"prefix": prefix, "before": before or LAST_ID, "limit": limit}
     )
     return [UserRow(*row) for row in await cursor.fetchall()]
 

@@ -15,7 +15,7 @@ LIST_LOG: Final = (
     "SELECT l.id::text, at, by::text, action, of::text, detail FROM audit_log l"
     " WHERE l.id < %(before)s::uuid ORDER BY l.id DESC LIMIT %(limit)s"
 )
-_LAST_ID: Final = "ffffffff-ffff-ffff-ffff-ffffffffffff"  # nobody's
+LAST_ID: Final = "ffffffff-ffff-ffff-ffff-ffffffffffff"  # nobody's
 
 
 class InstanceRow(NamedTuple):
@@ -99,7 +99,7 @@ async def write_log(
 
 async def list_log(connection: Connection, before: str | None, limit: int) -> list[LogRow]:
     """Newest first."""
-    cursor = await connection.execute(LIST_LOG, {"before": before or _LAST_ID, "limit": limit})
+    cursor = await connection.execute(LIST_LOG, {"before": before or LAST_ID, "limit": limit})
     return [LogRow(*row) for row in await cursor.fetchall()]
 
 

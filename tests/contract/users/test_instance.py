@@ -6,11 +6,12 @@ from typing import Any
 import psycopg
 import pytest
 
-from common.database.pool import Pool
+from common.database.pool import Connection, Pool
 from common.protocol import instance as i
 from common.protocol.errors import Refusal
 from common.protocol.ids import new_id
 from common.protocol.users import Account, Empty, Grant, LogIn, RefreshSession, SignUp
+from users.store.administration import ALL_USERS
 from users.store.instance import LIST_LOG
 
 PASSWORD = "correct horse"
@@ -233,6 +234,14 @@ async def test_the_log_is_only_added_to(users: Any, pool: Pool) -> None:
         assert cursor.rowcount == 1
 
 
+async def plan_of(connection: Connection, page: str, before: str) -> str:
+    """As a prepared statement is planned, which does not know how many are wanted."""
+    await connection.execute("SET plan_cache_mode = force_generic_plan")
+    await connection.execute("PREPARE page AS " + page % {"before": "$1", "limit": "$2::bigint"})
+    plan = await connection.execute(f"EXPLAIN EXECUTE page ('{before}', 51)")
+    return str(await plan.fetchall())
+
+
 async def test_a_page_of_the_log_is_read_by_index(users: Any, pool: Pool) -> None:
     """However long the log is, and wherever in it the page is."""
     ann = await make_owner(users, "ann")
@@ -243,14 +252,9 @@ async def test_a_page_of_the_log_is_read_by_index(users: Any, pool: Pool) -> Non
             " 'owner.made', '{}' FROM generate_series(1, 20000) n"
         )
         await connection.execute("ANALYZE audit_log")
-        # As a prepared statement is planned, that does not know how many are wanted.
-        await connection.execute("SET plan_cache_mode = force_generic_plan")
-        await connection.execute(
-            "PREPARE page AS " + LIST_LOG % {"before": "$1", "limit": "$2::bigint"}
-        )
-        plan = await (await connection.execute(f"EXPLAIN EXECUTE page ('{ann.id}', 51)")).fetchall()
-    assert "audit_log_pkey" in str(plan)
-    assert "Sort" not in str(plan)
+        plan = await plan_of(connection, LIST_LOG, ann.id)
+    assert "audit_log_pkey" in plan
+    assert "Sort" not in plan
     request = i.ListLog(caller=ann.id, before="01900000-0000-7000-8000-000000000003", limit=1)
     page = await users.call("list_log", request, i.LogPage)
     assert [entry.id for entry in page.entries] == ["01900000-0000-7000-8000-000000000002"]
@@ -275,3 +279,17 @@ async def test_users_are_listed_page_by_page(users: Any) -> None:
     assert rest.users[0].last_seen_at is not None
     assert [user.username for user in (await page("PA", None, 9)).users] == ["Paul", "pat"]
     assert (await page("%", None, 9)).users == []
+
+
+async def test_a_page_of_users_is_read_by_index(users: Any, pool: Pool) -> None:
+    """However many there are: of all of them no more are read than are shown."""
+    ann = await make_owner(users, "ann")
+    async with pool.connection() as connection:
+        await connection.execute(
+            "INSERT INTO users (id, username, email) SELECT gen_random_uuid(),"
+            " 'many-' || n, n || '@example.org' FROM generate_series(1, 5000) n"
+        )
+        await connection.execute("ANALYZE users")
+        plan = await plan_of(connection, ALL_USERS, ann.id)
+    assert "Index Scan Backward using users_pkey" in plan
+    assert "Sort" not in plan
