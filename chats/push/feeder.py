@@ -146,7 +146,9 @@ def offers_of(one: Found) -> Iterable[PushOffer]:
     """A browser that wants personal messages only may want an older message than the others."""
 
     def offer(seq: int, by: str, *, personal: bool) -> PushOffer:
-        return PushOffer(user=one.member, chat=one.chat, seq=seq, by=by, personal=personal)
+        return PushOffer(
+            user=one.member, chat=one.chat, first=one.first, seq=seq, by=by, personal=personal
+        )
 
     is_personal = one.is_direct or one.newest == one.mentioning
     yield offer(one.newest, one.newest_by, personal=is_personal)

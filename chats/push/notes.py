@@ -38,7 +38,9 @@ async def add_reader(pool: Pool, request: AddPushReader) -> Done:
 
 async def describe_pushes(pool: Pool, request: DescribePushes) -> PushNotes:
     """One query for all of them."""
-    wanted = [(one.user, one.chat, one.seq) for one in request.wanted]
+    wanted = [
+        (one.user, one.chat, one.first, one.seq, one.level == "mentions") for one in request.wanted
+    ]
     told = await read_messages_to_push(pool, wanted)
     return PushNotes(notes=[None if one is None else note_of(one) for one in told])
 
@@ -51,6 +53,8 @@ def note_of(told: Told) -> PushNote | None:
     if len(text) > MAX_PUSHED_CHARACTERS:
         text = text[: MAX_PUSHED_CHARACTERS - 1] + "…"
     return PushNote(
+        seq=told.seq,
+        by=told.by,
         message_id=message.message_id,
         chat_name=told.chat_name,
         direct=told.is_direct,

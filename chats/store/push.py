@@ -13,7 +13,7 @@ from common.database.pool import Pool
 # that is personal, which is all that some of their browsers want.
 _FIND: Final = """
 SELECT p.member::text, n.chat::text, c.owner IS NULL,
-    max(l.seq), (array_agg(l.sender ORDER BY l.seq DESC))[1]::text,
+    min(l.seq), max(l.seq), (array_agg(l.sender ORDER BY l.seq DESC))[1]::text,
     max(l.seq) FILTER (WHERE k.member IS NOT NULL),
     (array_agg(l.sender ORDER BY l.seq DESC) FILTER (WHERE k.member IS NOT NULL))[1]::text
 FROM unnest(%s::uuid[], %s::bigint[], %s::bigint[]) AS n (chat, first, last)
@@ -27,19 +27,29 @@ LEFT JOIN current_mentions k ON k.member = p.member AND k.chat = p.chat AND k.se
 WHERE coalesce(o.notify, 'all') = 'all' OR (o.notify = 'mentions' AND k.member IS NOT NULL)
 GROUP BY p.member, n.chat, c.owner
 """
-_DESCRIBE: Final = """
-SELECT w.nth, c.name, c.owner IS NULL, k.member IS NOT NULL, show_message(l.event, m.current, NULL)
-FROM unnest(%s::uuid[], %s::uuid[], %s::bigint[]) WITH ORDINALITY AS w (member, chat, seq, nth)
+MAX_BACK: Final = 64  # events that are looked at for one to tell
+# The newest one that is not deleted: its deletion has not taken back the one before it.
+_DESCRIBE: Final = f"""
+SELECT w.nth, told.seq, told.sender::text, c.name, c.owner IS NULL, told.is_mention, told.event
+FROM unnest(%s::uuid[], %s::uuid[], %s::bigint[], %s::bigint[], %s::boolean[])
+    WITH ORDINALITY AS w (member, chat, first, last, personal, nth)
 JOIN participants p ON p.chat = w.chat AND p.member = w.member
 JOIN chats c ON c.id = w.chat
-JOIN log l ON l.chat = w.chat AND l.seq = w.seq AND l.kind = 'message'
-LEFT JOIN changed_messages m ON m.chat = w.chat AND m.seq = w.seq
 LEFT JOIN own_chats o ON o.member = p.member AND o.chat = p.chat
-LEFT JOIN current_mentions k ON k.member = w.member AND k.chat = w.chat AND k.seq = w.seq
-WHERE NOT coalesce(m.is_deleted, false) AND w.seq > read_marker(p, o) AND (
-    coalesce(o.notify, 'all') = 'all' OR (o.notify = 'mentions' AND k.member IS NOT NULL)
-)
-"""
+JOIN LATERAL (
+    SELECT l.seq, l.sender, k.member IS NOT NULL AS is_mention,
+        show_message(l.event, m.current, NULL) AS event
+    FROM log l
+    LEFT JOIN changed_messages m ON m.chat = l.chat AND m.seq = l.seq
+    LEFT JOIN current_mentions k ON k.member = w.member AND k.chat = l.chat AND k.seq = l.seq
+    WHERE l.chat = w.chat AND l.seq <= w.last AND l.seq >= w.first
+        AND l.seq > greatest(w.last - {MAX_BACK}, read_marker(p, o))
+        AND l.kind = 'message' AND l.sender <> w.member AND NOT coalesce(m.is_deleted, false)
+        AND (coalesce(o.notify, 'all') = 'all' OR k.member IS NOT NULL AND o.notify = 'mentions')
+        AND (k.member IS NOT NULL OR c.owner IS NULL OR NOT w.personal)
+    ORDER BY l.seq DESC LIMIT 1
+) AS told ON true
+"""  # noqa: S608 - a constant
 
 
 class Range(NamedTuple):
@@ -51,11 +61,13 @@ class Range(NamedTuple):
 
 
 class Found(NamedTuple):
-    """A reader's newest message of a chat and who sent it, and the newest that mentions them."""
+    """A reader's oldest and newest message of a chat and who sent the newest, and the newest that
+    mentions them."""
 
     member: str
     chat: str
     is_direct: bool
+    first: int
     newest: int
     newest_by: str
     mentioning: int | None
@@ -65,6 +77,8 @@ class Found(NamedTuple):
 class Told(NamedTuple):
     """`event` is the current message."""
 
+    seq: int
+    by: str
     chat_name: str
     is_direct: bool
     is_mention: bool
@@ -113,16 +127,19 @@ async def find_messages_to_push(pool: Pool, ranges: list[Range]) -> tuple[list[F
 
 
 async def read_messages_to_push(
-    pool: Pool, wanted: list[tuple[str, str, int]]
+    pool: Pool, wanted: list[tuple[str, str, int, int, bool]]
 ) -> list[Told | None]:
-    """For readers, chats and seqs, in this order; None if there is nothing to notify of."""
+    """For readers, chats, seqs from the first to the last, and whether only personal messages are
+    wanted, in this order; None if there is nothing to notify of."""
     rows = await fetch(
         pool,
         _DESCRIBE,
         (
-            id_array(member for member, _, _ in wanted),
-            id_array(chat for _, chat, _ in wanted),
-            number_array(seq for _, _, seq in wanted),
+            id_array(member for member, *_ in wanted),
+            id_array(chat for _, chat, *_ in wanted),
+            number_array(first for *_, first, _, _ in wanted),
+            number_array(last for *_, last, _ in wanted),
+            number_array(is_personal for *_, is_personal in wanted),
         ),
     )
     told = {nth: Told(*rest) for nth, *rest in rows}

@@ -85,11 +85,12 @@ class AddPushReader(Internal):
 
 
 class PushOffer(Internal):
-    """A message that a user wants to be notified of; `personal`: it mentions them, or the chat is
-    direct."""
+    """The newest message that a user wants to be notified of, of those from `first` on;
+    `personal`: it mentions them, or the chat is direct."""
 
     user: str
     chat: str
+    first: int = 0  # no bound, from a process that does not know of it yet
     seq: int
     by: str
     personal: bool
@@ -117,11 +118,13 @@ class ClaimPushes(Internal):
 
 class ClaimedPush(Internal):
     """To be delivered soon, or another process may claim it. `authorization` is the header for its
-    push service, `age_seconds` how long it has waited, `sender` the sender's name."""
+    push service, `age_seconds` how long it has waited, `sender` the sender's name, `first` the
+    oldest message that may be sent in its place."""
 
     session: str
     user: str
     chat: str
+    first: int = 0
     seq: int
     sender: str
     attempts: int
@@ -129,6 +132,7 @@ class ClaimedPush(Internal):
     endpoint: str
     p256dh: str
     auth: str
+    level: PushLevel = "all"
     silent: bool
     authorization: str
 
@@ -137,16 +141,24 @@ class PushesClaimed(Internal):
     pushes: list[ClaimedPush]
 
 
+class OlderPush(Internal):
+    """A message that is to be sent in place of a newer one, and its sender."""
+
+    seq: int
+    by: str
+
+
 class PushOutcome(Internal):
     """`done`: sent, or no longer wanted; `gone`: the browser has no such subscription; `later`:
-    retry after so many seconds."""
+    retry after so many seconds; `older`: that message is to be sent instead."""
 
     session: str
     chat: str
     seq: int
     endpoint: str
-    outcome: Literal["done", "gone", "later"]
+    outcome: Literal["done", "gone", "later", "older"]
     after_seconds: float = 0.0
+    older: OlderPush | None = None
 
 
 class SettlePushes(Internal):
@@ -157,9 +169,13 @@ class SettlePushes(Internal):
 
 
 class PushWanted(Internal):
+    """The newest message from `first` to `seq` that is still worth a notification."""
+
     user: str
     chat: str
+    first: int = 0
     seq: int
+    level: PushLevel = "all"
 
 
 class DescribePushes(Internal):
@@ -169,6 +185,8 @@ class DescribePushes(Internal):
 class PushNote(Internal):
     """A message as it is now, its text cut; `chat_name` is empty for a direct chat."""
 
+    seq: int
+    by: str
     message_id: str
     chat_name: str
     direct: bool

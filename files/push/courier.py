@@ -18,10 +18,12 @@ from hmac import digest
 from typing import Final, Literal, NamedTuple
 from urllib.parse import urlsplit
 
+import msgspec
+
 from common.process.logs import log
 from common.process.rest import NEVER, Rest
 from common.protocol.errors import Refusal
-from common.protocol.push import ClaimedPush, PushNote, PushOutcome, PushWanted
+from common.protocol.push import ClaimedPush, OlderPush, PushNote, PushOutcome, PushWanted
 from files.metrics import PUSH_SECONDS, PUSHES
 from files.outside.connection import AddressRefused, Answer, Connection, connect
 from files.outside.lookups import Lookups
@@ -41,7 +43,7 @@ FIRST_PAUSE_SECONDS: Final = 15.0  # doubles with each attempt
 MAX_PAUSE_SECONDS: Final = 900.0
 MAX_HOSTS: Final = 1_000
 
-What = Literal["done", "gone", "later"]
+What = Literal["done", "gone", "later", "older"]
 
 
 class _Due(NamedTuple):
@@ -107,7 +109,10 @@ class Courier:
         failed = [one for one in opened if isinstance(one, PushOutcome)]
         try:
             notes = await self._chats.describe_pushes(
-                [PushWanted(user=p.user, chat=p.chat, seq=p.seq) for p, _ in due]
+                [
+                    PushWanted(user=p.user, chat=p.chat, first=p.first, seq=p.seq, level=p.level)
+                    for p, _ in due
+                ]
             )
             sending = (self._send(one, note) for one, note in zip(due, notes, strict=True))
             return failed + await asyncio.gather(*sending)
@@ -137,6 +142,9 @@ class Courier:
         if note is None:
             PUSHES.labels("unwanted").inc()
             return _outcome(push, "done")
+        if note.seq != push.seq:  # users says what its sender is called
+            older = OlderPush(seq=note.seq, by=note.by)
+            return msgspec.structs.replace(_outcome(push, "older"), older=older)
         plain = encode_notification(push, note, MAX_PLAIN_BYTES)
         try:
             secret = decode_key(push.auth)

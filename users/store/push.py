@@ -3,7 +3,7 @@
 from typing import Final, NamedTuple
 
 from common.database.pool import Connection, Pool, begin
-from common.protocol.push import PushOffer, PushOutcome, SavePush
+from common.protocol.push import PushLevel, PushOffer, PushOutcome, SavePush
 
 MAX_SUBSCRIPTIONS: Final = 20  # per user
 MAX_WAITING: Final = 50_000  # pushes; further ones are dropped
@@ -24,13 +24,13 @@ DELETE FROM push_subscriptions WHERE session_id IN (
 )
 """
 _OFFER = f"""
-INSERT INTO pushes (session_id, chat, seq, sender, due_at, made_at)
+INSERT INTO pushes AS q (session_id, chat, first, seq, sender, due_at, made_at)
 SELECT DISTINCT ON (p.session_id, o.chat)
-    p.session_id, o.chat, o.seq, o.sender, now() + make_interval(secs => %(settle)s), now()
+    p.session_id, o.chat, o.first, o.seq, o.sender, now() + make_interval(secs => %(settle)s), now()
 FROM unnest(
-    %(users)s::uuid[], %(chats)s::uuid[], %(seqs)s::bigint[], %(senders)s::uuid[],
-    %(personal)s::boolean[]
-) AS o (user_id, chat, seq, sender, personal)
+    %(users)s::uuid[], %(chats)s::uuid[], %(firsts)s::bigint[], %(seqs)s::bigint[],
+    %(senders)s::uuid[], %(personal)s::boolean[]
+) AS o (user_id, chat, first, seq, sender, personal)
 JOIN push_subscriptions p ON p.user_id = o.user_id AND (p.level = 'all' OR o.personal)
 JOIN sessions s ON s.id = p.session_id AND {_ALIVE}
 WHERE (SELECT count(*) FROM (
@@ -38,13 +38,15 @@ WHERE (SELECT count(*) FROM (
 ) AS waiting) < %(waiting)s
 ORDER BY p.session_id, o.chat, o.seq DESC
 ON CONFLICT (session_id, chat) DO UPDATE SET
+    first = CASE
+        WHEN q.due_at = 'infinity' THEN greatest(excluded.first, q.seq + 1)
+        ELSE least(excluded.first, q.first)
+    END,
     seq = excluded.seq,
     sender = excluded.sender,
     made_at = excluded.made_at,
-    due_at = CASE
-        WHEN pushes.due_at = 'infinity' THEN excluded.due_at ELSE pushes.due_at
-    END
-WHERE excluded.seq > pushes.seq
+    due_at = CASE WHEN q.due_at = 'infinity' THEN excluded.due_at ELSE q.due_at END
+WHERE excluded.seq > q.seq
 """  # noqa: S608 - a constant
 _CLAIM = f"""
 WITH due AS (
@@ -53,11 +55,12 @@ WITH due AS (
 ), claimed AS (
     UPDATE pushes q SET due_at = now() + make_interval(secs => %s), attempts = q.attempts + 1
     FROM due WHERE q.session_id = due.session_id AND q.chat = due.chat
-    RETURNING q.session_id, q.chat, q.seq, q.sender, q.attempts, q.made_at
+    RETURNING q.session_id, q.chat, q.first, q.seq, q.sender, q.attempts, q.made_at
 )
-SELECT c.session_id::text, p.user_id::text, c.chat::text, c.seq,
+SELECT c.session_id::text, p.user_id::text, c.chat::text, c.first, c.seq,
     coalesce(u.display_name, u.username, ''), c.attempts,
-    extract(epoch FROM now() - c.made_at)::float8, p.endpoint, p.p256dh, p.auth, p.silent
+    extract(epoch FROM now() - c.made_at)::float8, p.endpoint, p.p256dh, p.auth, p.level,
+    p.silent
 FROM claimed c JOIN push_subscriptions p ON p.session_id = c.session_id
 JOIN sessions s ON s.id = c.session_id AND {_ALIVE}
 LEFT JOIN users u ON u.id = c.sender
@@ -74,12 +77,20 @@ WITH locked AS (
 )
 UPDATE pushes q SET
     attempts = CASE WHEN o.outcome = 'done' THEN 0 ELSE q.attempts END,
+    first = CASE WHEN o.outcome = 'done' THEN o.seq + 1 ELSE q.first END,
     due_at = CASE
         WHEN o.outcome = 'later' THEN now() + make_interval(secs => o.after)
-        WHEN q.seq > o.seq THEN now()
+        WHEN q.seq > o.seq OR o.outcome = 'older' THEN now()
         ELSE 'infinity'
     END
 FROM locked o WHERE q.session_id = o.session_id AND q.chat = o.chat
+"""
+# Where a newer one has come meanwhile, that is told.
+_OLDER = """
+UPDATE pushes q SET seq = o.older, sender = o.sender
+FROM unnest(%s::uuid[], %s::uuid[], %s::bigint[], %s::bigint[], %s::uuid[])
+    AS o (session_id, chat, seq, older, sender)
+WHERE q.session_id = o.session_id AND q.chat = o.chat AND q.seq = o.seq
 """
 _GONE = """
 DELETE FROM push_subscriptions p USING unnest(%s::uuid[], %s::text[]) AS o (session_id, endpoint)
@@ -91,6 +102,7 @@ class ClaimedRow(NamedTuple):
     session: str
     user: str
     chat: str
+    first: int
     seq: int
     sender: str
     attempts: int
@@ -98,6 +110,7 @@ class ClaimedRow(NamedTuple):
     endpoint: str
     p256dh: str
     auth: str
+    level: PushLevel
     silent: bool
 
 
@@ -197,6 +210,7 @@ async def keep_offers(pool: Pool, offers: list[PushOffer]) -> int:
             {
                 "users": [offer.user for offer in offers],
                 "chats": [offer.chat for offer in offers],
+                "firsts": [offer.first for offer in offers],
                 "seqs": [offer.seq for offer in offers],
                 "senders": [offer.by for offer in offers],
                 "personal": [offer.personal for offer in offers],
@@ -224,6 +238,16 @@ async def settle_pushes(pool: Pool, outcomes: list[PushOutcome]) -> None:
                 [one.after_seconds for one in outcomes],
             ),
         )  # fmt: skip
+        older = [(one, one.older) for one in outcomes if one.older is not None]
+        if older:
+            await connection.execute(
+                _OLDER,
+                (
+                    [one.session for one, _ in older], [one.chat for one, _ in older],
+                    [one.seq for one, _ in older], [told.seq for _, told in older],
+                    [told.by for _, told in older],
+                ),
+            )  # fmt: skip
         gone = [one for one in outcomes if one.outcome == "gone"]
         if gone:
             await connection.execute(

@@ -44,7 +44,7 @@ async def test_a_chat_that_fails_keeps_no_other_from_being_offered(
         if any(one.chat == bad for one in ranges):
             raise error
         _, now = await find(pool, ranges)
-        return [Found("ann", one.chat, True, 1, "ben", None, None) for one in ranges], now
+        return [Found("ann", one.chat, True, 1, 1, "ben", None, None) for one in ranges], now
 
     monkeypatch.setattr(chats.push.feeder, "find_messages_to_push", find_but_bad)
     users = Users()

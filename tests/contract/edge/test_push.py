@@ -171,6 +171,30 @@ def test_what_was_deleted_meanwhile_is_not_told(
     assert bodies(browser) == [f"{ann.name}: news"]
 
 
+def test_the_message_before_a_deleted_one_is_told(
+    make_person: Callable[[], Any], service: PushService
+) -> None:
+    """By its own sender, and no message a second time."""
+    ann, ben, cyd = make_person(), make_person(), make_person()
+    chat = ann.create_chat(ben.id, cyd.id)
+    browser = subscribe(ben, service)
+    send(ann, chat, "told")
+    until(lambda: len(browser.delivered) == 1)
+    browser.status, browser.retry_after = 429, "1"
+    send(ann, chat, "come here")
+    gone = send(cyd, chat, "a secret")
+    until(lambda: browser.asked > 1)
+    cyd.ask("DELETE", f"/api/chat/{chat}/message/{gone['messageId']}")
+    browser.status = 201
+    until(lambda: len(browser.delivered) == 2)
+    gone = send(ann, chat, "another secret")
+    ann.ask("DELETE", f"/api/chat/{chat}/message/{gone['messageId']}")
+    send(cyd, ann.create_chat(ben.id, cyd.id), "news")
+    until(lambda: len(browser.delivered) == 3)
+    told = [f"{ann.name}: told", f"{ann.name}: come here", f"{cyd.name}: news"]
+    assert bodies(browser) == told
+
+
 @pytest.mark.parametrize("way", ["gone", "logged out", "dropped", "deleted"])
 def test_a_subscription_ends(
     make_person: Callable[[], Any], service: PushService, way: str

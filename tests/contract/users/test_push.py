@@ -26,6 +26,7 @@ from common.protocol.ids import new_id
 from common.protocol.push import (
     ClaimPushes,
     OfferPushes,
+    OlderPush,
     PushOffer,
     PushOutcome,
     SavePush,
@@ -77,15 +78,20 @@ async def subscribe(pool: Pool, user: str, **more: Any) -> SavePush:
 
 
 async def offer(pool: Pool, user: str, chat: str, seq: int, *, personal: bool = False) -> int:
-    one = PushOffer(user=user, chat=chat, seq=seq, by=user, personal=personal)
+    one = PushOffer(user=user, chat=chat, first=seq, seq=seq, by=user, personal=personal)
     return await store.keep_offers(pool, [one])
 
 
 async def claim(pool: Pool) -> list[tuple[str, int]]:
     """Session and seq of everything that waits, due or not."""
+    return [(row.session, row.seq) for row in await claim_rows(pool)]
+
+
+async def claim_rows(pool: Pool) -> list[store.ClaimedRow]:
+    """Everything that waits, due or not."""
     async with pool.connection() as connection:
         await connection.execute("UPDATE pushes SET due_at = '-infinity' WHERE due_at < 'infinity'")
-    return [(row.session, row.seq) for row in await store.claim_pushes(pool, 100, 60.0)]
+    return await store.claim_pushes(pool, 100, 60.0)
 
 
 def done(wanted: SavePush, chat: str, seq: int) -> PushOutcome:
@@ -108,11 +114,38 @@ async def test_a_message_is_told_once(pool: Pool) -> None:
     assert await claim(pool) == []
 
 
+async def test_an_older_message_takes_the_place_of_a_newer_one(pool: Pool) -> None:
+    """By whom it was sent; what was told before never does, nor where a newer one has come."""
+    ann, ben, chat = await make_user(pool), await make_user(pool), new_id()
+    one = await subscribe(pool, ann)
+    for seq in (7, 8):
+        await offer(pool, ann, chat, seq)
+    older = OlderPush(seq=7, by=ben)
+    instead = msgspec.structs.replace(done(one, chat, 8), outcome="older", older=older)
+    (claimed,) = await claim_rows(pool)
+    assert (claimed.first, claimed.seq) == (7, 8)
+    await store.settle_pushes(pool, [instead])
+    (claimed,) = await claim_rows(pool)
+    assert (claimed.first, claimed.seq, claimed.sender) == (7, 7, ben[-12:])
+    await offer(pool, ann, chat, 9)
+    await store.settle_pushes(pool, [instead])
+    await store.settle_pushes(pool, [done(one, chat, 7)])
+    (claimed,) = await claim_rows(pool)
+    assert (claimed.first, claimed.seq) == (8, 9)
+    await store.settle_pushes(pool, [done(one, chat, 9)])
+    await offer(pool, ann, chat, 10)
+    (claimed,) = await claim_rows(pool)
+    assert claimed.first == 10
+
+
 async def test_each_browser_hears_what_it_wants(pool: Pool) -> None:
     """Everything, or what is personal; and somebody without any is named."""
     ann, ben, chat = await make_user(pool), await make_user(pool), new_id()
     usual, calm = await subscribe(pool, ann), await subscribe(pool, ann, level="mentions")
-    offers = [PushOffer(user=ann, chat=chat, seq=seq, by=ben, personal=seq == 5) for seq in (5, 6)]
+    offers = [
+        PushOffer(user=ann, chat=chat, first=5, seq=seq, by=ben, personal=seq == 5)
+        for seq in (5, 6)
+    ]
     await store.keep_offers(pool, offers)
     assert sorted(await claim(pool)) == sorted([(usual.session, 6), (calm.session, 5)])
     assert await store.list_unsubscribed(pool, [ann, ben]) == [ben]
@@ -290,7 +323,7 @@ async def test_a_deadlock_costs_no_offer_and_no_outcome(
     push = Push(pool, PushKey(pool, WRAPPING), None, "local")  # type: ignore[arg-type]
     for name in ("keep_offers", "settle_pushes"):
         monkeypatch.setattr(store, name, ending_first(getattr(store, name)))
-    offered = PushOffer(user=ann, chat=chat, seq=7, by=ann, personal=False)
+    offered = PushOffer(user=ann, chat=chat, first=7, seq=7, by=ann, personal=False)
     await push.offer(OfferPushes(offers=[offered]))
     assert await claim(pool) == [(one.session, 7)]
     await push.settle(SettlePushes(outcomes=[done(one, chat, 7)]))

@@ -9,10 +9,10 @@ from chats.store.push import Found
 @pytest.mark.parametrize(
     ("found", "offered"),
     [
-        (Found("ann", "c", True, 7, "ben", None, None), [(7, "ben", True)]),
-        (Found("ann", "c", False, 7, "ben", None, None), [(7, "ben", False)]),
-        (Found("ann", "c", False, 7, "ben", 7, "ben"), [(7, "ben", True)]),
-        (Found("ann", "c", False, 7, "ben", 5, "cat"), [(7, "ben", False), (5, "cat", True)]),
+        (Found("ann", "c", True, 4, 7, "ben", None, None), [(7, "ben", True)]),
+        (Found("ann", "c", False, 4, 7, "ben", None, None), [(7, "ben", False)]),
+        (Found("ann", "c", False, 4, 7, "ben", 7, "ben"), [(7, "ben", True)]),
+        (Found("ann", "c", False, 4, 7, "ben", 5, "cat"), [(7, "ben", False), (5, "cat", True)]),
     ],
 )
 def test_browsers_that_want_what_is_personal_have_their_own_newest(
