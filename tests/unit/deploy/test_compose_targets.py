@@ -25,3 +25,35 @@ def test_a_file_is_written_beside_whoever_asks(tmp_path: Path, name: str) -> Non
         assert done.returncode == code
         assert [path.name for path in here.iterdir()] == ["new file"]
     assert (here / "new file").read_bytes() == b"data\n"
+
+
+@pytest.mark.parametrize("name", ["compose-backup", "compose-bundle"])
+def test_nothing_is_left_of_a_file_that_is_not_whole(tmp_path: Path, name: str) -> None:
+    """Where the disk is full, each attempt would take more of it."""
+    programs, here = tmp_path / "bin", tmp_path / "here"
+    programs.mkdir()
+    here.mkdir()
+    docker = programs / "docker"
+    docker.write_text("#!/bin/sh\necho a part\nexit 5\n")
+    docker.chmod(0o755)
+    environment = {"PATH": f"{programs}:{os.environ['PATH']}"}
+    command = ["sh", PROJECT_FOLDER / "deploy" / name, "file"]
+    done = subprocess.run(command, cwd=here, env=environment, capture_output=True, check=False)
+    assert done.returncode == 5
+    assert list(here.iterdir()) == []
+
+
+def test_data_that_an_attempt_left_is_named_and_how_to_remove_it(tmp_path: Path) -> None:
+    """Or an upgrade of PostgreSQL that failed could not be tried again."""
+    docker = tmp_path / "docker"
+    docker.write_text(
+        '#!/bin/sh\ncase "$*" in *psql*) echo 0 ;; *"test -e"*) ;; *) exit 9 ;; esac\n'
+    )
+    docker.chmod(0o755)
+    done = subprocess.run(
+        ["sh", PROJECT_FOLDER / "deploy" / "compose-upgrade-postgres", "19", "postgres:19"],
+        env={"PATH": f"{tmp_path}:{os.environ['PATH']}"},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "docker compose exec -T users-database rm -r /var/lib/postgresql/19" in done.stderr

@@ -14,13 +14,16 @@ cd "$THERE"
 case "$*" in
 "compose ps"*) ls ;;
 "compose up"*)
-    number=$(echo "$*" | sed 's/.* edge=\\([0-9]*\\).*/\\1/')
+    case "$*" in
+    *" edge="*) number=$(echo "$*" | sed 's/.* edge=\\([0-9]*\\).*/\\1/') ;;
+    *) number=2 ;; # as .env says
+    esac
     while [ "$(ls | wc -l)" -lt "$number" ]; do
         mktemp "$RELEASE-XXXXXX" >/dev/null
     done
     [ "$RELEASE" != bad ]
     ;;
-"stop "* | "logs "* | "compose exec"*) ;;
+"stop "* | "logs "* | "compose exec"* | "compose rm"*) ;;
 "rm "*) shift; rm "$@" ;;
 *) echo "unexpected: $*" >&2; exit 9 ;;
 esac
@@ -53,6 +56,10 @@ class Upgrade:
             capture_output=True, text=True, check=False,
         )  # fmt: skip
 
+    def stop(self) -> None:
+        for path in self._there.iterdir():
+            path.unlink()
+
     @property
     def releases(self) -> list[str]:
         return sorted(path.name.partition("-")[0] for path in self._there.iterdir())
@@ -60,6 +67,14 @@ class Upgrade:
 
 def test_new_containers_take_the_place_of_old_ones(upgrade: Upgrade) -> None:
     """As many as there were."""
+    done = upgrade.run("new")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert upgrade.releases == ["new", "new"]
+
+
+def test_a_service_that_does_not_run_is_started(upgrade: Upgrade) -> None:
+    """As many containers as .env says: files and ops are new to whoever comes from 0.1.0."""
+    upgrade.stop()
     done = upgrade.run("new")
     assert (done.returncode, done.stderr) == (0, "")
     assert upgrade.releases == ["new", "new"]
