@@ -34,6 +34,7 @@ from fleet.control import (
 from fleet.data.keys import make_key_folder
 from fleet.data.lock import FolderInUse, FolderLock, ForeignFolder
 from fleet.data.logs import log_path, say
+from fleet.engines.balancer import front_of
 from fleet.engines.binaries import MissingEngine
 from fleet.engines.certificate import BadCertificate
 from fleet.engines.postgres import DatabaseSetupFailed
@@ -48,7 +49,7 @@ from fleet.settings import (
     read_replicas,
     read_settings,
 )
-from fleet.supervisor import Fleet, front_of
+from fleet.supervisor import Fleet
 
 KNOWN_FAILURES = (
     BackupFailed,

@@ -20,8 +20,8 @@ from fleet.control import MakeOwner, Reply, Request, Restart, Scale
 from fleet.data.keys import read_or_make_secret, service_key_path
 from fleet.data.logs import copy_output, log_path, rotate_logs, say
 from fleet.data.state import FILE_NAME, Death, FleetState, WantedState, write_state
-from fleet.engines.balancer import Balancer, Front, Mode
-from fleet.engines.certificate import BadCertificate, Certificate
+from fleet.engines.balancer import Balancer, Mode, front_of
+from fleet.engines.certificate import BadCertificate
 from fleet.engines.programs import Engines
 from fleet.metrics import FleetMetrics, MetricsServer
 from fleet.processes.children import Process
@@ -71,6 +71,7 @@ class Fleet:
         self._deaths: dict[str, deque[Death]] = defaultdict(lambda: deque(maxlen=KEPT_DEATHS))
         self._is_written = True  # the current state
         self._is_certified = True  # no bad certificate was reported
+        self._is_stopping = False
         self._is_grown = False  # to the numbers wanted at a start
         self._tasks: set[asyncio.Task[Any]] = set()  # kept, otherwise they could be collected
         self._copies: set[asyncio.Task[Any]] = set()  # of the output of processes
@@ -104,6 +105,7 @@ class Fleet:
 
     async def stop(self) -> None:
         """Drain and end everything, dependents before their dependencies."""
+        self._is_stopping = True
         for task in self._tasks:
             task.cancel()
         if self._tasks:  # so that nothing more is started
@@ -120,7 +122,15 @@ class Fleet:
         os.close(self._run)
 
     async def handle(self, request: Request) -> Reply:
-        """Carry out the operator's request; returns when it is done."""
+        """Carry out the operator's request; returns when it is done, or abandoned because of a stop."""
+        if not self._is_stopping:
+            doing = _keep(self._tasks, self._do(request))
+            await asyncio.wait({doing})
+            if not doing.cancelled():
+                return doing.result()
+        return Reply(False, "Not done: Hubbub is being stopped.")
+
+    async def _do(self, request: Request) -> Reply:
         match request:
             case Restart():
                 return await self._restart()
@@ -187,7 +197,8 @@ class Fleet:
                         "say why.",
                     )
                 finally:
-                    await self._resize(role, self.wanted[role])
+                    if not self._is_stopping:  # which drains all of them together
+                        await self._resize(role, self.wanted[role])
         return Reply(True, "Every process of the services is a new one.")
 
     async def _replace_all(self, role: str, wanted: int) -> None:
@@ -367,15 +378,6 @@ class Fleet:
         why = ", ".join(f"{name} {value:.4g}" for name, value in figures._asdict().items())
         log("scaled", of=role, before=before, now=now, why=why)
         self._metrics.note_scaling(role, before, now)
-
-
-def front_of(settings: FleetSettings) -> Front:
-    """The operator's settings for the balancer."""
-    certificate = None
-    if settings.tls_certificate:
-        key = settings.tls_key or settings.tls_certificate
-        certificate = Certificate(settings.tls_certificate.absolute(), key.absolute())
-    return Front(settings.trusted_proxies, settings.proxy_protocol, certificate)
 
 
 def _pool_mode(supervised: Supervised, *, is_only: bool) -> Mode:

@@ -19,7 +19,7 @@ from fleet.processes.children import spawn
 from fleet.processes.ports import LOOPBACK, ReservedPort
 from fleet.processes.probe import http_status
 from fleet.processes.supervised import Program
-from fleet.settings import PROJECT_FOLDER
+from fleet.settings import PROJECT_FOLDER, FleetSettings
 
 CONFIGURATION = PROJECT_FOLDER / "deploy" / "haproxy" / "haproxy.cfg"
 REFUSALS = CONFIGURATION.parent / "refusals"
@@ -75,6 +75,15 @@ class Front(NamedTuple):
     trusted_proxies: Sequence[str] = ()
     proxy_protocol: bool = False
     certificate: Certificate | None = None
+
+
+def front_of(settings: FleetSettings) -> Front:
+    """The operator's settings for the balancer."""
+    certificate = None
+    if settings.tls_certificate:
+        key = settings.tls_key or settings.tls_certificate
+        certificate = Certificate(settings.tls_certificate.absolute(), key.absolute())
+    return Front(settings.trusted_proxies, settings.proxy_protocol, certificate)
 
 
 NO_FRONT: Final = Front()

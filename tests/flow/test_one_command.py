@@ -12,6 +12,7 @@ from pathlib import Path
 
 import aiohttp
 
+from fleet.control import Reply, Restart, ask_fleet
 from fleet.data.state import is_alive
 from fleet.processes.ports import is_taken
 from tests.fixtures.busy import bound
@@ -79,6 +80,24 @@ async def test_ctrl_c_during_the_start_ends_it_too(tmp_path: Path) -> None:
         await asyncio.sleep(0.01)
     starting.cancel()
     assert await hubbub.stop(signal.SIGINT) == 0
+    hubbub.close()
+
+
+async def test_a_stop_ends_a_restart_too(tmp_path: Path) -> None:
+    """Who asked for it is told; what was started is stopped like everything else."""
+    hubbub = Hubbub(tmp_path, replicas=ONE_OF_EACH)
+    await hubbub.start()
+    restarting = asyncio.create_task(ask_fleet(tmp_path / "run", Restart()))
+    while len(hubbub.processes("chats")) < 2:  # noqa: ASYNC110 - what changes is a file
+        await asyncio.sleep(0.01)
+    assert await hubbub.stop() == 0
+    assert await restarting == Reply(False, "Not done: Hubbub is being stopped.")
+    entries = [json.loads(e) for e in (tmp_path / "logs/fleet-1.log").read_text().splitlines()]
+    assert not [entry for entry in entries if entry["level"] == "error"]
+    began, ended = (
+        [e["process"] for e in entries if e["event"] == w] for w in ("started", "ended")
+    )
+    assert sorted(began) == sorted(ended)
     hubbub.close()
 
 

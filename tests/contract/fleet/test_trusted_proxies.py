@@ -5,11 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from fleet.engines.balancer import NO_FRONT, Front
+from fleet.engines.balancer import NO_FRONT, Front, front_of
 from fleet.processes.ports import LOOPBACK
 from fleet.processes.probe import Address
 from fleet.settings import read_settings
-from fleet.supervisor import front_of
 from ops.doctor.entrance import ask_entrance
 from tests.contract.fleet.conftest import MakeEntrance, write_certificate
 
