@@ -116,7 +116,17 @@ def judge_processes(scene: Scene) -> Iterator[Finding]:
                 start_again(scene, p.name, p.pid),
                 p.role,
             )
-        elif p.started and p.state == "starting" and scene.now - p.started > SLOW_START_SECONDS:
+        elif not p.started or p.state != "starting" or scene.now - p.started <= SLOW_START_SECONDS:
+            continue
+        elif scene.in_containers and p.role in SERVICE_ROLES:
+            # It may have been ready until a moment ago; to start it again would end its sockets.
+            yield Finding(
+                f"{p.name} is not ready.",
+                f"Something that it needs is gone, or it still starts.{scene.log_of(p.name)}",
+                read_logs(scene, p.name),
+                p.role,
+            )
+        else:
             yield Finding(
                 f"{p.name} is not ready after {int(scene.now - p.started)} s.",
                 f"It waits for something.{scene.log_of(p.name)}",

@@ -244,6 +244,15 @@ def test_a_slow_starter_is_named_apart_from_its_role() -> None:
     ]
 
 
+def test_a_container_that_is_not_ready_any_more_is_not_started_again() -> None:
+    """Without chats no node is ready, and their sockets stay; since when is not known."""
+    waiting = process("realtime", state="starting", started=NOW - 900)
+    (found,) = found_by(scene(state=fleet(waiting), in_containers=True)).values()
+    assert [(f.wrong, f.command) for f in found if f.wrong.startswith("realtime-1")] == [
+        ("realtime-1 is not ready.", "docker compose logs --tail 50 realtime")
+    ]
+
+
 @pytest.mark.parametrize("why", WHYS)
 def test_a_store_that_fails_is_named_with_what_to_do(why: str) -> None:
     """On S3 too, and it explains that files is not ready."""
