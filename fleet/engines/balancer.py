@@ -131,7 +131,7 @@ class Balancer:
                     "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
                     "HUBBUB_BALANCER_BIND": bind,
                     "HUBBUB_BALANCER_TRUSTED": " ".join(front.trusted_proxies),
-                    "HUBBUB_BALANCER_PROXY": "on" if front.proxy_protocol else "",
+                    "HUBBUB_BALANCER_PROXY": "on" if front.proxy_protocol else "off",
                     "HUBBUB_BALANCER_METRICS": metrics.address,
                     # Relative, since a path may have at most 107 bytes; the folder is its working
                     # directory.
