@@ -34,7 +34,7 @@ async def test_a_deletion_whose_answer_is_lost_is_done_when_nothing_is_there(
         await client.rest.call("DELETE", "/api/user/me/avatar")
 
 
-@pytest.mark.parametrize("status", [502, 503, 504])
+@pytest.mark.parametrize("status", [429, 502, 503, 504])
 async def test_a_page_of_something_between_is_no_refusal(status: int) -> None:
     """Whatever it says: the change is neither made nor refused, and goes out again."""
     async with somebody() as (stub, client):

@@ -102,10 +102,11 @@ const BY_CODE = {
   rate_limited: RateLimited,
   unavailable: Unavailable,
 };
-const OUTCOME_OPEN = new Set([502, 503, 504]); // from a balancer they mean the same as 503
+/** What these statuses mean also from a proxy in between, whatever the body says. */
+const BY_STATUS = { 429: "rate_limited", 502: "unavailable", 503: "unavailable", 504: "unavailable" };
 
 /** The error for a refusal; `problem` is its body. Unknown codes are plain Refused. */
 export function refusal(status, { code = "internal", detail, errors } = {}, retryAfter = 0) {
-  const said = OUTCOME_OPEN.has(status) ? "unavailable" : code;
+  const said = BY_STATUS[status] ?? code;
   return new (BY_CODE[said] ?? Refused)(status, said, detail, errors, retryAfter);
 }

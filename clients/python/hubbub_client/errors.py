@@ -131,6 +131,8 @@ _BY_CODE: dict[str, type[Refused]] = {
     "rate_limited": RateLimited,
     "unavailable": Unavailable,
 }
+# What these statuses mean also from a proxy in between, whatever the body says.
+_CODES = {429: "rate_limited", 502: "unavailable", 503: "unavailable", 504: "unavailable"}
 
 
 def refusal(
@@ -141,6 +143,5 @@ def refusal(
     retry_after: float = 0.0,
 ) -> Refused:
     """The exception for a refusal. Codes that this package does not know are plain Refused."""
-    if status in (502, 503, 504):  # from a balancer they mean the same as 503, whatever the body
-        code = "unavailable"
+    code = _CODES.get(status, code)
     return _BY_CODE.get(code, Refused)(status, code, detail, errors, retry_after)

@@ -67,6 +67,16 @@ rule("what lies between and answers in another way means what a 503 means", asyn
   }
 });
 
+rule("too many for something between is too many, whatever its words", async () => {
+  for (const body of ["Slow down", { code: 1015 }]) {
+    const { rest, clock, asked } = parts([[429, body, { "Retry-After": "2" }], GOOD]);
+    const answer = rest.call("POST", "/y", {});
+    await settle();
+    await clock.pass(2_000);
+    same([await answer, asked.length], [{ well: true }, 2]);
+  }
+});
+
 rule("it gives up when the time is over, or when the wait would be longer than that", async () => {
   const { rest, clock, asked } = parts([]);
   const failing = failed(rest.call("GET", "/x"));
