@@ -61,6 +61,7 @@ export class CatchUp {
         const outputs = this.#session.pulled(pull, events, more);
         const next = outputs.find((output) => output.pull);
         this.#hear.followed(outputs.filter((output) => output !== next));
+        if (next?.pull.after === pull.after) await this.#pause(); // it brought nothing
         pull = next?.pull;
       }
     }, { gone: () => this.#hear.gone(chat, pull) });
@@ -69,11 +70,15 @@ export class CatchUp {
   async #patiently(chat, errand, { isAwaited = true, gone = () => this.#hear.gone(chat, null) }) {
     if (isAwaited) this.#awaited += 1;
     while (!(await this.#isOver(errand, gone))) {
-      await new Promise((resolve) => this.#clock.after(RETRY_MS, resolve));
+      await this.#pause();
     }
     if (isAwaited) this.#awaited -= 1;
     if (chat.isMiscounted) this.recount(chat);
     this.#hear.done();
+  }
+
+  #pause() {
+    return new Promise((resolve) => this.#clock.after(RETRY_MS, resolve));
   }
 
   async #isOver(errand, gone) {

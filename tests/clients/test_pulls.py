@@ -34,14 +34,17 @@ def test_a_pull_waits_as_the_server_says(error: NoAnswer | Transient, seconds: f
     assert pull_again_seconds(error) == seconds
 
 
-async def test_a_pull_that_is_refused_is_not_repeated_at_once() -> None:
-    """It pauses after each page that does not come, then has everything in order."""
+@pytest.mark.parametrize("is_refused", [True, False])
+async def test_a_pull_that_brings_nothing_is_not_repeated_at_once(is_refused: bool) -> None:
+    """It pauses after each page that does not come, or is empty, then has everything in order."""
     session = Session("ann")
     session.take(READY)
     asked: list[float] = []
 
     async def fetch_events(_: str, after: int) -> dict[str, Any]:
         asked.append(time.monotonic())
+        if len(asked) == 1 and not is_refused:
+            return {"events": [], "seq": 0, "more": False}
         if len(asked) == 1:
             raise Unavailable(503, "unavailable", "", retry_after=0.0)
         return {"events": [MESSAGE | {"seq": 1}], "seq": 2, "more": False}

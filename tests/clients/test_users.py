@@ -47,6 +47,27 @@ async def test_who_logs_in_next_begins_with_what_comes(is_logged_out: bool) -> N
         assert store.get("user") == b"ben"
 
 
+@pytest.mark.parametrize("is_logged_out", [True, False])
+async def test_who_was_watched_for_the_user_before_is_watched_for_nobody_else(
+    is_logged_out: bool,
+) -> None:
+    """The next one says whom to watch."""
+    async with serving() as (stub, origin), Client(origin) as client:
+        stub.answer = lambda *_: (200, {})
+        await client.log_in("ann", "correct horse")
+        await client.watch("cleo")
+        await client.until_ready()
+        await until(lambda: len(stub.said) == 1)
+        if is_logged_out:
+            await client.log_out()
+        be(stub, "ben")
+        await client.log_in("ben", "correct horse")
+        await client.until_ready()
+        await client.say({"type": "ping"})
+        await until(lambda: {"type": "ping"} in stub.said)
+        assert [one["type"] for one in stub.said] == ["watch", "ping"]
+
+
 async def test_what_a_user_has_had_is_not_counted_for_the_next_one() -> None:
     """Also where it was in the program's hands when the other one logged in."""
     store = MemoryStore()

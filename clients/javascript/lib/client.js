@@ -7,6 +7,7 @@ import { clock as realClock } from "./clock.js";
 import { Connection } from "./connection.js";
 import { ProgramRest } from "./deletions.js";
 import { Stopped, Unauthenticated, refusal } from "./errors.js";
+import { Had } from "./had.js";
 import { Kept } from "./kept.js";
 import { Order } from "./order.js";
 import { Outbox } from "./outbox.js";
@@ -36,8 +37,9 @@ export class Client {
   #shown = new Map(); // chat -> seq up to which it was loaded
   #whenReady = [];
   #watched = null;
-  #anew = []; // what to store when the program has processed each waiting "restarted"
+  #had;
   #isHeard = false; // the program iterates over `events`
+  #hasDropped = false; // events that the program has not had yet
   #isFull = false; // the program is slower than the events
   #pulls;
   #begun = 0; // how often the state was reset for another user
@@ -66,6 +68,7 @@ export class Client {
     this.#session = new Session({
       ...left, make: (chat, from) => new Order(this.#from(chat, from)),
     });
+    this.#had = new Had({ kept, session: this.#session });
     this.rest = new ProgramRest({
       fetch, clock, random, origin: address, tokens: left.tokens,
       onTokens: (tokens) => kept.keepTokens(tokens), stored: () => kept.tokens(),
@@ -121,6 +124,7 @@ export class Client {
   /** Ends the session; removes it and the user's unsent changes from the store. */
   async logOut() {
     await this.rest.logOut();
+    this.#watched = null;
     await this.outbox.forget();
     await this.#kept.forget();
     await this.close();
@@ -153,12 +157,13 @@ export class Client {
    */
   async* events() {
     this.#isHeard = true;
+    if (this.#hasDropped) await this.#goBack();
     for (;;) {
       const event = await this.#events.take();
       if (this.#isFull && this.#events.size < MAX_WAITING / 2) this.#haveRoom();
       const begun = this.#begun;
       yield event;
-      if (begun === this.#begun && this.#kept.user !== null) await this.#keepCursor(event);
+      if (begun === this.#begun && this.#kept.user !== null) await this.#had.keep(event);
     }
   }
 
@@ -252,11 +257,13 @@ export class Client {
 
   /** Drops the previous user's events and position for the one who logs in. */
   #beginAnew() {
+    if (this.#kept.user !== null) this.#watched = null;
     this.#session.beginAnew();
     this.#begun += 1;
+    this.#hasDropped = false;
     this.#events.clear();
     this.#moments.clear();
-    this.#anew = [];
+    this.#had.clear();
     this.#shown.clear();
     for (const chat of this.#chats.values()) chat.forget();
     this.#isFull = false;
@@ -340,7 +347,7 @@ export class Client {
 
   #restarted(chat) {
     for (const one of chat === null ? this.#chats.values() : [this.chat(chat)]) one.forget();
-    this.#anew.push({ cursors: this.#session.cursors, epoch: this.#session.epoch });
+    this.#had.restarted();
     this.#give({ type: "restarted", chat });
   }
 
@@ -350,10 +357,21 @@ export class Client {
     if (this.#isHeard) {
       this.#isFull = true;
       this.#connection.close(); // and reconnect when there is room: nothing is lost
-    } else { // no consumer
+    } else { // no consumer yet
+      this.#hasDropped = true;
       this.#events.clear();
-      while (this.#anew.length > 0) this.#keepAnew(null);
+      this.#had.skip();
     }
+  }
+
+  /** To the place of the program: what it has not had comes once more, on another socket. */
+  async #goBack() {
+    const cursors = await this.#kept.cursors();
+    if (!this.#hasDropped || this.#ended !== null) return;
+    this.#hasDropped = false;
+    this.#events.clear();
+    this.#session.goBack(cursors);
+    this.#connection.reopen();
   }
 
   #haveRoom() {
@@ -375,22 +393,5 @@ export class Client {
     const answer = this.#answers.wait(frame);
     this.#connection.send(frame);
     return answer;
-  }
-
-  /** The program has processed the event. */
-  async #keepCursor({ type, chat, seq }) {
-    if (type === "restarted") await this.#keepAnew(chat);
-    else if (this.#session.cursor(chat) > 0) {
-      await this.#kept.keepCursors({ [chat]: seq }, this.#kept.epoch);
-    } else await this.#kept.forgetCursor(chat);
-  }
-
-  /**
-   * The program knows about the new history. Events received from it since are not yet processed.
-   */
-  async #keepAnew(chat) {
-    const { cursors, epoch } = this.#anew.shift();
-    if (chat === null) await this.#kept.forgetCursors();
-    await this.#kept.keepCursors(chat === null ? cursors : { [chat]: cursors[chat] }, epoch);
   }
 }

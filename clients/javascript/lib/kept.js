@@ -19,20 +19,21 @@ export class Kept {
 
   /** `{tokens, cursors, epoch}` from an earlier program. */
   async read() {
-    const [tokens, epoch, user, names] = await Promise.all([
-      this.tokens(), this.#store.get("epoch"), this.#store.get("user"), this.#store.names(CURSOR),
+    const [tokens, epoch, user, cursors] = await Promise.all([
+      this.tokens(), this.#store.get("epoch"), this.#store.get("user"), this.cursors(),
     ]);
-    const seqs = await Promise.all(names.map((name) => this.#store.get(name)));
     this.epoch = epoch;
     this.user = user ?? tokens?.user ?? null;
-    return {
-      tokens,
-      // They are valid only with an epoch, which is written last.
-      cursors: epoch === null
-        ? {}
-        : Object.fromEntries(names.map((name, n) => [name.slice(CURSOR.length), Number(seqs[n])])),
-      epoch,
-    };
+    // They are valid only with an epoch, which is written last.
+    return { tokens, cursors: epoch === null ? {} : cursors, epoch };
+  }
+
+  /** `{chat: seq}` up to which the program has processed each chat. */
+  async cursors() {
+    await this.#written;
+    const names = await this.#store.names(CURSOR);
+    const seqs = await Promise.all(names.map((name) => this.#store.get(name)));
+    return Object.fromEntries(names.map((name, n) => [name.slice(CURSOR.length), Number(seqs[n])]));
   }
 
   async tokens() {

@@ -37,6 +37,7 @@ export class Pulls {
       if (outputs === null) continue;
       const next = outputs.find((output) => output.pull?.chat === pull.chat);
       this.#follow(outputs.filter((output) => output !== next));
+      if (next?.pull.after === pull.after) await this.#pauses.take(AGAIN_MS); // it brought nothing
       pull = next?.pull;
     }
   }

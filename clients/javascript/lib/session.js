@@ -50,6 +50,14 @@ export class Session {
     this.#said = {};
   }
 
+  /** The program has processed less than what arrived; the next socket resumes from here. */
+  goBack(cursors) {
+    this.#places.clear();
+    this.#pulling.clear();
+    this.#ends.clear();
+    for (const [chat, seq] of Object.entries(cursors)) this.add(chat, this.#make(chat, seq, seq));
+  }
+
   /** `{chat: seq}` up to which events have arrived. */
   get cursors() {
     return Object.fromEntries([...this.#places].map(([chat, { cursor }]) => [chat, cursor]));

@@ -126,6 +126,7 @@ class Client:
     async def log_out(self) -> None:
         """Ends the session; removes it and the user's unsent changes from the store."""
         await self.rest.log_out()
+        self._connection.standing = None
         self.outbox.forget()
         self._kept.forget()
 
@@ -249,6 +250,8 @@ class Client:
 
     def _begin_anew(self) -> None:
         """Drops the previous user's events and position for the one who logs in."""
+        if self._kept.user is not None:
+            self._connection.standing = None
         self._kept.forget()
         self._session.begin_anew()
         self._begun += 1

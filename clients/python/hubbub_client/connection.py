@@ -263,11 +263,15 @@ class Connection:
             except HubbubError as error:
                 await asyncio.sleep(pull_again_seconds(error))
                 continue
+            after = pull.after
+            is_stuck = False
             for output in outputs:
                 if isinstance(output, Pull) and output.chat == pull.chat:
-                    pull = output
+                    pull, is_stuck = output, output.after == after
                 else:
                     self._follow(output)
+            if is_stuck:  # the page brought nothing, and more is wanted
+                await asyncio.sleep(PULL_AGAIN_SECONDS)
 
     async def _page(self, pull: Pull) -> list[Output]:
         """The session's outputs for the next page. Raises Refused and NoAnswer if it fails."""

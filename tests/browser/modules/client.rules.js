@@ -188,6 +188,32 @@ rule("a program that is slow is disconnected, and comes back when it has caught 
   same([sockets.length, socket().sent[0].resume.c > 10_000], [2, true]);
 });
 
+rule("what nobody has listened to for long comes again, however much it is", async () => {
+  const { client, sockets, socket } = await somebody({
+    answers: () => [200, { events: [message(6), message(7)], seq: 10_006, more: false }],
+  });
+  socket().hear(READY, ...Array.from({ length: 10_001 }, (_, n) => message(n + 6)));
+  same(client.cursor("c"), 10_006);
+  const had = listen(client);
+  await long();
+  same([sockets.length, socket().sent[0].resume], [2, { c: 5 }]);
+  socket().hear({ ...READY, chats: { c: 10_006 }, behind: ["c"] });
+  await long();
+  same(had.seqs, [6, 7]);
+});
+
+rule("a hole that the server does not fill is asked for again after a second", async () => {
+  const { clock, calls, socket } = await somebody({
+    answers: () => [200, { events: [], seq: 5, more: false }],
+  });
+  socket().hear(READY, message(8));
+  await long();
+  same(calls.length, 1);
+  await clock.pass(1_000);
+  await long();
+  same(calls.length, 2);
+});
+
 rule("a restored history is told, and what was kept of it forgotten", async () => {
   const store = new MemoryStore();
   store.put("epoch", "before");

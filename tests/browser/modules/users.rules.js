@@ -79,3 +79,16 @@ rule("who logs in next is connected at once, however much waits for the user bef
   socket().hear({ ...READY, user: "ben", chats: { d: 7 } }, message(8, { chat: "d" }));
   same([(await events.next()).value.seq, client.state], [8, "ready"]);
 });
+
+rule("who was watched for the user before is watched for nobody else", async () => {
+  for (const isLoggedOut of [true, false]) {
+    const { client, socket } = await somebody({ answers });
+    client.watch("cleo");
+    socket().hear(READY);
+    if (isLoggedOut) await client.logOut();
+    await client.logIn(BEN);
+    await long();
+    socket().hear({ ...READY, user: "ben" });
+    same(socket().sent.map(({ type }) => type), ["connect"]);
+  }
+});

@@ -1,0 +1,44 @@
+/**
+ * How far the program has processed what arrived: the next program continues from there.
+ */
+export class Had {
+  #kept;
+  #session;
+  #anew = []; // what to store when the program has processed each waiting "restarted"
+
+  /** `kept` is a `Kept`, `session` knows how far events have arrived. */
+  constructor({ kept, session }) {
+    this.#kept = kept;
+    this.#session = session;
+  }
+
+  /** Another history begins; the program does not know about it yet. */
+  restarted() {
+    this.#anew.push({ cursors: this.#session.cursors, epoch: this.#session.epoch });
+  }
+
+  /** The program has processed the event. */
+  async keep({ type, chat, seq }) {
+    if (type === "restarted") await this.#keepAnew(chat);
+    else if (this.#session.cursor(chat) > 0) {
+      await this.#kept.keepCursors({ [chat]: seq }, this.#kept.epoch);
+    } else await this.#kept.forgetCursor(chat);
+  }
+
+  /** The program will not hear about the histories that began meanwhile. */
+  skip() {
+    while (this.#anew.length > 0) this.#keepAnew(null);
+  }
+
+  /** For another user. */
+  clear() {
+    this.#anew = [];
+  }
+
+  /** The program knows about the new history. Events received from it since are not yet processed. */
+  async #keepAnew(chat) {
+    const { cursors, epoch } = this.#anew.shift();
+    if (chat === null) await this.#kept.forgetCursors();
+    await this.#kept.keepCursors(chat === null ? cursors : { [chat]: cursors[chat] }, epoch);
+  }
+}
