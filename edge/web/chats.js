@@ -170,10 +170,21 @@ export class Chats {
 
   /** Everything from this seq on counts as new again. Raises what the call raises. */
   async markUnread(chat, from) {
+    const { read, newAfter, isKeptUnread } = chat;
     this.#markers.forget(chat.id);
     this.#keepUnread(chat, from - 1);
     this.#hear.changed();
-    await this.#api.markUnread(chat.id, from);
+    try {
+      await this.#api.markUnread(chat.id, from);
+    } catch (error) {
+      if (chat.read === from - 1) { // nothing else has been said meanwhile
+        Object.assign(chat, { newAfter, isKeptUnread });
+        this.#moveMarker(chat, read);
+        this.#markers.read(chat.id, read);
+        this.#hear.changed();
+      }
+      throw error;
+    }
   }
 
   /** `{notify}`, `{archived}` or both. Raises what the call raises. */

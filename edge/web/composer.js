@@ -369,7 +369,7 @@ export class Composer {
     this.#waits = this.#files.isUnderway;
     if (this.#waits) this.#said.textContent = WAITS;
     else if (this.#files.hasFailed) {
-      this.#said.textContent = "A file was not uploaded. Try again or remove it.";
+      this.#said.textContent = `A file was not uploaded. ${this.#files.wayOutInWords}`;
     }
     return this.#waits || this.#files.hasFailed;
   }

@@ -43,7 +43,7 @@ export class Files {
     this.#draw();
   }
 
-  /** `add`, `take`, `isEmpty`, `isUnderway` and `hasFailed` of the open chat. */
+  /** `add`, `take`, `isEmpty`, `isUnderway`, `hasFailed` and `wayOutInWords` of the open chat. */
   get waiting() {
     return this.#of(this.#chat);
   }

@@ -171,6 +171,12 @@ export class Live {
     this.#marks.flush();
   }
 
+  /** Ends the session on the server. Raises what the calls raise. */
+  async logOut() {
+    await this.#sender.settle();
+    await this.#session.rest.logOut();
+  }
+
   async end() {
     this.#hasEnded = true;
     this.#tabs.end();
@@ -269,12 +275,13 @@ export class Live {
 
   /** The token was no good, which may be no fault of the session: once a minute, a new one. */
   async #proveAgain() {
-    if (this.#clock.now() - this.#provedAt < PROVE_EVERY_MS) return;
+    if (this.#hasEnded || this.#clock.now() - this.#provedAt < PROVE_EVERY_MS) return;
     this.#provedAt = this.#clock.now();
     try {
       await this.#session.rest.renew();
-      this.#connection.open();
+      if (!this.#hasEnded) this.#connection.open();
     } catch (error) {
+      if (this.#hasEnded) return;
       if (error.final) this.#hear.signedOut();
       else this.#clock.after(PROVE_EVERY_MS, () => this.#proveAgain());
     }

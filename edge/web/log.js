@@ -262,7 +262,7 @@ export class Log {
       if (timeline.stretchAt(seq) || seq > Math.max(timeline.cursor, detail.seq)) break;
       this.#isStuck = true;
       await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
-      if (this.#endSeek !== end) return;
+      if (this.#endSeek !== end || !this.node.isConnected) return; // the session may have ended
     }
     end();
   }

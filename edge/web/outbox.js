@@ -59,6 +59,11 @@ export class Outbox {
     return this.#items.find((item) => item.chat === chat && this.#isWaiting(item));
   }
 
+  /** What is held back for a moment. */
+  held() {
+    return this.#items.filter(({ state }) => state === "held");
+  }
+
   /** Everything of a chat, also what failed and what other windows wrote. */
   of(chat) {
     return this.#items.filter((item) => item.chat === chat);

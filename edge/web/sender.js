@@ -59,6 +59,13 @@ export class Sender {
     return { clientId: item.clientId, kept };
   }
 
+  /** Nobody will take a deletion back any more: makes those that wait. Raises what heals by itself. */
+  async settle() {
+    await Promise.all(this.#outbox.held().map((item) => bring(this.#api, item).catch((error) => {
+      if (error.code === undefined || PASSING.has(error.code)) throw error;
+    })));
+  }
+
   /** Once more; an answer that was refused goes without its quote, which would be refused again. */
   retry(chat, clientId) {
     const changes = { state: "pending", reason: undefined };

@@ -4,19 +4,18 @@
 
 export class Sheets {
   #parts;
-  #session;
   #lazy;
   #does;
   #finder = null; // made when it is first wanted
   #isComing = false; // what was wanted is on its way: pressed twice, it comes once
 
   /**
-   * `does` is `{open(chat), openAt(chat, seq), meet(userId), leaving(promise), leave(notice),
-   * list}`; `leaving` gives its promise back; `layers` as in `layers.js`, `lazy` a `Lazy`.
+   * `does` is `{open(chat), openAt(chat, seq), meet(userId), logOut(), leaving(promise),
+   * leave(notice), list}`; `leaving` gives its promise back; `layers` as in `layers.js`, `lazy` a
+   * `Lazy`.
    */
-  constructor({ me, api, session, chats, names, presence, clock, layers, lazy, does }) {
+  constructor({ me, api, chats, names, presence, clock, layers, lazy, does }) {
     this.#parts = { me, api, chats, names, presence, clock, layers };
-    this.#session = session;
     this.#lazy = lazy;
     this.#does = does;
   }
@@ -53,7 +52,7 @@ export class Sheets {
       },
       onKeys: () => this.keys(),
       onLogOut: async () => {
-        await this.#does.leaving(this.#session.rest.logOut());
+        await this.#does.logOut();
         await this.#does.leave("");
       },
       onLeaving: (ending) => this.#does.leaving(ending),

@@ -52,6 +52,12 @@ export class Uploads {
     return this.#all.some(({ state }) => state === "failed");
   }
 
+  /** What can be done about those that failed. */
+  get wayOutInWords() {
+    const mayRetry = this.#all.some((one) => one.state === "failed" && one.mayRetry);
+    return mayRetry ? "Try again or remove it." : "Remove it.";
+  }
+
   /** True while something is on its way: then a message cannot take them yet. */
   get isUnderway() {
     return this.#all.some(({ state }) => state === "waiting" || state === "sending");

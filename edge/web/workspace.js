@@ -69,8 +69,7 @@ export class Workspace {
     this.#onSignedOut = onSignedOut;
     this.#live = new Live({
       me, api, session, clock, database, WebSocket,
-      random: Math.random,
-      locks: navigator.locks,
+      random: Math.random, locks: navigator.locks,
       url: `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws`,
       isWatched: () => document.visibilityState === "visible",
       hear: {
@@ -82,8 +81,7 @@ export class Workspace {
         },
         refused: (item, code) => this.#toast.show(notChangedInWords(item, code)),
         left: (chat) => this.#left(chat),
-        signedOut: () => this.#signedOut(),
-        somebodyElse: () => location.reload(),
+        signedOut: () => this.#signedOut(), somebodyElse: () => location.reload(),
       },
     });
     this.#chats = this.#live.chats;
@@ -125,12 +123,12 @@ export class Workspace {
     };
     this.#sheets = new Sheets({
       ...this.#parts,
-      session: this.#session,
       does: {
         list: this.#list,
         open: (chat) => this.#goTo(chat),
         openAt: (chat, seq) => this.#goToMessage(chat, seq),
         meet: (user) => this.#meet(user),
+        logOut: () => (this.#leaving = this.#live.logOut()),
         leaving: (ending) => (this.#leaving = ending),
         leave: (notice) => this.#leave(notice),
       },
@@ -322,8 +320,10 @@ export class Workspace {
   }
 
   async #meet(user) {
+    const from = this.#open; // whoever goes elsewhere meanwhile stays there
+    const go = (chat) => this.#open === from && this.#goTo(chat);
     if (user === this.#me.id) this.#sheets.settings();
-    else await this.#errands.do(this.#chats.meet(user).then((chat) => this.#goTo(chat)));
+    else await this.#errands.do(this.#chats.meet(user).then(go));
   }
 
   async #leave(notice) {

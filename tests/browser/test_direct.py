@@ -1,7 +1,9 @@
 """Two people: their one chat, what they call themselves, and whether they are here."""
 
+import asyncio
+
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Route, expect
 
 from tests.browser.company import one_person, two
 from tests.browser.conftest import OpenWindow
@@ -50,6 +52,27 @@ async def test_a_direct_chat_begins_from_a_name_anywhere(enter: OpenWindow) -> N
     await ann.expect_lines("Is there any left?")
     await ann.start_chat("", bob.name)
     await ann.expect_lines("Is there any left?")
+
+
+async def test_a_direct_chat_that_comes_late_takes_nobody_away(enter: OpenWindow) -> None:
+    """Whoever has opened another chat meanwhile stays there, and finds the new one in the list."""
+    ann, bob = await two(enter, "Kitchen")
+    await bob.write("There is cake")
+    await ann.start_chat("Garden")
+    await ann.open_chat("Kitchen")
+    may_come = asyncio.Event()
+
+    async def wait(route: Route) -> None:
+        await may_come.wait()
+        await route.continue_()
+
+    await ann.page.route("**/direct", wait)
+    await ann.log.get_by_role("button", name=bob.name, exact=True).click()
+    await ann.page.get_by_role("menuitem", name=f"Write to {bob.name}").click()
+    await ann.open_chat("Garden")
+    may_come.set()
+    await expect(ann.page.get_by_role("link", name=bob.name, exact=False)).to_have_count(2)
+    await expect(ann.page.locator(".bar h1")).to_have_text("Garden")
 
 
 async def test_people_are_shown_by_what_they_call_themselves(enter: OpenWindow) -> None:

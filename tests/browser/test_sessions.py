@@ -3,10 +3,11 @@
 import re
 
 import pytest
-from playwright.async_api import WebSocketRoute, expect
+from playwright.async_api import Route, WebSocketRoute, expect
 
-from tests.browser.company import expect_kept
-from tests.browser.conftest import OpenWindow
+from tests.browser.company import expect_kept, two
+from tests.browser.conftest import OpenPage, OpenWindow
+from tests.browser.stage import Play
 from tests.fixtures.hubbub import Hubbub
 from tests.fixtures.window import Window
 
@@ -67,7 +68,7 @@ async def test_a_window_that_was_away_follows_a_log_out(
     page = await ann.page.context.new_page()
     away = Window(page, ann.origin)
     windows.append(away)
-    await expect_kept(ann.page, "logs", "one => one.items.at(-1).message === 'for my eyes'")
+    await expect_kept(ann.page, "logs", "one => one.items.at(-1)?.message === 'for my eyes'")
     await page.add_init_script("window.breaches = []")
     await page.route_web_socket(SOCKET, lambda socket: None)
     await page.route("**/api/**", lambda route: route.abort())
@@ -95,6 +96,44 @@ async def test_what_ends_after_a_log_out_is_kept_nowhere(enter: OpenWindow) -> N
     await expect(ann.button("Sign up")).to_be_visible()
     await ann.page.clock.run_for(10_000)
     assert await ann.page.evaluate(NAMES_OF_DATABASES) == []
+
+
+async def test_what_was_deleted_before_a_log_out_is_gone(enter: OpenWindow) -> None:
+    """Also within the seconds in which it could be taken back."""
+    ann, bob = await two(enter, "Kitchen")
+    await ann.write("a slip")
+    await bob.expect_lines("a slip")
+    await ann.act_on("a slip", "Delete")
+    await ann.open_settings()
+    await ann.ask("Log out", "Log out")
+    await expect(ann.button("Sign up")).to_be_visible()
+    await expect(bob.log.get_by_text("a slip")).to_have_count(0)
+
+
+async def test_a_message_is_not_sought_for_somebody_who_is_gone(open_page: OpenPage) -> None:
+    """What an address names and the server did not give is asked for until the log-out."""
+    play = Play()
+    chat = play.start("Long", "bob")
+    for number in range(300):
+        play.say(chat, "bob", f"line {number}")
+    page = await open_page(play)
+    asked: list[str] = []
+
+    async def refuse(route: Route) -> None:
+        await route.abort()
+
+    page.on("request", lambda request: asked.append(request.url))
+    await page.clock.install()
+    async with page.expect_request("**/message?*"):
+        await page.route("**/message?*", refuse)
+        await page.evaluate("hash => { location.hash = hash; }", f"{chat}/3")
+    await page.get_by_title("Settings").first.click()
+    for _ in range(2):
+        await page.get_by_role("button", name="Log out").last.click()
+    await expect(page.get_by_role("button", name="Sign up")).to_be_visible()
+    asked.clear()
+    await page.clock.run_for(10_000)
+    assert asked == []
 
 
 async def test_a_window_heeds_that_somebody_else_has_logged_in(

@@ -234,3 +234,18 @@ rule("what the list knows and the socket has not told is fetched where somebody 
   await settle();
   same([asked, heard.applied], [["events c 6"], [6, 7, 8, 9]]);
 });
+
+rule("a chat that the server could not mark as unread is as read as before", async () => {
+  const { api, chats, connect, list } = somebody({ c: 5 });
+  await list("c");
+  connect();
+  const chat = chats.get("c");
+  chats.look(chat);
+  api.markUnread = async () => {
+    throw new NoAnswer("gone");
+  };
+  const marking = chats.markUnread(chat, 4);
+  same([chat.read, chat.isKeptUnread], [3, true]);
+  same(await marking.catch(({ code }) => code), "unavailable");
+  same([chat.read, chat.isKeptUnread, chat.newAfter], [5, false, null]);
+});

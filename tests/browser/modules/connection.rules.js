@@ -1,4 +1,5 @@
 import { Connection } from "/web/client/connection.js";
+import { Live } from "/web/live.js";
 import { StandingClock, rule, same, settle } from "./checks.js";
 import { PlayedSocket } from "./played.js";
 
@@ -328,4 +329,27 @@ rule("closing ends it for good", async () => {
   same([socket.closed, parts.connection.state], [true, "stopped"]);
   await parts.clock.pass(60_000);
   same(Socket.made.length, 1);
+});
+
+rule("a token that was refused is renewed, unless the session has ended here by then", async () => {
+  for (const hasEnded of [false, true]) {
+    Socket.made = [];
+    let renewed;
+    const renewal = new Promise((resolve) => { renewed = resolve; });
+    const live = new Live({
+      me: { id: "u" }, api: {}, clock: new StandingClock(), random: () => 0.5, WebSocket: Socket,
+      url: "ws://here/ws", isWatched: () => false, hear: { changed() {} },
+      session: { rest: { accessToken: async () => "t", renew: () => renewal } },
+      database: { all: async () => [] },
+    });
+    live.loadPatiently({ me: new Promise(() => {}), chats: null });
+    await settle();
+    Socket.made[0].onopen({});
+    Socket.made[0].end(4500);
+    await settle();
+    if (hasEnded) await live.end();
+    renewed();
+    await settle();
+    same([hasEnded, Socket.made.length], [hasEnded, hasEnded ? 1 : 2]);
+  }
 });

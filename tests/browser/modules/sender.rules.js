@@ -262,3 +262,21 @@ rule("a deletion waits five seconds in which it can be taken back, and holds up 
   await clock.pass(5_000);
   same(api.names, ["delete"]);
 });
+
+rule("a deletion that could still be taken back is made before the session ends", async () => {
+  const { api, chat, sender } = parts();
+  sender.postDeletion(chat, { of: 1, messageId: "m1" });
+  const settled = [];
+  sender.settle().then(() => settled.push("made"), ({ code }) => settled.push(code));
+  same(api.names, ["delete"]);
+  await settle();
+  same(settled, []);
+  api.asked[0].resolve({});
+  await settle();
+  for (const code of ["forbidden", "unavailable"]) {
+    sender.settle().then(() => settled.push("over"), (error) => settled.push(error.code));
+    api.asked.at(-1).reject(Object.assign(new Error("no"), { code }));
+    await settle();
+  }
+  same(settled, ["made", "over", "unavailable"]);
+});

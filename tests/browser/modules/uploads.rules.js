@@ -77,6 +77,7 @@ rule("a refusal is said, and tried again only by hand", async () => {
   await settle();
   await all.clock.pass(60_000);
   same([all.states(), all.uploads.all[0].reason, all.asked.length], [["failed"], "forbidden", 1]);
+  same(all.uploads.wayOutInWords, "Try again or remove it.");
   all.uploads.retry(all.uploads.all[0].key);
   same([all.states(), all.asked.length], [["sending"], 2]);
 });
@@ -110,4 +111,5 @@ rule("what the server would refuse is said at once: too large, empty, too many",
   ]);
   same([all.states().slice(0, 2), all.uploads.hasFailed], [["failed", "failed"], true]);
   same([all.uploads.all.length, said.includes("10")], [10, true]);
+  same(all.uploads.wayOutInWords, "Remove it.");
 });
