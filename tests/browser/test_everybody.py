@@ -193,6 +193,22 @@ async def test_forced_colours_show_what_is_chosen(open_page: OpenPage) -> None:
     assert "none" not in await look(".write textarea:focus, .write:focus-within")
 
 
+async def test_forced_colours_leave_the_rules_and_marks(open_page: OpenPage) -> None:
+    """A day, what is new and a mention of the reader are told apart: a line survives where a
+    background does not."""
+    play, party = make_play()
+    play.read_all()
+    play.say(party, "cleo", "Are you coming?", mentions=[play.ids["ann"]])
+    page = await open_page(play, forced_colors="active")
+    await page.get_by_role("link", name="Summer party").click()
+    for selector in (".day", ".new", ".line.for-me", ".row[aria-current]"):
+        width = await page.locator(selector).first.evaluate(
+            "one => { const {borderTopWidth, borderLeftWidth} = getComputedStyle(one, '::before');"
+            "return Math.max(parseFloat(borderTopWidth), parseFloat(borderLeftWidth)) }"
+        )
+        assert width > 0, selector
+
+
 async def test_nothing_moves_for_whoever_wants_it_so(open_page: OpenPage) -> None:
     """With reduced motion no animation and no transition takes any time."""
     play, party = make_play()
