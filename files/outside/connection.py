@@ -21,6 +21,7 @@ from files.outside.lookups import Lookups
 PORTS: Final = {"https": 443, "http": 80}
 MAX_HEAD_BYTES: Final = 32_768
 _READ_BYTES: Final = 16_384
+_FINAL: Final = 200  # any number of others may come before it, such as 103 Early Hints
 _HOST: Final = re.compile(r"[A-Za-z0-9._-]{1,253}|[0-9A-Fa-f:.]{2,45}")
 _IN_TARGETS: Final = "/%:?#[]@!$&'()*+,;=-._~"
 
@@ -91,7 +92,7 @@ class Connection:
         answer = _Answer(max_body_bytes)
         parser = HttpResponseParser(answer)
         head_bytes = all_bytes = 0
-        while not answer.is_enough:
+        while not answer.is_enough or parser.get_status_code() < _FINAL:
             data = await self._reader.read(_READ_BYTES)
             if not data:
                 break
@@ -106,7 +107,7 @@ class Connection:
                 parser.feed_data(data)
             except (HttpParserError, HttpParserUpgrade) as error:
                 raise ConnectionError(f"the answer is not HTTP: {error}") from error
-        if not answer.has_head:
+        if not answer.has_head or parser.get_status_code() < _FINAL:
             raise ConnectionError("the connection ended before the answer")
         return Answer(parser.get_status_code(), answer.headers, bytes(answer.body[:max_body_bytes]))
 
@@ -127,6 +128,10 @@ class _Answer:
     def is_enough(self) -> bool:
         is_full = len(self.body) >= self._max_body_bytes
         return self._is_whole or (self.has_head and is_full)
+
+    def on_message_begin(self) -> None:
+        self.headers.clear()
+        self.has_head = self._is_whole = False
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self.headers.setdefault(name.decode("latin-1").lower(), value.decode("latin-1").strip())

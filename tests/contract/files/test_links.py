@@ -81,9 +81,31 @@ async def test_a_slow_page_has_no_preview(pages: Pages, monkeypatch: pytest.Monk
     assert await title_of(pages.add("/slow", TITLE, after_seconds=5.0)) is None
 
 
+@pytest.mark.parametrize("pause_seconds", [0.0, 0.05])
+async def test_what_comes_before_the_answer_is_not_the_answer(pause_seconds: float) -> None:
+    """RFC 9110, 15.2: any number of 1xx, which say nothing of the page."""
+    parts = (
+        "HTTP/1.1 100 Continue\r\n\r\n",
+        "HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\nContent-Type: x/y\r\n\r\n",
+        f"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n{TITLE}",
+    )
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        for part in parts:
+            writer.write(part.encode())
+            await asyncio.sleep(pause_seconds)
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        assert await title_of(f"http://127.0.0.1:{port}/") == "A page"
+
+
 @pytest.mark.parametrize(
     "head",
     [
+        "HTTP/1.1 103 Early Hints\r\nContent-Type: text/html",
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade",
         'HTTP/1.1 200 OK\r\nContent-Type: text/plain; a="' + ";" * 30_000,
         "HTTP/1.1 200 OK\r\nX: " + "x" * 40_000,
