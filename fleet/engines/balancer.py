@@ -116,8 +116,7 @@ class Balancer:
             pools.write_text(pools_text(serving))
             bind = f"fd@{listener}"
             if front.certificate:
-                self._served = front.certificate.changed_at()
-                front.certificate.install(self._folder)
+                self._install(front.certificate)
                 # Only HTTP/1.1: the limits on headers and slow readers are tested with it.
                 bind += f" ssl crt {FILE_NAME} alpn http/1.1"
             threads = self._folder / "threads.cfg"
@@ -171,6 +170,17 @@ class Balancer:
                 said = dict.fromkeys([*known, *wanted])
             if self._known is known:  # else HAProxy was restarted meanwhile
                 self._known = said
+
+    def _install(self, certificate: Certificate) -> None:
+        """What was served stays where the new one is not whole. Raises BadCertificate, OSError."""
+        try:
+            changed = certificate.changed_at()
+            certificate.install(self._folder)
+        except (BadCertificate, OSError):
+            if not self._served:
+                raise
+        else:
+            self._served = changed
 
     async def renew_certificate(self) -> None:
         """Serves the certificate now in the operator's files; open sockets stay open. Raises

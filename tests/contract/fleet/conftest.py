@@ -20,6 +20,7 @@ from common.calls.balancer import BALANCER_HEADER
 from fleet.data.folder import short_path
 from fleet.engines.balancer import Balancer, Front, PoolServer
 from fleet.processes.ports import LOOPBACK, listen_publicly
+from fleet.processes.supervised import Program
 
 SERVERS = [PoolServer(pool, f"{pool}-1", f"{pool}-1.sock") for pool in ("edge", "files")]
 START_SECONDS = 60.0
@@ -31,9 +32,23 @@ KEY = "the secret of the balancer"
 class Entrance:
     """`port` is the public one."""
 
-    def __init__(self, port: int, balancer: Balancer, *, tls: bool) -> None:
+    def __init__(self, port: int, balancer: Balancer, program: Program, *, tls: bool) -> None:
         self.port, self.balancer = port, balancer
-        self._tls = tls
+        self._program, self._tls = program, tls
+
+    async def start(self) -> None:
+        """Returns when HAProxy answers."""
+        self._process = self._program.start()
+        async with asyncio.timeout(START_SECONDS):
+            while not await self._program.is_ready():  # noqa: ASYNC110 - another process
+                await asyncio.sleep(0.05)
+
+    async def kill(self) -> None:
+        """Returns when it is gone."""
+        self._process.kill()
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+        await asyncio.to_thread(self._process.wait)
 
     async def seen_address(self, *headers: str, first: bytes = b"") -> str:
         """Where edge is told that the client is; `first` is sent before the request."""
@@ -95,15 +110,14 @@ async def _running(folder: Path, front: Front) -> AsyncIterator[Entrance]:
         program = balancer.program(
             listener=listener.fileno(), port=0, key=KEY, lock=lock.fileno(), front=front
         )
-        process = program.start()
+        entrance = Entrance(
+            listener.getsockname()[1], balancer, program, tls=front.certificate is not None
+        )
         try:
-            async with asyncio.timeout(START_SECONDS):
-                while not await program.is_ready():  # noqa: ASYNC110 - another process
-                    await asyncio.sleep(0.05)
-            yield Entrance(listener.getsockname()[1], balancer, tls=front.certificate is not None)
+            await entrance.start()
+            yield entrance
         finally:
-            process.kill()
-            await asyncio.to_thread(process.communicate)
+            await entrance.kill()
             balancer.close()
 
 

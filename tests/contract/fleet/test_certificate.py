@@ -47,6 +47,26 @@ async def test_a_renewed_certificate_is_served_and_open_connections_stay(
     assert b" 200 OK" in await reader.read()
 
 
+@pytest.mark.parametrize("damage", ["missing", "another"])
+async def test_haproxy_is_started_again_with_the_certificate_that_was_served(
+    make_entrance: MakeEntrance, files: Certificate, tmp_path: Path, damage: str
+) -> None:
+    """Where it dies while the files hold no whole one; the next whole one is served."""
+    entrance = await make_entrance(Front(certificate=files))
+    if damage == "missing":
+        files.key.unlink()
+    else:
+        write_certificate("other.example", tmp_path / "other.pem", files.key)
+    await entrance.kill()
+    await entrance.start()
+    assert await entrance.certificate() == "CN=first.example"
+    write_certificate("second.example", *files)
+    await entrance.balancer.renew_certificate()
+    async with asyncio.timeout(WAIT_SECONDS):
+        while await entrance.certificate() != "CN=second.example":  # noqa: ASYNC110 - HAProxy
+            await asyncio.sleep(0.05)
+
+
 @pytest.mark.parametrize("damage", ["missing", "empty", "another"])
 def test_files_that_do_not_fit_are_refused_with_a_sentence(
     files: Certificate, tmp_path: Path, damage: str
