@@ -102,6 +102,7 @@ HEADERS: Final = {
     "unauthenticated": ("WWW-Authenticate",),
     "rate_limited": ("Retry-After", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"),
     "unavailable": ("Retry-After",),
+    "range_not_satisfiable": ("Content-Range",),
 }
 
 

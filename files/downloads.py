@@ -5,8 +5,9 @@ from typing import Final, NamedTuple
 from urllib.parse import quote
 
 from common.protocol.errors import Refusal, not_found
+from common.protocol.etags import is_among
 from common.protocol.files import StoredFile
-from files.ranges import NotSatisfiable, Span, is_among, read_range
+from files.ranges import NotSatisfiable, Span, read_range
 from files.store import PREVIEW, BytesMissing, FileStore
 
 WEBP: Final = "image/webp"

@@ -1,5 +1,4 @@
-"""Which bytes a request wants (RFC 9110 section 14), and whether the client already has them.
-Pure."""
+"""Which bytes a request wants (RFC 9110 section 14). Pure."""
 
 import re
 from typing import Final, NamedTuple
@@ -47,11 +46,3 @@ def _number(digits: str) -> int:
     """Any number larger than every file's size is equivalent."""
     digits = digits.lstrip("0")
     return int(digits or "0") if len(digits) <= _MAX_DIGITS else 10**_MAX_DIGITS
-
-
-def is_among(header: str | None, etag: str) -> bool:
-    """Whether If-None-Match contains this ETag; a weak comparison, as required."""
-    if header is None:
-        return False
-    tags = [tag.strip().removeprefix("W/") for tag in header.split(",")]
-    return "*" in tags or etag in tags

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from litestar import Response, get
 
+from common.protocol.etags import is_among
 from edge.admission import WHO
 from edge.http.encoding import takes_gzip
 from edge.http.request import AnyRequest
@@ -91,8 +92,7 @@ def serve_file(file: File, request: AnyRequest, headers: Mapping[str, str]) -> R
             etag, body = f'{etag[:-1]}-gz"', file.gzipped
             own["Content-Encoding"] = "gzip"
     own["ETag"] = etag
-    known = request.headers.get("if-none-match", "")
-    if etag in [tag.strip().removeprefix("W/") for tag in known.split(",")]:
+    if is_among(request.headers.get("if-none-match"), etag):
         own.pop("Content-Encoding", None)
         return Response(b"", status_code=304, headers=own)
     return Response(body, headers=own, media_type=file.media_type)

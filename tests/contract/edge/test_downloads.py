@@ -14,6 +14,8 @@ from tests.contract.edge.uploading import (
     upload_file,
 )
 
+ONE_FILE = "/api/chat/{chat_id}/file/{file_id}"
+
 
 def test_headers_of_what_is_served(ann: Any, chat: str) -> None:
     """Nothing runs in a browser, and everything may be kept by its own."""
@@ -50,9 +52,12 @@ def test_parts_of_a_file(ann: Any, chat: str) -> None:
     got = ann.ask("GET", place, headers={"Range": f"bytes={len(data)}-"})
     assert (got.status_code, got.json()["code"]) == (416, "range_not_satisfiable")
     assert got.headers["content-range"] == f"bytes */{len(data)}"
+    told = ann.ask("GET", "/openapi.json").json()["paths"][ONE_FILE]["get"]["responses"]["416"]
+    assert list(told["headers"]) == ["Content-Range"]
     etag = whole.headers["etag"]
     for headers, status in (
         ({"If-None-Match": etag}, 304),
+        ({"If-None-Match": "*"}, 304),
         ({"If-None-Match": '"other"'}, 200),
         ({"Range": "bytes=0-0", "If-Range": etag}, 206),
         ({"Range": "bytes=0-0", "If-Range": '"other"'}, 200),
