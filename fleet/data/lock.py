@@ -95,12 +95,29 @@ def is_held_by_command(data: Path) -> bool:
 def lock_holder(data: Path) -> int | None:
     """The id of the process that holds the folder, a fleet or a command; None if none does."""
     try:
-        found = (data / "fleet.lock").stat()
+        file = _name_in_locks(data / "fleet.lock")
     except OSError:
         return None
-    file = f"{os.major(found.st_dev):02x}:{os.minor(found.st_dev):02x}:{found.st_ino}"
     for line in Path("/proc/locks").read_text().splitlines():
         words = line.split()  # 1: FLOCK ADVISORY WRITE 4711 fe:00:1234 0 EOF
         if words[1] == "FLOCK" and words[5] == file:
             return int(words[4])
     return None
+
+
+def _name_in_locks(path: Path) -> str:
+    """The file as /proc/locks names it, by its mount's device: stat(2) of btrfs tells another one,
+    that of the subvolume. Raises OSError."""
+    descriptor = os.open(path, os.O_PATH)
+    try:
+        found = os.fstat(descriptor)
+        about = Path(f"/proc/self/fdinfo/{descriptor}").read_text().split()
+    finally:
+        os.close(descriptor)
+    major, minor = os.major(found.st_dev), os.minor(found.st_dev)
+    mount = about[about.index("mnt_id:") + 1]
+    for line in Path("/proc/self/mountinfo").read_text(errors="replace").splitlines():
+        words = line.split(" ", 3)  # 36 35 98:0 / /mnt rw,noatime - ext3 /dev/root rw
+        if words[0] == mount:
+            major, minor = map(int, words[2].split(":"))
+    return f"{major:02x}:{minor:02x}:{found.st_ino}"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from fleet.commands.stop import stop_running
-from fleet.data.lock import FolderInUse, FolderLock, ForeignFolder
+from fleet.data.lock import FolderInUse, FolderLock, ForeignFolder, lock_holder
 
 
 async def test_a_second_fleet_on_the_same_folder_is_refused(tmp_path: Path) -> None:
@@ -22,6 +22,25 @@ async def test_a_second_fleet_on_the_same_folder_is_refused(tmp_path: Path) -> N
     first.release()
     await second.acquire()
     second.release()
+
+
+async def test_the_holder_is_found_whatever_device_stat_tells(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That of btrfs is of the subvolume, and /proc/locks has another one."""
+    lock = FolderLock(tmp_path)
+    await lock.acquire()
+    for name in ("stat", "fstat"):
+        tell = getattr(os, name)
+        monkeypatch.setattr(os, name, lambda *of, tell=tell, **how: _elsewhere(tell(*of, **how)))
+    assert lock_holder(tmp_path) == os.getpid()
+    lock.release()
+    assert lock_holder(tmp_path) is None
+
+
+def _elsewhere(found: os.stat_result) -> os.stat_result:
+    mode, inode, device, *others = found
+    return os.stat_result((mode, inode, device + 1, *others))
 
 
 async def test_nobody_else_starts_anything_on_a_folder(
