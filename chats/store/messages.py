@@ -113,8 +113,9 @@ async def append_events(
     try:
         rows = await _APPEND.fetch(pool, parameters)
     except psycopg.Error as error:
-        if isinstance(error, DatabaseBusy) and (chat := await _find_held(pool, error)) is not None:
-            raise BatchHeld(chat) from error
+        held = await _find_held(pool, error) if isinstance(error, DatabaseBusy) else None
+        if held in {event.chat for event in batch}:  # else the place is another chat's by now
+            raise BatchHeld(held) from error
         failure = BatchFailed if isinstance(error, DatabaseUnavailable) else BatchRefused
         raise failure(type(error).__name__) from error
     outcomes = [NOT_FOUND] * len(batch)

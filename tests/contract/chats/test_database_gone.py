@@ -9,6 +9,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from chats.store import messages
 from common.protocol.chats import Chat, Done, GetChat
 from common.protocol.errors import Refusal
 from common.protocol.events import LinkPreview
@@ -151,6 +152,30 @@ async def test_a_chat_that_is_held_does_not_keep_others_waiting(stage: Stage, wo
     assert len(await world.read_events(held, ann)) == 2
     for chat in others:
         assert len(await world.read_events(chat, ann)) == 21
+
+
+async def test_a_chat_that_nothing_was_sent_to_is_not_taken_for_held(
+    stage: Stage, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PostgreSQL names a row by its place, which may be another chat's when it is looked up."""
+    ann = await world.make_person()
+    held, other = [(await world.make_chat(ann)).id for _ in range(2)]
+
+    async def find_another(*_: object) -> str:
+        return other
+
+    monkeypatch.setattr(messages, "_find_held", find_another)
+    with (
+        psycopg.connect(stage.chats_database_url) as holder,
+        psycopg.connect(stage.chats_database_url, autocommit=True) as watcher,
+    ):
+        holder.execute("SELECT FROM chats WHERE id = %s FOR UPDATE", (held,))
+        sending = asyncio.create_task(world.send(new_message(held, ann)))
+        first = await _until_another_waits(watcher, ())
+        await _until_another_waits(watcher, first)
+        assert (await world.send(new_message(other, ann)))[0].seq == 2
+        holder.commit()
+        assert (await sending)[0].seq == 2
 
 
 async def _until_another_waits(
