@@ -84,7 +84,13 @@ def unit_text(settings: FleetSettings) -> str:
         variables.append(f"EnvironmentFile={ENVIRONMENT_FILE}")
     data = f'Environment="HUBBUB_DATA={_escape(str(settings.data))}"'
     writable = [str(path) for path in writable_folders(settings)]
-    named = [settings.tls_certificate, settings.tls_key, Path(sys.executable).resolve()]
+    secrets = [
+        Path(value)
+        for name, value in settings.environment.items()
+        if name.startswith("HUBBUB_") and name.endswith("_FILE") and value
+    ]
+    python = Path(sys.executable).resolve()
+    named = [settings.tls_certificate, settings.tls_key, python, *secrets]
     needed = [*writable_folders(settings), PROJECT_FOLDER, *(path for path in named if path)]
     at_home = any(path.absolute().is_relative_to("/home") for path in needed)
     return UNIT.format(

@@ -59,6 +59,7 @@ def test_what_lies_elsewhere_can_be_reached(tmp_path: Path) -> None:
     for variable, place in {
         "HUBBUB_TLS_CERTIFICATE": "/home/ann/chain.pem", "HUBBUB_TLS_KEY": "/home/ann/key.pem",
         "HUBBUB_FILES_URL": "file:///home/ann/files", "HUBBUB_DATA": "/home/ann/data",
+        "HUBBUB_FILES_SECRET_FILE": "/home/ann/secret",
     }.items():  # fmt: skip
         lines = unit_text(read_settings({**given, variable: place})).splitlines()
         assert "ProtectHome=read-only" in lines
