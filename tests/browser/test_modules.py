@@ -21,6 +21,7 @@ FOLDERS = {
     "cases": Path(__file__).parents[1] / "fixtures",
     "clients": Path(__file__).parents[2] / "clients",
 }
+PUT = "async (text) => { await store.put('x', text); return store.get('x'); }"
 MODULES = sorted(path.name.removesuffix(".rules.js") for path in RULES.glob("*.rules.js"))
 
 
@@ -70,3 +71,22 @@ async def test_module_keeps_its_rules(browser: Browser, modules_url: str, name: 
         f"{result['sentence']}\n   {result['failure']}" for result in results if result["failure"]
     ]
     assert not broken, "\n".join(broken)
+
+
+async def test_a_store_of_the_client_that_is_cleared_keeps_what_comes(
+    browser: Browser, modules_url: str
+) -> None:
+    """Somebody clears what the browser has kept while a program is open: it goes on."""
+    context = await browser.new_context()
+    page = await context.new_page()
+    await page.goto(modules_url.replace("index.html", "checks.js"))
+    await page.evaluate(
+        "async () => { globalThis.store = new (await import('/web/client/store.js')).BrowserStore }"
+    )
+    assert await page.evaluate(PUT, "before") == "before"
+    session = await context.new_cdp_session(page)
+    origin = modules_url.removesuffix("/modules/index.html")
+    kinds = {"origin": origin, "storageTypes": "indexeddb"}
+    await session.send("Storage.clearDataForOrigin", kinds)
+    assert await page.evaluate(PUT, "after") == "after"
+    await context.close()

@@ -83,7 +83,11 @@ export class BrowserStore {
         const objects = request.result.createObjectStore("kept", options);
         objects.createIndex("name", "name", { unique: true });
       };
-      request.onsuccess = () => resolve(request.result);
+      request.onsuccess = () => {
+        // Somebody clears what the browser keeps: what comes is kept in a new one.
+        request.result.onclose = () => (this.#opened = null);
+        resolve(request.result);
+      };
       request.onerror = () => reject(request.error);
     });
     return this.#opened;
