@@ -41,7 +41,7 @@ from fleet.engines.postgres import DatabaseSetupFailed
 from fleet.engines.unprivileged import CannotDropRoot
 from fleet.processes.descriptors import TooFewDescriptors, allow_many_descriptors
 from fleet.processes.ports import PortTaken, listen_publicly
-from fleet.scaling.containers import DockerFailed, scale_containers
+from fleet.scaling.containers import Containers, DockerFailed, scale_containers
 from fleet.settings import (
     DATABASE_VARIABLES,
     SERVICE_ROLES,
@@ -179,7 +179,7 @@ def main() -> int:
                 return run_unless_told(rotate_keys(settings, arguments.what))
             case "autoscale":
                 with suppress(KeyboardInterrupt):
-                    asyncio.run(scale_containers(settings))
+                    asyncio.run(scale_containers(Containers(settings.replicas), settings.limits))
                 return 0
         allow_many_descriptors()
         os.umask(0o077)  # only the operator may read data, keys and logs

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from fleet.processes.probe import Address
 from fleet.scaling.autoscaler import Autoscaler
-from fleet.scaling.scaler import Figures, Replicas
-from fleet.settings import PROJECT_FOLDER, SERVICE_ROLES, FleetSettings
+from fleet.scaling.scaler import Figures, Limits, Replicas
+from fleet.settings import PROJECT_FOLDER, SERVICE_ROLES
 
 METRICS_PORTS = {"edge": 8001, "realtime": 8001, "files": 8001, "users": 8000, "chats": 8000}
 ROUND_SECONDS = 3.0  # each queries Docker twice
@@ -81,13 +81,17 @@ def scale_command(role: str, replicas: int) -> list[str]:
     ]  # fmt: skip
 
 
-async def scale_containers(settings: FleetSettings) -> None:
-    """Runs until interrupted. Raises DockerFailed."""
-
-    def report(role: str, before: int, now: int, figures: Figures) -> None:
-        print(f"{role}: {before} -> {now} ({figures})", flush=True)
-
-    containers = Containers(settings.replicas)
+async def scale_containers(containers: Containers, limits: Limits) -> None:
+    """Runs until interrupted; what Docker refuses is tried again. Raises DockerFailed if it lists no
+    containers at the start."""
     await containers.find_metrics()
-    autoscaler = Autoscaler(containers, settings.limits, report, round_seconds=ROUND_SECONDS)
-    await autoscaler.run()
+    while True:
+        try:
+            await Autoscaler(containers, limits, _report, round_seconds=ROUND_SECONDS).run()
+        except DockerFailed as failure:
+            print(f"Docker refused: {failure}", flush=True)
+        await asyncio.sleep(ROUND_SECONDS)
+
+
+def _report(role: str, before: int, now: int, figures: Figures) -> None:
+    print(f"{role}: {before} -> {now} ({figures})", flush=True)

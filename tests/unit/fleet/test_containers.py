@@ -1,12 +1,15 @@
 """What is said to Docker, and what is understood of its answers."""
 
+import asyncio
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from fleet.processes.probe import Address
-from fleet.scaling.containers import Containers, DockerFailed, scale_command
-from fleet.scaling.scaler import Replicas
+from fleet.scaling.containers import Containers, DockerFailed, scale_command, scale_containers
+from fleet.scaling.scaler import Limits, Replicas
+from fleet.settings import SERVICE_ROLES
 
 BOUNDS = {"edge": Replicas(1, 4)}
 # In place of Docker's own command, which needs its engine: writes down what it is asked.
@@ -67,3 +70,34 @@ async def test_what_docker_refuses_is_said(docker: Path) -> None:
     containers = Containers(BOUNDS, docker.parent, str(docker))
     with pytest.raises(DockerFailed, match="no room"):
         await containers.scale("chats", 9)
+
+
+async def test_a_docker_that_refuses_for_a_while_is_asked_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As while its engine is started again: the scaling goes on afterwards."""
+    monkeypatch.setattr("fleet.scaling.containers.ROUND_SECONDS", 0.01)
+    bounds = dict.fromkeys(SERVICE_ROLES, Replicas(1, 4))
+    docker, broken, said = (tmp_path / name for name in ("docker", "broken", "said"))
+    docker.write_text(
+        "#!/bin/sh\nif [ -e broken ]; then echo gone >&2; exit 1; fi; echo x >>said\n"
+    )
+    docker.chmod(0o755)
+    scaling = asyncio.create_task(
+        scale_containers(Containers(bounds, tmp_path, str(docker)), Limits())
+    )
+    async with asyncio.timeout(20):
+        while not said.exists():
+            assert not scaling.done()
+            await asyncio.sleep(0.01)
+        broken.touch()
+        while "Docker refused: gone" not in capsys.readouterr().out:
+            assert not scaling.done()
+            await asyncio.sleep(0.01)
+        said.unlink()
+        broken.unlink()
+        while not said.exists():  # noqa: ASYNC110 - another process
+            await asyncio.sleep(0.01)
+    scaling.cancel()
+    with suppress(asyncio.CancelledError):
+        await scaling
