@@ -226,7 +226,8 @@ class FileStore:
         if self._folder is not None:
             if (self._folder / shard).is_dir():
                 for entry in os.scandir(self._folder / shard):
-                    newest[entry.name] = entry.stat().st_mtime
+                    with suppress(FileNotFoundError):  # somebody else removes it
+                        newest[entry.name] = entry.stat().st_mtime
         else:
             for batch in obstore.list(self._store, f"{shard}/"):
                 for found in batch:

@@ -114,6 +114,14 @@ async def test_files_are_listed_by_shard(store: FileStore) -> None:
     assert await store.list_shard(f"{int(file[-2:], 16) ^ 1:02x}", -60) == []
 
 
+async def test_what_goes_meanwhile_keeps_nothing_from_being_listed(tmp_path: Path) -> None:
+    """Here a link to nothing, which stands for what another process has just removed."""
+    with closing(FileStore(Location(tmp_path.as_uri()))) as store:
+        file = await put(store, b"x")
+        (tmp_path / file[-2:] / new_id()).symlink_to(tmp_path / "gone")
+        assert await store.list_shard(file[-2:], -60) == [file]
+
+
 async def test_a_store_that_is_gone_is_said_to_be(tmp_path: Path) -> None:
     """For a folder that was taken away too."""
     folder = tmp_path / "files"
