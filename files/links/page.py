@@ -19,8 +19,14 @@ from common.protocol.links import (
     MAX_TITLE_CHARACTERS,
 )
 
-MAX_TAGS: Final = 20  # that say something wanted: each may take milliseconds
-_TAG: Final = re.compile(r"<meta\b[^<>]{1,4000}>|<title\b[^<>]{0,200}>[^<]{1,1000}", re.IGNORECASE)
+MAX_TAGS: Final = 20  # with something wanted; each may take milliseconds
+MAX_TAG_CHARACTERS: Final = 4_000
+# A quoted `>` does not end the tag; the quote in `content=it's` begins no quoted text.
+_TAG: Final = re.compile(
+    r"<meta\b(?:[^<>\"']|\"[^\"<]*+\"|'[^'<]*+')++>"
+    r"|<meta\b[^<>]+>|<title\b[^<>]{0,200}>[^<]{1,1000}",
+    re.IGNORECASE,
+)
 _WANTED: Final = re.compile(r"<title|description|og:title|og:site_name", re.IGNORECASE)
 _BODY: Final = re.compile(r"<body\b", re.IGNORECASE)
 _CHARSET: Final = re.compile(
@@ -65,7 +71,8 @@ def _read(page: str) -> dict[str, str]:
     body = _BODY.search(page)
     found: dict[str, str] = {}
     tags = (tag.group() for tag in _TAG.finditer(page, 0, body.start() if body else len(page)))
-    for tag in islice(filter(_WANTED.search, tags), MAX_TAGS):
+    short = (tag for tag in tags if len(tag) <= MAX_TAG_CHARACTERS)
+    for tag in islice(filter(_WANTED.search, short), MAX_TAGS):
         name, value = _Tag(tag).said
         found.setdefault(name, value)
     return found

@@ -41,6 +41,14 @@ def test_a_page_without_open_graph_has_its_title() -> None:
     assert read("") is None
 
 
+def test_what_is_quoted_may_have_a_bracket() -> None:
+    """It ends no tag; an odd quote is none."""
+    page = """<meta property="og:title" content="Docs > API">
+        <meta name=description content='a -> b'>
+        <meta property=og:site_name content=Ann's>"""
+    assert read(page) == {"title": "Docs > API", "description": "a -> b", "siteName": "Ann's"}
+
+
 def test_nothing_of_the_text_is_taken() -> None:
     """What a page's users write stands in its body."""
     assert read("<title>Page</title><body><meta property=og:title content=Other>") == {
@@ -80,14 +88,26 @@ def test_a_page_may_say_much_else_first() -> None:
 
 @pytest.mark.parametrize(
     "piece",
-    ["<", "<meta ", "<meta a", "<title", "<title>", "<!--", "<![CDATA[", "</", "<meta x='", "&#"],
+    [
+        "<",
+        "<meta ",
+        "<meta a",
+        "<title",
+        "<title>",
+        "<!--",
+        "<![CDATA[",
+        "</",
+        "<meta x='",
+        "<meta x='\"",
+        "&#",
+    ],
 )
 def test_hostile_pages_take_no_longer_than_others(piece: str) -> None:
     """Half a megabyte of beginnings."""
     assert_quick(piece * (512 * 1024 // len(piece)))
 
 
-@pytest.mark.parametrize("piece", ["a ", "/", "=' ", "a=", "&#1;"])
+@pytest.mark.parametrize("piece", ["a ", "/", "=' ", "a=", "''", "&#1;"])
 def test_hostile_tags_take_no_longer_than_others(piece: str) -> None:
     """Half a megabyte of the longest that are looked at."""
     assert_quick(f"<meta description {piece * (3_900 // len(piece))}>" * 130)
