@@ -122,7 +122,7 @@ class Fleet:
         os.close(self._run)
 
     async def handle(self, request: Request) -> Reply:
-        """Carry out the operator's request; returns when it is done, or abandoned because of a stop."""
+        """Carry out the operator's request; returns when it is done, or a stop has ended it."""
         if not self._is_stopping:
             doing = _keep(self._tasks, self._do(request))
             await asyncio.wait({doing})

@@ -90,10 +90,10 @@ class PushOffer(Internal):
 
     user: str
     chat: str
-    first: int = 0  # no bound, from a process that does not know of it yet
     seq: int
     by: str
     personal: bool
+    first: int = 0  # no bound, from a process that does not know of it yet
 
 
 class OfferPushes(Internal):
@@ -124,7 +124,6 @@ class ClaimedPush(Internal):
     session: str
     user: str
     chat: str
-    first: int = 0
     seq: int
     sender: str
     attempts: int
@@ -132,9 +131,10 @@ class ClaimedPush(Internal):
     endpoint: str
     p256dh: str
     auth: str
-    level: PushLevel = "all"
     silent: bool
     authorization: str
+    first: int = 0
+    level: PushLevel = "all"
 
 
 class PushesClaimed(Internal):
@@ -173,8 +173,8 @@ class PushWanted(Internal):
 
     user: str
     chat: str
-    first: int = 0
     seq: int
+    first: int = 0
     level: PushLevel = "all"
 
 

@@ -82,8 +82,8 @@ def scale_command(role: str, replicas: int) -> list[str]:
 
 
 async def scale_containers(containers: Containers, limits: Limits) -> None:
-    """Runs until interrupted; what Docker refuses is tried again. Raises DockerFailed if it lists no
-    containers at the start."""
+    """Runs until interrupted; what Docker refuses is tried again. Raises DockerFailed if it lists
+    no containers at the start."""
     await containers.find_metrics()
     while True:
         try:
