@@ -82,9 +82,10 @@ def _stack(folder: Path, **variables: str) -> Stack:
     )
 
 
-@pytest.fixture
-def with_domain(tmp_path: Path) -> Iterator[Stack]:
-    """HAProxy told nothing but a domain, and an authority that it can ask for it."""
+@pytest.fixture(params=["admin@example.test", ""])
+def with_domain(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stack]:
+    """HAProxy told nothing but a domain, and an authority that it can ask for it; with an address
+    that the authority may write to, and without."""
     pebble = tmp_path / "pebble"
     pebble.mkdir(mode=0o755)
     certificate, key = _make_certificate("pebble")
@@ -106,7 +107,7 @@ def with_domain(tmp_path: Path) -> Iterator[Stack]:
         COMPOSE_FILE="docker-compose.yml:tests/compose/pebble/compose.yml",
         PEBBLE=str(pebble),
         HUBBUB_DOMAIN=DOMAIN,
-        HUBBUB_ACME_EMAIL="admin@example.test",
+        HUBBUB_ACME_EMAIL=request.param,
         HUBBUB_ACME_DIRECTORY="https://pebble:14000/dir",
         HUBBUB_ACME_CA="/etc/hubbub/authority.pem",
     )
