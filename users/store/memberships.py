@@ -12,6 +12,7 @@ from common.database.pool import Connection, Pool
 from common.database.primary import SETTLE_WHAT_WAS_FOUND
 
 _GID_PREFIX = "hubbub-"
+_UUID = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 
 
 class PreparedElsewhere(Exception):
@@ -177,12 +178,13 @@ async def finish_prepared(pool: Pool, transaction: str, *, commit: bool) -> None
 
 
 async def list_in_doubt(pool: Pool) -> list[InDoubt]:
-    """The transactions prepared in this database, oldest first."""
+    """The transactions prepared in this database, oldest first. One with another kind of name is not
+    ours: no service could decide on it, and all younger ones would wait."""
     async with pool.connection() as connection:
         cursor = await connection.execute(
             "SELECT substr(gid, %s), extract(epoch FROM clock_timestamp() - prepared)::float8"
             " FROM pg_prepared_xacts WHERE database = current_database() AND owner = current_user"
-            " AND starts_with(gid, %s) ORDER BY prepared",
-            (len(_GID_PREFIX) + 1, _GID_PREFIX),
+            " AND gid ~ %s ORDER BY prepared",
+            (len(_GID_PREFIX) + 1, f"^{_GID_PREFIX}{_UUID}$"),
         )
         return [InDoubt(*row) for row in await cursor.fetchall()]

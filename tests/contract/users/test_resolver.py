@@ -104,6 +104,23 @@ async def test_young_transactions_are_left_to_their_coordinator(
     assert len(await list_in_doubt(pool)) == 1
 
 
+async def test_what_is_only_named_like_ours_is_left_alone(
+    users: Any, pool: Pool, change_of: Change, chats: Calls
+) -> None:
+    """Chats could not decide on it, and what was prepared after it would wait for ever."""
+    ann = await users.sign_up("Ann")
+    async with pool.connection() as connection:
+        await connection.execute("BEGIN")
+        await connection.execute("PREPARE TRANSACTION 'hubbub-by-hand'")
+    try:
+        await users.call("prepare", change_of(ann, add=[ann.id]))
+        assert await resolve_in_doubt(pool, chats, after_seconds=0) == 1
+        assert await list_in_doubt(pool) == []
+    finally:
+        async with pool.connection() as connection:
+            await connection.execute("ROLLBACK PREPARED 'hubbub-by-hand'")
+
+
 async def test_nothing_is_decided_while_chats_is_gone(
     users: Any, pool: Pool, change_of: Change
 ) -> None:
