@@ -8,6 +8,7 @@ import { hueOf } from "./hues.js";
 import { shownName } from "./names.js";
 import { refusalInWords } from "./words.js";
 
+const MOST_GIVEN = 20; // by the server, of those whose name begins so
 const SEARCH_AFTER_MS = 150;
 
 export class PeoplePicker {
@@ -79,7 +80,7 @@ export class PeoplePicker {
       const taken = new Set(this.chosen.map((user) => user.id));
       this.#show(users.filter((user) => !taken.has(user.id) && !this.#isOut(user.id)));
       if (users.length === 0) this.#said.textContent = "No matches";
-      else if (this.#found.length === 0) this.#said.textContent = "Already in the chat";
+      else if (this.#found.length === 0) this.#said.textContent = outInWords(users);
     } catch (error) {
       if (asked === this.#asked) this.#said.textContent = refusalInWords(error);
     }
@@ -174,6 +175,13 @@ export class PeoplePicker {
       element("span", { "aria-hidden": "true" }, " ×"),
     )));
   }
+}
+
+/** There may be more than the server has given. */
+function outInWords({ length }) {
+  return length < MOST_GIVEN
+    ? "Already in the chat"
+    : `The first ${length} are already in the chat. Type more of the name.`;
 }
 
 /** The name that others see, and the user name where that is another one. */

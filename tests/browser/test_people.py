@@ -15,7 +15,8 @@ from tests.browser.company import (
     two,
     until,
 )
-from tests.browser.conftest import OpenWindow
+from tests.browser.conftest import OpenPage, OpenWindow
+from tests.browser.stage import Play, uuid7
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -312,3 +313,30 @@ async def test_a_sheet_that_is_asked_for_twice_opens_once(enter: OpenWindow) -> 
     await expect(ann.page.get_by_role("dialog")).to_have_count(1)
     await ann.page.keyboard.press("Escape")
     await expect(ann.page.get_by_role("dialog")).to_have_count(0)
+
+
+async def test_whoever_is_added_may_be_behind_the_first_matches(open_page: OpenPage) -> None:
+    """The server gives 20 people: where all of them take part, others may have such a name."""
+    play = Play()
+    many = {uuid7(100 + number): f"kim{number:02}" for number in range(21)}
+    play.people |= many
+    play.ids |= {name: user for user, name in many.items()}
+    play.start("Kims", *list(many.values())[:20])
+    page = await open_page(play)
+    await page.route("**/api/user?username=*", first_20)
+    await page.get_by_role("link", name="Kims").click()
+    await page.get_by_role("button", name="Add people").first.click()
+    picker = page.get_by_role("combobox", name="Add people")
+    await picker.fill("kim")
+    await expect(
+        page.get_by_text("The first 20 are already in the chat.")
+    ).to_be_visible()
+    await picker.fill("kim19")
+    await expect(page.get_by_text("Already in the chat", exact=True)).to_be_visible()
+    await picker.fill("kim20")
+    await expect(page.get_by_role("option", name="kim20")).to_be_visible()
+
+
+async def first_20(route: Route) -> None:
+    answer = await route.fetch()
+    await route.fulfill(response=answer, json={"users": (await answer.json())["users"][:20]})
