@@ -7,6 +7,7 @@ import { isComposing } from "./composing.js";
 import { element } from "./element.js";
 import { icon } from "./icons.js";
 import { insertInto, isPictureOfText } from "./insertion.js";
+import { sendLater } from "./late-sends.js";
 import { saidIn } from "./said.js";
 
 const MOST_BYTES = 8_192;
@@ -36,7 +37,7 @@ export class Composer {
   #asked = null; // the text of which a command has said what it would do
 
   /**
-   * `hear` is `{send(text, answered), command(text), edit(row, text), draft(text, chat?),
+   * `hear` is `{send(text, answered, attachments, chat), command(text), edit(row, text), draft(text, chat?),
    * answer(row, chat?), editing({row, text} or null, chat?), typing(), editLast(), pickEmoji(anchor), attach(files), aid()}`, where
    * `chat` is the open one unless it is given; `command` as `commandIn` gives.
    */
@@ -44,9 +45,7 @@ export class Composer {
     this.#hear = hear;
     this.#clock = clock;
     this.#field = element("textarea", {
-      rows: "1",
-      autocomplete: "off",
-      dir: "auto",
+      rows: "1", autocomplete: "off", dir: "auto",
       oninput: () => this.#changed(),
       onkeydown: (event) => this.#key(event),
       onpaste: (event) => {
@@ -125,6 +124,7 @@ export class Composer {
   /** Another chat, or the same again: with its draft, or where one was editing with the edit. */
   open(chat, title) {
     const { edit } = chat;
+    if (this.#waits) sendLater({ chat: this.#chat, files: this.#files, send: this.#hear.send });
     this.#chat = chat;
     this.retitle(title);
     this.#edited = edit && edit.row;
@@ -349,7 +349,8 @@ export class Composer {
       this.#typedAt = -Infinity;
       this.#head();
       this.#set("");
-      this.#hear.send(command?.text ?? text, answered, hasFiles ? this.#files.take() : []);
+      const attachments = hasFiles ? this.#files.take() : [];
+      this.#hear.send(command?.text ?? text, answered, attachments, this.#chat);
     }
     this.focus();
   }

@@ -224,17 +224,17 @@ export class Conversation {
   }
 
   #makeComposer() {
-    const post = (wanted, text) => {
-      const mentions = mentionsIn(text, { chat: this.#chat, names: this.#names });
-      this.#hear.post(this.#chat, { ...wanted, text, mentions });
+    const post = (wanted, text, chat = this.#chat) => {
+      const mentions = mentionsIn(text, { chat, names: this.#names });
+      this.#hear.post(chat, { ...wanted, text, mentions });
     };
     return new Composer({
       clock: this.#clock,
       hear: {
-        send: (text, answered, attachments) => {
-          this.#chats.saveDraft(this.#chat, "", null);
-          this.#log.toEnd();
-          post({ replyTo: answered?.messageId, attachments }, text);
+        send: (text, answered, attachments, chat) => {
+          this.#chats.saveDraft(chat, "", null);
+          if (chat === this.#chat) this.#log.toEnd();
+          post({ replyTo: answered?.messageId, attachments }, text, chat);
         },
         command: (text) => {
           if (!text.trimStart().startsWith("/")) return null;

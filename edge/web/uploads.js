@@ -21,6 +21,7 @@ export class Uploads {
   #random;
   #inWords;
   #onChange;
+  #whenSettled = null;
   #all = []; // {key, file, name, size, url, state, part, isHeldUp, reason, info, hasPlace}
 
   /**
@@ -33,7 +34,10 @@ export class Uploads {
     this.#clock = clock;
     this.#random = random;
     this.#inWords = inWords;
-    this.#onChange = onChange;
+    this.#onChange = () => {
+      onChange();
+      this.#settle();
+    };
   }
 
   /**
@@ -61,6 +65,19 @@ export class Uploads {
   /** True while something is on its way: then a message cannot take them yet. */
   get isUnderway() {
     return this.#all.some(({ state }) => state === "waiting" || state === "sending");
+  }
+
+  /** Calls once nothing is on its way any more; replaces the one before. */
+  whenSettled(call) {
+    this.#whenSettled = call;
+    this.#settle();
+  }
+
+  #settle() {
+    if (this.isUnderway) return;
+    const call = this.#whenSettled;
+    this.#whenSettled = null;
+    call?.();
   }
 
   /** Adds files; gives a sentence about those that cannot be, or "". */

@@ -1,12 +1,13 @@
 """Files in the page: chosen, pasted, dropped, on their way, and shown; on a stage."""
 
+import asyncio
 import io
 import re
 import wave
 
 import pytest
 from PIL import Image
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Route, expect
 
 from tests.browser.accessibility import check
 from tests.browser.company import two, until
@@ -128,6 +129,40 @@ async def test_an_upload_that_is_held_up_says_so(open_page: OpenPage) -> None:
     play.files.is_full = False
     await expect(files).to_contain_text("3 bytes")
     await expect(files.get_by_role("button", name="Remove notes.bin")).to_be_visible()
+
+
+@pytest.mark.parametrize("elsewhere", ["Kitchen", ""])
+async def test_a_message_goes_with_its_file_wherever_its_user_is(
+    open_page: OpenPage, elsewhere: str
+) -> None:
+    """In another chat, or in none; it waits for nobody to come back."""
+    play, party_chat = party()
+    play.start("Kitchen", "bob")
+    page = await enter_party(open_page, play)
+    may_arrive = asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        await may_arrive.wait()
+        await route.continue_()
+
+    await page.route("**/file?name=*", hold)
+    await page.evaluate(PASTE, ["notes.bin", "application/zip", [1, 2, 3]])
+    field = page.locator(".write textarea")
+    await field.fill("The notes")
+    await field.press("Enter")
+    await expect(page.get_by_text("It will be sent once its files")).to_be_visible()
+    if elsewhere:
+        await page.get_by_role("link", name=elsewhere).click()
+    else:
+        await page.evaluate("location.hash = ''")
+        await expect(field).to_have_count(0)
+    may_arrive.set()
+    await expect(page.get_by_role("link", name="Party")).to_contain_text("You: The notes")
+    last = play.logs[party_chat][-1]
+    assert [one["name"] for one in last["attachments"]] == ["notes.bin"]
+    await page.get_by_role("link", name="Party").click()
+    await expect(field).to_have_value("")
+    await expect(page.get_by_role("list", name="Files")).to_have_count(0)
 
 
 async def test_a_message_whose_file_is_taken_away_stays(open_page: OpenPage) -> None:

@@ -328,9 +328,7 @@ async def test_whoever_is_added_may_be_behind_the_first_matches(open_page: OpenP
     await page.get_by_role("button", name="Add people").first.click()
     picker = page.get_by_role("combobox", name="Add people")
     await picker.fill("kim")
-    await expect(
-        page.get_by_text("The first 20 are already in the chat.")
-    ).to_be_visible()
+    await expect(page.get_by_text("The first 20 are already in the chat.")).to_be_visible()
     await picker.fill("kim19")
     await expect(page.get_by_text("Already in the chat", exact=True)).to_be_visible()
     await picker.fill("kim20")

@@ -113,3 +113,18 @@ rule("what the server would refuse is said at once: too large, empty, too many",
   same([all.uploads.all.length, said.includes("10")], [10, true]);
   same(all.uploads.wayOutInWords, "Remove it.");
 });
+
+rule("who waits for all of it is told once, when nothing is on its way any more", async () => {
+  const all = parts();
+  const said = [];
+  all.uploads.add([file("a"), file("b")]);
+  all.uploads.whenSettled(() => said.push("no more"));
+  all.uploads.whenSettled(() => said.push("settled"));
+  all.asked[0].resolve({ id: "A" });
+  await settle();
+  same(said, []);
+  all.asked[1].reject(refusal(403, { code: "forbidden" }));
+  await settle();
+  all.uploads.take();
+  same(said, ["settled"]);
+});

@@ -1,0 +1,16 @@
+/**
+ * A message that waits for its files goes out by itself, also when another chat is opened meanwhile.
+ */
+
+/**
+ * `send(text, answered, attachments, chat)` takes the chat's draft, unless somebody has changed that
+ * by then; `files` are `Uploads`.
+ */
+export function sendLater({ chat, files, send }) {
+  const { draft, answered } = chat;
+  files.whenSettled(() => {
+    const isChanged = chat.draft !== draft || chat.answered?.messageId !== answered?.messageId;
+    if (isChanged || chat.left !== null || files.isEmpty || files.hasFailed) return;
+    send(draft, answered, files.take(), chat);
+  });
+}
