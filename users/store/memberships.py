@@ -178,8 +178,8 @@ async def finish_prepared(pool: Pool, transaction: str, *, commit: bool) -> None
 
 
 async def list_in_doubt(pool: Pool) -> list[InDoubt]:
-    """The transactions prepared in this database, oldest first. One with another kind of name is not
-    ours: no service could decide on it, and all younger ones would wait."""
+    """The transactions prepared in this database, oldest first. One with another kind of name is
+    not ours: no service could decide on it, and all younger ones would wait."""
     async with pool.connection() as connection:
         cursor = await connection.execute(
             "SELECT substr(gid, %s), extract(epoch FROM clock_timestamp() - prepared)::float8"
