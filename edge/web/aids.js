@@ -1,5 +1,5 @@
 /**
- * What helps in a conversation and is not needed to read it: completing, emoji, menus, files.
+ * The parts of a conversation that are not needed to read it: completion, emoji, menus, files.
  */
 import { commandIn } from "./commands.js";
 import { Completion } from "./completion.js";
@@ -24,7 +24,7 @@ export class Aids {
     });
   }
 
-  /** `chat()` is the one that is written to. */
+  /** `chat()` is the open chat. */
   completionFor(field, chat) {
     const find = (mark, word) => suggest(mark, word, {
       ...this.#parts, chat: chat(), use: this.#use,

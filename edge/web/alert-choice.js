@@ -1,13 +1,13 @@
 /**
- * What somebody wants to be told of in this browser while they look elsewhere, and whether the
- * browser lets us.
+ * Which messages the user wants notifications about in this browser, and whether the browser
+ * permits them.
  */
 
 const KEY = "hubbub alerts";
 const USUAL = { of: "all", isLoud: true };
 
 export class AlertChoice {
-  /** False where a browser cannot show anything, as on plain http. */
+  /** False if the browser cannot show notifications, as on plain http. */
   get isPossible() {
     return "Notification" in globalThis;
   }
@@ -35,13 +35,13 @@ export class AlertChoice {
     this.#keep({ isLoud });
   }
 
-  /** Lets the browser ask. Only for somebody who has just asked for it. */
+  /** Lets the browser ask for permission. Only after the user's own action. */
   async ask() {
     await Notification.requestPermission();
     return this.permission;
   }
 
-  /** Whether this message is one to tell of, in a chat with this setting of its own. */
+  /** Whether to notify about this message, given the chat's own setting. */
   wants({ isMention, isDirect, notify }) {
     const isForMe = isMention || isDirect;
     const isWanted = { all: true, mentions: isForMe, none: false }[this.of];
@@ -60,7 +60,7 @@ export class AlertChoice {
     try {
       localStorage.setItem(KEY, JSON.stringify({ ...this.#kept(), ...changes }));
     } catch {
-      // Nothing can be kept here: the usual choice stays.
+      // Nothing can be stored here: the default stays.
     }
   }
 }

@@ -1,5 +1,5 @@
 /**
- * What to do in this browser where it shows no notifications: the way is another one in each.
+ * How to enable notifications in this browser: the steps differ in each.
  */
 
 const WAYS = {
@@ -21,7 +21,8 @@ const INSECURE = "This browser shows notifications only where Hubbub is opened o
 
 /** Of a `navigator`: "chrome", "android", "firefox", "safari", "ios" or "other". */
 export function browserOf({ userAgent, maxTouchPoints }) {
-  // An iPad says that it is a Mac, which has no touch screen. Every browser there is Safari inside.
+  // An iPad claims to be a Mac, which has no touch screen. Every browser there uses Safari's
+  // engine.
   if (/iPhone|iPad|iPod/u.test(userAgent) || (/Macintosh/u.test(userAgent) && maxTouchPoints > 1)) {
     return "ios";
   }
@@ -30,12 +31,12 @@ export function browserOf({ userAgent, maxTouchPoints }) {
   return /Safari\//u.test(userAgent) ? "safari" : "other";
 }
 
-/** Where somebody has blocked them. */
+/** If the user has blocked them. */
 export function helpWhereBlocked(navigator) {
   return `${BLOCKED} ${WAYS[browserOf(navigator)]}`;
 }
 
-/** Where the browser has none at all. */
+/** If the browser does not support them. */
 export function helpWhereImpossible(navigator) {
   return browserOf(navigator) === "ios" ? INSTALL : INSECURE;
 }

@@ -1,6 +1,5 @@
 /**
- * What one is told of while one looks elsewhere, as a part of the own settings. The browser is
- * asked by the button here and by nothing else.
+ * The notification settings. Only the button here makes the browser ask for permission.
  */
 import { helpWhereBlocked, helpWhereImpossible } from "./alert-help.js";
 import { element } from "./element.js";

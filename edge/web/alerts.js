@@ -1,6 +1,6 @@
 /**
- * Tells of messages while their reader looks elsewhere: one notification of the system per chat,
- * by one of the windows that somebody has open. Gone as soon as the chat is read anywhere.
+ * Shows system notifications while the user looks elsewhere: one per chat, from one of the open
+ * windows. Removed as soon as the chat is read anywhere.
  */
 import { isBlank } from "./client/fold.js";
 import { saidIn } from "./said.js";
@@ -8,7 +8,7 @@ import { Tabs } from "./tabs.js";
 import { isNews } from "./client/timeline.js";
 import { noteOf, otherOf, titleOf } from "./words.js";
 
-const ELSEWHERE_MS = 500; // so long another window, or device, may take to say that it is read
+const ELSEWHERE_MS = 500; // the time for another window or device to report that it is read
 const OLD_MS = 600_000;
 const ICON = "/web/icon-192.png";
 
@@ -23,12 +23,12 @@ export class Alerts {
   #tabs;
   #speaking = new AbortController();
   #isSpeaker = false;
-  #attended = new Map(); // chat -> the seq that was before somebody's eyes in another window
-  #waiting = new Map(); // chat -> the event to tell of
-  #shown = new Map(); // chat -> the seq of what is told
+  #attended = new Map(); // chat -> the seq that was visible in another window
+  #waiting = new Map(); // chat -> the event to notify about
+  #shown = new Map(); // chat -> the seq of the notification
 
   /**
-   * `choice` is an `AlertChoice`; `isAttended(chat)`: is it before somebody's eyes here? `worker` is
+   * `choice` is an `AlertChoice`; `isAttended(chat)`: is the user looking at it here? `worker` is
    * the promise of a service worker's registration; `locks` as `navigator.locks`.
    */
   constructor({ me, names, chats, clock, choice, isAttended, worker, locks }) {
@@ -45,7 +45,7 @@ export class Alerts {
     this.#speak(locks);
   }
 
-  /** Whether something is shown that this window does not know of: the worker may have told it. */
+  /** Whether a notification is shown that this window does not know: it may be the worker's. */
   async look() {
     if (this.#isSpeaker) await this.#takeOver();
   }
@@ -62,7 +62,7 @@ export class Alerts {
     }
   }
 
-  /** What has been read meanwhile is not told of any more, nor what is of no chat any more. */
+  /** Removes notifications of chats that were read or left meanwhile. */
   tick(isLive) {
     for (const [id, seq] of this.#shown) {
       const chat = this.#chats.get(id);
@@ -76,9 +76,9 @@ export class Alerts {
     for (const id of this.#shown.keys()) this.#hide(id);
   }
 
-  /** The lock is one window's, and the next one's when that is gone. */
+  /** One window has the lock; when it closes, the next one gets it. */
   async #speak(locks) {
-    if (!locks) return; // on plain http, where a browser shows no notification either
+    if (!locks) return; // on plain http, where browsers show no notifications either
     const { signal } = this.#speaking;
     const until = new Promise((resolve) => {
       signal.addEventListener("abort", resolve);
@@ -92,7 +92,7 @@ export class Alerts {
     try {
       await locks.request(`hubbub speaker ${this.#me.id}`, { signal }, speak);
     } catch (error) {
-      if (error.name !== "AbortError") throw error; // signed out before it was its turn
+      if (error.name !== "AbortError") throw error; // signed out before its turn
     }
   }
 
@@ -126,7 +126,7 @@ export class Alerts {
 
   async #show(chat, event) {
     const worker = await this.#worker;
-    const now = chat.timeline.messageAt(event.seq) ?? event; // it may be another text by now
+    const now = chat.timeline.messageAt(event.seq) ?? event; // its text may have changed by now
     if (!worker || chat.detail === null || (now.type === "message" && isBlank(now))) return;
     this.#shown.set(chat.id, event.seq);
     const { unread } = chat;
@@ -135,7 +135,7 @@ export class Alerts {
     await worker.showNotification(unread > 1 ? `${title} (${unread} new)` : title, {
       body: this.#bodyOf(chat, now),
       tag: chat.id,
-      renotify: !(there?.data?.seq >= event.seq), // the worker was first
+      renotify: !(there?.data?.seq >= event.seq), // the worker showed it first
       silent: !this.#choice.isLoud,
       icon: ICON,
       timestamp: Date.parse(event.at),

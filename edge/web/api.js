@@ -1,5 +1,5 @@
 /**
- * The REST calls that the page makes, each by its name. Knows no view.
+ * The REST calls of the page, one method each. Knows no view.
  */
 
 export class Api {
@@ -10,8 +10,8 @@ export class Api {
   }
 
   /**
-   * What every view begins with, asked at once: `{me, chats}`, promises whose failure is told to
-   * whoever waits for them.
+   * What every view starts with, requested at once: `{me, chats}`, promises whose errors go to
+   * whoever awaits them.
    */
   beginning() {
     const asked = { me: this.me(), chats: this.chats() };
@@ -27,17 +27,17 @@ export class Api {
     return (await this.#call("PATCH", "/api/user/me", changes)).user;
   }
 
-  /** At most 200 people by their ids; those that there are not are left out. */
+  /** At most 200 people by their ids; unknown ones are left out. */
   async users(ids) {
     return (await this.#repeat("GET", `/api/user?ids=${ids.join(",")}`)).users;
   }
 
-  /** At most 20 people whose name starts so. */
+  /** At most 20 people whose name has this prefix. */
   async usersNamed(start) {
     return (await this.#repeat("GET", `/api/user?username=${encodeURIComponent(start)}`)).users;
   }
 
-  /** `{messages, next}` of all chats that have these words, newest first. Asks once. */
+  /** `{messages, next}` with these words from all chats, newest first. Does not retry. */
   async search(text, { before, limit }) {
     const edge = before === null ? "" : `&before=${encodeURIComponent(before)}`;
     return this.#call("GET", `/api/search?q=${encodeURIComponent(text)}&limit=${limit}${edge}`);
@@ -62,22 +62,22 @@ export class Api {
     return this.#repeat("PUT", `/api/chat/${id}/unread`, { from });
   }
 
-  /** `{notify}`, `{archived}` or both; gives all that is the person's own of the chat. */
+  /** `{notify}`, `{archived}` or both; returns all of the person's own settings of the chat. */
   async changeMine(id, changes) {
     return (await this.#call("PATCH", `/api/chat/${id}/mine`, changes)).mine;
   }
 
-  /** The one chat of two people; made where there is none. */
+  /** The direct chat of two people; created if there is none. */
   async directChat(userId) {
     return (await this.#repeat("PUT", `/api/user/${userId}/direct`)).chat;
   }
 
-  /** `{chatName}`, `{topic}` (null takes it away) or both. */
+  /** `{chatName}`, `{topic}` (null removes it) or both. */
   async changeChat(id, changes) {
     return this.#call("PATCH", `/api/chat/${id}`, changes);
   }
 
-  /** Sets its topic; null takes it away. */
+  /** Sets its topic; null removes it. */
   async deleteChat(id) {
     return this.#call("DELETE", `/api/chat/${id}`);
   }
@@ -105,7 +105,7 @@ export class Api {
     return this.#repeat("GET", `/api/chat/${id}/message/${messageId}`);
   }
 
-  /** These four ask once: who keeps what is unsent repeats them, with the same key. */
+  /** These four do not retry: the outbox repeats them with the same key. */
   async editMessage(id, messageId, { message, mentions }, key) {
     const path = `/api/chat/${id}/message/${messageId}`;
     return (await this.#call("PATCH", path, { message, mentions }, key)).messageInfo;
@@ -123,7 +123,7 @@ export class Api {
     return this.#call("DELETE", reactionPath(id, messageId, emoji), undefined, key);
   }
 
-  /** What `ask(headers)` gives, of a request that is made elsewhere. */
+  /** The result of `ask(headers)`, a request that is made elsewhere. */
   authorized(ask, key) {
     return this.#rest.authorized(ask, key);
   }
@@ -137,12 +137,12 @@ export class Api {
     return this.#repeat("POST", `/api/chat/${id}/file/link`, { files });
   }
 
-  /** What few views ask for, by its path; `isSafe` where it may be done twice. */
+  /** A call that few views need, by its path; `isSafe` if it may be repeated. */
   call(method, path, { isSafe, body, key } = {}) {
     return isSafe ? this.#repeat(method, path, body, key) : this.#call(method, path, body, key);
   }
 
-  /** Repeats while the outcome is open; only for what may be done twice. */
+  /** Repeats while the outcome is unknown; only for calls that may be repeated. */
   #repeat(method, path, body, key) {
     return this.#rest.call(method, path, body, { key });
   }

@@ -1,11 +1,11 @@
 /**
- * A button that asks once more, in words, before it does what cannot be undone.
+ * A button that asks for confirmation before an irreversible action.
  */
 import { element } from "./element.js";
 import { icon } from "./icons.js";
 
 /**
- * `label` is what the first button says, `question` stands above `yes`, which does it, and `no`.
+ * `label` is the first button's text; `question` is shown above `yes`, which acts, and `no`.
  * `act(button)` may be async.
  */
 export function asking({ symbol, label, question, yes, no = "Cancel", act }) {

@@ -1,6 +1,6 @@
 /**
- * The files of a message as nodes: pictures in their place before they have come, players, and
- * everything else by name.
+ * The files of a message as nodes: pictures with reserved space, players, and everything else by
+ * name.
  */
 import { element } from "./element.js";
 import { icon } from "./icons.js";
@@ -10,8 +10,8 @@ const MOST_PX = { width: 360, height: 280 };
 const AGAIN_MS = 5_000;
 
 /**
- * `files` are those of a stored message; `acts` is `{link(file), view(file)}`: the promise of
- * `{url, previewUrl}` or of null, and the picture at its full size.
+ * `files` are those of a stored message; `acts` is `{link(file), view(file)}`: a promise of `{url,
+ * previewUrl}` or null, and showing the picture at full size.
  */
 export function attachmentsOf(files, acts) {
   const nodes = files.map((file) => {
@@ -22,7 +22,7 @@ export function attachmentsOf(files, acts) {
   return element("div", { class: "files stored" }, ...nodes);
 }
 
-/** The files of a message that is still on its way: by name. */
+/** The files of an unsent message: by name. */
 export function unsentFiles(files) {
   return element("div", { class: "files" }, ...files.map((file) => frameOf(file, null)));
 }
@@ -45,7 +45,7 @@ function pictureOf(file, acts) {
       return;
     }
     node.replaceWith(missing);
-    setTimeout(() => missing.isConnected && show(), AGAIN_MS); // there was no connection, perhaps
+    setTimeout(() => missing.isConnected && show(), AGAIN_MS); // perhaps there was no connection
   };
   let isAgain = false;
   image.addEventListener("error", () => {
@@ -65,11 +65,11 @@ function playerOf(file, acts) {
     const { currentTime, paused } = player;
     player.src = link.url;
     player.currentTime = currentTime;
-    if (!paused) player.play().catch(() => {}); // whoever stops it meanwhile is heeded
+    if (!paused) player.play().catch(() => {}); // ignored if it was paused meanwhile
   };
   const player = element(tag, {
     controls: true, preload: "none", "aria-label": file.name,
-    onerror: show, // a link ends after some minutes, be it in the middle
+    onerror: show, // a link expires after some minutes, even during playback
   });
   whenNear(player, show);
   return element("figure", { class: `player ${tag}` }, player, fileOf(file, acts));
@@ -99,14 +99,14 @@ function frameOf(file, button, why) {
   );
 }
 
-/** The size at which a picture stands in the log; never larger than it is. */
+/** The size of a picture in the log; never larger than the original. */
 export function fitting({ width, height }) {
   const scale = Math.min(1, MOST_PX.width / width, MOST_PX.height / height);
   const scaled = (px) => Math.max(1, Math.round(px * scale));
   return { width: scaled(width), height: scaled(height) };
 }
 
-/** Calls once, when the node comes near to what is in view. */
+/** Calls once, when the node comes near the visible area. */
 function whenNear(node, call) {
   const watch = new IntersectionObserver((entries) => {
     if (!entries.some(({ isIntersecting }) => isIntersecting)) return;

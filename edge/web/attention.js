@@ -1,6 +1,6 @@
 /**
- * Whether somebody is at this window: it is in view, and a hand has touched something within the
- * last minutes. Knows nothing of whom it matters to.
+ * Whether the user is at this window: it is visible, and had input within the last minutes. Does
+ * not know who uses this.
  */
 
 const IDLE_MS = 300_000;
@@ -39,11 +39,11 @@ export class Attention {
 
   #judge() {
     const now = this.#clock.now();
-    this.#touchedAt = Math.min(this.#touchedAt, now); // a clock that is put back begins anew
+    this.#touchedAt = Math.min(this.#touchedAt, now); // starts over if the clock was set back
     const leftMs = this.#touchedAt + IDLE_MS - now;
     const isActive = document.visibilityState === "visible" && leftMs > 0;
     this.#cancel();
-    // While it is in view only time can end it, and while it is not, only somebody's hand.
+    // While it is visible, only time can end it; while it is not, only input can start it.
     this.#cancel = isActive ? this.#clock.after(leftMs, () => this.#judge()) : () => {};
     if (isActive === this.#isActive) return;
     this.#isActive = isActive;

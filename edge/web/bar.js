@@ -1,5 +1,5 @@
 /**
- * The upper edge of the open chat: the way back, what the chat is called and about, who is in it.
+ * The header of the open chat: the back button, its name and topic, its people.
  */
 import { avatar, element, lettersOf } from "./element.js";
 import { icon } from "./icons.js";
@@ -23,7 +23,7 @@ export class Bar {
   );
   #drawn = "";
 
-  /** `onAbout()` when somebody wants to know more of the chat, `onMenu(anchor)` to do something. */
+  /** `onAbout()` opens the chat's details, `onMenu(anchor)` its menu. */
   constructor({ me, names, presence, onAbout, onMenu }) {
     this.#me = me;
     this.#names = names;
@@ -61,7 +61,7 @@ export class Bar {
     this.#title.focus();
   }
 
-  /** `waiting` is how much asks for attention in the other chats. */
+  /** `waiting` is the number of messages that need attention in the other chats. */
   render({ id, detail }, title, waiting) {
     this.#tellWaiting(waiting);
     const nameOf = (user) => this.#names.of(user);
@@ -87,7 +87,7 @@ export class Bar {
         hueOf(other ?? id), lettersOf(title), { person: other !== null, size: "s32", state, picture },
       ),
     );
-    this.#people.hidden = other !== null; // there are two, and both are known
+    this.#people.hidden = other !== null; // there are only two, both known
     this.#people.replaceChildren(
       element("span", { class: "faces", "aria-hidden": "true" }, ...faces.map(([user, name, face]) => (
         avatar(hueOf(user), lettersOf(name).slice(0, 1), { person: true, size: "s24", picture: face })
@@ -96,7 +96,7 @@ export class Bar {
     );
   }
 
-  /** Where one chat covers the others, the way back says that something waits there. */
+  /** If the open chat covers the list, the back button shows that others need attention. */
   #tellWaiting(waiting) {
     const words = waiting > 99 ? "99+" : String(waiting);
     if (this.#waiting.textContent === words) return;

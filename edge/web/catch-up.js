@@ -1,25 +1,25 @@
 /**
- * Brings chats up to date over REST: the pages that a `Session` asks for, and what chats are. Asks
- * again until there is an answer.
+ * Brings chats up to date over REST: the pages that a `Session` requests, and details of chats.
+ * Retries until there is an answer.
  */
 import { NotFound } from "./client/errors.js";
 
 const EVENTS_AT_ONCE = 200;
 const RETRY_MS = 2_000;
-const RECOUNT_AFTER_MS = 200; // what changes one message often changes several
+const RECOUNT_AFTER_MS = 200; // changes often come in groups
 
 export class CatchUp {
   #api;
   #clock;
   #session;
   #hear;
-  #awaited = 0; // errands for which the reader has to wait
+  #awaited = 0; // requests that the user waits for
   #described = new Set();
   #recounted = new Set();
 
   /**
-   * `hear` is `{followed(outputs), gone(chat, pull), done()}`: what a session has put out, a chat is
-   * not the person's any more as the answer to a pull says, if to one, an errand ended.
+   * `hear` is `{followed(outputs), gone(chat, pull), done()}`: outputs of a session; the user is no
+   * longer in a chat, according to a pull if one is given; a request ended.
    */
   constructor({ api, clock, session, hear }) {
     this.#api = api;
@@ -28,12 +28,12 @@ export class CatchUp {
     this.#hear = hear;
   }
 
-  /** True while something is missing that the reader would see. */
+  /** True while something visible is missing. */
   get isUnderway() {
     return this.#awaited > 0;
   }
 
-  /** Asks what a chat is. */
+  /** Requests the details of a chat. */
   async describe(chat, isAwaited = true) {
     if (this.#described.has(chat)) return;
     this.#described.add(chat);
@@ -42,7 +42,7 @@ export class CatchUp {
     this.#described.delete(chat);
   }
 
-  /** Asks how much of a chat is unread, which its events alone do not tell. */
+  /** Requests the unread count of a chat, which its events alone do not determine. */
   recount(chat) {
     if (this.#recounted.has(chat)) return;
     this.#recounted.add(chat);
@@ -52,7 +52,7 @@ export class CatchUp {
     });
   }
 
-  /** Page after page, until nothing is missing or the socket that needed it is gone. */
+  /** Loads page after page until nothing is missing or the socket that needed it has ended. */
   async fill(chat, first) {
     let pull = first;
     await this.#patiently(chat, async () => {

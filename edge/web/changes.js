@@ -1,10 +1,10 @@
 /**
- * Brings one change of a message to the server: an edit, a deletion, a reaction. Says what became
- * of it; repeats nothing.
+ * Sends one change of a message to the server: an edit, a deletion, a reaction. Returns the
+ * outcome; does not retry.
  */
 import { NotFound } from "./client/errors.js";
 
-/** `{seq}` where the change has one, `{}` else. Raises Refused or NoAnswer. */
+/** `{seq}` if the change has one, else `{}`. Raises Refused or NoAnswer. */
 export async function bring(api, { kind, chat, messageId, clientId, text, mentions, emoji, isOn }) {
   switch (kind) {
     case "edit": {
@@ -23,7 +23,7 @@ export async function bring(api, { kind, chat, messageId, clientId, text, mentio
   }
 }
 
-/** Takes a reaction away, or makes it where there is none: of many the server alone knows which. */
+/** Toggles a reaction: with many users, only the server knows the current state. */
 async function turn(api, { chat, messageId, emoji, clientId }) {
   try {
     await api.removeReaction(chat, messageId, emoji, clientId);
@@ -33,7 +33,7 @@ async function turn(api, { chat, messageId, emoji, clientId }) {
   }
 }
 
-/** What is not there any more has been taken away, be it by an earlier try. */
+/** A missing target counts as removed, maybe by an earlier attempt. */
 async function unlessGone(asked) {
   try {
     await asked;

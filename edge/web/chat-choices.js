@@ -1,5 +1,5 @@
 /**
- * What somebody can do with a chat for themselves: read it, hear less of it, put it away.
+ * A user's own actions on a chat: mark as read, mute, archive.
  */
 
 import { openMenu } from "./menu.js";
@@ -11,7 +11,7 @@ export function openChatMenu({ chat, does, ...where }) {
 
 /**
  * Choices for a menu; `does` is `{read(), unread(), change(changes)}`, the last as
- * `Chats.changeMine`, and `find()` where that is not in sight.
+ * `Chats.changeMine`, and `find()` if search is not visible.
  */
 function choicesForChat({ unread, mine, latestNews }, does) {
   const { notify, archived } = mine;

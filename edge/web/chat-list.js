@@ -1,6 +1,6 @@
 /**
- * The chats of the person as links, in sections; unread ones bold with a count, drafts said in
- * words, what was put away behind a button. Decides nothing.
+ * The user's chats as links, in sections; unread ones bold with a count, drafts in words, archived
+ * ones behind a button. Decides nothing.
  */
 import { arrange, avatar, element, lettersOf, presenceBeside } from "./element.js";
 import { isBlank } from "./client/fold.js";
@@ -19,10 +19,10 @@ export class ChatList {
   #presence;
   #inView = new Set(); // ids of chats
   #watching;
-  #open = null; // the chat that was brought into view
+  #open = null; // the chat that was scrolled into view
   #lists = new Map(); // section -> {node, list, kept}
 
-  /** `onMenu(id, anchor)` when somebody asks what can be done with a chat. */
+  /** `onMenu(id, anchor)` opens the menu of a chat. */
   constructor({ me, names, presence, onMenu }) {
     this.#me = me;
     this.#names = names;
@@ -44,7 +44,7 @@ export class ChatList {
     });
   }
 
-  /** `sections` as `sectionsOf` gives them; `open` is the chat that is looked at, or null. */
+  /** `sections` as `sectionsOf` returns them; `open` is the open chat, or null. */
   render(sections, open, nowMs) {
     const wanted = new Set(sections.map(({ name }) => name));
     for (const [name, { node }] of this.#lists) if (!wanted.has(name)) node.remove();
@@ -63,7 +63,7 @@ export class ChatList {
     this.#showOpen(open);
   }
 
-  /** However somebody came to another chat, they see it in the list. */
+  /** Scrolls the open chat into view in the list, however it was opened. */
   #showOpen(open) {
     if (open === this.#open) return;
     this.#open = open;
@@ -76,7 +76,7 @@ export class ChatList {
     return item;
   }
 
-  /** The presence of people who are out of sight is nobody's concern. */
+  /** Presence is only needed for people in view. */
   #looked(entries) {
     for (const { target, isIntersecting } of entries) {
       const id = target.firstChild.hash.slice(1);
@@ -100,7 +100,7 @@ export class ChatList {
 
   #row(chat, isOpen, nowMs) {
     const other = otherOf(chat.detail, this.#me.id);
-    const isRead = isOpen && !chat.isKeptUnread; // or it is about to be
+    const isRead = isOpen && !chat.isKeptUnread; // or soon will be
     return {
       key: chat.id,
       face: other ?? chat.id,
@@ -120,7 +120,7 @@ export class ChatList {
     };
   }
 
-  /** What was said last, and by whom where that has to be told. */
+  /** The last message, and its author if needed. */
   #said(chat, isDirect) {
     const unsent = chat.timeline.unsent.at(-1);
     if (unsent) return { by: "You", said: this.#textOf(unsent.text, unsent) };
@@ -136,7 +136,7 @@ export class ChatList {
   }
 }
 
-/** A heading that is a button: it shows the list and hides it again. */
+/** A heading that is a button, which shows and hides the list. */
 function foldable(id, list) {
   const count = element("span", { class: "soft" });
   const heading = element(
@@ -151,14 +151,14 @@ function foldable(id, list) {
     icon("archive", { small: true }), "Archived ", count,
   );
   list.hidden = true;
-  let shown = null; // the open chat that was shown already
+  let shown = null; // the open chat that was already shown
   function show(isShown) {
     list.hidden = !isShown;
     heading.setAttribute("aria-expanded", String(isShown));
   }
   return {
     heading,
-    /** Whoever opens one of these chats sees it in the list. */
+    /** Expands the list when one of its chats is opened. */
     fold(chats, open) {
       const text = String(chats.length);
       if (count.textContent !== text) count.textContent = text;
@@ -193,7 +193,7 @@ function fill(link, row) {
   );
 }
 
-/** What was said chooses the direction of the line, and not who has said it. */
+/** The text determines the direction of the line, not the author's name. */
 function preview({ draft, unsent, by, said }) {
   const node = element("span", { class: "preview cut", dir: "auto" });
   if (unsent) node.append(element("bdi", { class: "fail" }, "Not sent: "), said);
@@ -206,7 +206,7 @@ function preview({ draft, unsent, by, said }) {
   return node;
 }
 
-/** What waits for me alone has the colour; a chat of many has a quiet count, a muted one none. */
+/** Direct messages and mentions are coloured; a group has a plain count, a muted chat none. */
 function badge({ waiting, mentions, isUnread, isDirect }) {
   const words = (text) => element("span", { class: "unseen" }, text);
   if (waiting === 0) {

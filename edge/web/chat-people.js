@@ -1,6 +1,6 @@
 /**
- * Who is in a chat: adding on top, a filter, and a list of which only what is in view is made, so
- * that a chat of thousands costs a screenful of names.
+ * The people of a chat: adding on top, a filter, and a virtual list, so that a chat of thousands
+ * costs one screen of names.
  */
 import { avatar, element, lettersOf, presenceBeside } from "./element.js";
 import { icon } from "./icons.js";
@@ -13,8 +13,8 @@ import { disabledWhile } from "./submitting.js";
 import { peopleInWords, refusalInWords } from "./words.js";
 
 const ROW_PX = 44;
-const BEYOND = 4; // rows that are made above and below what is in view
-const FEW = 8; // people who need no filter
+const BEYOND = 4; // rows rendered above and below the visible ones
+const FEW = 8; // people for whom no filter is needed
 const FILTER_AFTER_MS = 200;
 
 export class ChatPeople {
@@ -25,7 +25,7 @@ export class ChatPeople {
   #presence;
   #layers;
   #does;
-  #found = null; // a set of ids that the filter found, or null
+  #found = null; // ids that the filter found, or null
   #drawn = "";
   #key = newId();
   #search;
@@ -100,7 +100,7 @@ export class ChatPeople {
     picker.input.focus();
   }
 
-  /** Shows the people as they are now, as far as they are in view. */
+  /** Shows the current people that are in view. */
   render() {
     const { participants, participantCount, owner } = this.#chat.detail;
     const isAll = this.#found === null;
@@ -118,7 +118,7 @@ export class ChatPeople {
       picture: this.#names.pictureOf(id), state: this.#presence.of(id),
     }));
     const drawn = JSON.stringify([shown, first, ids.length, participantCount, owner]);
-    if (drawn === this.#drawn) return; // a button under the finger must not be replaced
+    if (drawn === this.#drawn) return; // a button being pressed must not be replaced
     this.#drawn = drawn;
     const none = "No matches";
     this.#count.textContent = isAll ? all : `${ids.length || none}`;
@@ -170,7 +170,7 @@ export class ChatPeople {
     this.#search = setTimeout(() => this.#find(), FILTER_AFTER_MS);
   }
 
-  /** Names that are known here are found at once, the others by the server. */
+  /** Known names are found at once, the others by the server. */
   async #find() {
     const start = this.#filter.value.trim();
     const { participants } = this.#chat.detail;

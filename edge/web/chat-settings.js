@@ -1,6 +1,5 @@
 /**
- * What one wants to hear of a chat, what it is called and about, putting it away, leaving it,
- * deleting it.
+ * The settings of a chat: notifications, name and topic, archiving, leaving, deleting.
  */
 import { asking } from "./asking.js";
 import { element } from "./element.js";
@@ -23,7 +22,7 @@ export class ChatSettings {
   #levels;
   #archive;
   #form;
-  #fields; // of the form, by what of the chat they show
+  #fields; // of the form, by the property they show
   #shown = {}; // what they were filled with
   #leaving;
   #deleting;
@@ -69,7 +68,7 @@ export class ChatSettings {
     this.#deleting.hidden = !isOwner;
   }
 
-  /** What was changed elsewhere is shown, unless it is being changed here. */
+  /** Shows changes made elsewhere, unless the field is being edited here. */
   #keepUp(key, input) {
     const now = this.#chat.detail[key] ?? "";
     if (now === this.#shown[key]) return;
@@ -122,7 +121,7 @@ export class ChatSettings {
     );
   }
 
-  /** `button` cannot be pressed meanwhile, where there is one. */
+  /** `button`, if given, is disabled meanwhile. */
   async #try(button, act) {
     this.#error.textContent = "";
     try {

@@ -1,6 +1,6 @@
 /**
- * One chat as its reader knows it: what it is called, who is in it, its timeline, how far it is
- * read, who is typing. Changes by events and by what the server says; does no I/O.
+ * One chat from the user's view: name, people, timeline, read marker, who is typing. Changed by
+ * events and server answers; does no I/O.
  */
 import { change, changesMessage, isBlank } from "./client/fold.js";
 import { madeAt } from "./client/ids.js";
@@ -11,7 +11,7 @@ const TYPING_MS = 5_000;
 
 export class Chat {
   #me;
-  #typing = new Map(); // user -> ms at which it is over
+  #typing = new Map(); // user -> ms at which it ends
   #unread;
 
   constructor(id, me, cursor) {
@@ -22,23 +22,23 @@ export class Chat {
     this.timeline = new Timeline(me, cursor);
     this.mine = { notify: "all", archived: false };
     this.newAfter = null; // the seq above the "New" line while the chat is open
-    this.isTold = true; // by the server; false while all that is known was kept in this browser
-    this.catchUpTo = null; // if it was opened before that: a seq, Infinity until it is told
-    this.isKeptUnread = false; // marked as unread while it is open: looking at it is no reading
+    this.isTold = true; // by the server; false while everything is from this browser's storage
+    this.catchUpTo = null; // if opened before that: a seq, Infinity until the server answers
+    this.isKeptUnread = false; // marked as unread while open: viewing does not mark it as read
     this.draft = "";
-    this.answered = null; // the row that the draft answers
-    this.edit = null; // {row, text}: another text for a message, half written
-    this.latest = null; // the newest message, also when it is not loaded
-    this.latestAsOf = 0; // the seq up to which `latest` is right
-    this.left = null; // the event that ended it for this person
+    this.answered = null; // the row that the draft replies to
+    this.edit = null; // {row, text}: an unfinished edit of a message
+    this.latest = null; // the newest message, even if not loaded
+    this.latestAsOf = 0; // the seq up to which `latest` is correct
+    this.left = null; // the event that removed this person
   }
 
-  /** The seq up to which it is read; null until that is known. */
+  /** The seq up to which it is read; null until known. */
   get read() {
     return this.#unread.read;
   }
 
-  /** How many messages of others are unread, 100 at most. */
+  /** The number of unread messages by others, at most 100. */
   get unread() {
     return this.#unread.count;
   }
@@ -53,19 +53,19 @@ export class Chat {
     return this.#unread.isStale;
   }
 
-  /** How much of it asks for attention, by what the person wants to hear of it. */
+  /** How many messages need attention, by the chat's notification setting. */
   get waiting() {
     if (this.mine.archived || this.mine.notify === "none") return 0;
     return this.mine.notify === "mentions" ? this.mentions : this.unread;
   }
 
-  /** The seq of the newest message where somebody else has written it, or null. */
+  /** The seq of the newest message if it is somebody else's, or null. */
   get latestNews() {
     const isNews = this.latest !== null && this.latest.by !== this.#me && !isBlank(this.latest);
     return isNews ? this.latest.seq : null;
   }
 
-  /** Milliseconds by which a list sorts. */
+  /** The sort key of lists, in milliseconds. */
   get lastMs() {
     const unsent = this.timeline.unsent.at(-1);
     return Math.max(
@@ -78,14 +78,14 @@ export class Chat {
     return this.detail?.owner === this.#me;
   }
 
-  /** What REST says of the chat, or a `chat.created`; events that are younger change it further. */
+  /** The chat from REST, or a `chat.created`; newer events change it further. */
   describe(said) {
     if (this.detail === null || said.seq >= this.detail.seq) {
       const { kind, chatName, topic, participants, participantCount, owner, seq } = said;
       this.detail = { kind, chatName, topic, participants, participantCount, owner, seq };
     }
     if (said.mine === undefined) return;
-    // The newest message and the counts are read after the chat, so they may be ahead of it.
+    // The newest message and the counts are read after the chat, so they may be newer.
     const asOf = Math.max(said.seq, said.last?.seq ?? 0);
     const seq = this.latest?.seq ?? 0;
     if (said.last && (said.last.seq > seq || (said.last.seq === seq && asOf >= this.latestAsOf))) {
@@ -97,7 +97,7 @@ export class Chat {
     this.mine = { notify, archived: archived && seq <= (said.last?.seq ?? 0) };
   }
 
-  /** What a `Session` needs of it: this, `hasHole`, `hold`, `takeEarly`, `apply` and `reset`. */
+  /** The interface for `Session`: this, `hasHole`, `hold`, `takeEarly`, `apply` and `reset`. */
   get cursor() {
     return this.timeline.cursor;
   }
@@ -114,19 +114,19 @@ export class Chat {
     return this.timeline.takeEarly();
   }
 
-  /** The events that became part of the order. */
+  /** The events that were added to the order. */
   apply(event) {
     const about = event.of === undefined ? undefined : this.timeline.messageAt(event.of);
     const applied = this.timeline.apply(event);
     return this.#took(applied, applied[0] === event ? about : undefined);
   }
 
-  /** Goes on after `cursor`; what lies between is history, to be loaded when it is looked at. */
+  /** Continues after `cursor`; everything between is history, loaded when viewed. */
   reset(cursor) {
     return this.#took(this.timeline.reset(cursor));
   }
 
-  /** What is known of a range of seqs, as `Timeline.cover` takes it. */
+  /** Adds a range of seqs, as `Timeline.cover` takes it. */
   learn(page) {
     const isTaken = this.timeline.cover(page);
     const newest = this.timeline.tail.items.findLast((item) => item.type === "message");
@@ -137,7 +137,7 @@ export class Chat {
     return isTaken;
   }
 
-  /** Everything up to this seq is read, and what is above it is not. */
+  /** Everything up to this seq is read, and everything above is unread. */
   readTo(seq) {
     this.#unread.moveTo(seq, this.timeline);
   }
@@ -150,19 +150,19 @@ export class Chat {
   typists(nowMs) {
     for (const [user, until] of this.#typing) {
       const leftMs = until - nowMs;
-      if (leftMs <= 0 || leftMs > TYPING_MS) this.#typing.delete(user); // or the clock was put back
+      if (leftMs <= 0 || leftMs > TYPING_MS) this.#typing.delete(user); // or the clock was set back
     }
     return [...this.#typing.keys()];
   }
 
-  /** A snapshot on joining, maybe again: the history before it is there to be loaded. */
+  /** A snapshot on (re)joining: the history before it can be loaded. */
   #join(event) {
     this.left = null;
     this.describe(event);
     if (this.read === null) this.readTo(event.seq); // nothing before counts as unread
   }
 
-  /** `about` is what the first of the events changes, as it was before. */
+  /** `about` is the message that the first event changes, in its previous state. */
   #took(events, about) {
     for (const event of events) {
       if (event.type === "chat.created") this.#join(event);
@@ -175,7 +175,7 @@ export class Chat {
     return events;
   }
 
-  /** Who was removed while away, and added again, has no snapshot: both are events of a page. */
+  /** After a removal and re-addition while away there is no snapshot: both are events of a page. */
   #takePart(event) {
     const isMine = event.users?.includes(this.#me);
     if (event.type === "chat.deleted" || (isMine && event.type === "participant.removed")) {

@@ -1,6 +1,6 @@
 /**
- * All chats of the person: which there are, what the server says of them, and handing events to the
- * right one. Shows nothing.
+ * All chats of the user: their list, their state from the server, and dispatching events to them.
+ * Shows nothing.
  */
 import { CatchUp } from "./catch-up.js";
 import { Chat } from "./chat.js";
@@ -43,7 +43,7 @@ export class Chats {
     this.#hear = hear;
     this.#markers = new Markers({ send: tellRead, clock });
     this.#session = new Session({
-      user: me, make: (id, _, seen) => this.#ensure(id, seen), // what was before is history
+      user: me, make: (id, _, seen) => this.#ensure(id, seen), // everything before is history
     });
     this.#catchUp = new CatchUp({
       api, clock, session: this.#session,
@@ -71,12 +71,12 @@ export class Chats {
     return known.sort((a, b) => b.ms - a.ms).map(({ chat }) => chat);
   }
 
-  /** How much asks for attention in all of them. */
+  /** The number of messages that need attention in all chats. */
   get waiting() {
     return this.sorted().reduce((sum, chat) => sum + chat.waiting, 0);
   }
 
-  /** The direct chat with somebody, which is made where there is none. Raises what the call raises. */
+  /** The direct chat with somebody, created if there is none. Raises what the call raises. */
   async meet(user) {
     const known = this.sorted().find(({ detail }) => (
       otherOf(detail, this.#me) === user
@@ -89,7 +89,7 @@ export class Chats {
     return chat;
   }
 
-  /** The chats as they were when this browser last had them open. */
+  /** The chats as last stored in this browser. */
   restore() {
     for (const kept of this.#marks.chats()) {
       const chat = this.#ensure(kept.id, kept.seq);
@@ -98,18 +98,18 @@ export class Chats {
     }
   }
 
-  /** The first page of the list, which may be on its way already; the others behind it. */
+  /** Loads the first page of the list, which may already be requested; then the others. */
   async load(firstPage) {
     this.#isListing = true;
     this.#loadRest(this.#takePage(await firstPage));
   }
 
-  /** What the socket's first frame says, as `Session` has it. */
+  /** The content of the client's first frame, as in `Session`. */
   hello() {
     return this.#session.hello();
   }
 
-  /** The socket's first frame: which chats there are, up to where, and what is read. */
+  /** The server's first frame: the chats, their heads and read markers. */
   ready(frame, awayMs) {
     const { chats: heads, read = {}, epoch } = frame;
     this.#logs.began(epoch);
@@ -119,7 +119,7 @@ export class Chats {
     for (const [id, head] of Object.entries(heads)) {
       const chat = this.get(id);
       if (chat.detail !== null) this.#moveMarker(chat, markers.get(id) ?? chat.read);
-      else if (!this.#isListing) this.#catchUp.describe(chat); // else the list has it
+      else if (!this.#isListing) this.#catchUp.describe(chat); // otherwise the list has it
       if (this.#logs.isForeign(chat)) this.#skip(chat, head);
     }
     this.#follow(outputs);
@@ -127,7 +127,7 @@ export class Chats {
     this.#hear.changed();
   }
 
-  /** An event from the socket, `typing`, or what the person did elsewhere. */
+  /** An event from the socket, `typing`, or an action on another device. */
   frame(frame) {
     if (frame.type === "typing") {
       if (frame.user !== this.#me) this.get(frame.chat)?.isTyping(frame.user, this.#clock.now());
@@ -137,7 +137,7 @@ export class Chats {
     this.#hear.changed();
   }
 
-  /** Makes a chat and gives it, described. */
+  /** Creates a chat and returns it with its details. */
   async create(wanted, key) {
     const made = await this.#api.createChat(wanted, key);
     const detail = await this.#api.chat(made.id);
@@ -147,7 +147,7 @@ export class Chats {
     return chat;
   }
 
-  /** The chat that is looked at keeps all its events; the others only the newest. */
+  /** The open chat keeps all its events; the others only the newest. */
   look(chat) {
     if (this.#open && this.#open !== chat) {
       this.#open.newAfter = null;
@@ -168,7 +168,7 @@ export class Chats {
     this.#markers.read(chat.id, cursor);
   }
 
-  /** Everything from this seq on counts as new again. Raises what the call raises. */
+  /** Marks everything from this seq on as unread. Raises what the call raises. */
   async markUnread(chat, from) {
     const { read, newAfter, isKeptUnread } = chat;
     this.#markers.forget(chat.id);
@@ -202,7 +202,7 @@ export class Chats {
     }
   }
 
-  /** `answered` is the message that the draft answers, or null. */
+  /** `answered` is the message that the draft replies to, or null. */
   saveDraft(chat, text, answered = chat.answered) {
     if (chat.draft === text && chat.answered === answered) return;
     chat.draft = text;
@@ -210,7 +210,7 @@ export class Chats {
     this.#marks.saveDraft(chat);
   }
 
-  /** Another text for a message, `{row, text}`, or null where nobody is writing one. */
+  /** An unfinished edit of a message, `{row, text}`, or null. */
   saveEdit(chat, edit) {
     chat.edit = edit;
     this.#marks.saveDraft(chat);
@@ -224,7 +224,7 @@ export class Chats {
     this.#hear.changed();
   }
 
-  /** More of a chat's past is here. */
+  /** More of a chat's history was loaded. */
   loaded(chat) {
     this.#logs.changed(chat);
     this.#hear.changed();
@@ -244,17 +244,20 @@ export class Chats {
     }
     this.#isListing = false;
     for (const chat of this.#chats.values()) {
-      if (chat.detail === null) this.#catchUp.describe(chat); // it is newer than the list
+      if (chat.detail === null) this.#catchUp.describe(chat); // the chat is newer than the list
     }
   }
 
-  /** Who was away for long has missed what they did elsewhere; not everybody asks at once. */
+  /**
+   * After a long absence, reloads what other devices changed; with a delay, so that not all clients
+   * ask at once.
+   */
   #listAgain() {
     this.#clock.after(this.#random() * SPREAD_MS, async () => {
       try {
         this.#loadRest(this.#takePage(await this.#api.chats()));
       } catch (error) {
-        if (error.code === undefined) throw error; // the next long absence asks again
+        if (error.code === undefined) throw error; // the next long absence tries again
       }
     });
   }
@@ -270,7 +273,7 @@ export class Chats {
     chat.describe(detail);
     chat.isTold = true;
     if (chat.catchUpTo !== null) chat.catchUpTo = detail.seq;
-    // What nobody has looked at is history, and not missing.
+    // Events of chats that were never viewed are history, not missing.
     if (isEmpty && detail.seq > cursor) this.#follow(this.#session.skip(chat.id, detail.seq));
     else this.#follow(this.#session.missing(chat.id, detail.seq));
     this.#changed(chat);
@@ -294,7 +297,7 @@ export class Chats {
     if (chat?.detail === null) this.#catchUp.describe(chat);
   }
 
-  /** What a session has put out of one frame or page. */
+  /** Handles the outputs of a session for one frame or page. */
   #follow(outputs) {
     const events = outputs.flatMap(({ deliver }) => deliver ?? []);
     if (events.length > 0) this.#took(this.get(events[0].chat), events);
@@ -311,7 +314,7 @@ export class Chats {
     else this.#catchUp.fill(chat, pull);
   }
 
-  /** Goes on at the head: what lies before it is history. */
+  /** Continues at the head: everything before it is history. */
   #skip(chat, head) {
     this.#follow(this.#session.skip(chat.id, head));
     this.#anew(chat);
@@ -326,14 +329,14 @@ export class Chats {
     for (const event of events) {
       this.#logs.changed(chat, event);
       this.#hear.applied(chat, event);
-      // Who joins again finds the chat as they had left it, muted or not.
+      // After rejoining, the chat keeps the user's settings, such as muting.
       if (event.type === "chat.created" && event.seq > 1) this.#catchUp.describe(chat);
     }
     if (events.length > 0) {
       if (chat !== this.#open) chat.timeline.trim(KEPT_EVENTS);
       this.#changed(chat);
     }
-    // While pages follow they may have been added again.
+    // While more pages follow, the user may have been added again.
     if (chat.left !== null && !this.#session.isPulling(chat.id)) this.#drop(chat);
   }
 
@@ -346,7 +349,7 @@ export class Chats {
     } else this.#moveMarker(chat, upTo);
   }
 
-  /** Looking at the chat is no reading until one leaves it. */
+  /** Viewing the chat does not mark it as read until the user leaves it. */
   #keepUnread(chat, read) {
     this.#moveMarker(chat, read);
     if (chat !== this.#open) return;
@@ -366,13 +369,13 @@ export class Chats {
     this.#changed(chat);
   }
 
-  /** What this browser keeps of it has changed. */
+  /** The state that this browser stores of it has changed. */
   #changed(chat) {
     if (chat.isMiscounted) this.#catchUp.recount(chat);
     if (chat.detail !== null) this.#marks.saveChat(chat);
   }
 
-  /** They may have been added again meanwhile. */
+  /** The user may have been added again meanwhile. */
   #lost(chat, pull) {
     const outputs = pull ? this.#session.gone(pull) : [];
     const again = outputs.findIndex(({ deliver }) => deliver?.type === "chat.created");

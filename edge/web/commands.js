@@ -1,9 +1,9 @@
 /**
- * What a message that begins with a slash asks for, instead of being said. Decides; does nothing.
+ * Interprets messages that begin with a slash as commands. Decides; does nothing.
  */
 
 const SHRUG = "¯\\_(ツ)_/¯";
-const COMMAND = /^\/([a-z]+)(?:\s+([^]*))?$/u; // a path, as in /etc/hosts, is none
+const COMMAND = /^\/([a-z]+)(?:\s+([^]*))?$/u; // a path such as /etc/hosts is not one
 const AGAIN = "Send it again";
 
 const COMMANDS = [
@@ -15,7 +15,7 @@ const COMMANDS = [
   { name: "unmute", help: "Count and notify again" },
 ];
 
-/** `[{name, help}]` that begin so, as far as they can be used in this chat. */
+/** `[{name, help}]` with this prefix that can be used in this chat. */
 export function commandsFor(start, { isOwner, isGroup }) {
   return COMMANDS.filter((one) => (
     one.name.startsWith(start) && (isOwner || !one.isOwner) && (isGroup || !one.isGroup)
@@ -23,9 +23,9 @@ export function commandsFor(start, { isOwner, isGroup }) {
 }
 
 /**
- * Null for what is to be sent as it is; else `{words, text, act}`: a sentence that has to be read
- * before the same is sent again, and then the text that is sent, or what is done instead. With words
- * alone there is nothing to send. `does` is `{archive(), leave(), mute(isMuted), setTopic(topic)}`.
+ * Null for text to be sent unchanged; else `{words, text, act}`: a sentence to be read before
+ * sending again, then the text that is sent, or the action instead. With only `words` there is
+ * nothing to send. `does` is `{archive(), leave(), mute(isMuted), setTopic(topic)}`.
  */
 export function commandIn(text, { isGroup, does }) {
   const [, name, rest = ""] = COMMAND.exec(text.trim()) ?? [];

@@ -1,12 +1,12 @@
 /**
- * Completes what one types: people after `@`, chats after `#`, emoji after `:`, commands after `/`.
- * A list above the field, of which Tab or Enter takes the marked one.
+ * Completion in a text field: people after `@`, chats after `#`, emoji after `:`, commands after
+ * `/`. A list above the field, in which Tab or Enter takes the selected item.
  */
 import { element } from "./element.js";
 import { insertInto } from "./insertion.js";
 
 const WORD = /(?:^|[\s(])([@#:])([\p{L}\p{N}_.+-]{0,32})$|^(\/)([a-z]{0,32})$/u;
-const FROM = { ":": 2, "#": 1 }; // letters from which on it helps more than it disturbs
+const FROM = { ":": 2, "#": 1 }; // letters typed before the list appears
 
 export class Completion {
   #field;
@@ -14,10 +14,10 @@ export class Completion {
   #options = [];
   #active = 0;
   #asked = 0;
-  #start = 0; // where the word begins that would be replaced
-  #caret = 0; // where it ends, as long as nobody moves the caret
+  #start = 0; // where the word to be replaced begins
+  #caret = 0; // where it ends, unless the caret moves
 
-  /** `find(mark, word)` gives `[{text, nodes}]` at once or later: what is written and shown. */
+  /** `find(mark, word)` returns `[{text, nodes}]` or a promise: what is inserted and shown. */
   constructor({ field, find }) {
     this.#field = field;
     this.#find = find;
@@ -48,7 +48,7 @@ export class Completion {
       return;
     }
     const options = await this.#find(mark, word);
-    if (asked !== this.#asked) return; // more was typed meanwhile
+    if (asked !== this.#asked) return; // outdated by newer input
     this.#start = selectionStart - word.length - 1;
     this.#show(options);
   }
@@ -73,7 +73,7 @@ export class Completion {
     this.#field.removeAttribute("aria-activedescendant");
   }
 
-  /** A caret that has left the word completes it no longer, also where the answer is to come. */
+  /** Ends completion when the caret leaves the word, even if an answer is pending. */
   #moved() {
     if (this.#field.selectionEnd !== this.#caret) this.close();
   }
@@ -87,7 +87,7 @@ export class Completion {
       {
         class: "option", role: "option", id: `completion-${n}`,
         onpointerdown: (event) => {
-          event.preventDefault(); // the focus stays in the field
+          event.preventDefault(); // keeps the focus in the field
           this.#take(n);
         },
       },

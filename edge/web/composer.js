@@ -1,6 +1,6 @@
 /**
- * Where one writes: a new message, an answer, another text for an old one. Never waits for
- * anything: a text is handed over and the field is empty again.
+ * The message field: for new messages, replies and edits. Never waits: a text is handed over and
+ * the field is empty again.
  */
 import { isBlank } from "./client/fold.js";
 import { isComposing } from "./composing.js";
@@ -23,18 +23,18 @@ export class Composer {
   #chat = null;
   #field;
   #go;
-  #completion = null; // comes when the browser has nothing else to do
+  #completion = null; // loaded when the browser is idle
   #about = element("div", { class: "replying", hidden: true });
   #said = element("p", { class: "limit", role: "status" });
   #typedAt = -Infinity;
   #changedAt = -Infinity;
-  #answered = null; // the row that is answered
-  #edited = null; // the row whose text is here, and the draft that was here before
+  #answered = null; // the row being replied to
+  #edited = null; // the row being edited, and the draft from before
   #draft = "";
-  #waits = false; // for its files: then it is sent by itself
-  #files = null; // as `Files.waiting`, once there is something to choose files with
+  #waits = false; // for its files: then it is sent automatically
+  #files = null; // as `Files.waiting`, once files can be chosen
   #tray = element("div", { hidden: true });
-  #asked = null; // the text of which a command has said what it would do
+  #asked = null; // the text whose command has been explained
 
   /**
    * `hear` is `{send(text, answered, attachments, chat), command(text), edit(row, text), draft(text, chat?),
@@ -102,26 +102,26 @@ export class Composer {
     this.node = element("div", { class: "composer" }, this.#said, form);
   }
 
-  /** What one types is completed by this from now on. */
+  /** Enables completion with this from now on. */
   complete(makeCompletion) {
     this.#completion = makeCompletion(this.#field);
     this.node.prepend(this.#completion.node);
     this.#completion.update();
   }
 
-  /** Files that wait have changed; they are shown in `tray`. */
+  /** The chosen files have changed; they are shown in `tray`. */
   showFiles(files, tray) {
     if (this.#tray !== tray) this.#tray.replaceWith(tray);
     this.#tray = tray;
     this.#files = files;
-    this.#waits &&= !files.isEmpty; // who takes the last one away has something else in mind
+    this.#waits &&= !files.isEmpty; // removing the last file cancels the waiting send
     this.#measure();
     if (!this.#waits || files.isUnderway) return;
     if (files.hasFailed) this.#waits = false;
     else this.#send();
   }
 
-  /** Another chat, or the same again: with its draft, or where one was editing with the edit. */
+  /** Shows another chat, or the same again: with its draft or unfinished edit. */
   open(chat, title) {
     const { edit } = chat;
     if (this.#waits) sendLater({ chat: this.#chat, files: this.#files, send: this.#hear.send });
@@ -136,7 +136,7 @@ export class Composer {
     this.#set(edit ? edit.text : chat.draft);
   }
 
-  /** A message was deleted: a text that was for it is one of its own now. */
+  /** A message was deleted: an edit of it becomes a new message. */
   gone(chat, messageId) {
     if (chat !== this.#chat) {
       this.#goneElsewhere(chat, messageId);
@@ -171,14 +171,14 @@ export class Composer {
     this.#field.placeholder = `Message to ${title}`;
   }
 
-  /** Another window may have written on; what is being typed here is left alone. */
+  /** Another window may have changed the draft; keeps what is being typed here. */
   keepUp({ draft, answered, edit }) {
     if (this.#clock.now() - this.#changedAt < JUST_TYPED_MS) return;
     if (this.#edited !== null) {
       const { messageId } = this.#edited;
       const now = this.#chat.timeline.messageOf(messageId);
       if (edit === null) this.#endEdit();
-      else if (now && isBlank(now)) this.gone(this.#chat, messageId); // while nobody was here
+      else if (now && isBlank(now)) this.gone(this.#chat, messageId); // while the chat was not open
       else if (edit.row.messageId !== messageId || edit.text !== this.#field.value) this.#take(edit);
       return;
     }
@@ -204,7 +204,7 @@ export class Composer {
     this.#field.setSelectionRange(row.text.length, row.text.length);
   }
 
-  /** Puts text where the caret is. */
+  /** Inserts text at the caret. */
   insert(text) {
     this.focus();
     const { selectionStart, selectionEnd, value } = this.#field;
@@ -216,12 +216,12 @@ export class Composer {
     this.#field.focus({ preventScroll: true });
   }
 
-  /** The same, unless a phone's keyboard would cover what one reads. */
+  /** The same, unless a phone's keyboard would cover the text being read. */
   offer() {
     if (!matchMedia("(pointer: coarse)").matches) this.focus();
   }
 
-  /** Whether there is neither a text nor anything that it would be about. */
+  /** Whether there is neither a text nor a reply or edit. */
   get isEmpty() {
     const isPlain = this.#edited === null && this.#answered === null && !this.#hasFiles();
     return this.#field.value === "" && isPlain;
@@ -233,7 +233,7 @@ export class Composer {
     this.#fit();
   }
 
-  /** What the text is about, above it, with the way out. */
+  /** Shows the reply or edit above the text, with a cancel button. */
   #head() {
     const verb = this.#edited ? "Save" : "Send";
     this.#go.firstChild.textContent = verb;
@@ -261,7 +261,7 @@ export class Composer {
       element("span", { class: "cut" }, ...what), close);
   }
 
-  /** Out of what the text is about: first editing, then answering. False when there is nothing. */
+  /** Cancels the edit, then the reply. False if there is neither. */
   #leave() {
     if (this.#edited !== null) this.#stopEditing();
     else if (this.#answered !== null) {
@@ -318,8 +318,8 @@ export class Composer {
       event.preventDefault();
       this.#hear.editLast();
     } else if (key === "Enter" && !shiftKey && !matchMedia("(pointer: coarse)").matches) {
-      event.preventDefault(); // a thumb has the button for sending
-      if (!event.repeat) this.#send(); // a key that is held says nothing twice
+      event.preventDefault(); // on touch screens, a button sends
+      if (!event.repeat) this.#send(); // a held key does not send twice
     }
   }
 
@@ -359,13 +359,13 @@ export class Composer {
     return this.#edited === null && this.#files !== null && !this.#files.isEmpty;
   }
 
-  /** Files need no text, be they those that wait or those of the message that is edited. */
+  /** No text is needed with files, whether chosen or of the edited message. */
   #isVoid(text) {
     const hasFiles = this.#edited ? this.#edited.attachments?.length > 0 : this.#hasFiles();
     return UNSEEN.test(text) && !hasFiles;
   }
 
-  /** Says why a message with files cannot go yet, and lets it go by itself where time is enough. */
+  /** Says why a message with files cannot be sent yet; sends it later if it only needs time. */
   #isHeldBack() {
     this.#waits = this.#files.isUnderway;
     if (this.#waits) this.#said.textContent = WAITS;
@@ -375,7 +375,7 @@ export class Composer {
     return this.#waits || this.#files.hasFailed;
   }
 
-  /** Bytes of the text, and a word about them when there are many. */
+  /** Counts the bytes of the text, and warns if there are too many. */
   #measure() {
     const text = this.#field.value;
     const bytes = new TextEncoder().encode(text).length;

@@ -1,9 +1,9 @@
 /**
- * Whether a key belongs to what somebody writes with an input method, as for Japanese: Enter takes
- * one of its proposals then, and sends nothing.
+ * Whether a key belongs to an input method, as for Japanese: then Enter accepts a suggestion and
+ * sends nothing.
  */
 
-const PROCESSED = 229; // Safari says only by this code that the key ended a composition
+const PROCESSED = 229; // Safari's only sign that the key ended a composition
 
 export function isComposing(event) {
   return event.isComposing || event.keyCode === PROCESSED;

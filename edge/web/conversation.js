@@ -1,6 +1,6 @@
 /**
- * The open chat: its name and people, the log, who is typing, the way to the newest, the composer.
- * Or, when none is open, what one can do.
+ * The open chat: its name and people, the log, who is typing, the jump to the newest, the composer.
+ * Or, if none is open, what the user can do.
  */
 import { addressOf, namedBy } from "./addresses.js";
 import { Bar } from "./bar.js";
@@ -20,7 +20,7 @@ export class Conversation {
   #api;
   #layers;
   #lazy;
-  #aids = null; // comes when the browser has nothing else to do, or somebody wants it
+  #aids = null; // loaded when the browser is idle, or somebody wants it
   #names;
   #presence;
   #chats;
@@ -31,7 +31,7 @@ export class Conversation {
   #bar;
   #chat = null;
   #title = "";
-  #seen = 0; // the seq up to which the reader has had the end in view
+  #seen = 0; // the seq up to which the end was in view
   #typing = element("p", { class: "typing", "aria-live": "off" });
   #closed = element("p", { class: "banner" }, icon("alert"),
     "This account is deleted. You can read what was written here, and nobody can write any more.");
@@ -80,7 +80,7 @@ export class Conversation {
         before: load("before"),
         after: load("after"),
         around: load("around"),
-        moved: () => this.#chat && this.#look(), // a scroll may be told late
+        moved: () => this.#chat && this.#look(), // scroll events may be late
         retry: thenWrite(hear.retry),
         discard: thenWrite(hear.discard),
         quoted: hear.quoted,
@@ -146,13 +146,13 @@ export class Conversation {
     ];
   }
 
-  /** Whether somebody is writing something that only this window keeps. */
+  /** Whether the user is writing something that only this window has. */
   get isBusy() {
     if (this.#chat !== null && !this.composer.isEmpty) return true;
     return !!this.#aids?.files.chatsWaiting.some((chat) => this.#chats.get(chat.id) === chat);
   }
 
-  /** What helps in writing may come now. */
+  /** Loads the writing aids now. */
   aid() {
     this.#aided(() => {});
   }
@@ -163,8 +163,8 @@ export class Conversation {
   }
 
   /**
-   * Shows a chat, at the message `seq` if one is named, or at a `place` where the reader was before;
-   * or what one can do when the chat is null.
+   * Shows a chat, at the message `seq` if given, or at an earlier `place`; or the welcome if the
+   * chat is null.
    */
   open(chat, { isLive, seq, place }) {
     this.#chat = chat;
@@ -188,19 +188,19 @@ export class Conversation {
   }
 
   /**
-   * An event was applied to the chat: before it is shown, where does "New" begin? The line stays
-   * where it is until the reader goes elsewhere, be it to another window.
+   * An event was applied to the chat: decides, before it is shown, where "New" begins. The line
+   * stays until the reader goes elsewhere, even to another window.
    */
   heard(chat, event) {
     if (event.type === "message.deleted") this.composer.gone(chat, event.messageId);
     const isNews = event.type === "message" && event.by !== this.#me.id;
     if (chat !== this.#chat || !isNews) return;
     const isFirst = chat.newAfter === null && !this.#isLooking();
-    const isOld = (chat.newAfter ?? -1) < chat.read; // what came under it is read
+    const isOld = (chat.newAfter ?? -1) < chat.read; // everything below it is read
     if (isFirst || (isOld && !this.#hear.attentive())) chat.newAfter = chat.read;
   }
 
-  /** `notice` says something about the connection, or is null. */
+  /** `notice` is about the connection, or null. */
   render({ isLive, notice }) {
     if (this.#chat === null) return;
     const title = this.#titleNow();
@@ -283,7 +283,7 @@ export class Conversation {
     return id !== null && isDeleted(this.#names.known(id));
   }
 
-  /** What can be done with a message that is stored. */
+  /** The actions on a stored message. */
   #choices(row) {
     const chat = this.#chat;
     const isGroup = otherOf(chat.detail, this.#me.id) === null;
@@ -322,7 +322,7 @@ export class Conversation {
     }));
   }
 
-  /** Calls `act` with an `Aids` once there is one, and gives what that gives; null without. */
+  /** Calls `act` with an `Aids` once loaded, and returns its result; null if loading failed. */
   #aided(act) {
     return this.#lazy.use(({ Aids }) => act(this.#aids ?? this.#begin(Aids)));
   }
@@ -352,7 +352,7 @@ export class Conversation {
 
   #dragged(event) {
     if (!this.#takesFiles(event)) return;
-    event.preventDefault(); // a file that is dropped elsewhere would take the page's place
+    event.preventDefault(); // a file dropped elsewhere would replace the page
     this.node.classList.add("dropping");
   }
 
@@ -362,7 +362,7 @@ export class Conversation {
     this.composer.focus();
   }
 
-  /** `{hash, words}` for the address of a chat that the reader has; null for any other. */
+  /** `{hash, words}` for the address of one of the user's chats; null for any other. */
   #chatAt(address) {
     const named = namedBy(address, this.#chats);
     if (named === null) return null;
@@ -382,7 +382,7 @@ export class Conversation {
     return this.#hear.attentive() && this.#log.atEnd;
   }
 
-  /** What is in view is read; what is not is counted on the button that leads there. */
+  /** Marks what is in view as read; the jump button counts the rest. */
   #look() {
     const { timeline } = this.#chat;
     if (this.#log.atEnd) this.#seen = timeline.cursor;
@@ -394,7 +394,7 @@ export class Conversation {
   }
 }
 
-/** A live region speaks when its text is set, also to the same. */
+/** A live region is announced whenever its text is set, even to the same value. */
 function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }

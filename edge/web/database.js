@@ -1,9 +1,10 @@
 /**
- * What this browser keeps for one person, in IndexedDB: one database per account, so that
- * logging out can take all of it away. Knows its stores, not what is in them.
+ * This browser's storage for one person, in IndexedDB: one database per account, so that logging
+ * out can delete all of it. Knows its stores, not their contents.
  *
- * When a page goes away, IndexedDB undoes what it had not committed. What is put in that moment lies
- * in localStorage too, which writes at once, and whoever opens the store next takes it from there.
+ * When a page closes, IndexedDB rolls back uncommitted writes. Data put at that moment is also
+ * written to localStorage, which is synchronous, and the next one to open the store takes it from
+ * there.
  */
 
 const KEYS = { outbox: "clientId", drafts: "chat", chats: "id", logs: "chat", names: "id" };
@@ -12,30 +13,30 @@ const VERSION = 4;
 export class Database {
   #name;
   #opened = null;
-  #isErased = false; // by this window or another one: from then on nothing is kept
-  #ahead = new Map(); // store -> what is in it, or on its way
+  #isErased = false; // by this window or another: from then on nothing is stored
+  #ahead = new Map(); // store -> its preloaded content, or the promise of it
 
   constructor(name) {
     this.#name = name;
   }
 
-  /** Raises where nothing can be kept. */
+  /** Raises if nothing can be stored. */
   async open() {
     await this.#open();
   }
 
   /**
-   * Begins to read stores of which somebody wants all soon. What another window puts until then is
-   * missed: only for what the server tells better.
+   * Starts reading stores that will be needed completely. Writes by other windows until then are
+   * missed: only for data that the server corrects.
    */
   readAhead(stores) {
     for (const store of stores) {
       this.#ahead.set(store, this.#all(store));
-      this.#ahead.get(store).catch(() => {}); // whoever wants it is told
+      this.#ahead.get(store).catch(() => {}); // the consumer gets the error
     }
   }
 
-  /** Everything in a store, in order of its keys. */
+  /** Everything in a store, in key order. */
   async all(store) {
     const ahead = this.#ahead.get(store);
     this.#ahead.delete(store);
@@ -63,14 +64,14 @@ export class Database {
     await this.#ask(store, "readwrite", (objects) => values.map((value) => objects.put(value)).at(-1));
   }
 
-  /** Puts what must be kept even if the page is gone in the next moment. */
+  /** Stores data that must survive even if the page closes right now. */
   async putLast(store, values) {
     if (this.#isErased) return;
     const all = [...this.#lastOf(store), ...values];
     try {
       localStorage.setItem(this.#lastKey(store), JSON.stringify(all));
     } catch {
-      // It is full: the database may have it in time.
+      // It is full: the database may still get it in time.
     }
     await this.#putLeft(store, values);
   }
@@ -110,7 +111,7 @@ export class Database {
     const transaction = opened.transaction(store, mode, { durability: "relaxed" });
     const asked = request(transaction.objectStore(store));
     if (mode === "readonly") return settled(asked);
-    transaction.commit(); // without waiting to hear that it was put
+    transaction.commit(); // without waiting for the write's result
     return committed(transaction);
   }
 
@@ -126,12 +127,12 @@ export class Database {
         takeOver(request, [...objectStoreNames].filter((store) => !(store in KEYS)));
       };
       request.onsuccess = () => {
-        // Another window logs out: it must not wait for this one.
+        // Another window is logging out: it must not wait for this one.
         request.result.onversionchange = ({ newVersion }) => {
           this.#isErased ||= newVersion === null;
           request.result.close();
         };
-        // Somebody clears what the browser keeps: what comes is kept in a new one.
+        // The browser's storage was cleared: new data goes into a new database.
         request.result.onclose = () => (this.#opened = null);
         resolve(request.result);
       };
@@ -142,8 +143,8 @@ export class Database {
 }
 
 /**
- * Stores of earlier versions: the first kept all that it knew of a chat in one record. Markers of
- * what is read are the server's, and what was said last comes with the list.
+ * Stores of earlier versions: the first kept everything about a chat in one record. Read markers
+ * are the server's, and last messages come with the list.
  */
 function takeOver({ result, transaction }, stores) {
   if (stores.includes("marks")) {
@@ -163,7 +164,7 @@ function settled(request) {
   });
 }
 
-/** A browser that is full says so only now, when all has been put. */
+/** A full browser reports it only now, at the end. */
 function committed(transaction) {
   return new Promise((resolve, reject) => {
     transaction.oncomplete = () => resolve();
@@ -171,7 +172,7 @@ function committed(transaction) {
   });
 }
 
-/** The same for as long as the window is open, where a browser forbids keeping anything. */
+/** The same, in memory, if the browser forbids storage. */
 export class PassingDatabase {
   #stores = Object.fromEntries(Object.keys(KEYS).map((store) => [store, new Map()]));
 
@@ -208,7 +209,7 @@ export class PassingDatabase {
   }
 }
 
-/** The lasting one, or the passing one when that cannot be opened. */
+/** The persistent one, or the one in memory if that cannot be opened. */
 export async function openDatabase(name) {
   const database = new Database(name);
   try {

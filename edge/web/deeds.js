@@ -1,5 +1,5 @@
 /**
- * What commands do to a chat, and the words that follow.
+ * The effects of commands on a chat, and the messages they show.
  */
 
 /** As `commandIn` takes it. */

@@ -1,5 +1,5 @@
 /**
- * The end of one's own account: what goes with it, the password once more, and no way back.
+ * Deleting one's own account: the consequences, the password, and a final confirmation.
  */
 import { element } from "./element.js";
 import { Field } from "./field.js";
@@ -11,7 +11,7 @@ import { refusalInWords } from "./words.js";
 const WHAT_GOES = "You are signed out everywhere. E-mail address, password, name and status are "
   + "erased, and you leave every group; chats that you own pass on to others. This cannot be undone.";
 
-/** `onLeaving(promise)` while it is being deleted; `onDeleted()` once the account is no more. */
+/** `onLeaving(promise)` while it is being deleted; `onDeleted()` once the account is deleted. */
 export function deletingAccount({ api, onLeaving, onDeleted }) {
   const place = element("div", { class: "asking" });
   const first = element(
@@ -32,7 +32,7 @@ export function deletingAccount({ api, onLeaving, onDeleted }) {
 }
 
 function deletionForm({ api, onLeaving, onDeleted, onKeep }) {
-  const key = newId(); // the same wish, however often it is sent
+  const key = newId(); // the same request, however often it is sent
   const password = new Field({
     label: "Your password", type: "password", autocomplete: "current-password",
     hint: "Leave this empty if you have none.",

@@ -1,5 +1,5 @@
 /**
- * What only those need who are not signed in here, or come by a link.
+ * The script for users who are not signed in, or who follow a link.
  */
 import { followLink } from "./arrival.js";
 import { EntryForm } from "./entry-form.js";

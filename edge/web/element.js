@@ -1,6 +1,6 @@
 /**
- * Makes elements out of names, attributes and text. The one place that does; text becomes text
- * nodes and nothing else, so what people write can never be markup.
+ * Creates elements from names, attributes and text. The only place that does; text becomes only
+ * text nodes, so user text can never be markup.
  */
 import { presenceInWords } from "./presence.js";
 
@@ -18,8 +18,8 @@ export function element(tag, attributes = {}, ...children) {
 }
 
 /**
- * Two letters on the colour of an id; people are round, chats are square. `picture` is the address of
- * what somebody shows of themself, over the letters, `state` their presence where it is to be seen.
+ * An avatar: two letters on the colour of an id; people are round, chats are square. `picture` is
+ * the address of the profile picture, shown over the letters, `state` the presence to show, if any.
  */
 export function avatar(hue, letters, { person = false, size = "", state = "", picture } = {}) {
   const classes = ["avatar", person && "person", size].filter(Boolean).join(" ");
@@ -31,13 +31,13 @@ export function avatar(hue, letters, { person = false, size = "", state = "", pi
   return node;
 }
 
-/** The same in words beside a name, for those who do not see the dot; null for who is not here. */
+/** The presence in words next to a name, for screen readers; null if offline. */
 export function presenceBeside(state) {
   const words = presenceInWords(state);
   return words ? element("span", { class: "unseen" }, `, ${words}`) : null;
 }
 
-/** At most two letters for a name, whatever its script. */
+/** At most two letters for a name, in any script. */
 export function lettersOf(name) {
   const words = name.split(/[\s._-]+/u).filter((word) => /[\p{L}\p{N}]/u.test(word));
   const letters = (word) => [...word].filter((mark) => /[\p{L}\p{N}]/u.test(mark));
@@ -46,7 +46,7 @@ export function lettersOf(name) {
   return picked.slice(0, 2).join("").toLocaleUpperCase() || "#";
 }
 
-/** Where it holds the focus, its neighbour gets that: the next Tab goes on from there. */
+/** If it has the focus, its neighbour gets it: the next Tab continues from there. */
 function removeKeepingFocus(node) {
   const neighbour = node.contains(document.activeElement)
     ? node.nextElementSibling ?? node.previousElementSibling
@@ -57,9 +57,8 @@ function removeKeepingFocus(node) {
 }
 
 /**
- * Makes a parent's children be these rows, touching only the nodes whose row has changed.
- * `kept` is a Map that belongs to the parent. `shell(row)` makes a node, `fill(node, row)` fills
- * it.
+ * Updates a parent's children to these rows, touching only the nodes whose row has changed. `kept`
+ * is a Map that belongs to the parent. `shell(row)` creates a node, `fill(node, row)` fills it.
  */
 export function arrange(parent, rows, kept, { shell, fill }) {
   const keys = new Set(rows.map((row) => row.key));

@@ -1,12 +1,12 @@
 /**
- * A small layer that gives one emoji: those that are used most, and all others by their name.
+ * A small layer to pick an emoji: the most used ones, and all others by name.
  */
 import { isComposing } from "./composing.js";
 import { element } from "./element.js";
 import { openLayer } from "./menu.js";
 import { refusalInWords } from "./words.js";
 
-/** `choose(emoji)` when one was taken; `use` is an `EmojiUse`. */
+/** `choose(emoji)` is called with the pick; `use` is an `EmojiUse`. */
 export function openEmojiPicker({ anchor, layers, use, choose }) {
   let asked = 0;
   const grid = element("div", { class: "emoji-grid" });
@@ -33,7 +33,7 @@ export function openEmojiPicker({ anchor, layers, use, choose }) {
         sentence = refusalInWords(error);
         return [];
       });
-    if (mine !== asked) return; // a later search is under way
+    if (mine !== asked) return; // a later search is in progress
     grid.replaceChildren(...found.map(button));
     said.textContent = found.length === 0 ? sentence : "";
   };

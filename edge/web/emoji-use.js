@@ -1,5 +1,5 @@
 /**
- * Which emoji somebody uses, counted in this browser, and finding one by its name.
+ * The user's most used emoji, counted in this browser, and search by name.
  */
 import { NoAnswer } from "./client/errors.js";
 
@@ -11,16 +11,16 @@ const COMMON = [
 const FOUND = 42;
 
 export class EmojiUse {
-  #names = null; // [[emoji, "its names"]], loaded when somebody searches
+  #names = null; // [[emoji, "its names"]], loaded on the first search
 
-  /** The six that are used most. */
+  /** The six most used. */
   get six() {
     const counts = this.#counts();
     const used = Object.keys(counts).sort((a, b) => counts[b] - counts[a]);
     return [...new Set([...used, ...USUAL])].slice(0, 6);
   }
 
-  /** Those that are used here, then those that are used everywhere. */
+  /** The ones used here, then generally popular ones. */
   get often() {
     return [...new Set([...this.six, ...COMMON])];
   }
@@ -31,13 +31,13 @@ export class EmojiUse {
     try {
       localStorage.setItem(KEY, JSON.stringify(counts));
     } catch {
-      // Nothing can be kept here; the usual six stay.
+      // Nothing can be stored here; the default six stay.
     }
   }
 
   /**
-   * `[[emoji, name]]` that fit, the best first; all words must begin a word of its names. Raises
-   * NoAnswer.
+   * Matching `[[emoji, name]]`, the best first; every word must be a prefix of a word in its names.
+   * Raises NoAnswer.
    */
   async find(text) {
     this.#names ??= await load();
@@ -60,7 +60,7 @@ export class EmojiUse {
   }
 }
 
-/** The table is large: it comes when it is wanted, of the same version as this module. */
+/** The table is large: loaded on demand, in the same version as this module. */
 async function load() {
   const { search } = new URL(import.meta.url);
   const answer = await fetch(`/web/emoji-names.txt${search}`).catch(() => null);

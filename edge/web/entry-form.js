@@ -1,6 +1,5 @@
 /**
- * The first minute: sign up with as little as possible, or log in; what a link that somebody has
- * followed asks for.
+ * The entry form: sign up with as little as possible, log in, or do what a followed link requires.
  */
 import { element } from "./element.js";
 import { EntryPage } from "./entry-page.js";
@@ -31,8 +30,8 @@ export class EntryForm {
   #sent = "";
 
   /**
-   * `onEntered(user, link)` when somebody is signed in, with the link where it still is to be
-   * followed; `onReset()` when a password was set; `notice` is said above the form.
+   * `onEntered(user, link)` when the user is signed in, with the link if it still has to be
+   * followed; `onReset()` when a password was set; `notice` is shown above the form.
    */
   constructor({ session, api, instance, link, notice, onEntered, onReset }) {
     this.#session = session;
@@ -63,7 +62,7 @@ export class EntryForm {
     this.#page.show(this.#logIn(notice));
   }
 
-  /** Goes on without a link that does not work. */
+  /** Continues without a broken link. */
   #drop(kind, values) {
     this.#forgetLink();
     if (kind === "reset") this.#showLogIn(BROKEN_LINKS.reset);
@@ -118,14 +117,14 @@ export class EntryForm {
     };
   }
 
-  /** The same wish sent twice is one account; another wish is another request. */
+  /** The same input sent twice creates one account; different input is a new request. */
   #keyFor(wanted) {
     if (JSON.stringify(wanted) !== this.#sent) this.#key = newId();
     this.#sent = JSON.stringify(wanted);
     return this.#key;
   }
 
-  /** Whoever has the owner's link is asked for the name of the team before anything else. */
+  /** With the owner's link, asks for the name of the team first. */
   #entered(user) {
     if (this.#link?.kind !== "owner") {
       this.#onEntered(user, this.#link);
@@ -182,7 +181,7 @@ export class EntryForm {
   }
 }
 
-/** A phone puts a space behind a name that it completes. */
+/** Phones add a space after a name that they complete. */
 function trim({ target }) {
   target.value = target.value.trim();
 }
@@ -192,7 +191,7 @@ function refuse(field, error) {
   field.input.focus();
 }
 
-/** Puts the server's sentences beside the fields that they are about; raises what names none. */
+/** Shows the server's messages at the fields concerned; raises errors without a field. */
 function placeErrors(error, fields) {
   const named = (error.errors ?? []).filter(({ field }) => field in fields);
   if (named.length === 0) throw error;

@@ -1,6 +1,6 @@
 /**
- * The frame of the first page: one form at a time, beside a sample of what one will see. Knows
- * nothing of what a form is for.
+ * The frame of the first page: one form at a time, next to a sample conversation. Does not know
+ * what a form is for.
  */
 import { avatar, element, lettersOf } from "./element.js";
 import { disabledWhile } from "./submitting.js";
@@ -17,8 +17,8 @@ export class EntryPage {
   }
 
   /**
-   * A form in place of the one before. `go` is its button's word, `submit` what it does, which may
-   * raise a refusal; `other` stands below it, and may be null.
+   * Replaces the previous form. `go` is its button's label, `submit` its action, which may raise a
+   * refusal; `other` is shown below it, and may be null.
    */
   show({ title, lead, fields, go, submit, other }) {
     const error = element("p", { class: "error", role: "alert" });
@@ -63,7 +63,7 @@ async function send(submit, button, error) {
   }
 }
 
-/** What a conversation looks like, for somebody who has not seen one yet. */
+/** A sample conversation for new users. */
 function sample() {
   const said = [
     ["Cleo", "10:12", 285, "The garden is ours from noon. Who brings the lanterns?"],

@@ -1,5 +1,5 @@
 /**
- * What somebody asked for and what may come of it: says in words what did not happen.
+ * Runs actions of the user and reports failures in words.
  */
 import { refusalInWords } from "./words.js";
 
@@ -7,13 +7,13 @@ export class Errands {
   #say;
   #show;
 
-  /** `say(sentence)` stays for a while, `show(sentence)` for a moment. */
+  /** `say(sentence)` is shown for longer, `show(sentence)` briefly. */
   constructor({ say, show }) {
     this.#say = say;
     this.#show = show;
   }
 
-  /** What is being kept in this browser. */
+  /** For writes to this browser's storage. */
   async keep(kept) {
     try {
       await kept;
@@ -22,17 +22,17 @@ export class Errands {
     }
   }
 
-  /** What is being loaded for a log. */
+  /** For loads of a log. */
   async load(loading) {
     try {
       await loading;
     } catch (error) {
       if (error.code === undefined) throw error;
-      // The line at the top of the log still says that there is more; scrolling asks again.
+      // The line at the top of the log still says that there is more; scrolling retries.
     }
   }
 
-  /** What is being done at the server. */
+  /** For actions at the server. */
   async do(asked) {
     try {
       await asked;
@@ -42,7 +42,7 @@ export class Errands {
     }
   }
 
-  /** By what the system has for it; whoever changes their mind there has not been refused. */
+  /** Shares through the system; cancelling there is not an error. */
   async share(what) {
     try {
       await navigator.share(what);
@@ -51,7 +51,7 @@ export class Errands {
     }
   }
 
-  /** `done` is what to say once it is copied. */
+  /** `done` is the text to show once it is copied. */
   async copy(text, done) {
     try {
       await navigator.clipboard.writeText(text);

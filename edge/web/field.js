@@ -1,5 +1,5 @@
 /**
- * One labelled input with its hint and its error, which stays until this very field is changed.
+ * A labelled input with its hint and its error, which stays until this field is changed.
  */
 import { element } from "./element.js";
 import { newId } from "./client/ids.js";
@@ -31,7 +31,7 @@ export class Field {
     return this.input.value;
   }
 
-  /** Says what is wrong with the value; an empty sentence takes it back. */
+  /** Shows what is wrong with the value; an empty text removes it. */
   fail(sentence) {
     this.#error.textContent = sentence;
     if (sentence) this.input.setAttribute("aria-invalid", "true");
@@ -39,12 +39,15 @@ export class Field {
   }
 }
 
-/** What is wrong with a text, or "". A rule is `[broken(text), sentence]`; the first one counts. */
+/**
+ * What is wrong with a text, or "". A rule is `[broken(text), sentence]`; the first broken one
+ * counts.
+ */
 function firstBroken(text, rules) {
   return rules.find(([broken]) => broken(text))?.[1] ?? "";
 }
 
-/** Shows the error of each field and focuses the first wrong one. True when all are good. */
+/** Shows the error of each field and focuses the first invalid one. True if all are valid. */
 export function allGood(rulesOfFields) {
   const wrong = rulesOfFields.filter(([field, rules]) => {
     const sentence = firstBroken(field.value, rules);

@@ -1,11 +1,10 @@
 /**
- * Addresses under which files can be seen for a while: asked for in batches, when somebody wants
- * one, and again before they end.
+ * Temporary addresses of files: requested in batches, on demand, and again before they expire.
  */
 
 const MOST_AT_ONCE = 50;
 const SOON_MS = 30;
-const EARLIER_MS = 60_000; // a link is not given out in its last minute
+const EARLIER_MS = 60_000; // a link is not used in its last minute
 
 export class FileLinks {
   #api;
@@ -18,7 +17,7 @@ export class FileLinks {
     this.#clock = clock;
   }
 
-  /** `{url, previewUrl}`; null where the file is gone or nobody could be asked. */
+  /** `{url, previewUrl}`; null if the file is gone or the request failed. */
   async of(chat, id) {
     const known = this.#links.get(id);
     if (known && this.#clock.now() < known.until) return known.url ? known : null;
@@ -52,7 +51,7 @@ export class FileLinks {
       answer = await this.#api.fileLinks(chat, ids);
     } catch (error) {
       if (error.code === undefined) throw error;
-      return; // whoever draws it again asks again
+      return; // the next drawing asks again
     }
     const until = this.#clock.now() + answer.expiresIn * 1_000 - EARLIER_MS;
     for (const id of ids) this.#links.set(id, { ...answer.links[id], until });

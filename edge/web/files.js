@@ -1,5 +1,5 @@
 /**
- * Files of messages: those that wait for the next one in each chat, and those that were sent.
+ * Files of messages: those chosen for the next message of each chat, and those already sent.
  */
 import { FileLinks } from "./file-links.js";
 import { dayAndTime } from "./moments.js";
@@ -20,8 +20,8 @@ export class Files {
   #waiting = new Map(); // chat -> Uploads
 
   /**
-   * `onChange()` when something of the open chat's files has changed, `onEmptied()` when somebody
-   * has taken away the last one.
+   * `onChange()` when the open chat's files have changed, `onEmptied()` when the last one was
+   * removed.
    */
   constructor({ api, clock, names, layers, onChange, onEmptied }) {
     this.#api = api;
@@ -37,7 +37,7 @@ export class Files {
     });
   }
 
-  /** The tray shows what waits for this chat. */
+  /** Shows the files chosen for this chat in the tray. */
   open(chat) {
     this.#chat = chat;
     this.#draw();
@@ -48,12 +48,12 @@ export class Files {
     return this.#of(this.#chat);
   }
 
-  /** The chats in which files wait for a message. */
+  /** The chats with files waiting to be sent. */
   get chatsWaiting() {
     return [...this.#waiting].filter(([, { isEmpty }]) => !isEmpty).map(([chat]) => chat);
   }
 
-  /** Of a stored file of the open chat, as `FileLinks.of`. */
+  /** For a stored file of the open chat, as `FileLinks.of`. */
   link(file) {
     return this.#links.of(this.#chat.id, file.id);
   }

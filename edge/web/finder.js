@@ -1,6 +1,6 @@
 /**
- * The finder: one field over the page that finds chats by name, people by the beginning of theirs
- * and messages by their words. Tells what was chosen; opens nothing itself.
+ * The finder: one search field over the page for chats by name, people by name prefix and messages
+ * by words. Reports the choice; opens nothing itself.
  */
 import { isComposing } from "./composing.js";
 import { element } from "./element.js";
@@ -37,7 +37,7 @@ export class Finder {
   #box;
   #people;
   #messages;
-  #rows = []; // as they are shown, over all groups
+  #rows = []; // as shown, across all groups
   #active = null; // the key of a row; null for the first
   #excerpts = new WeakMap(); // message -> {typed, parts}
   #close = () => this.#dialog.close();
@@ -101,7 +101,7 @@ export class Finder {
     this.#input.focus();
   }
 
-  /** Shows what is known by now, if it is open. */
+  /** Updates what is shown, if open. */
   render() {
     if (!this.#dialog.open) return;
     const text = this.#input.value.trim();
@@ -162,7 +162,7 @@ export class Finder {
     this.render();
   }
 
-  /** What goes wrong, or that nothing is found; how much is, to those who cannot see it. */
+  /** Shows errors or that nothing was found; announces the number of results to screen readers. */
   #say(text) {
     const isWaiting = this.#people.isWaiting || this.#messages.isWaiting;
     const error = this.#messages.error ?? this.#people.error;
@@ -237,7 +237,7 @@ export class Finder {
     return titleOf(chat.detail, this.#me.id, (id) => this.#names.of(id));
   }
 
-  /** The row that Enter opens; `isByKey` brings it into view. */
+  /** Selects the row that Enter opens; `isByKey` scrolls it into view. */
   #mark({ isByKey = false } = {}) {
     const at = Math.max(0, this.#rows.findIndex(({ key }) => key === this.#active));
     const active = this.#rows[at];
@@ -271,7 +271,7 @@ export class Finder {
   #step(by) {
     const count = this.#rows.length;
     const at = Math.max(0, this.#rows.findIndex(({ key }) => key === this.#active)) + by;
-    if (count === 0 || (at === count && this.#messages.hasMore)) return; // more is on its way
+    if (count === 0 || (at === count && this.#messages.hasMore)) return; // more is loading
     this.#active = this.#rows[(at + count) % count].key;
     this.#mark({ isByKey: true });
   }
@@ -290,13 +290,13 @@ export class Finder {
   }
 }
 
-/** A title with the words in it that are wanted; `isAll` when all of them are. */
+/** A title with the found words marked; `isAll` if it has all of them. */
 function named(title, wanted) {
   const { ranges, isAll } = findIn(title, wanted);
   return { title, parts: cutAt(title, ranges), isAll: isAll && wanted.length > 0 };
 }
 
-/** Nobody's name has other characters than a name may have: then nobody is found. */
+/** A query with characters that names cannot contain matches nobody. */
 async function peopleNamed(api, text) {
   try {
     return await api.usersNamed(text);
@@ -306,7 +306,7 @@ async function peopleNamed(api, text) {
   }
 }
 
-/** A live region speaks when its text is set, also to the same. */
+/** A live region is announced whenever its text is set, even to the same value. */
 function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }

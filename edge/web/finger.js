@@ -1,6 +1,6 @@
 /**
- * Knows which finger lies on the screen: a menu that a long press opens has to outlast its lifting,
- * which the browser takes for a tap beside the menu otherwise, and for a click on what is below.
+ * Tracks the finger on the screen: a menu opened by a long press must survive its lifting, which
+ * the browser would treat as a tap outside the menu and a click on what is below.
  */
 
 const EARLY = { capture: true, passive: true };
@@ -15,14 +15,17 @@ for (const type of ["pointerup", "pointercancel"]) {
   }, EARLY);
 }
 
-/** The finger that is down, if any, is lifted from this node, wherever it lies, and clicks nothing. */
+/**
+ * The finger that is down, if any, counts as lifted from this node, wherever it is, and clicks
+ * nothing.
+ */
 export function keepFinger(node) {
   if (down === null) return;
   node.setPointerCapture(down);
   node.addEventListener("lostpointercapture", dropClick, { once: true });
 }
 
-/** The click that comes before anything is pressed again. */
+/** The click that arrives before the next press. */
 function dropClick() {
   const pressed = new AbortController();
   const { signal } = pressed;

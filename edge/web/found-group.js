@@ -1,5 +1,5 @@
 /**
- * One group of what the finder shows: a heading, and a row for each chat, person or message.
+ * One group of the finder's results: a heading, and a row for each chat, person or message.
  */
 import { arrange, avatar, element, lettersOf } from "./element.js";
 import { marked, partsOfMessage } from "./found-message.js";
@@ -17,7 +17,7 @@ export class FoundGroup {
     );
   }
 
-  /** Each row has a `key`; `take(key)` is called for the one that is pressed. */
+  /** Each row has a `key`; `take(key)` is called when it is pressed. */
   render(rows, take) {
     this.node.hidden = rows.length === 0;
     arrange(this.#list, rows, this.#kept, {
@@ -26,7 +26,7 @@ export class FoundGroup {
         role: "option",
         id: idOf(key),
         "data-key": key,
-        onpointerdown: (event) => event.preventDefault(), // the focus stays in the field
+        onpointerdown: (event) => event.preventDefault(), // keeps the focus in the field
         onclick: () => take(key),
       }),
       fill: (node, row) => node.replaceChildren(

@@ -1,15 +1,15 @@
 /**
- * A message that was found, as a hit of the finder: where and when, and the place of the words.
+ * A message among the finder's results: where and when, and an excerpt with the words.
  */
 import { avatar, element, lettersOf } from "./element.js";
 import { cutAt, findIn } from "./found-words.js";
 import { hueOf } from "./hues.js";
 import { plainOf } from "./prose.js";
 
-const BEFORE = 30; // characters of the text before the first word that was found
+const BEFORE = 30; // characters of text before the first found word
 const SHOWN = 160;
 
-/** The parts of a hit; `parts` as `excerptOf` gives them. */
+/** The nodes of a result; `parts` as `excerptOf` returns them. */
 export function partsOfMessage({ by, face, name, picture, where, time, title, parts }) {
   return [
     avatar(hueOf(by), lettersOf(face), { person: true, size: "s28", picture }),
@@ -34,11 +34,11 @@ export function marked(parts) {
   return parts.map(({ text, isMarked }) => (isMarked ? element("mark", {}, text) : text));
 }
 
-/** What is around the first of what is wanted: `[{text, isMarked}]`. */
+/** The text around the first match: `[{text, isMarked}]`. */
 export function excerptOf({ message, attachments = [] }, wanted) {
   const plain = plainOf(message);
   const isSaid = findIn(plain, wanted).isAll;
-  const names = isSaid ? [] : attachments.map(({ name }) => name); // what is wanted is in these too
+  const names = isSaid ? [] : attachments.map(({ name }) => name); // these are searched too
   const text = [plain, ...names].filter((part) => part !== "").join(" · ");
   const { ranges } = findIn(text, wanted);
   const first = wordStart(text, (ranges[0]?.[0] ?? 0) - BEFORE);
@@ -49,7 +49,7 @@ export function excerptOf({ message, attachments = [] }, wanted) {
   return first > 0 ? [{ text: "…", isMarked: false }, ...parts] : parts;
 }
 
-/** Where to begin so that no word is cut, if there is a space near; never inside a character. */
+/** Where to start without cutting a word, if a space is near; never inside a character. */
 function wordStart(text, at) {
   if (at <= 0) return 0;
   const space = text.slice(at, at + BEFORE).search(/\s/u);

@@ -1,26 +1,26 @@
 /**
- * Where the words that somebody searches for stand in a text, by the rules of the server: what a
- * word is, when two are the same, what quotes and the last word mean. Pure.
+ * Finds search words in a text by the server's rules: what a word is, when two are equal, what
+ * quotes and the last word mean. Pure.
  */
 
-// What one looks at together: a letter with its marks, or the parts of a Korean syllable.
+// Units compared as a whole: a letter with its marks, or the parts of a Korean syllable.
 const CLUSTERS = /[\u1100-\u11ff]+|\P{M}\p{M}*|\p{M}+/gu;
 const WORD = /[\p{L}\p{M}\p{N}]/u;
 const MARKED = /([\p{Script=Latin}\p{Script=Greek}\p{Script=Cyrillic}])\p{M}+/gu;
-// Normalising sorts them, in a time that grows with the square of their number.
+// Normalising sorts them, in time quadratic in their number.
 const MANY_MARKS = /(\p{M}{30})\p{M}+/gu;
-// Signs that separate words, like ´, although their compatibility forms have marks.
+// Characters that separate words, like ´, although their compatibility forms have marks.
 const SPACING_MARKS = new RegExp("[\u00a8\u00af\u00b4\u00b8\u02d8-\u02dd\u0384\u0385\u1fbd"
   + "\u1fbf-\u1fc1\u1fcd-\u1fcf\u1fdd-\u1fdf\u1fed\u1fee\u1ffd\u1ffe\u2017\u203e\u2adc\u309b\u309c"
   + "\ufe49-\ufe4c\uffe3\u{1d15e}-\u{1d164}\u{1d1bb}-\u{1d1c0}]", "gu");
-// They choose how a sign is drawn, like the one in ❤️, and make no other word.
+// Variation selectors, like the one in ❤️, which do not change a word.
 const VARIATION_SELECTORS = /[\u180b-\u180d\u180f\ufe00-\ufe0f\u{e0100}-\u{e01ef}]/gu;
 // Scripts without spaces between words.
 const UNSPACED = new RegExp("[\u0e01-\u0eff\u1000-\u109f\u1780-\u17ff\u19e0-\u19ff\u2e80-\u2fdf"
   + "\u3005-\u3007\u3021-\u302f\u3031-\u303c\u3041-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff"
   + "\ua9e0-\ua9ff\uaa60-\uaa7f\uf900-\ufaff\u{1b000}-\u{1b16f}\u{20000}-\u{3ffff}]", "u");
 const QUOTES = /["\u201c\u201d\u201e\u201f\uff02]/u;
-// Letters that no decomposition takes apart.
+// Letters without a decomposition.
 const PLAIN = new Map(Object.entries({
   ae: "æ", oe: "œ", ss: "ß", th: "þ", hv: "ƕ", oi: "ƣ", db: "ȸ", qp: "ȹ", ll: "ỻ", a: "ᶏⱥ",
   b: "ƀƃɓᵬᶀ", c: "ƈȼɕ", d: "ðđƌȡɖɗᵭᶁᶑ", e: "ɇɛᶒⱸ", f: "ƒᵮᶂ", g: "ǥɠᶃ", h: "ħɦⱨ", i: "ıɨɩᶖ",
@@ -30,12 +30,11 @@ const PLAIN = new Map(Object.entries({
 }).flatMap(([plain, letters]) => [...letters].map((letter) => [letter, plain])));
 
 /**
- * What a query asks for: `[{pieces: [text], isOpen}]`, each to stand in a text with its pieces side
- * by side; the last piece of an open one may be the beginning of a word. Empty where there is
- * neither letter nor digit.
+ * The terms of a query: `[{pieces: [text], isOpen}]`, each of which must occur with its pieces
+ * adjacent; the last piece of an open one may be a prefix. Empty without a letter or digit.
  */
 export function wantedBy(typed) {
-  if (!/[\p{L}\p{N}]/u.test(typed)) return []; // marks alone make no query
+  if (!/[\p{L}\p{N}]/u.test(typed)) return []; // marks alone are not a query
   const wanted = [];
   let last = null;
   typed.split(QUOTES).forEach((part, n) => {
@@ -52,14 +51,14 @@ export function wantedBy(typed) {
   return wanted;
 }
 
-/** `{ranges, isAll}`: where what is wanted stands, `[from, to]` in order; whether all of it does. */
+/** `{ranges, isAll}`: the matches as `[from, to]` in order; whether all terms match. */
 export function findIn(text, wanted) {
   const pieces = piecesOf(text);
   const places = wanted.map((one) => placesOf(one, pieces));
   return { ranges: joined(places.flat()), isAll: places.every(({ length }) => length > 0) };
 }
 
-/** A text cut at these ranges: `[{text, isMarked}]`. */
+/** A text split at these ranges: `[{text, isMarked}]`. */
 export function cutAt(text, ranges) {
   const parts = [];
   let end = 0;
@@ -73,9 +72,8 @@ export function cutAt(text, ranges) {
 }
 
 /**
- * The words of a text, folded, each in the pieces between which a script without spaces begins or
- * ends: `{text, run, from, to, isUnspaced}`; `from` and `to` say of each unit of `text` where it
- * comes from.
+ * The folded words of a text, split where a script without spaces begins or ends: `{text, run,
+ * from, to, isUnspaced}`; `from` and `to` map each unit of `text` to its origin.
  */
 export function piecesOf(text) {
   const pieces = [];
@@ -136,7 +134,7 @@ function placesOf({ pieces: wanted, isOpen }, pieces) {
   return places;
 }
 
-/** Where a text stands in one piece: as it, at its beginning, or anywhere in an unspaced one. */
+/** Where a text occurs in a piece: equal to it, as its prefix, or anywhere in an unspaced one. */
 function startsIn(piece, text, isOpen) {
   if (!piece.isUnspaced) {
     return piece.text === text || (isOpen && piece.text.startsWith(text)) ? [0] : [];
@@ -148,7 +146,7 @@ function startsIn(piece, text, isOpen) {
   return starts;
 }
 
-/** Ranges in order, those that touch as one. */
+/** Ranges in order, with adjacent ones merged. */
 function joined(ranges) {
   const all = [];
   for (const [from, to] of ranges.sort((a, b) => a[0] - b[0])) {

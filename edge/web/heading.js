@@ -1,12 +1,12 @@
 /**
- * The name of the window, its icon and the number on it: which chat is open, how much is unread.
+ * The window's title, icon and badge: which chat is open, how much is unread.
  */
 
 export class Heading {
-  #waiting = null; // as it was last shown: an earlier window may have left another number
+  #waiting = null; // the last shown number: an earlier window may have left another
 
   /**
-   * `title` is the open chat's or ""; `waiting` is how much asks for attention in all of them;
+   * `title` is the open chat's or ""; `waiting` is the number of messages that need attention;
    * `name` is the instance's.
    */
   show({ title, waiting, name }) {
@@ -18,6 +18,6 @@ export class Heading {
     const icon = document.querySelector("link[rel=icon]");
     const mark = waiting > 0 ? "mark-unread.svg" : "mark.svg";
     if (!icon.href.includes(mark)) icon.href = icon.href.replace(/[\w-]+\.svg/u, mark);
-    navigator.setAppBadge?.(waiting).catch(() => {}); // where the page is no app, there is no badge
+    navigator.setAppBadge?.(waiting).catch(() => {}); // only an installed app has a badge
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Loads what a chat's timeline does not hold: the newest of it, what came before or after a seq,
- * what lies around one. Messages come as they are now; what else happened comes from the log.
+ * Loads what a chat's timeline lacks: the newest messages, those before, after or around a seq.
+ * Messages arrive in their current state; other events come from the log.
  */
 import { begin, change, changesMessage } from "./client/fold.js";
 
@@ -11,13 +11,13 @@ const TRIES = 3;
 
 export class History {
   #api;
-  #underway = new Map(); // what is asked for -> promise
+  #underway = new Map(); // request -> promise
 
   constructor({ api }) {
     this.#api = api;
   }
 
-  /** What came before the seq `from`. Raises what the calls raise, as all of these do. */
+  /** Loads what precedes the seq `from`. Like all of these, raises what the calls raise. */
   async before(chat, from) {
     if (chat.timeline.isEmpty) await this.#tail(chat, from - PAGE);
     else await this.#load(chat, { before: from, limit: PAGE });
@@ -41,8 +41,8 @@ export class History {
   }
 
   /**
-   * The newest from a seq on: the end of the log, which has in it all that ever happened to its
-   * messages, and what stands between them.
+   * The newest from a seq on: the end of the log, which contains every change of its messages, and
+   * the notes between them.
    */
   #tail(chat, first) {
     const from = Math.max(1, first);
@@ -64,7 +64,7 @@ export class History {
     return this.#underway.get(key);
   }
 
-  /** Again where a page is older than what is remembered of changes: then it is a new one. */
+  /** Retries if a page is older than the remembered changes, until it gets a recent one. */
   async #fetch(chat, wanted) {
     for (let tries = 0; tries < TRIES; tries += 1) {
       const page = await this.#api.messages(chat.id, wanted);
@@ -74,11 +74,11 @@ export class History {
     }
   }
 
-  /** What stands in the log between the messages: joining, leaving, names. */
+  /** The notes between the messages in the log: joining, leaving, names. */
   async #notes(chat, { from, to }, { messages }) {
     const notes = [];
     let after = from - 1;
-    // Where every seq is a message's there is nothing between them.
+    // If every seq is a message's, there is nothing in between.
     for (let more = messages.length < to - from + 1; more && after < to; ) {
       const page = await this.#api.events(chat.id, after, EVENTS_AT_ONCE);
       notes.push(...page.events.filter((event) => (
@@ -91,7 +91,7 @@ export class History {
   }
 }
 
-/** The seqs of which a page tells everything: up to where the next page begins. */
+/** The seqs that a page covers completely: up to where the next page begins. */
 function rangeOf({ messages, more, seq }, { before, after }) {
   const oldest = messages.at(-1)?.seq;
   const newest = messages[0]?.seq;
@@ -99,7 +99,7 @@ function rangeOf({ messages, more, seq }, { before, after }) {
   return { from: more ? oldest : 1, to: before === undefined ? seq : before - 1 };
 }
 
-/** The end of a log as it stands: what is about a message before it has nothing to change here. */
+/** Folds the end of a log: changes of messages before it have no effect here. */
 function foldedOf(events) {
   const items = new Map();
   for (const event of events) {

@@ -1,11 +1,10 @@
 /**
- * The drawings of the page by their names; the shapes themselves are symbols in index.html, each on
- * the same square.
+ * The page's icons by name; the shapes are symbols in index.html, all on the same square.
  */
 
 const SVG = "http://www.w3.org/2000/svg";
 
-/** A decoration: the button or the words around it say what it means. */
+/** Decorative: the button or the words around it carry the meaning. */
 export function icon(name, { small = false } = {}) {
   const node = document.createElementNS(SVG, "svg");
   node.setAttribute("class", small ? "icon small" : "icon");

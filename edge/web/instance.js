@@ -1,6 +1,6 @@
 /**
- * What everybody may know of the instance: its name, and who may sign up. The name is kept in this
- * browser, so that the first view has it.
+ * The public facts about the instance: its name, and who may sign up. The name is stored in this
+ * browser for the first view.
  */
 import { exchange } from "./client/exchange.js";
 
@@ -16,7 +16,7 @@ export class Instance {
     this.isSignupFixed = false; // by the environment
   }
 
-  /** Asks the server. Where that fails what was known before stands: the next call will say so. */
+  /** Asks the server. On failure keeps the old values: the next call will report the error. */
   async load() {
     try {
       this.learn(await exchange(this.#fetch, "GET", "/api/instance"));
@@ -25,7 +25,7 @@ export class Instance {
     }
   }
 
-  /** What the server has said of it. */
+  /** Sets what the server has returned. */
   learn({ name, signup, signupFixed = false }) {
     this.name = name;
     this.signup = signup;
@@ -33,7 +33,7 @@ export class Instance {
     try {
       localStorage.setItem(KEPT, name);
     } catch {
-      // Nothing can be kept here: the next visit begins with another name.
+      // Nothing can be stored here: the next visit starts with the default name.
     }
   }
 }

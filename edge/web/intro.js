@@ -1,5 +1,5 @@
 /**
- * The beginning of a chat in which nobody has written yet: what it is, and what to do first.
+ * The introduction of a chat without messages: what it is, and what to do first.
  */
 import { avatar, element, lettersOf } from "./element.js";
 import { icon } from "./icons.js";

@@ -1,6 +1,6 @@
 /**
- * The newest part of each chat that was read in this browser, for reading where there is no server.
- * Keeps what was shown, as it is now: a text that is deleted goes from here too.
+ * The newest part of each chat read in this browser, for reading offline. Stores what was shown in
+ * its current state: deleted texts are removed here too.
  */
 import { change, changesMessage } from "./client/fold.js";
 
@@ -11,10 +11,10 @@ const SAVE_AFTER_MS = 1_000;
 export class KeptLogs {
   #database;
   #clock;
-  #epoch = null; // of the server's database, in which seqs have their meaning
-  #epochs = new Map(); // chat -> the one in which it was kept, where it was restored
+  #epoch = null; // of the server's database, to which seqs belong
+  #epochs = new Map(); // chat -> the epoch in which it was stored, if loaded from storage
   #read = new Set(); // chats that were opened in this window
-  #waiting = new Map(); // chat -> what cancels its being saved
+  #waiting = new Map(); // chat -> function that cancels its pending save
   #hasEnded = false;
 
   constructor({ database, clock }) {
@@ -22,7 +22,7 @@ export class KeptLogs {
     this.#clock = clock;
   }
 
-  /** What the server says of itself; whether this chat was restored from before another one. */
+  /** The server's epoch; `isForeign` is whether the stored chat belongs to another one. */
   began(epoch) {
     this.#epoch = epoch;
   }
@@ -32,7 +32,7 @@ export class KeptLogs {
     return kept !== undefined && kept !== this.#epoch;
   }
 
-  /** Somebody reads this chat: from now on it is kept. True when it has got what was kept of it. */
+  /** The chat is being read: stored from now on. True if its stored part was loaded. */
   async open(chat) {
     this.#read.add(chat.id);
     if (!chat.timeline.isEmpty || this.#epoch !== null) return false;
@@ -44,13 +44,13 @@ export class KeptLogs {
     return chat.learn({ from, to: cursor, asOf: cursor, items });
   }
 
-  /** Something of the chat has changed, by this event where it was one. */
+  /** The chat has changed, by this event if there is one. */
   changed(chat, event) {
     if (this.#read.has(chat.id)) this.#saveSoon(chat);
     else if (event && changesMessage(event)) this.#change(chat.id, event);
   }
 
-  /** Nothing is kept from now on: what there is may be erased. */
+  /** Stops storing: the existing data may be erased. */
   end() {
     this.#hasEnded = true;
     for (const cancel of this.#waiting.values()) cancel();
@@ -64,12 +64,12 @@ export class KeptLogs {
     await this.#database.delete(STORE, id);
   }
 
-  /** Several changes in a row are one write. */
+  /** Batches successive changes into one write. */
   #saveSoon(chat) {
     if (this.#waiting.has(chat.id) || this.#epoch === null || this.#hasEnded) return;
     this.#waiting.set(chat.id, this.#clock.after(SAVE_AFTER_MS, () => {
       this.#waiting.delete(chat.id);
-      this.#save(chat).catch(() => {}); // this browser is full: the server has it
+      this.#save(chat).catch(() => {}); // the browser is full: the server has it
     }));
   }
 
@@ -80,7 +80,7 @@ export class KeptLogs {
     await this.#database.put(STORE, { chat: id, epoch: this.#epoch, from, cursor, items });
   }
 
-  /** A chat that was not opened in this window: what was kept of it loses what was deleted. */
+  /** Removes deleted texts from the stored part of a chat that is not open in this window. */
   async #change(id, event) {
     const kept = await this.#database.get(STORE, id);
     if (!kept || this.#read.has(id) || this.#hasEnded) return;

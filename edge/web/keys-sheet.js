@@ -1,5 +1,5 @@
 /**
- * The sheet that lists the keys of the page.
+ * The sheet that lists the keyboard shortcuts.
  */
 import { element } from "./element.js";
 import { Sheet } from "./sheet.js";

@@ -1,11 +1,11 @@
 /**
- * Hears the keys that work everywhere on the page. They are listed in `keys-sheet.js`.
+ * Handles the page's global keyboard shortcuts. They are listed in `keys-sheet.js`.
  */
 import { isComposing } from "./composing.js";
 
 /**
- * Hears keys for the whole page; `listen(call)` puts the listener in its place.
- * `does` is `{find(), step(by, onlyUnread), around(by), back(), keys()}`.
+ * Handles keys for the whole page; `listen(call)` installs the listener. `does` is `{find(),
+ * step(by, onlyUnread), around(by), back(), keys()}`.
  */
 export function hearKeys(listen, does) {
   listen((event) => {
@@ -17,7 +17,7 @@ export function hearKeys(listen, does) {
   });
 }
 
-/** From one of the `[node, focus()]` to the next (1), or to the one before (-1). */
+/** Moves from one of the `[node, focus()]` to the next (1) or the previous (-1). */
 export function goAround(places, by) {
   const at = places.findIndex(([node]) => node.contains(document.activeElement));
   places.at((Math.max(at, by > 0 ? -1 : 0) + by) % places.length)[1]();
@@ -32,7 +32,7 @@ function actionOf(event, does) {
   const { key, altKey, shiftKey } = event;
   const command = event.ctrlKey || event.metaKey;
   if (command && !altKey && !shiftKey && key.toLowerCase() === "k") return does.find;
-  if (command && !altKey && key === "/") return does.keys; // `?` is a letter where one writes
+  if (command && !altKey && key === "/") return does.keys; // `?` is text in a field
   if (altKey && !command && key === "ArrowUp") return () => does.step(-1, shiftKey);
   if (altKey && !command && key === "ArrowDown") return () => does.step(1, shiftKey);
   if (altKey || command) return null;

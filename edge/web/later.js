@@ -1,6 +1,5 @@
 /**
- * What nobody sees at first and everybody wants at some time: the page fetches it when it is idle,
- * or when somebody asks for it.
+ * Parts that are not visible at first: fetched when the page is idle, or on demand.
  */
 import { Aids } from "./aids.js";
 import { openChatMenu } from "./chat-choices.js";

@@ -1,20 +1,20 @@
 /**
- * What lies over the page, and the browser's way back: each layer is one step of the history, so
- * that going back closes it and nothing else.
+ * The layers over the page, and the browser's back button: each layer is one step of the history,
+ * so that going back closes only it.
  */
 
 export class Layers {
-  #open = []; // functions that close, the topmost last
-  #back = null; // while the browser is still to go back: {hash}, gone to meanwhile
+  #open = []; // functions that close them, the topmost last
+  #back = null; // while the browser still has to go back: {hash}, if navigated meanwhile
   #go;
 
   /** `go()` follows the address when it has changed. */
   constructor({ go }) {
     this.#go = go;
-    history.replaceState(null, ""); // a reload keeps the state of what is not open any more
+    history.replaceState(null, ""); // a reload keeps the state of layers that are no longer open
   }
 
-  /** A layer has opened; `close()` is called when the way back is taken. */
+  /** A layer has opened; `close()` is called on going back. */
   opened(close) {
     this.#open.push(close);
     history.pushState({ layers: this.#open.length }, "");
@@ -29,7 +29,7 @@ export class Layers {
     history.back();
   }
 
-  /** The history has moved: `state` is what its entry says. */
+  /** The history has moved: `state` is the state of its entry. */
   moved(state) {
     this.#closeDownTo(state?.layers ?? 0);
     if (this.#back?.hash) history.pushState(null, "", this.#back.hash);
@@ -37,7 +37,7 @@ export class Layers {
     this.#go();
   }
 
-  /** Goes to an address of the page, in place of the layers that are open. */
+  /** Goes to an address of the page, replacing the open layers. */
   goTo(hash) {
     if (this.#open.length > 0) {
       this.#closeDownTo(0);
@@ -49,7 +49,7 @@ export class Layers {
     this.#go();
   }
 
-  /** It is over: whoever closes what is still open goes nowhere by that. */
+  /** Ends it: closing remaining layers no longer navigates. */
   end() {
     this.#open = [];
   }

@@ -1,6 +1,5 @@
 /**
- * The way to a script that comes when it is wanted, with its styles: one promise, begun anew after a
- * failure.
+ * A lazily loaded script with its styles: one promise, retried after a failure.
  */
 import { NoAnswer } from "./client/errors.js";
 
@@ -11,8 +10,8 @@ export class Lazy {
   #loading = null;
 
   /**
-   * `name` is that of the script and of what it exports, `styles` those that belong to it;
-   * `onFailure(error)` when what somebody asked for could not be fetched.
+   * `name` is the name of the script and its export, `styles` are its stylesheets;
+   * `onFailure(error)` when a requested script could not be fetched.
    */
   constructor({ name, styles, onFailure }) {
     this.#name = name;
@@ -20,9 +19,9 @@ export class Lazy {
     this.#onFailure = onFailure;
   }
 
-  /** Everything that the script has. Raises NoAnswer where it cannot be fetched. */
+  /** The script's exports. Raises NoAnswer if it cannot be fetched. */
   load() {
-    // The same version as this module: the address names it.
+    // The same version as this module, from the address.
     const { search } = new URL(import.meta.url);
     const both = () => {
       const script = import(`./${this.#name}.js${search}`);
@@ -38,7 +37,7 @@ export class Lazy {
     return this.#loading;
   }
 
-  /** Calls `act(script)` once it is here, and gives what that gives; null where it did not come. */
+  /** Calls `act(script)` once it is loaded, and returns its result; null if loading failed. */
   async use(act) {
     let script;
     try {
@@ -50,21 +49,21 @@ export class Lazy {
     return act(script);
   }
 
-  /** Fetches it when the browser has nothing else to do, and calls `act(script)` then. */
+  /** Fetches it when the browser is idle, and calls `act(script)` then. */
   whenIdle(act) {
     const idle = globalThis.requestIdleCallback ?? ((call) => setTimeout(call, 1_000));
-    idle(() => this.load().then(act, () => {})); // whoever wants it asks again
+    idle(() => this.load().then(act, () => {})); // the next use tries again
   }
 }
 
-/** They wait in the page, which puts them in order: whichever comes first, the others go over it. */
+/** They are placed in the page in order, so that the cascade does not depend on load order. */
 function loadStyles(name) {
   const link = document.querySelector(`link[href^="/web/${name}"]`);
   if (link.sheet) return Promise.resolve();
   const loading = new Promise((resolve, reject) => {
     link.addEventListener("load", resolve, { once: true });
     link.addEventListener("error", () => {
-      link.disabled = true; // the next one asks again
+      link.disabled = true; // the next one tries again
       reject(new Error("The styles did not load."));
     }, { once: true });
   });

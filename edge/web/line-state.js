@@ -1,11 +1,11 @@
 /**
- * The state of the connection in the words that stand beside the own name and above the composer.
+ * The connection's state in words, shown next to the user's name and above the composer.
  */
 import { clockTime } from "./moments.js";
 
 const SAY_AFTER_MS = 5_000;
 
-/** `{kind, words}` beside the own name. */
+/** `{kind, words}` next to the user's name. */
 export function lineInWords({ state, since, catchingUp }) {
   if (state === "ready") {
     return catchingUp ? { kind: "middle", words: "catching up" } : { kind: "", words: "live" };
@@ -14,7 +14,7 @@ export function lineInWords({ state, since, catchingUp }) {
   return { kind: "off", words: `offline since ${clockTime(since)}` };
 }
 
-/** What stands above the composer once it takes a while: `{words, isWaiting}` or null. */
+/** The notice above the composer after a while: `{words, isWaiting}` or null. */
 export function noticeInWords({ state, since, backAt }, nowMs) {
   if (state === "ready" || state === "idle" || nowMs - since < SAY_AFTER_MS) return null;
   const offline = `Offline since ${clockTime(since)}.`;

@@ -1,5 +1,5 @@
 /**
- * The arrow keys in the log: the line above or below gets the focus, at first the last one.
+ * The arrow keys in the log: move the focus to the line above or below, starting at the last.
  */
 
 export function stepLine(event, list) {

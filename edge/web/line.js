@@ -10,14 +10,14 @@ import { linkCardsOf } from "./link-cards.js";
 import { isUnfolded, proseOf } from "./prose-view.js";
 import { DELETED, listed } from "./words.js";
 
-/** The list item of a row, still empty. Own rows are not read out: their writer knows them. */
+/** The empty list item of a row. Own rows are not announced: their author knows them. */
 export function shellOf(row) {
   const item = element("li", { tabindex: row.kind === "line" ? "-1" : undefined });
   if (row.mine) item.setAttribute("aria-live", "off");
   return item;
 }
 
-/** Fills a row's item. `acts` as `Log` hears them. */
+/** Fills a row's item. `acts` as in `Log`. */
 export function fillLine(item, row, acts) {
   item.className = classOf(row);
   if (row.kind === "line") {
@@ -29,7 +29,7 @@ export function fillLine(item, row, acts) {
   else item.replaceChildren(element("span", { title: row.title }, row.text));
 }
 
-/** To what is there in the place of the button that had the focus; without one to the line. */
+/** Restores the focus to the replacement of the focused button, or to the line. */
 function refocus(item, focused) {
   const isAs = (node) => node.className === focused.className
     && node.firstChild?.textContent === focused.firstChild?.textContent;
@@ -52,7 +52,7 @@ function classOf(row) {
   ].filter(Boolean).join(" ");
 }
 
-/** Pictures that are there stay the same nodes, whatever else of the line changes. */
+/** Keeps existing picture nodes when other parts of the line change. */
 function filesOf(item, { seq, attachments }, acts) {
   if (!attachments?.length) return null;
   if (seq === undefined) return unsentFiles(attachments);
@@ -84,7 +84,7 @@ function lineOf(row, acts, { files, isWhole }) {
   return [left, said];
 }
 
-/** Leads to its person; by keys the message's own choices do. */
+/** Opens the person's menu; with the keyboard, the message's menu does. */
 function authorOf({ by, name }, acts) {
   const author = element(
     "button",
@@ -110,9 +110,9 @@ function textOf({ text, isGone, mentioned, editedAt, attachments }, acts, isWhol
   return proseOf(text, { mention, chatAt: acts.chatAt, after: edited, isWhole });
 }
 
-/** Leads to its person, like an author; no button, whose text could not be selected. */
+/** Opens the person's menu, like an author; not a button, whose text could not be selected. */
 function mentionOf({ id, name, isMe }, acts) {
-  const dir = "auto"; // and so the name does not choose the direction of what stands around it
+  const dir = "auto"; // so the name does not affect the direction of the text around it
   if (isMe) return element("span", { class: "at me", dir }, `@${name}`);
   const node = element("span", {
     class: "at", dir, role: "button", tabindex: "-1", onclick: () => acts.person(id, node),
@@ -120,7 +120,7 @@ function mentionOf({ id, name, isMe }, acts) {
   return node;
 }
 
-/** The line of the message that this one answers; it leads there. */
+/** The quoted message that this one replies to, as a link. */
 function quoteOf({ quoted }, acts) {
   if (!quoted) return null;
   if (quoted.text === null) {
@@ -159,7 +159,7 @@ function reactionsOf(row, acts) {
   return element("div", { class: "reactions" }, ...buttons, add);
 }
 
-/** What stands where a first line has its face: the hour, or that the line is still on its way. */
+/** What replaces the avatar in later lines of a group: the time, or that it is being sent. */
 function gutterOf(row, words) {
   const time = { class: words ? "gutter shown" : "gutter", "aria-hidden": "true" };
   if (words) return element("span", { ...time, title: words }, icon("clock", { small: true }));

@@ -1,5 +1,5 @@
 /**
- * What the pages say of themselves to which links in a message lead, as the server has found it.
+ * Previews of the links in a message, from the server.
  */
 import { element } from "./element.js";
 
@@ -9,7 +9,7 @@ export function linkCardsOf(previews = []) {
   return shown.length > 0 ? element("div", { class: "link-cards" }, ...shown) : null;
 }
 
-/** What the server could fetch a browser may still take for no address. */
+/** A browser may reject an address that the server could fetch. */
 function isOpenable(url) {
   try {
     return /^https?:$/u.test(new URL(url).protocol);

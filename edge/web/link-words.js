@@ -1,9 +1,9 @@
 /**
- * What the page says about the links by which people come in.
+ * Texts about invitation and other entry links.
  */
 import { isolated } from "./words.js";
 
-/** Why a link does nothing, by its kind. */
+/** Why a link does not work, by its kind. */
 export const BROKEN_LINKS = {
   owner: "This link does not work any more. While nobody is the owner, every start of Hubbub prints "
     + "a new one.",
@@ -13,7 +13,7 @@ export const BROKEN_LINKS = {
     + "Ask for a new one.",
 };
 
-/** For somebody who has an account already. */
+/** For users who already have an account. */
 export const OWNER_LINK_TAKEN_BY_ACCOUNT = "The owner's link is for a new account: log out, and open "
   + "it again. On the machine, “make owner NAME=…” makes this account the owner.";
 
@@ -21,7 +21,7 @@ export function alreadyIn(name) {
   return `You are in ${isolated(name)} already.`;
 }
 
-/** How a new account begins: title, what the link does, and the button's word. */
+/** For new accounts: title, the effect of the link, and the button's label. */
 export function welcomeWords(link, name) {
   if (link?.kind === "owner") {
     return ["Set up Hubbub", "You will be the owner of this instance.", "Sign up"];

@@ -1,7 +1,7 @@
 /**
- * The links by which people come in: `#owner=CODE`, `#invite=CODE` and `#reset=CODE`. Whoever reads
- * one takes it out of the address, so that nobody sees it there, and no chat is looked for by it. Its
- * place in the history keeps it, so that a reload does not lose it, until it has done its work.
+ * Entry links: `#owner=CODE`, `#invite=CODE` and `#reset=CODE`. Reading one removes it from the
+ * address, so that nobody sees it there and it is not treated as a chat. The history entry's state
+ * keeps it across reloads until it has been used.
  */
 
 const LINK = /^#(owner|invite|reset)=(.*)$/u;
@@ -10,7 +10,7 @@ export function isLink(hash) {
   return LINK.test(hash);
 }
 
-/** `{kind, code}` of the address, which does not name it any more; null where it is no link. */
+/** Takes `{kind, code}` from the address; null if it is not a link. */
 export function takeLink() {
   const found = LINK.exec(location.hash);
   if (found === null) return null;
@@ -19,12 +19,12 @@ export function takeLink() {
   return link;
 }
 
-/** The one that was taken here before a reload, or null. */
+/** The link that was taken before a reload, or null. */
 export function keptLink() {
   return history.state?.link ?? null;
 }
 
-/** It has done its work, or does not work. */
+/** Drops the link, which was used or is broken. */
 export function forgetLink() {
   if (history.state?.link) history.replaceState(null, "");
 }

@@ -1,5 +1,5 @@
 /**
- * How somebody likes their list of chats; this browser remembers it.
+ * The user's preferences for the chat list, stored in this browser.
  */
 
 const KEYS = { isCompact: "hubbub density", isUnsorted: "hubbub unread" };
@@ -43,7 +43,7 @@ export class ListChoice {
       if (value) localStorage.setItem(KEYS[name], VALUES[name]);
       else localStorage.removeItem(KEYS[name]);
     } catch {
-      return; // nothing can be kept here, so nothing changes
+      return; // nothing can be stored here, so nothing changes
     }
     this.#onChange();
   }

@@ -1,6 +1,6 @@
 /**
- * Everything behind the views of one person: chats, names, marks, outbox and the socket, and how
- * they hear each other. Knows no DOM.
+ * Everything behind the views of one person: chats, names, marks, outbox and the socket, and their
+ * connections. Knows no DOM.
  */
 import { Chats } from "./chats.js";
 import { Connection } from "./client/connection.js";
@@ -36,7 +36,7 @@ export class Live {
   #isActive = true;
 
   /**
-   * `database` is what this browser keeps for `me`. `hear` is `{changed(), applied(chat, event),
+   * `database` is this browser's storage for `me`. `hear` is `{changed(), applied(chat, event),
    * left(chat), refused(item, code), signedOut(), somebodyElse()}`: the last when the session is
    * another person's.
    */
@@ -48,7 +48,7 @@ export class Live {
     this.#session = session;
     this.#clock = clock;
     this.#hear = hear;
-    this.stopCode = null; // the close code after which the socket does not come back
+    this.stopCode = null; // the close code after which the socket does not reconnect
     this.presence = new Presence({
       clock, onChange: hear.changed,
       send: (users) => this.#connection.send({ type: "watch", users }),
@@ -99,14 +99,14 @@ export class Live {
     return { state, since, backAt, catchingUp: this.chats.catchingUp };
   }
 
-  /** Whether something of this window is still on its way. */
+  /** Whether this window has unsent changes. */
   get hasUnsent() {
     return this.#outbox.waitingChats().size > 0;
   }
 
   /**
-   * Reads what this browser has kept and goes live; `asked` as `load` takes it. Where nothing is kept
-   * it raises what `load` raises, having ended.
+   * Reads this browser's storage and goes live; `asked` as `load` takes it. If nothing is stored,
+   * ends and raises what `load` raises.
    */
   async begin(asked) {
     await Promise.all([this.names.load(), this.#marks.load(), this.#outbox.load()]);
@@ -118,14 +118,14 @@ export class Live {
     try {
       await this.load(asked);
     } catch (error) {
-      await this.end(); // whoever tries again begins anew
+      await this.end(); // the next attempt starts over
       throw error;
     }
   }
 
   /**
-   * Reads what the server says, and goes live. Takes the `beginning` of an `Api` and raises what
-   * its calls raise.
+   * Reads the server's state and goes live. Takes the `beginning` of an `Api` and raises what its
+   * calls raise.
    */
   async load({ me, chats }) {
     const user = await me;
@@ -139,7 +139,7 @@ export class Live {
     if (this.#connection.state === "idle") this.#connection.open();
   }
 
-  /** The same, with what this browser has kept in its place until the server can be reached. */
+  /** The same, using this browser's storage until the server can be reached. */
   async loadPatiently(asked) {
     if (this.#connection.state === "idle") this.#connection.open();
     try {
@@ -156,17 +156,17 @@ export class Live {
     }
   }
 
-  /** The network is back, or somebody looks. */
+  /** The network is back, or the user is looking. */
   hurry() {
     this.#connection.hurry();
   }
 
-  /** The network is said to be gone. */
+  /** The network is reported down. */
   doubt() {
     this.#connection.doubt();
   }
 
-  /** The page may go away. */
+  /** The page may be closed. */
   flush() {
     this.#marks.flush();
   }
@@ -183,7 +183,7 @@ export class Live {
     this.#logs.end();
     this.#outbox.end();
     this.#connection.close();
-    await this.#marks.flush().catch(() => {}); // what cannot be kept ends nothing else
+    await this.#marks.flush().catch(() => {}); // a storage failure must not stop the rest
   }
 
   /** As `Sender.post`. */
@@ -214,7 +214,7 @@ export class Live {
     if (!this.#connection.send({ type: "typing", chat: chat.id })) this.#connection.hurry();
   }
 
-  /** Another window wrote something or got rid of it. */
+  /** Another window wrote or discarded something. */
   #heardTab({ drafted, unsent }) {
     if (drafted) {
       this.#marks.heard(drafted);
@@ -244,7 +244,7 @@ export class Live {
     this.#sender.restart();
   }
 
-  /** Another window has logged in as somebody else: nothing of them is for this person's window. */
+  /** Another window has logged in as somebody else: their data must not reach this window. */
   #belongsTo(user) {
     this.#connection.close();
     this.#session.belongsTo(user);
@@ -262,7 +262,7 @@ export class Live {
     this.#sender.refused(frame, notSentInWords);
     const { detail } = this.chats.get(frame.chat) ?? {};
     const other = frame.code === "forbidden" && detail ? otherOf(detail, this.#me.id) : null;
-    if (other) this.names.forget(other); // their account is deleted, and has another name
+    if (other) this.names.forget(other); // their account is deleted and renamed
   }
 
   #lineChanged(state, code) {
@@ -273,7 +273,7 @@ export class Live {
     this.#hear.changed();
   }
 
-  /** The token was no good, which may be no fault of the session: once a minute, a new one. */
+  /** The token was rejected, though the session may be valid: tries a new one, once a minute. */
   async #proveAgain() {
     if (this.#hasEnded || this.#clock.now() - this.#provedAt < PROVE_EVERY_MS) return;
     this.#provedAt = this.#clock.now();

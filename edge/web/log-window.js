@@ -1,6 +1,6 @@
 /**
- * Which part of a stretch of items is in the document: a bounded range that moves with the reader.
- * Its bounds are seqs, so that items that come in before it do not move it. Pure.
+ * The part of a stretch of items that is in the document: a bounded range that moves with the
+ * reader. Its bounds are seqs, so that items added before it do not move it. Pure.
  */
 
 const STEP = 50;
@@ -10,14 +10,14 @@ export const MOST_SHOWN = 300;
 export class LogWindow {
   constructor() {
     this.from = 0;
-    this.to = null; // null: the end, with what is unsent
+    this.to = null; // null: the end, with unsent items
   }
 
   get atEnd() {
     return this.to === null;
   }
 
-  /** The newest items, from the seq `since` on when that is not too far back. */
+  /** The newest items, from the seq `since` on if that is not too far back. */
   toEnd(items, since = Infinity) {
     const wanted = Math.min(items.length - OPENED, at(items, since) - STEP / 2);
     this.to = null;
@@ -31,7 +31,7 @@ export class LogWindow {
     this.#end(items, middle + STEP, isTail);
   }
 
-  /** Shows more of the past; false when the stretch begins here. */
+  /** Shows older items; false if the stretch begins here. */
   back(items, isTail) {
     const first = at(items, this.from);
     if (first === 0) return false;
@@ -42,7 +42,7 @@ export class LogWindow {
     return true;
   }
 
-  /** Shows more towards the end; false when the stretch ends here and is not the last one. */
+  /** Shows newer items; false if the stretch ends here and is not the last one. */
   forth(items, isTail) {
     if (this.to === null) return true;
     const last = this.#last(items);
@@ -53,16 +53,18 @@ export class LogWindow {
     return true;
   }
 
-  /** New items have come: who follows sees them, who reads further up loses nothing. */
+  /**
+   * New items have arrived: shows them at the end, and keeps the position of a reader further up.
+   */
   settle(items, follows) {
-    this.from = Math.max(this.from, items[0]?.seq ?? 0); // it may have opened before anything came
+    this.from = Math.max(this.from, items[0]?.seq ?? 0); // it may have opened while empty
     const first = at(items, this.from);
     if (this.to !== null || items.length - first <= MOST_SHOWN) return;
     if (follows) this.#begin(items, items.length - MOST_SHOWN / 2);
     else this.#end(items, first + MOST_SHOWN - 1, true);
   }
 
-  /** What is shown of a stretch, as a stretch. */
+  /** The shown part of a stretch, as a stretch. */
   slice({ from, items }) {
     const first = at(items, this.from);
     return {

@@ -1,6 +1,6 @@
 /**
- * The messages of the open chat as a scrolling log: keeps the reader's place, loads what is missing
- * as one scrolls, and never has more than a bounded part of it in the document.
+ * The messages of the open chat as a scrolling log: keeps the reader's position, loads missing
+ * parts on scrolling, and has only a bounded part of it in the document.
  */
 import { arrange, element } from "./element.js";
 import { fillLine, shellOf } from "./line.js";
@@ -26,27 +26,27 @@ export class Log {
   #top = element("p", { class: "top", "aria-live": "off" });
   #edge = new TopEdge();
   #kept = new Map();
-  #rows = new Map(); // key -> row as it is shown
+  #rows = new Map(); // key -> row as shown
   #window = new LogWindow();
   #chat = null;
   #follows = true;
-  #seeks = null; // the seq that is being loaded, to be shown first
+  #seeks = null; // the seq that is being loaded to be shown
   #endSeek = null;
-  #isStuck = false; // it did not come: what there is is shown until it does
-  #found = null; // the seq that an address named
+  #isStuck = false; // loading failed: shows what there is until it succeeds
+  #found = null; // the seq from an address
   #loading = false;
   #isLive = false;
   #place = null;
-  #places = new WeakMap(); // chat -> where its reader was when they left it
-  #newAfter = null; // where the "New" line was
-  #isNewSkipped = false; // the reader was not there, or left it by a button
+  #places = new WeakMap(); // chat -> the reader's position when they left it
+  #newAfter = null; // the position of the "New" line
+  #isNewSkipped = false; // the reader did not see it, or jumped away from it
   #quiet = 0;
 
   /**
    * `hear` is `{before(chat, seq), after(chat, seq), around(chat, seq), moved(), retry(clientId),
    * discard(clientId), quoted(chat, messageId), react(row, emoji, isOn), pick(row, anchor),
    * jump(seq), person(id, anchor), link(file), view(seq, file), chatAt(address)}`; the first three
-   * are async. `intro(chat)` gives what stands above the first message.
+   * are async. `intro(chat)` returns the node above the first message.
    */
   constructor({ me, names, hear, intro }) {
     this.#me = me;
@@ -66,17 +66,17 @@ export class Log {
       this.#list,
     );
     this.edge = this.#edge.node;
-    this.isNewAbove = false; // the "New" line, and the reader has not read on from there
-    // The composer grows, a phone's keyboard opens, the window is made narrower: the place stays.
+    this.isNewAbove = false; // the "New" line, from which the reader has not read on
+    // Keeps the position when the composer grows, a phone's keyboard opens or the window narrows.
     new ResizeObserver(() => this.#stay()).observe(this.node);
   }
 
-  /** True when the newest line is in view. */
+  /** True if the newest line is in view. */
   get atEnd() {
     return this.#follows && this.#window.atEnd && this.#seeks === null && this.#chat.catchUpTo === null;
   }
 
-  /** True when the end is further away than a screen. */
+  /** True if the end is more than a screen away. */
   get isFar() {
     return this.#isStuck || !this.#window.atEnd || this.#fromEnd() > this.node.clientHeight;
   }
@@ -86,12 +86,12 @@ export class Log {
     return this.#rows.get(node.closest(".line")?.dataset.key);
   }
 
-  /** The line of a row, which stays where the buttons on it go elsewhere. */
+  /** The line of a row, which stays when the buttons on it move. */
   lineOf(row) {
     return this.#kept.get(row.key)?.node ?? this.node;
   }
 
-  /** `{seq, top}` of the first line in view; null where the end is followed. */
+  /** `{seq, top}` of the first line in view; null while following the end. */
   get place() {
     if (this.atEnd || !this.#place) return null;
     const { seq } = this.#rows.get(this.#place.key) ?? {};
@@ -99,8 +99,8 @@ export class Log {
   }
 
   /**
-   * Opens a chat where the reader was before, else at the message `seq` if one is named, else at
-   * its "New" line or at the end.
+   * Opens a chat at the reader's earlier position, else at the message `seq` if given, else at its
+   * "New" line or the end.
    */
   open(chat, title, { seq = null, place = null }) {
     if (this.#chat) this.#places.set(this.#chat, this.place);
@@ -134,7 +134,7 @@ export class Log {
     this.render();
   }
 
-  /** Shows a message, loading it first where it is not here. */
+  /** Shows a message, loading it first if necessary. */
   goTo(seq) {
     this.#found = seq;
     this.#goTo(seq);
@@ -153,7 +153,7 @@ export class Log {
     ));
   }
 
-  /** Scrolls as a wheel over what lies above the log would have done. */
+  /** Scrolls for wheel events on elements above the log. */
   scrollBy(px) {
     this.node.scrollTop += px;
   }
@@ -161,7 +161,7 @@ export class Log {
   render({ isLive = this.#isLive, nowMs = Date.now() } = {}) {
     this.#isLive = isLive;
     const { timeline, newAfter } = this.#chat;
-    // It may come from elsewhere than what is asked: this browser may have kept it.
+    // It may arrive from elsewhere: this browser may have it stored.
     if (this.#seeks !== null && timeline.stretchAt(this.#seeks)) {
       this.#endSeek();
       return;
@@ -178,7 +178,7 @@ export class Log {
     const was = this.#seeks === null && !follows ? this.place : null;
     if (was && !timeline.stretchAt(was.seq)) this.#seek(was.seq, was); // too much was missed
     const place = follows ? null : this.#placeNow();
-    // Whoever sits in a busy chat for days must not fill the memory.
+    // A busy chat that is open for days must not fill the memory.
     if (follows && timeline.tail.items.length > 2 * KEPT_ITEMS) timeline.trim(KEPT_ITEMS);
     const words = {
       me: this.#me, names: this.#names, found: this.#found, isLive, nowMs,
@@ -210,13 +210,13 @@ export class Log {
     if (this.#isNearEnd) this.#forth();
   }
 
-  /** True where more is wanted below; never while nothing is laid out, or what is new to come. */
+  /** True if more is needed below; never before layout, or while new messages are loading. */
   get #isNearEnd() {
     const isShown = this.node.clientHeight > 0 && this.#chat.catchUpTo === null;
     return isShown && !this.#window.atEnd && this.#fromEnd() < NEAR_EDGE_PX;
   }
 
-  /** Whether it ends with the newest: what was kept here may lack all that is unread. */
+  /** Whether it ends with the newest: the stored part may lack all unread messages. */
   #isEnd(stretch) {
     const { timeline, newAfter } = this.#chat;
     return stretch === timeline.tail && (newAfter === null || newAfter < timeline.cursor);
@@ -228,7 +228,7 @@ export class Log {
     return timeline.stretchAt(this.#window.from) ?? timeline.tail;
   }
 
-  /** What stands above the rows: more is on its way, or the chat begins here. */
+  /** What stands above the rows: more is loading, or the chat begins here. */
   #head({ from }, rows) {
     const isAll = this.#window.slice(this.#stretch()).from <= 1;
     const isBegin = from <= 1 && this.#seeks === null && isAll;
@@ -247,8 +247,8 @@ export class Log {
   }
 
   /**
-   * Until it is here, or the reader goes elsewhere. Nothing counts as read meanwhile, which it would
-   * at the end of the log.
+   * Loads until it is here, or the reader goes elsewhere. Nothing counts as read meanwhile, as it
+   * would at the end of the log.
    */
   async #seek(seq, place = null) {
     const chat = this.#chat;
@@ -277,7 +277,7 @@ export class Log {
     this.endSeeking();
     const { timeline } = this.#chat;
     const stretch = timeline.stretchAt(seq);
-    if (!stretch) { // there is no such message
+    if (!stretch) { // the message does not exist
       this.toEnd();
       return;
     }
@@ -326,7 +326,7 @@ export class Log {
     this.isNewAbove = isAbove && this.#isNewSkipped && this.#seeks === null;
   }
 
-  /** The author and day of the first line in view, when their own line is above it. */
+  /** The author and day of the first line in view, if their own line is above it. */
   #pin(nowMs) {
     const row = this.#place && this.#rows.get(this.#place.key);
     const isAway = row && this.#follows === false && this.#place.top < -8;
@@ -334,7 +334,7 @@ export class Log {
     this.#edge.show(isAway ? { ...row, when: when() } : null);
   }
 
-  /** The first row in view that older rows cannot move, and where it is below the upper edge. */
+  /** The first row in view that older rows cannot move, and its offset from the top. */
   #placeNow() {
     const edge = this.node.getBoundingClientRect().top;
     for (const node of this.#list.children) {
@@ -369,7 +369,7 @@ export class Log {
     if (chat === this.#chat && this.#stretch().to > to) this.#grow("forth");
   }
 
-  /** Shows more of what is here; false where there is none. */
+  /** Shows more of the loaded part; false if there is none. */
   #grow(way) {
     const stretch = this.#stretch();
     const isMore = this.#window[way](stretch.items, this.#isEnd(stretch));
@@ -386,7 +386,7 @@ export class Log {
     }
   }
 
-  /** Old rows come in or go out: nobody wants them read out. */
+  /** Old rows are added or removed without being announced. */
   #rebuild() {
     this.#hush();
     this.render();

@@ -1,11 +1,11 @@
 /**
- * A finger that rests on something for a while, which not every browser tells of.
+ * Long presses, which not every browser reports.
  */
 
 const LONG_PRESS_MS = 450;
 const MOVED_PX = 10;
 
-/** Calls `act(target)` when a finger has rested on something in this node. */
+/** Calls `act(target)` after a long press in this node. */
 export function hearLongPress(node, act) {
   let press = null;
   const release = () => {
@@ -29,6 +29,6 @@ export function hearLongPress(node, act) {
     if (Math.hypot(clientX - press.clientX, clientY - press.clientY) > MOVED_PX) release();
   }, { passive: true });
   node.addEventListener("contextmenu", (event) => {
-    if (event.pointerType === "touch") event.preventDefault(); // the long press has its own
+    if (event.pointerType === "touch") event.preventDefault(); // the long press has its own menu
   });
 }

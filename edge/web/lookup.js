@@ -1,11 +1,11 @@
 /**
- * What the server knows about a text that somebody is typing: asks after a pause, one request at a
- * time, and drops what was answered to an earlier text. Shows nothing.
+ * Server look-ups while the user types: asks after a pause, one request at a time, and drops
+ * answers to earlier texts. Shows nothing.
  */
 
 const PAUSE_MS = 150;
 const AGAIN_MS = 2_000;
-const PASSING = new Set(["rate_limited", "unavailable"]); // what is asked again by itself
+const PASSING = new Set(["rate_limited", "unavailable"]); // retried automatically
 
 export class Lookup {
   #ask;
@@ -17,16 +17,16 @@ export class Lookup {
   #isUnderway = false;
   #cancel = () => {};
 
-  /** `ask(text, cursor)` gives `{found, next}`; the cursor is null for the first page. */
+  /** `ask(text, cursor)` returns `{found, next}`; the cursor is null for the first page. */
   constructor({ ask, clock, onChange }) {
     this.#ask = ask;
     this.#clock = clock;
     this.#onChange = onChange;
     this.found = [];
-    this.error = null; // why there is no answer; what passes is asked again
+    this.error = null; // why there is no answer; transient errors are retried
   }
 
-  /** True while an answer to what is typed, or its next page, is to come. */
+  /** True while an answer to the current text, or its next page, is pending. */
   get isWaiting() {
     return this.#isUnderway || (this.#wanted !== this.#answered && this.error === null);
   }
@@ -35,7 +35,7 @@ export class Lookup {
     return this.#next !== null;
   }
 
-  /** What is typed now; nothing is asked about "". What was found before stays until the answer. */
+  /** Sets the current text; asks nothing for "". Earlier results stay until the answer. */
   want(text) {
     if (text === this.#wanted) return;
     this.#wanted = text;
@@ -45,7 +45,7 @@ export class Lookup {
     else if (text !== this.#answered) this.#askAfter(PAUSE_MS);
   }
 
-  /** The next page, if there is one and nothing else is asked. */
+  /** Requests the next page, if there is one and no other request is pending. */
   more() {
     if (this.#next !== null && !this.isWaiting && this.error === null) this.#go();
   }
@@ -56,7 +56,7 @@ export class Lookup {
   }
 
   async #go() {
-    if (this.#isUnderway) return; // its end goes on with what is wanted then
+    if (this.#isUnderway) return; // its end continues with the current text
     const text = this.#wanted;
     const isNew = text !== this.#answered;
     let pauseMs = PAUSE_MS;

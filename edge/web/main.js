@@ -1,5 +1,5 @@
 /**
- * The beginning of the page: goes on with the session that this browser has, or asks who is there.
+ * The start of the page: continues this browser's session, or shows the entry form.
  */
 import { openDatabase } from "./database.js";
 import { element } from "./element.js";
@@ -17,7 +17,7 @@ class Visit {
   #session;
   #api;
   #clock;
-  #link; // until it has been followed, or was of no use
+  #link; // until it has been followed or found broken
   #instance = new Instance({ fetch: (path, request) => fetch(path, request) });
   #door = new Lazy({ name: "door", styles: ["talk.css", "later.css"], onFailure() {} });
 
@@ -28,12 +28,14 @@ class Visit {
     this.#link = link;
   }
 
-  /** Whoever was signed out is asked who they are, as soon as there is something to ask with. */
+  /** Shows the entry form to a signed-out user as soon as it is loaded. */
   signedOut(notice) {
     this.#patiently(() => this.#askWho(notice));
   }
 
-  /** `asked` is the `beginning` of an `Api`, `kept` what this browser knows of the person. */
+  /**
+   * `asked` is the `beginning` of an `Api`, `kept` what this browser has stored about the person.
+   */
   async begin(asked, kept, notice = "") {
     this.#instance.load();
     const known = await kept;
@@ -67,7 +69,7 @@ class Visit {
     form.focus();
   }
 
-  /** Whoever used a reset may still be signed in here as somebody else. */
+  /** A user who reset a password may still be signed in here as somebody else. */
   async #again(notice) {
     this.#link = null;
     forgetLink();
@@ -82,7 +84,7 @@ class Visit {
     await this.#patiently(async () => {
       if (this.#link !== null) {
         said = await this.#follow();
-        next = null; // what was asked before does not have the chat that it led to
+        next = null; // the earlier request lacks the chat that it led to
       }
       const { database, isLasting } = opened ?? await openDatabase(`hubbub ${me.id}`);
       const workspace = new Workspace({
@@ -98,7 +100,7 @@ class Visit {
     });
   }
 
-  /** Follows the link that somebody came by; gives what there is to say about it. */
+  /** Follows the entry link; returns the text to show about it. */
   async #follow() {
     const { followLink } = await this.#door.load();
     const said = await followLink(this.#link, { api: this.#api, instance: this.#instance });
@@ -106,7 +108,7 @@ class Visit {
     return said;
   }
 
-  /** Does something until the server can be reached; whoever is signed out is asked who they are. */
+  /** Retries something until the server can be reached; shows the entry form if signed out. */
   async #patiently(errand, notice = "") {
     for (let next = errand; ; ) {
       try {
@@ -127,8 +129,8 @@ class Visit {
 }
 
 /**
- * Shows who is signed in their chats, everybody else the form; `asked` is null for the latter.
- * `link` is what `takeLink` found.
+ * Shows the chats to a signed-in user, otherwise the form; then `asked` is null. `link` is what
+ * `takeLink` found.
  */
 export function start({ session, api, clock, link, asked, kept }) {
   const visit = new Visit({ session, api, clock, link });

@@ -1,10 +1,10 @@
 /**
- * Brings a person's read markers to the server: a chat that is being read tells of it at most twice
- * a second, and what a broken connection may have swallowed is told again. Draws nothing.
+ * Sends a person's read markers to the server: at most twice a second per chat, and again if a
+ * broken connection may have lost them. Draws nothing.
  */
 
 const PAUSE_MS = 500;
-const STORED_WITHIN_MS = 5_000; // by then the server has kept what it was told
+const STORED_WITHIN_MS = 5_000; // by then the server has stored the marker
 
 export class Markers {
   #send;
@@ -12,7 +12,7 @@ export class Markers {
   #told = new Map(); // chat -> {upTo, at: ms or null while it waits}
   #pausing = new Set();
 
-  /** `send(chat, upTo)` is true when it went out, which says nothing about arrival. */
+  /** `send(chat, upTo)` is true if it was sent, though it may be lost. */
   constructor({ send, clock }) {
     this.#send = send;
     this.#clock = clock;
@@ -24,12 +24,12 @@ export class Markers {
     if (!this.#pausing.has(chat)) this.#tell(chat);
   }
 
-  /** A chat was marked as unread: what was read of it before counts no more. */
+  /** A chat was marked as unread: drops the earlier marker. */
   forget(chat) {
     this.#told.delete(chat);
   }
 
-  /** The server's markers on a new connection: gives those that hold, having told what is newer. */
+  /** The server's markers on a new connection: returns the valid ones, and sends newer ones. */
   settle(markers) {
     const settled = Object.entries(markers).map(([chat, read]) => {
       const told = this.#told.get(chat);
@@ -45,7 +45,7 @@ export class Markers {
 
   #tell(chat) {
     const told = this.#told.get(chat);
-    if (!told || !this.#send(chat, told.upTo)) return; // a new connection tells it
+    if (!told || !this.#send(chat, told.upTo)) return; // a new connection sends it
     told.at = this.#clock.now();
     this.#pausing.add(chat);
     this.#clock.after(PAUSE_MS, () => {

@@ -1,7 +1,6 @@
 /**
- * What this browser remembers of each chat: the draft, and how the chat stands, so that the list is
- * there before the server answers. Two records, so that two windows never write over each other's
- * drafts.
+ * What this browser stores of each chat: the draft, and the chat's state, so that the list is shown
+ * before the server answers. Two records, so that windows never overwrite each other's drafts.
  */
 
 import { saidIn } from "./said.js";
@@ -16,7 +15,7 @@ export class Marks {
   #tabs;
   #kept = Object.fromEntries(STORES.map((store) => [store, new Map()]));
   #unsaved = Object.fromEntries(STORES.map((store) => [store, new Set()]));
-  #cancels = new Map(); // store -> what keeps it from being written soon
+  #cancels = new Map(); // store -> function that cancels its pending write
 
   /** `tabs` tells the other windows. */
   constructor({ database, clock, tabs }) {
@@ -31,14 +30,14 @@ export class Marks {
     for (const mark of chats) this.#kept.chats.set(mark.id, mark);
   }
 
-  /** The chats as they were kept, in the form in which the server tells of them. */
+  /** The stored chats, in the server's form. */
   chats() {
     return [...this.#kept.chats.values()];
   }
 
   /**
-   * `{draft, answered, edit}`: the text, the message that it answers or null, and a text for an old
-   * message, `{row, text}`, or null.
+   * `{draft, answered, edit}`: the text, the message it replies to or null, and an unfinished edit,
+   * `{row, text}`, or null.
    */
   draftOf(id) {
     const { draft = "", answered = null, edit = null } = this.#kept.drafts.get(id) ?? {};
@@ -59,13 +58,13 @@ export class Marks {
     this.#save("chats", id, { id, ...detail, last: excerptOf(latest), mine: own });
   }
 
-  /** What another window saved is not saved again here, and not undone. */
+  /** Does not save again, or overwrite, what another window has saved. */
   heard(mark) {
     this.#unsaved.drafts.delete(mark.chat);
     this.#kept.drafts.set(mark.chat, mark);
   }
 
-  /** Who is let in again finds their draft, unless the chat is over. */
+  /** A user who is added again finds their draft, unless the chat was deleted. */
   async forget(id, { isOver }) {
     await Promise.all((isOver ? STORES : ["chats"]).map(async (store) => {
       this.#unsaved[store].delete(id);
@@ -74,7 +73,7 @@ export class Marks {
     }));
   }
 
-  /** Writes what waits, because the page may go away: a draft is in no other place. */
+  /** Writes pending data because the page may be closed: drafts exist nowhere else. */
   async flush() {
     const drafts = this.#take("drafts");
     const chats = this.#take("chats");
@@ -82,17 +81,17 @@ export class Marks {
     if (chats.length > 0) await this.#database.putAll("chats", chats);
   }
 
-  /** Writes soon; several changes in a row are one write. */
+  /** Writes soon; batches successive changes. */
   #save(store, id, mark) {
     this.#kept[store].set(id, mark);
     this.#unsaved[store].add(id);
     if (this.#cancels.has(store)) return;
     this.#cancels.set(store, this.#clock.after(SAVE_AFTER_MS, () => {
-      this.#database.putAll(store, this.#take(store)).catch(() => {}); // this browser is full
+      this.#database.putAll(store, this.#take(store)).catch(() => {}); // the browser is full
     }));
   }
 
-  /** What is to be written now. */
+  /** The records to write now. */
   #take(store) {
     this.#cancels.get(store)?.();
     this.#cancels.delete(store);
@@ -106,7 +105,7 @@ function quotedOf({ seq, messageId, name, text, attachments }) {
   return { seq, messageId, name, text: saidIn(text, attachments) };
 }
 
-/** What the page wants of a row whose text is edited. */
+/** The part of a row needed while its text is edited. */
 function editedOf({ seq, messageId, text, attachments }) {
   return { seq, messageId, text, attachments };
 }

@@ -1,5 +1,5 @@
 /**
- * What a message that somebody writes depends on: whom it mentions, what commands may do.
+ * The context of a message being written: whom it mentions, what commands may do.
  */
 import { otherOf } from "./words.js";
 
@@ -9,14 +9,14 @@ export function powersIn(chat, me) {
   return { isOwner: chat.isOwner && isGroup, isGroup };
 }
 
-/** Whether the server names only some of the people of a chat: those behind 1,000 it leaves out. */
+/** Whether the server lists only some people of a chat: it truncates at 1,000. */
 export function isCut({ participants, participantCount }) {
   return participants.length < participantCount;
 }
 
 /**
- * The people of a chat whom a text mentions, as far as their names are known here. Where not all of
- * its people are known, it may be anybody: the server leaves out those who do not take part.
+ * The people of a chat whom a text mentions, as far as their names are known here. If the list is
+ * truncated, anybody: the server drops those who do not participate.
  */
 export function mentionsIn(text, { chat, names }) {
   const written = text.matchAll(/(?<![\w@.])@([A-Za-z0-9_.-]{3,32})/gu);

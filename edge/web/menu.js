@@ -1,6 +1,6 @@
 /**
- * A list of choices beside what it is about, or at the lower edge of a touch screen. Closes itself
- * and gives the focus back.
+ * A menu next to its anchor, or at the bottom of a touch screen. Closes itself and restores the
+ * focus.
  */
 import { element } from "./element.js";
 import { keepFinger } from "./finger.js";
@@ -9,9 +9,9 @@ import { icon } from "./icons.js";
 const EDGE_PX = 8;
 
 /**
- * `items` are `{icon, label, danger, take()}`, nodes that stand between them, or null for a line.
- * `anchor` is what was pressed; it ends where the menu ends, or `isAtStart`, begins where that
- * begins; `layers` as in `layers.js`.
+ * `items` are `{icon, label, danger, take()}`, nodes between them, or null for a line. `anchor` is
+ * the pressed element; the menu is aligned with its end, or with its start if `isAtStart`; `layers`
+ * as in `layers.js`.
  */
 export function openMenu({ label, anchor, isAtStart, items, layers }) {
   const close = () => layer.close();
@@ -48,7 +48,7 @@ export function openLayer({ label, role, anchor, isAtStart = false, layers }, ..
   (anchor.closest("main") ?? document.body).append(node);
   node.showPopover();
   keepFinger(node);
-  if (isTouch) layers.opened(close); // the way back closes what covers a phone
+  if (isTouch) layers.opened(close); // the back button closes it on a phone
   else keepInWindow(node, anchor.getBoundingClientRect(), isAtStart);
   return { node, close };
 }
@@ -70,8 +70,8 @@ function nodeOf(item, close) {
 }
 
 /**
- * Below its anchor, or above it from when there is no room; inside of the window in any case, also
- * when what it shows comes later.
+ * Below its anchor, or above it if there is no room; always inside the window, even if its content
+ * arrives later.
  */
 function keepInWindow(node, { top, bottom, left, right }, isAtStart) {
   let isBelow = true;

@@ -1,6 +1,6 @@
 /**
- * Everything that can be done with one message, over the page: six reactions and the way to all
- * others, then the choices.
+ * The menu of a message, over the page: six reactions and a button for all others, then the
+ * choices.
  */
 import { element } from "./element.js";
 import { icon } from "./icons.js";
@@ -8,8 +8,8 @@ import { openMenu } from "./menu.js";
 import { saidIn } from "./said.js";
 
 /**
- * `choices` as `choicesFor` gives them; `six` emoji; `react(emoji, isOn)` and `pick()`, which shows
- * all emoji; `anchor` and `layers` as in `menu.js`. Gives the layer.
+ * `choices` as `choicesFor` returns them; `six` emoji; `react(emoji, isOn)` and `pick()`, which
+ * shows all emoji; `anchor` and `layers` as in `menu.js`. Returns the layer.
  */
 export function openMessageMenu({ row, choices, six, anchor, layers, react, pick }) {
   const close = () => menu.close();
@@ -32,7 +32,7 @@ export function openMessageMenu({ row, choices, six, anchor, layers, react, pick
   return menu;
 }
 
-/** One tap on one of six emoji, or the way to all of them; stands above the other choices. */
+/** Six emoji for one tap, and a button for all of them, above the other choices. */
 function quickReactions({ row, six, close, react, pick }) {
   const has = (emoji) => row.reactions.some((one) => one.emoji === emoji && one.isMine);
   const button = (emoji) => element(

@@ -1,11 +1,11 @@
 /**
- * What can be done with a stored message, and by whom.
+ * The actions on a stored message, and who may take them.
  */
 /**
- * `does` is `{react(emoji), pick(anchor), reactions(), reply(), edit(), copyText(),
- * copyLink(), share(), unread(), write(), remove()}`, without `share` where the system cannot;
- * `isOwner` of a chat of several; `isNews` where somebody else has written from here on; `author` is
- * the name of whom one can write to, or null.
+ * `does` is `{react(emoji), pick(anchor), reactions(), reply(), edit(), copyText(), copyLink(),
+ * share(), unread(), write(), remove()}`, without `share` if the system lacks it; `isOwner` of a
+ * group; `isNews` if somebody else has written from here on; `author` is the name of a person to
+ * write to, or null.
  */
 export function choicesFor(row, { isOwner, isNews, author, hasReactions, does }) {
   const may = !row.isGone;

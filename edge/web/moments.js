@@ -1,5 +1,5 @@
 /**
- * Points in time as a reader sees them: in their language and zone, short.
+ * Times for display: in the reader's language and time zone, short.
  */
 
 const CLOCK = new Intl.DateTimeFormat(undefined, { hour: "numeric", minute: "2-digit" });
@@ -14,7 +14,7 @@ const RELATIVE = new Intl.RelativeTimeFormat(undefined, { numeric: "auto" });
 
 const DAY_MS = 86_400_000;
 
-/** The hour without a leading zero, however the language writes it. */
+/** The time of day without a leading zero, in any language. */
 export function clockTime(at) {
   return CLOCK.formatToParts(new Date(at))
     .map(({ type, value }) => (type === "hour" ? value.replace(/^0(?=\d)/u, "") : value))
@@ -25,7 +25,7 @@ export function fullTime(at) {
   return FULL.format(new Date(at));
 }
 
-/** "today 14:31" for what has no day line beside it, "Today 14:31" where it `begins` a line. */
+/** "today 14:31" if there is no day line nearby, "Today 14:31" if it `begins` a line. */
 export function dayAndTime(at, nowMs, { begins = false } = {}) {
   const words = `${dayInWords(dayOf(at), nowMs)} ${clockTime(at)}`;
   return begins ? capital(words) : words;

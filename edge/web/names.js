@@ -1,16 +1,16 @@
 /**
- * Who people are by their ids: many are asked for at once, and kept in this browser. Names and status
- * lines may change, so those that are shown are asked for again now and then.
+ * People's profiles by id: requested in batches and stored in this browser. Names and statuses may
+ * change, so shown ones are refreshed from time to time.
  */
 import { apart } from "./words.js";
 
 const AT_ONCE = 200;
-const TOGETHER_MS = 20; // what one drawing wants is one request
+const TOGETHER_MS = 20; // one request for each drawing
 const STALE_MS = 600_000;
-const LOOKED_AT_MS = 10_000; // whoever looks at somebody wants to see what is so now
+const LOOKED_AT_MS = 10_000; // opening a profile refreshes it
 const UNKNOWN = "…";
 
-/** What somebody is called where others see them; undefined where nothing is known. */
+/** The display name of a person; undefined if unknown. */
 export function shownName(user) {
   return user?.displayName ?? user?.username;
 }
@@ -21,7 +21,7 @@ export class Names {
   #clock;
   #onChange;
   #known = new Map(); // id -> {id, username, displayName, status, avatar}
-  #askedAt = new Map(); // id -> ms; also those that could not be answered
+  #askedAt = new Map(); // id -> ms; including failed requests
   #queue = new Set();
   #isAsking = false;
 
@@ -36,33 +36,33 @@ export class Names {
     for (const user of await this.#database.all("names")) this.#known.set(user.id, user);
   }
 
-  /** The name, or "…" until it is known, which `onChange` then says. */
+  /** The name, or "…" until it is known and `onChange` is called. */
   of(id) {
     if (!this.#wasAsked(id, STALE_MS)) this.#want(id);
     return shownName(this.#known.get(id)) ?? UNKNOWN;
   }
 
-  /** `{id, username, displayName, status, avatar}` as far as it is known; asks nobody. */
+  /** `{id, username, displayName, status, avatar}` as far as known; requests nothing. */
   known(id) {
     return this.#known.get(id);
   }
 
-  /** Of all who are known. */
+  /** All known profiles. */
   get ids() {
     return [...this.#known.keys()];
   }
 
-  /** What somebody says of themselves, or "". */
+  /** A person's status line, or "". */
   statusOf(id) {
     return this.#known.get(id)?.status ?? "";
   }
 
-  /** The address of the picture that somebody shows of themself, or "". */
+  /** The address of a person's profile picture, or "". */
   pictureOf(id) {
     return this.#known.get(id)?.avatar ?? "";
   }
 
-  /** Whether one of somebody's names begins so, as far as they are known here. */
+  /** Whether one of a person's known names has this prefix. */
   isCalled(id, start) {
     const { username = "", displayName } = this.#known.get(id) ?? {};
     const wanted = start.toLowerCase();
@@ -70,7 +70,7 @@ export class Names {
       .some((name) => name !== "" && name.toLowerCase().startsWith(wanted));
   }
 
-  /** A text with these people, whom it mentions by their user names, as others see them. */
+  /** A text with mentions of these people by user name replaced by display names. */
   namedIn(text, mentioned = []) {
     return mentioned.reduce((said, id) => {
       const user = this.#known.get(id);
@@ -80,13 +80,13 @@ export class Names {
     }, text);
   }
 
-  /** The one of these people whose user name this is, as far as it is known here; else undefined. */
+  /** The one of these people with this user name, if known; else undefined. */
   oneCalled(name, ids) {
     const wanted = name.toLowerCase();
     return ids.find((id) => this.#known.get(id)?.username.toLowerCase() === wanted);
   }
 
-  /** These people are so, as the server has just said. */
+  /** Stores profiles that the server has just returned. */
   async learn(users) {
     const changed = users.map((
       { id, username, displayName = null, status = null, avatar = null },
@@ -98,20 +98,20 @@ export class Names {
     await this.#database.putAll("names", changed).catch(() => {}); // full: the server has them
   }
 
-  /** What could not be answered may be now. */
+  /** Retries failed requests. */
   askAgain() {
     for (const id of this.#askedAt.keys()) if (!this.#known.has(id)) this.#askedAt.delete(id);
     this.#onChange();
   }
 
-  /** Somebody looks at this person in particular; resolves when they are shown as they are now. */
+  /** Refreshes a person whose profile is opened; resolves when it is current. */
   async look(id) {
     if (this.#wasAsked(id, LOOKED_AT_MS)) return;
     this.#askedAt.set(id, this.#clock.now());
     await this.#learnOf([id]);
   }
 
-  /** This person is another one than they were. */
+  /** Forgets a person whose account has changed. */
   forget(id) {
     this.#askedAt.delete(id);
     this.#onChange();
@@ -143,7 +143,7 @@ export class Names {
       await this.learn(await this.#api.users(ids));
     } catch (error) {
       if (error.code === undefined) throw error;
-      // They stay as they are for now; no view depends on a name.
+      // They stay unchanged for now; no view depends on a name.
     }
   }
 }

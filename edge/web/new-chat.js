@@ -1,5 +1,5 @@
 /**
- * The sheet that starts a chat: with whom, and what it is called.
+ * The sheet that starts a chat: its people and its name.
  */
 import { element } from "./element.js";
 import { CHAT_NAME_RULES, Field, allGood } from "./field.js";
@@ -10,7 +10,7 @@ import { Sheet } from "./sheet.js";
 import { disabledWhile } from "./submitting.js";
 import { nameForPeople, refusalInWords } from "./words.js";
 
-/** `onMade(chat)` when the chat is there. */
+/** `onMade(chat)` when the chat exists. */
 export function openNewChat({ api, chats, me, layers, onMade }) {
   const defaultName = (people) => nameForPeople([me, ...people].map(shownName));
   const name = new Field({
@@ -45,8 +45,8 @@ export function openNewChat({ api, chats, me, layers, onMade }) {
       await disabledWhile(go, async () => {
         const isDirect = people.length === 1 && name.value.trim() === "";
         const chat = isDirect ? await chats.meet(people[0].id) : await chats.create(wanted, key);
-        if (!sheet.isOpen) return; // whoever has closed it looks at something else by now
-        onMade(chat); // goes there in place of this sheet
+        if (!sheet.isOpen) return; // the user has closed it and moved on
+        onMade(chat); // replaces this sheet
         if (sheet.isOpen) sheet.close();
       });
     } catch (failure) {

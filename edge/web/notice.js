@@ -1,5 +1,5 @@
 /**
- * A sentence above the composer about the connection, with the way to hurry it.
+ * A notice about the connection above the composer, with a button to reconnect.
  */
 import { element } from "./element.js";
 import { icon } from "./icons.js";
@@ -12,7 +12,7 @@ export class Notice {
     this.#hurry = element(
       "button", { class: "small", type: "button", onclick: onHurry }, "Try now",
     );
-    // No live region: the words change every second, and the list says the same once.
+    // Not a live region: the words change every second, and the list announces it once.
     this.node = element("div", { class: "banner", hidden: true }, icon("offline"), this.#words,
       this.#hurry);
   }

@@ -1,8 +1,7 @@
 /**
- * What was written, edited, deleted or reacted and is not yet known to be stored, per chat and in
- * order; it survives a reload. An item is `pending`, `held` back for a moment, or `failed`.
- * Each window sends what it wrote, knows what the others wrote, and takes over
- * from one that is gone.
+ * Messages, edits, deletions and reactions that are not yet confirmed, per chat and in order; they
+ * survive a reload. An item is `pending`, `held` back briefly, or `failed`. Each window sends its
+ * own items, knows those of the others, and takes over from a closed one.
  */
 
 const STORE = "outbox";
@@ -23,8 +22,8 @@ export class Outbox {
   });
 
   /**
-   * `window` names this window; `locks` is `navigator.locks` where there is one; `tabs` tells the
-   * other windows; `onTaken()` when something was taken over from a window that is gone.
+   * `window` names this window; `locks` is `navigator.locks` if available; `tabs` notifies the
+   * other windows; `onTaken()` when items were taken over from a closed window.
    */
   constructor({ database, window, locks, tabs, onTaken = () => {} }) {
     this.#database = database;
@@ -34,7 +33,7 @@ export class Outbox {
     this.#onTaken = onTaken;
   }
 
-  /** Reads what is unsent, and takes over what windows that are gone have left. */
+  /** Loads unsent items, and takes over those of closed windows. */
   async load() {
     this.#hold();
     const [living, items] = await Promise.all([this.#living(), this.#database.all(STORE)]);
@@ -46,7 +45,7 @@ export class Outbox {
     return left;
   }
 
-  /** The item is in the queue at once; the promise says that it is on disk too. */
+  /** The item is queued at once; the promise resolves when it is on disk. */
   add(wanted) {
     this.#number += 1;
     const item = { state: "pending", ...wanted, number: this.#number, window: this.#window };
@@ -54,17 +53,17 @@ export class Outbox {
     return this.#keep(item, {});
   }
 
-  /** The oldest of a chat that waits to be sent by this window. */
+  /** The oldest item of a chat that this window has to send. */
   next(chat) {
     return this.#items.find((item) => item.chat === chat && this.#isWaiting(item));
   }
 
-  /** What is held back for a moment. */
+  /** Items that are held back for a moment. */
   held() {
     return this.#items.filter(({ state }) => state === "held");
   }
 
-  /** Everything of a chat, also what failed and what other windows wrote. */
+  /** All items of a chat, including failed ones and those of other windows. */
   of(chat) {
     return this.#items.filter((item) => item.chat === chat);
   }
@@ -73,22 +72,22 @@ export class Outbox {
     return this.#items.find((item) => item.clientId === clientId);
   }
 
-  /** The chats in which something waits to be sent by this window. */
+  /** The chats with items that this window has to send. */
   waitingChats() {
     return new Set(this.#items.filter((item) => this.#isWaiting(item)).map((item) => item.chat));
   }
 
-  /** `changes` as those of the item in the timeline. */
+  /** `changes` as for the item in the timeline. */
   async fail(clientId, changes) {
     await this.#keep(this.get(clientId), { ...changes, state: "failed" });
   }
 
-  /** Whichever window tries again sends it. */
+  /** The window that retries sends it. */
   async retry(clientId, changes) {
     await this.#keep(this.get(clientId), { ...changes, state: "pending", window: this.#window });
   }
 
-  /** `state` says why: "stored", with its seq where it has one, or "gone": nobody wants it any more. */
+  /** `state` says why: "stored", with its seq if it has one, or "gone": it was discarded. */
   async remove(clientId, state = "gone", seq = undefined) {
     const item = this.get(clientId);
     if (!item) return;
@@ -106,7 +105,7 @@ export class Outbox {
     this.#watch(item.window);
   }
 
-  /** Nobody is signed in any more: what is unsent is left to whoever opens the next one. */
+  /** Signed out: leaves unsent items to the next session. */
   end() {
     this.#hasEnded = true;
     this.#letGo();
@@ -116,7 +115,7 @@ export class Outbox {
     return item.state === "pending" && item.window === this.#window;
   }
 
-  /** What a window that is gone had held back is not held back any longer. */
+  /** Releases items that a closed window had held back. */
   #take(item) {
     const state = item.state === "held" ? "pending" : item.state;
     return this.#keep(item, { window: this.#window, state });
@@ -129,12 +128,12 @@ export class Outbox {
     await this.#database.put(STORE, item);
   }
 
-  /** A lock lives no longer than its window, also when that crashes. */
+  /** A lock ends with its window, even if that crashes. */
   #hold() {
     this.#locks?.request(this.#window, () => this.#over);
   }
 
-  /** Its lock is to be had when that window is gone. */
+  /** Its lock becomes available when that window closes. */
   #watch(window) {
     if (!this.#locks || window === this.#window || this.#watched.has(window)) return;
     this.#watched.add(window);

@@ -1,5 +1,5 @@
 /**
- * The panel about a chat, at the right of it: who is in it, and what it is called.
+ * The panel about a chat, on its right: its people and its settings.
  */
 import { ChatSettings } from "./chat-settings.js";
 import { element } from "./element.js";
@@ -68,7 +68,7 @@ export class Panel {
     this.#tabs.find((tab) => tab.id === `tab-${this.#tab}`).focus();
   }
 
-  /** Opens it for a chat that is called so; `isAdding` begins with adding people. */
+  /** Opens it for a chat with this title; `isAdding` starts with adding people. */
   open(chat, title, { isAdding = false } = {}) {
     this.#heading.textContent = title;
     this.#chat = chat;
@@ -76,7 +76,7 @@ export class Panel {
     this.#settings = new ChatSettings({ chat, ...this.#parts });
     if (!this.isOpen) {
       this.node.hidden = false;
-      // Where it covers the chat, the way back leads to the chat.
+      // If it covers the chat, going back returns to the chat.
       this.#isLayer = matchMedia("(max-width: 719.98px)").matches;
       if (this.#isLayer) this.#layers.opened(this.#close);
       this.#onChanged(true);
@@ -93,7 +93,7 @@ export class Panel {
     this.#onChanged(false);
   }
 
-  /** `title` is what the open chat is called; another chat, or none, closes it. */
+  /** `title` is the open chat's; another chat, or none, closes the panel. */
   render(chat, title) {
     if (!this.isOpen) return;
     if (chat !== this.#chat) {

@@ -1,5 +1,5 @@
 /**
- * Chooses people by typing the beginning of their names: a combobox, with those chosen before it.
+ * A combobox that selects people by name prefix, with the chosen ones in front.
  */
 import { isComposing } from "./composing.js";
 import { avatar, element, lettersOf } from "./element.js";
@@ -76,7 +76,7 @@ export class PeoplePicker {
     }
     try {
       const users = await this.#api.usersNamed(start);
-      if (asked !== this.#asked) return; // a later search is on its way, or somebody is chosen
+      if (asked !== this.#asked) return; // a later search is in progress, or somebody was chosen
       const taken = new Set(this.chosen.map((user) => user.id));
       this.#show(users.filter((user) => !taken.has(user.id) && !this.#isOut(user.id)));
       if (users.length === 0) this.#said.textContent = "No matches";
@@ -86,7 +86,7 @@ export class PeoplePicker {
     }
   }
 
-  /** Nobody is looked for any more, be it that the answer is still to come. */
+  /** Ends the search, even if an answer is pending. */
   #close() {
     clearTimeout(this.#search);
     this.#asked += 1;
@@ -177,14 +177,14 @@ export class PeoplePicker {
   }
 }
 
-/** There may be more than the server has given. */
+/** There may be more than the server has returned. */
 function outInWords({ length }) {
   return length < MOST_GIVEN
     ? "Already in the chat"
     : `The first ${length} are already in the chat. Type more of the name.`;
 }
 
-/** The name that others see, and the user name where that is another one. */
+/** The display name, and the user name if different. */
 function bothNames(user) {
   const name = shownName(user);
   return name === user.username

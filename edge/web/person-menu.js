@@ -1,5 +1,5 @@
 /**
- * Who somebody is, beside their name, and the way to write to them.
+ * A person's profile next to their name, with a button to write to them.
  */
 import { avatar, element, lettersOf } from "./element.js";
 import { hueOf } from "./hues.js";
@@ -12,7 +12,7 @@ export function openPersonMenu({ id, anchor, names, presence, layers, write }) {
   const card = element("div", { class: "person-card" });
   const tell = () => card.replaceChildren(...cardOf(id, { names, presence }));
   tell();
-  names.look(id).then(tell); // what is kept of them may be old
+  names.look(id).then(tell); // the stored profile may be outdated
   const choice = { icon: "chat", label: `Write to ${names.of(id)}`, take: () => write(id) };
   const items = isDeleted(names.known(id)) ? [card] : [card, null, choice];
   openMenu({ label: names.of(id), anchor, isAtStart: true, items, layers });

@@ -1,6 +1,6 @@
 /**
- * The picture that one shows of oneself: chosen from a file, shown at once, taken away again. Only
- * the square that others see leaves this device, so the place where it was taken does not.
+ * The user's profile picture: chosen from a file, shown at once, removed. Only the visible square
+ * leaves this device, so the location in its metadata does not.
  */
 import { avatar, element, lettersOf } from "./element.js";
 import { hueOf } from "./hues.js";
@@ -62,7 +62,7 @@ export function pictureChoice({ api, me, onChanged }) {
   return element("div", { class: "line-of own-picture" }, face, chooser, choose, remove, said);
 }
 
-/** The middle of a picture as a small file; null where the file is no picture. */
+/** The middle of a picture as a small file; null if the file is not a picture. */
 async function squareOf(file) {
   let picture;
   try {

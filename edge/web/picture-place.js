@@ -1,15 +1,15 @@
 /**
- * Whether a picture says where it was taken: a JPEG, WebP or PNG whose Exif has a directory of GPS.
+ * Whether a picture contains its location: a JPEG, WebP or PNG whose Exif has a GPS directory.
  */
 
-const LOOKED_AT_BYTES = 256 * 1024; // it stands at the beginning
+const LOOKED_AT_BYTES = 256 * 1024; // Exif is at the beginning
 const GPS_TAG = 0x8825;
-/** What introduces Exif in JPEG and AVIF, PNG, and WebP, and how far behind its beginning it is. */
+/** The markers of Exif in JPEG and AVIF, PNG, and WebP, and the offset of the data after them. */
 const MARKS = [["Exif\0\0", 6], ["eXIf", 4], ["EXIF", 8]].map(([text, length]) => (
   { bytes: [...text].map((letter) => letter.charCodeAt(0)), length }
 ));
 
-/** False also where the file cannot be read. */
+/** Also false if the file cannot be read. */
 export async function hasPlace(file) {
   try {
     return placeIn(await file.slice(0, LOOKED_AT_BYTES).arrayBuffer());

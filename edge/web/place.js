@@ -1,19 +1,19 @@
 /**
- * Where somebody was reading, over a new loading of the window.
+ * The reading position, kept across a reload of the window.
  */
 
 const KEY = "hubbub place";
 
-/** `place` is `{chat, seq, top}`, the message at the upper edge and where; or null. */
+/** `place` is `{chat, seq, top}`, the message at the top and its offset; or null. */
 export function keepPlace(place) {
   try {
     sessionStorage.setItem(KEY, JSON.stringify(place));
   } catch {
-    // Nothing can be kept here: the chat opens at its end.
+    // Nothing can be stored here: the chat opens at its end.
   }
 }
 
-/** What was kept by the same window, once; null where it was not loaded again. */
+/** The position stored by this window, once; null if this is not a reload. */
 export function takePlace() {
   try {
     const kept = JSON.parse(sessionStorage.getItem(KEY));

@@ -1,35 +1,35 @@
 /**
- * Who is here, of those whom somebody can see: a view asks about each person it shows, and the
- * server is told of the difference afterwards. Draws nothing.
+ * The presence of visible people: a view asks about each person it shows, and changes of the set
+ * are then sent to the server. Draws nothing.
  */
 
 const MOST_WATCHED = 200;
-const PAUSE_MS = 1_000; // a node takes one list a second
+const PAUSE_MS = 1_000; // a node accepts one list per second
 
 export class Presence {
   #send;
   #clock;
   #onChange;
   #known = new Map(); // id -> "online" | "away" | "offline"
-  #seen = new Set(); // whom the drawing that is under way has shown
+  #seen = new Set(); // people shown by the current drawing
   #wanted = "";
-  #told = null; // what this connection was told; null before it was told anything
+  #told = null; // the last list sent on this connection; null before the first
   #isPausing = false;
 
-  /** `send(ids)` is true when it went out. */
+  /** `send(ids)` is true if it was sent. */
   constructor({ send, clock, onChange }) {
     this.#send = send;
     this.#clock = clock;
     this.#onChange = onChange;
   }
 
-  /** "online", "away", or "offline" also where it is not known yet. */
+  /** "online", "away", or "offline", also if still unknown. */
   of(id) {
     this.#seen.add(id);
     return this.#known.get(id) ?? "offline";
   }
 
-  /** A drawing is done: whom it has shown is watched from now on. */
+  /** A drawing has ended: watches the people it has shown. */
   drawn() {
     this.#wanted = [...this.#seen].slice(0, MOST_WATCHED).sort().join(",");
     this.#seen.clear();
@@ -42,7 +42,7 @@ export class Presence {
     this.#onChange();
   }
 
-  /** There are people with whom one shares a chat since now: only those can be watched. */
+  /** The user now shares a chat with new people: only such people can be watched. */
   renew() {
     this.#told = null;
   }
@@ -53,7 +53,7 @@ export class Presence {
     this.#tell();
   }
 
-  /** There is no connection: nobody knows who is here. */
+  /** There is no connection: presence is unknown. */
   lost() {
     this.#told = null;
     this.#known.clear();
@@ -72,7 +72,7 @@ export class Presence {
   }
 }
 
-/** What stands beside a name, for those who do not see the dot; "" for who is not here. */
+/** The presence in words next to a name, for screen readers; "" if offline. */
 export function presenceInWords(state) {
   return { online: "here now", away: "away" }[state] ?? "";
 }

@@ -1,17 +1,17 @@
 /**
  * A message's text as nodes, each paragraph in the direction of its own script. Text becomes text
- * nodes; the only attribute that it reaches is the address of an http link.
+ * nodes; the only attribute it can set is the address of an http link.
  */
 import { element } from "./element.js";
 import { blocksOf, isEmojiAlone } from "./prose.js";
 
-const LONG_TEXT = 3_000; // UTF-16 units; a wall of text is folded until somebody wants it
+const LONG_TEXT = 3_000; // UTF-16 units; longer texts are collapsed
 const MANY_LINES = 30;
 
 /**
- * `mention(name)` gives the node for a name after `@`, or null when it names nobody;
- * `chatAt(address)` gives `{hash, words}` for that of a chat that is known, or null; `isWhole` when
- * somebody has asked for all of a long text, as `isUnfolded` tells.
+ * `mention(name)` returns the node for a name after `@`, or null if it is nobody's;
+ * `chatAt(address)` returns `{hash, words}` for the address of a known chat, or null; `isWhole` if
+ * a long text was expanded, as `isUnfolded` tells.
  */
 export function proseOf(text, {
   mention = () => null, chatAt = () => null, after = null, isWhole = false,
@@ -25,7 +25,7 @@ export function proseOf(text, {
   return isLong && !isWhole ? folded(node) : node;
 }
 
-/** Whether somebody has asked for all of the long text in a node. */
+/** Whether the long text in a node was expanded. */
 export function isUnfolded(node) {
   return node.querySelector(".text.unfolded") !== null;
 }
@@ -62,13 +62,13 @@ function pieceOf({ kind, text, pieces }, names) {
   }
 }
 
-/** A chat that is known is opened in this window, by its name. */
+/** A link to a known chat has its name and opens in this window. */
 function linkOf(address, chat) {
   if (chat !== null) return element("a", { href: chat.hash, title: address }, chat.words);
   return element("a", { href: address, target: "_blank", rel: "noopener noreferrer" }, address);
 }
 
-/** A stop after a name may end the sentence instead of belonging to it. */
+/** A full stop after a name may end the sentence instead of belonging to the name. */
 function mentioned(part, mention) {
   for (let name = part.slice(1); name.length >= 3; name = name.slice(0, -1)) {
     const node = mention(name);

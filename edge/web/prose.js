@@ -1,13 +1,13 @@
 /**
- * The form of a message's text: code, quotes, lists, bold, links. No headings, no emphasis by
- * underscores, and a new line is a new line. Pure; the same cases hold for previews elsewhere.
+ * The markup of a message's text: code, quotes, lists, bold, links. No headings, no emphasis with
+ * underscores, and line breaks are kept. Pure; the same test cases apply to previews elsewhere.
  */
 
 const FENCE = /^```([\w+#.-]{0,20})$/u;
 const QUOTE = /^>(?: |$)/u;
 const BULLET = /^ {0,3}[-*•] +(?=\S)/u;
 const NUMBER = /^ {0,3}(\d{1,3})[.)] +(?=\S)/u;
-// A closing bracket or a stop at the end belongs to the sentence, not to the address.
+// A closing bracket or full stop at the end belongs to the sentence, not to the address.
 const PIECE = new RegExp(
   "`([^`\\n]+)`"
   + "|\\*\\*(?=\\S)((?:[^*\\n]|\\*(?!\\*))+?)(?<=\\S)\\*\\*"
@@ -51,7 +51,7 @@ export function piecesOf(text) {
   const pieces = [];
   let end = 0;
   for (const match of text.matchAll(PIECE)) {
-    if (match.index < end) continue; // inside of an address that a bracket has made longer
+    if (match.index < end) continue; // inside an address extended by a bracket
     if (match.index > end) pieces.push({ kind: "text", text: text.slice(end, match.index) });
     end = match.index + match[0].length;
     const [all, code, bold] = match;
@@ -66,7 +66,7 @@ export function piecesOf(text) {
   return pieces;
 }
 
-/** The text in one line, without the marks of its form. */
+/** The text on one line, without markup. */
 export function plainOf(text) {
   const inline = (pieces) => pieces.map((piece) => piece.text ?? inline(piece.pieces)).join("");
   const lines = blocksOf(text).flatMap(({ pieces, items, text: code }) => (
@@ -110,7 +110,7 @@ function list(lines, mark) {
   };
 }
 
-/** Blocks keep a distance by themselves: the empty lines beside one would double it. */
+/** Blocks have margins: adjacent empty lines would double them. */
 function withoutEdges(lines) {
   const first = lines.findIndex((line) => line.trim() !== "");
   const last = lines.findLastIndex((line) => line.trim() !== "");

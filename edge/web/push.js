@@ -1,6 +1,6 @@
 /**
- * What lets this browser be told of messages while no window of the page is open: its subscription
- * at its push service, of which the server knows for as long as the session lasts.
+ * Web Push for messages while no window of the page is open: the browser's push subscription, which
+ * the server keeps while the session lasts.
  */
 const PATH = "/api/user/me/push";
 
@@ -17,8 +17,8 @@ export class Push {
   }
 
   /**
-   * Makes it so that the server tells of what is chosen, and nothing of what is not. Whether it
-   * tells of anything now. Asks nobody for permission; may be repeated.
+   * Makes the server send exactly the chosen notifications; returns whether it sends any. Does not
+   * ask for permission; may be repeated.
    */
   async keep() {
     const manager = (await this.#worker)?.pushManager;
@@ -39,14 +39,16 @@ export class Push {
     return true;
   }
 
-  /** What still waits for this browser is shown to nobody. The server forgets it by itself. */
+  /**
+   * Pending notifications for this browser are not shown. The server drops the subscription itself.
+   */
   async end() {
     const known = await (await this.#worker)?.pushManager?.getSubscription();
     await known?.unsubscribe();
   }
 }
 
-/** Null where the browser has no push service, or cannot reach it. */
+/** Null if the browser has no push service, or cannot reach it. */
 async function subscribe(manager, known, publicKey) {
   try {
     if (known && keyOf(known) === publicKey) return known;

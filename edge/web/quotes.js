@@ -1,5 +1,5 @@
 /**
- * The messages that others answer: taken from what is loaded, else asked for once.
+ * Messages quoted by replies: taken from loaded ones, else requested once.
  */
 import { isBlank } from "./client/fold.js";
 import { saidIn } from "./said.js";
@@ -11,8 +11,8 @@ export class Quotes {
   #names;
   #clock;
   #onChange;
-  #fetched = new Map(); // messageId -> message, null when it is gone
-  #asked = new Map(); // messageId -> the promise of what is asked for
+  #fetched = new Map(); // messageId -> message, null if it is gone
+  #asked = new Map(); // messageId -> promise of the request
 
   constructor({ api, names, clock, onChange }) {
     this.#api = api;
@@ -21,7 +21,7 @@ export class Quotes {
     this.#onChange = onChange;
   }
 
-  /** `{seq, by, name, text}` of a message; `{text: null, words}` where there is no text. */
+  /** `{seq, by, name, text}` of a message; `{text: null, words}` if there is no text. */
   of(chat, messageId) {
     const message = chat.timeline.messageOf(messageId) ?? this.#fetched.get(messageId);
     if (message === undefined) {
@@ -33,7 +33,7 @@ export class Quotes {
     return { seq, by, name: this.#names.of(by), text: saidIn(text, attachments) };
   }
 
-  /** What changes is asked for again, so that no text outlives its deletion here. */
+  /** Changed messages are requested again, so that no text outlives its deletion. */
   heard({ messageId, of }) {
     if (of !== undefined) this.#forget(messageId);
   }
@@ -48,7 +48,7 @@ export class Quotes {
     this.#onChange();
   }
 
-  /** The next drawing asks. */
+  /** The next drawing retries. */
   #forget(messageId) {
     this.#fetched.delete(messageId);
     this.#asked.delete(messageId);

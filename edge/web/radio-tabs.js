@@ -1,9 +1,9 @@
 /**
- * A choice of one among few, side by side under a heading.
+ * A choice among few options, side by side under a heading.
  */
 import { element } from "./element.js";
 
-/** `options` are `[value, label]`; `onChoose(value)` when another one is taken. */
+/** `options` are `[value, label]`; `onChoose(value)` when the choice changes. */
 export function radioTabs({ legend, name, options, chosen, onChoose }) {
   const tabs = options.map(([value, label]) => {
     const radio = element("input", {

@@ -1,5 +1,5 @@
 /**
- * Who has reacted to a message and how; each name leads to its person.
+ * Who has reacted to a message and how; each name opens the person's menu.
  */
 import { avatar, element, lettersOf } from "./element.js";
 import { hueOf } from "./hues.js";

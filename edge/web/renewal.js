@@ -1,6 +1,6 @@
 /**
- * Loads the page anew when the server has another version of it, at a moment at which nobody minds,
- * and not in all windows of all people at once.
+ * Reloads the page when the server has another version, when it does not disturb the user, and not
+ * in all windows at once.
  */
 
 const ASK_EVERY_MS = 60_000;
@@ -17,7 +17,8 @@ export class Renewal {
   #dueAt = null; // null while the server has the same version
 
   /**
-   * `ask()` gives the server's version, `version` is this page's; `isQuiet()`: would nobody notice?
+   * `ask()` returns the server's version, `version` is this page's; `isQuiet()`: would a reload go
+   * unnoticed?
    */
   constructor({ ask, version, clock, random, isQuiet, reload }) {
     this.#ask = ask;
@@ -28,7 +29,7 @@ export class Renewal {
     this.#reload = reload;
   }
 
-  /** The server may have changed: it has been away, or nobody has looked for long. */
+  /** The server may have changed: the connection was lost, or the page was hidden for long. */
   async check() {
     const now = this.#clock.now();
     if (this.#dueAt !== null || now - this.#askedAt < ASK_EVERY_MS) return;
@@ -37,13 +38,13 @@ export class Renewal {
     try {
       version = await this.#ask();
     } catch {
-      return; // whatever ends this silence asks again
+      return; // the next reconnect asks again
     }
     if (version === this.#version) return;
     this.#dueAt = this.#clock.now() + this.#random() * SPREAD_MS;
   }
 
-  /** A moment has passed. */
+  /** A periodic tick. */
   tick() {
     if (this.#dueAt === null || this.#clock.now() < this.#dueAt || !this.#isQuiet()) return;
     this.#dueAt = Infinity;

@@ -1,9 +1,9 @@
 /**
- * A new password for somebody who followed the link that was made for them.
+ * Sets a new password for a user who followed a reset link.
  */
 import { Field, NEW_PASSWORD_RULES, allGood } from "./field.js";
 
-/** For `EntryPage.show`; `onDone()` once it is set, `onBroken()` where the link does not work. */
+/** For `EntryPage.show`; `onDone()` once it is set, `onBroken()` if the link does not work. */
 export function resetForm({ session, code, onDone, onBroken }) {
   const password = new Field({
     label: "New password", type: "password", name: "password", autocomplete: "new-password",

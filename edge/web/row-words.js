@@ -1,17 +1,17 @@
 /**
- * What a row of the log says: names in place of ids, times as one reads them, and the message that a
- * reply is about. Draws nothing.
+ * The texts of a row of the log: names instead of ids, readable times, and the message a reply
+ * quotes. Draws nothing.
  */
 import { hasReacted } from "./client/expected.js";
 import { dayName, fullTime } from "./moments.js";
 import { noteOf } from "./words.js";
 
-const SLOW_MS = 400; // what is answered sooner never says that it is being sent
+const SLOW_MS = 400; // faster sends are never shown as being sent
 const NAMES_OF_REACTION = 5;
 
 /**
- * A row of `rowsOf` in words. `quoted(messageId)` gives the message that is answered, `found` is the
- * seq that an address named.
+ * A row of `rowsOf` in words. `quoted(messageId)` gives the message that is answered, `found` is
+ * the seq from an address.
  */
 export function worded(row, { me, names, quoted, found, isLive, nowMs }) {
   switch (row.kind) {
@@ -29,7 +29,7 @@ export function worded(row, { me, names, quoted, found, isLive, nowMs }) {
         ...row,
         name: names.of(row.by),
         picture: names.pictureOf(row.by),
-        waits: row.state === "pending" && !isLive, // what is stored is not drawn anew for it
+        waits: row.state === "pending" && !isLive, // stored rows are not redrawn for it
         ...spoken(row, { me, names }),
         quoted: row.replyTo ? quoted(row.replyTo) : null,
         isSlow: row.state === "pending" && nowMs - Date.parse(row.changedAt ?? row.at) >= SLOW_MS,

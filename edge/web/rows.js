@@ -9,18 +9,17 @@ import { isNews } from "./client/timeline.js";
 const GROUP_MS = 5 * 60_000;
 
 /**
- * `items` are known without a gap from the seq `from` on; `unsent` and `changing` are what has no
- * event yet. The "New" line stands after the seq
- * `newAfter` (null: none). `dayOf(at)` gives the reader's local day as `YYYY-MM-DD`. Keys stay the
- * same from written to stored.
+ * `items` are complete from the seq `from` on; `unsent` and `changing` have no event yet. The "New"
+ * line is after the seq `newAfter` (null: none). `dayOf(at)` returns the reader's local day as
+ * `YYYY-MM-DD`. Keys stay the same from written to stored.
  */
 export function rowsOf({ items, from }, { unsent, changing }, { me, newAfter, dayOf }) {
   const rows = [];
   let day = "";
   let group = null; // the row that opened the group: same author, within five minutes
-  let called = null; // the newest event so far that says what the chat is called and about
+  let called = null; // the newest event so far with the chat's name and topic
   const begin = (at) => {
-    if (dayOf(at) <= day) return; // clocks of servers differ by a little, days never go back
+    if (dayOf(at) <= day) return; // server clocks differ slightly, days never go back
     day = dayOf(at);
     rows.push({ key: `day ${day}`, kind: "day", day });
     group = null;
@@ -31,7 +30,7 @@ export function rowsOf({ items, from }, { unsent, changing }, { me, newAfter, da
     if (row.first) group = { by: row.by, time: Date.parse(row.at) };
     rows.push(row);
   };
-  // A line above the first item that is here would claim to know what is not loaded.
+  // A line above the first loaded item would make a claim about unloaded ones.
   let marked = newAfter === null || from > newAfter + 1;
   for (const item of items) {
     begin(item.at);
@@ -66,7 +65,7 @@ function storedLine(item, changing, me) {
     item, changing, me,
   );
   return {
-    // Somebody else may have used the same clientId: only one's own names a row.
+    // Somebody else may have used the same clientId: only the user's own identifies a row.
     key: mine && item.clientId ? ownKey(item.clientId) : `seq ${item.seq}`,
     kind: "line",
     by: item.by,

@@ -1,9 +1,9 @@
 /**
- * A message in one line: its text without the marks of its form, or the names of its files.
+ * A message on one line: its text without markup, or the names of its files.
  */
 import { plainOf } from "./prose.js";
 
-const EXCERPT = 200; // UTF-16 units; nobody sees more in one line
+const EXCERPT = 200; // UTF-16 units; no more is visible on one line
 
 export function saidIn(text, attachments = []) {
   const plain = plainOf(text.slice(0, EXCERPT));

@@ -1,11 +1,12 @@
 /**
- * The order of the list of chats: what waits for its reader first, then groups, then chats of two,
- * and at the end what was put away. Pure.
+ * The order of the chat list: unread chats first, then groups, then direct chats, and archived ones
+ * last. Pure.
  */
 
 /**
- * `[{name, chats}]` without empty sections; `chats` come newest first. The open chat stays where
- * it is while one reads it, so it is no unread one. `isUnreadFirst` gives unread ones a section.
+ * `[{name, chats}]` without empty sections; `chats` are newest first. The open chat stays in place
+ * while being read, so it does not count as unread. With `isUnreadFirst` unread ones have a
+ * section.
  */
 export function sectionsOf(chats, { open, isDirect, isUnreadFirst = true }) {
   const isUnread = (chat) => isUnreadFirst && chat !== open && chat.waiting > 0;
@@ -26,6 +27,6 @@ export function beside(sections, chat, by, onlyUnread) {
   const at = chats.indexOf(chat);
   const order = by > 0 ? chats.slice(at + 1) : chats.slice(0, Math.max(0, at)).toReversed();
   const isWanted = (other) => other !== chat && (!onlyUnread || other.waiting > 0);
-  // The next unread one may stand on the other side: unread chats are all at the top.
+  // The next unread one may be in the other direction: unread chats are all at the top.
   return order.find(isWanted) ?? (onlyUnread ? chats.find(isWanted) : undefined);
 }

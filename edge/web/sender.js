@@ -1,13 +1,13 @@
 /**
- * Takes from the outbox what was written, edited, deleted and reacted, as `Lanes` has it, and says in
- * the timeline what became of it. Knows no view.
+ * Sends the outbox's items in the order of `Lanes`, and records their outcome in the timeline.
+ * Knows no view.
  */
 import { bring } from "./changes.js";
 import { newId } from "./client/ids.js";
 import { Lanes } from "./client/lanes.js";
 
 const UNDO_MS = 5_000;
-/** Refusals that time heals; every other one needs a person. */
+/** Temporary refusals; all others need the user. */
 const PASSING = new Set(["rate_limited", "unavailable", "internal", "unauthenticated"]);
 
 export class Sender {
@@ -19,7 +19,9 @@ export class Sender {
   #hear;
   #lanes;
 
-  /** `hear` is `{changed(), refused(item, code)}`: the second for changes nobody can try again. */
+  /**
+   * `hear` is `{changed(), refused(item, code)}`: the second for changes that cannot be retried.
+   */
   constructor({ api, outbox, connection, chats, clock, random, hear }) {
     this.#api = api;
     this.#outbox = outbox;
@@ -31,8 +33,9 @@ export class Sender {
   }
 
   /**
-   * Never waits: what is wanted is in the log and in the queue when this returns, and on disk when
-   * the promise is kept. A message is `{text, replyTo, mentions, attachments}`, a change what `expected` takes.
+   * Never waits: the item is in the log and in the queue when this returns, and on disk when the
+   * promise resolves. A message is `{text, replyTo, mentions, attachments}`, a change what
+   * `expected` takes.
    */
   post(chat, wanted) {
     const at = new Date(this.#clock.now()).toISOString();
@@ -44,7 +47,7 @@ export class Sender {
     return kept;
   }
 
-  /** Deletes a message, in five seconds; gives what `discard` takes it back with. */
+  /** Deletes a message after five seconds; returns the id with which `discard` undoes it. */
   postDeletion(chat, { of, messageId }) {
     const at = new Date(this.#clock.now()).toISOString();
     const item = {
@@ -59,14 +62,14 @@ export class Sender {
     return { clientId: item.clientId, kept };
   }
 
-  /** Nobody will take a deletion back any more: makes those that wait. Raises what heals by itself. */
+  /** Performs the deletions that can still be undone. Raises passing failures. */
   async settle() {
     await Promise.all(this.#outbox.held().map((item) => bring(this.#api, item).catch((error) => {
       if (error.code === undefined || PASSING.has(error.code)) throw error;
     })));
   }
 
-  /** Once more; an answer that was refused goes without its quote, which would be refused again. */
+  /** Retries; a refused reply is sent without its quote, which would be refused again. */
   retry(chat, clientId) {
     const changes = { state: "pending", reason: undefined };
     if (this.#outbox.get(clientId)?.lostQuote) {
@@ -85,7 +88,7 @@ export class Sender {
     return this.#outbox.remove(clientId);
   }
 
-  /** A new socket: nothing of the old one will be answered any more. */
+  /** A new socket: sends on the old one will not be answered any more. */
   restart() {
     this.#lanes.restart(this.#outbox.waitingChats());
   }
@@ -96,12 +99,12 @@ export class Sender {
     return this.#stored(chat, clientId, seq);
   }
 
-  /** The own message came as an event, which says the same as an answer. */
+  /** The user's message arrived as an event, which is equivalent to an answer. */
   async delivered({ chat, clientId, seq }) {
     if (clientId && this.#outbox.get(clientId)) await this.#stored(chat, clientId, seq);
   }
 
-  /** `inWords(code, item, isDirect)` is the reason that a person reads. */
+  /** `inWords(code, item, isDirect)` is the reason in words. */
   async refused({ clientId, code, retryAfter }, inWords) {
     const item = this.#outbox.get(clientId);
     if (!item || !this.#lanes.isUnderway(item.chat, clientId)) return;
@@ -111,7 +114,7 @@ export class Sender {
     }
     this.#lanes.done(item.chat, clientId);
     const chat = this.#chats.get(item.chat);
-    // Where nobody could see it, try it again or delete it, it is over.
+    // Drops it if the user could not see, retry or delete it.
     const isShown = chat && (item.kind === undefined || item.kind === "edit");
     const reason = inWords(code, item, chat?.detail?.kind === "direct");
     const changes = { state: "failed", reason };

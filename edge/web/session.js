@@ -1,18 +1,18 @@
 /**
- * Whose session this browser has, as far as it remembers. The refresh token lives in an HttpOnly
- * cookie that no script can read, the access token in this window's calls. Knows nothing of chats.
+ * This browser's session, as far as it remembers. The refresh token is in an HttpOnly cookie that
+ * no script can read, the access token in this window's calls. Knows nothing of chats.
  */
 import { exchange } from "./client/exchange.js";
 import { Rest } from "./client/rest.js";
 
 const REPEAT_MS = 5_000; // somebody waits
-const LAST_HERE = "hubbub"; // in localStorage while there may be a session: whose
+const LAST_HERE = "hubbub"; // in localStorage while there may be a session: its user
 const SOMEBODY = "1";
 
 export class Session {
   #fetch;
 
-  /** `locks` is `navigator.locks` where there is one. */
+  /** `locks` is `navigator.locks` if available. */
   constructor({ fetch, clock, locks }) {
     this.#fetch = fetch;
     this.rest = new Rest({
@@ -24,16 +24,16 @@ export class Session {
     });
   }
 
-  /** Asks once: the code works once. Ends all sessions of whom it was made for. */
+  /** Does not retry: the code works once. Ends all sessions of its user. */
   async resetPassword({ code, password }) {
     await exchange(this.#fetch, "POST", "/api/user/reset", { body: { code, password } });
   }
 
-  /** False when nobody can be signed in here, so that asking the server would be an error. */
+  /** False if there cannot be a session, so that asking the server would be an error. */
   async mayBeThere() {
     try {
       if (localStorage.getItem(LAST_HERE)) return true;
-      // A session that is older than this page left a database.
+      // A session from before this version left a database.
       const databases = await indexedDB.databases();
       return databases.some(({ name }) => name.startsWith("hubbub "));
     } catch {
@@ -41,18 +41,18 @@ export class Session {
     }
   }
 
-  /** The id of the person who was here last, or "" where that is not known. */
+  /** The id of the last user, or "" if unknown. */
   get lastId() {
     const last = lastHere();
     return last === SOMEBODY ? "" : last;
   }
 
-  /** Whose session it is. */
+  /** The user of the session. */
   belongsTo(id) {
     remember(id);
   }
 
-  /** Calls when another window logs in as somebody else than `id`; `signal` ends it. */
+  /** Calls back when another window logs in as a user other than `id`; `signal` ends it. */
   whenTaken(id, call, signal) {
     addEventListener("storage", ({ key, newValue }) => {
       if (key === LAST_HERE && newValue && newValue !== SOMEBODY && newValue !== id) call();
@@ -68,12 +68,12 @@ function lastHere() {
   }
 }
 
-/** Who may be signed in, as far as this browser keeps anything. */
+/** The user who may be signed in, as stored in this browser. */
 function remember(value) {
   try {
     if (value === null) localStorage.removeItem(LAST_HERE);
     else localStorage.setItem(LAST_HERE, value);
   } catch {
-    // Nothing can be kept here: the server is asked instead.
+    // Nothing can be stored here: the server is asked instead.
   }
 }

@@ -1,5 +1,5 @@
 /**
- * The sheet about oneself: name, status, e-mail, password, the keys, logging out.
+ * The user's settings: name, status, e-mail, password, keyboard shortcuts, logging out.
  */
 import { AlertChoice } from "./alert-choice.js";
 import { alertSettings } from "./alert-settings.js";
@@ -17,10 +17,9 @@ import { disabledWhile, submittingWith } from "./submitting.js";
 import { refusalInWords } from "./words.js";
 
 /**
- * `onLogOut()` ends the session; `onLeaving(promise)` while the account is being deleted, which it
- * gives back; `onDeleted()` after the account was deleted; `onKeys()` shows the
- * keys; `onChanged(user)` after a change;
- * `list` as in `list-choice.js`.
+ * `onLogOut()` ends the session; `onLeaving(promise)`, which returns its argument, while the
+ * account is being deleted; `onDeleted()` afterwards; `onKeys()` shows the shortcuts;
+ * `onChanged(user)` after a change; `list` as in `list-choice.js`.
  */
 export function openSettings({
   api, me, layers, list, onChanged, onKeys, onLogOut, onLeaving, onDeleted,
@@ -61,7 +60,7 @@ function profileForm(api, me, onChanged) {
   });
 }
 
-/** The way to the page of those in charge. */
+/** The link to the administration. */
 function administration({ role }) {
   if (role !== "owner" && role !== "admin") return null;
   return element("a", { class: "button quiet", href: "/admin" }, "Administration");
@@ -104,7 +103,7 @@ function emailForm(api, me, onChanged) {
 }
 
 function passwordForm(api, me, onChanged) {
-  // Password managers want to know whose password it is.
+  // Password managers need the user name of a password.
   const name = element("input", {
     class: "unseen", name: "username", autocomplete: "username", value: me.username,
     tabindex: "-1", readonly: true, "aria-hidden": "true",
@@ -137,7 +136,7 @@ function passwordForm(api, me, onChanged) {
   return form;
 }
 
-/** A form that says in a sentence what became of it; `submit` gives that sentence or "". */
+/** A form that shows its outcome in a sentence; `submit` returns that sentence or "". */
 function changeForm(go, fields, submit) {
   const said = element("p", { class: "outcome", role: "status" });
   const button = element("button", {}, go);
@@ -152,7 +151,7 @@ function changeForm(go, fields, submit) {
   );
 }
 
-/** Logging out may be for ever, so it is asked for twice. */
+/** Logging out may be final, so it needs a confirmation. */
 function loggingOut(onLogOut) {
   const error = element("p", { class: "error", role: "alert" });
   const place = asking({

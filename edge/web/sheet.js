@@ -1,6 +1,6 @@
 /**
- * One layer over the page: a titled dialog that Escape, its button or the way back closes, and
- * that gives the focus back. Knows nothing of what it holds.
+ * A layer over the page: a titled dialog, closed by Escape, its button or going back, which
+ * restores the focus. Knows nothing of its content.
  */
 import { element } from "./element.js";
 import { icon } from "./icons.js";

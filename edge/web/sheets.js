@@ -1,17 +1,17 @@
 /**
- * The layers that can lie over the page and are about none of its chats.
+ * The layers over the page that do not belong to a chat.
  */
 
 export class Sheets {
   #parts;
   #lazy;
   #does;
-  #finder = null; // made when it is first wanted
-  #isComing = false; // what was wanted is on its way: pressed twice, it comes once
+  #finder = null; // created on first use
+  #isComing = false; // a sheet is loading: a second press opens no second one
 
   /**
    * `does` is `{open(chat), openAt(chat, seq), meet(userId), logOut(), leaving(promise),
-   * leave(notice), list}`; `leaving` gives its promise back; `layers` as in `layers.js`, `lazy` a
+   * leave(notice), list}`; `leaving` returns its promise; `layers` as in `layers.js`, `lazy` a
    * `Lazy`.
    */
   constructor({ me, api, chats, names, presence, clock, layers, lazy, does }) {

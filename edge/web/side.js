@@ -1,6 +1,5 @@
 /**
- * The left pane: the name of the place, the way to the finder, the chats, oneself and the
- * connection.
+ * The left pane: the instance's name, the finder button, the chats, the user and the connection.
  */
 import { ChatList } from "./chat-list.js";
 import { avatar, element, lettersOf } from "./element.js";

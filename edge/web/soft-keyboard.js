@@ -1,9 +1,9 @@
 /**
- * Tells the styles how much of the page a phone's keyboard leaves free, where the browser lays the
- * keyboard over the page (Safari). Others make the page smaller by themselves.
+ * Passes the styles the height that a phone's keyboard leaves free, if the browser lays the
+ * keyboard over the page (Safari). Others shrink the page themselves.
  */
 
-const LEAST_PX = 100; // less than that is a bar of the browser
+const LEAST_PX = 100; // less than that is a browser toolbar
 
 /** `viewport` is the browser's `visualViewport`. */
 export function stayAboveKeyboard(viewport) {

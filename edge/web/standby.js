@@ -1,6 +1,6 @@
 /**
- * What the page does while nobody looks at it: tells of messages, has the server tell of them when
- * it is closed, and loads itself anew when the server has another version.
+ * What the page does in the background: notifies about messages, makes the server do so when the
+ * page is closed, and reloads when the server has another version.
  */
 import { AlertChoice } from "./alert-choice.js";
 import { Alerts } from "./alerts.js";
@@ -21,8 +21,8 @@ export class Standby {
   #ended = new AbortController();
 
   /**
-   * `isOpen(chat)`: is it the one that is shown? `isBusy()`: would a reload take away what somebody
-   * is doing? `goTo(chat, seq)` shows a message; `worker` is what `registerWorker` gives.
+   * `isOpen(chat)`: is it shown? `isBusy()`: would a reload interrupt the user? `goTo(chat, seq)`
+   * shows a message; `worker` is what `registerWorker` returns.
    */
   constructor({ me, api, chats, names, clock, worker, isOpen, isBusy, goTo }) {
     this.#clock = clock;
@@ -47,13 +47,13 @@ export class Standby {
     this.#alerts.heard(chat, event);
   }
 
-  /** A moment has passed; `line` is the state of the connection. */
+  /** A periodic tick; `line` is the state of the connection. */
   tick({ state, since }) {
     this.#alerts.tick(state === "ready");
-    if (state !== "ready") return; // the page that is kept is no newer one
+    if (state !== "ready") return; // a cached page would not be newer
     if (since !== this.#readySince) {
       this.#readySince = since;
-      this.#renewal.check(); // the connection may have been cut by an upgrade
+      this.#renewal.check(); // an upgrade may have closed the connection
     }
     this.#renewal.tick();
   }
@@ -61,7 +61,7 @@ export class Standby {
   end() {
     this.#ended.abort();
     this.#alerts.end();
-    this.#push.end().catch(() => {}); // the server tells this browser nothing more in any case
+    this.#push.end().catch(() => {}); // the server sends this browser nothing more in any case
   }
 
   #listen(chats, goTo) {

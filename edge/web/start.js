@@ -1,7 +1,7 @@
 /**
- * The first script: asks the server what every view begins with, and opens what this browser has
- * kept, while the other modules are on their way. Loads all of it again when one of them did not
- * come: a phone that changes its network while the page loads must not be left with an empty one.
+ * The first script: requests what every view starts with, and opens this browser's storage, while
+ * the other modules load. Reloads everything if one of them fails: a phone that changes its network
+ * while loading must not end up with an empty page.
  */
 import { Api } from "./api.js";
 import { clock } from "./client/clock.js";
@@ -11,12 +11,12 @@ import { Session } from "./session.js";
 
 const RELOAD_MS = 2_000;
 
-const link = takeLink() ?? keptLink(); // before anything reads the address as that of a chat
+const link = takeLink() ?? keptLink(); // before anything treats the address as a chat's
 const fetcher = (path, request) => fetch(path, request);
 const session = new Session({ fetch: fetcher, clock, locks: navigator.locks });
 const api = new Api({ rest: session.rest });
 
-/** The person who was here last, as this browser has kept them; null where it has not. */
+/** The last user, from this browser's storage; null if unknown. */
 async function lastHere() {
   const { lastId } = session;
   if (!lastId) return null;
@@ -28,7 +28,7 @@ async function lastHere() {
 }
 
 async function load() {
-  // The same version of all: the address of this one names it.
+  // All in the same version, from the address of this one.
   const { search } = new URL(import.meta.url);
   if (location.hash.length > 1) hurryTalk(search);
   try {
@@ -42,7 +42,7 @@ async function load() {
   }
 }
 
-/** What shows an open chat may be on its way already: who opens it asks again for what failed. */
+/** Starts loading the conversation script early: opening a chat retries a failed load. */
 function hurryTalk(search) {
   import(`./talk.js${search}`).catch(() => {});
   const styles = document.querySelector('link[href^="/web/talk.css"]');
@@ -59,7 +59,7 @@ async function begin() {
 }
 
 addEventListener("hashchange", () => {
-  // A link that is opened where the page is open already: it begins again, and reads it first.
+  // A link opened while the page is already open: restarts, and reads the link first.
   if (isLink(location.hash)) location.reload();
 });
 begin();

@@ -1,6 +1,6 @@
 /** What a form does when it is sent. */
 
-/** Does `act()` while `button` is disabled, which has the focus again afterwards if it had it. */
+/** Runs `act()` while `button` is disabled; restores its focus afterwards. */
 export async function disabledWhile(button, act) {
   const hadFocus = document.activeElement === button;
   button.disabled = true;
@@ -8,14 +8,14 @@ export async function disabledWhile(button, act) {
     await act();
   } finally {
     button.disabled = false;
-    const isLost = document.activeElement === document.body; // as the browser leaves it
+    const isLost = document.activeElement === document.body; // the browser's default
     if (hadFocus && isLost) button.focus({ preventScroll: true });
   }
 }
 
 /**
- * A handler of `submit`: `act()`, which may be async, while `button` is disabled. What the server
- * refuses is handed to `refuse(error)`; any other failure goes on.
+ * A handler of `submit`: `act()`, which may be async, while `button` is disabled. Refusals are
+ * passed to `refuse(error)`; other errors propagate.
  */
 export function submitting(button, act, refuse) {
   return async (event) => {
@@ -30,8 +30,7 @@ export function submitting(button, act, refuse) {
 }
 
 /**
- * The same where `said` has a sentence of what became of it: the one that `act` gives, or that of
- * `inWords(error)`.
+ * The same, with the outcome in `said`: the sentence returned by `act`, or by `inWords(error)`.
  */
 export function submittingWith(said, button, act, inWords) {
   return submitting(

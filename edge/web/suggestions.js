@@ -1,6 +1,6 @@
 /**
- * What the composer suggests: the people of the chat, other chats, commands and emoji, by the
- * beginning of their names.
+ * The composer's suggestions: the people of the chat, other chats, commands and emoji, by name
+ * prefix.
  */
 import { addressOf } from "./addresses.js";
 import { commandsFor } from "./commands.js";
@@ -14,7 +14,7 @@ const MOST = 6;
 /** `[{text, nodes}]` for a word after `@`, `#`, `:` or `/`. */
 export async function suggest(mark, word, { chat, me, api, chats, names, use }) {
   if (mark === ":") {
-    const found = await use.find(word).catch(() => []); // they did not come: the next word asks
+    const found = await use.find(word).catch(() => []); // loading failed: the next word retries
     return found.slice(0, MOST).map(([emoji, name]) => (
       { text: emoji, nodes: [emoji, ` ${name}`] }
     ));
@@ -42,7 +42,7 @@ export async function suggest(mark, word, { chat, me, api, chats, names, use }) 
   });
 }
 
-/** Those of several people: a direct chat is nobody else's. */
+/** Only groups: others cannot open a direct chat. */
 function chatsFor(word, { me, chats }) {
   const start = word.toLowerCase();
   return chats.sorted().filter(({ detail }) => (
@@ -51,7 +51,7 @@ function chatsFor(word, { me, chats }) {
   ));
 }
 
-/** Those whose names are known here first; the server knows the others. */
+/** People with names known here first; then others from the server. */
 async function peopleFor(word, { chat, me, api, names }) {
   const others = chat.detail.participants.filter((id) => id !== me.id);
   const known = others.filter((id) => names.isCalled(id, word) && names.known(id));

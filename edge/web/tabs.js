@@ -1,12 +1,12 @@
 /**
- * The other windows of the same person in this browser: says something to all of them, hears what
- * they say. Knows nothing of what is said.
+ * The same person's other windows in this browser: broadcasts and receives messages. Does not know
+ * their meaning.
  */
 
 export class Tabs {
   #channel = null;
 
-  /** `name` is the person's; `hear(said)` gets what another window said. */
+  /** `name` is the person's channel; `hear(said)` is called with messages of other windows. */
   constructor({ name, hear }) {
     if (typeof BroadcastChannel !== "function") return;
     this.#channel = new BroadcastChannel(name);

@@ -1,6 +1,6 @@
 /**
- * The place of the open chat: holds what one can do while none is open, and a `Conversation` from
- * when one is first wanted, which has a script of its own.
+ * The place of the open chat: shows the welcome while none is open, and a `Conversation`, whose
+ * separate script is loaded on first use.
  */
 import { element } from "./element.js";
 
@@ -11,13 +11,13 @@ export class TalkPlace {
   #onCome;
   #onFocusLost;
   #conversation = null;
-  #wanted = null; // `{chat, how}` of the chat that is open
+  #wanted = null; // `{chat, how}` of the open chat
   #wantsFocus = false;
   #mayAid = false;
 
   /**
-   * `talk` is a `Lazy`; `make(Conversation)` gives one, which shows `empty` too; `onCome()` once it
-   * is there, `onFocusLost()` when what had the focus is gone with the chat.
+   * `talk` is a `Lazy`; `make(Conversation)` creates one, which shows `empty` too; `onCome()` once
+   * it is loaded, `onFocusLost()` when the focused element disappears with the chat.
    */
   constructor({ talk, make, empty, onCome, onFocusLost }) {
     this.#talk = talk;
@@ -28,7 +28,7 @@ export class TalkPlace {
     this.node = element("section", { class: "chat", "aria-label": "Conversation" }, empty);
   }
 
-  /** As in `Conversation`, like all that have the name of something there. */
+  /** As in `Conversation`, like all members with the same name there. */
   open(chat, how) {
     this.#wanted = chat && { chat, how };
     if (this.#conversation) {
@@ -43,14 +43,14 @@ export class TalkPlace {
 
   render(how) {
     if (this.#conversation) this.#conversation.render(how);
-    else if (this.#wanted) this.#fetch(); // it did not come
+    else if (this.#wanted) this.#fetch(); // loading failed
   }
 
   heard(chat, event) {
     this.#conversation?.heard(chat, event);
   }
 
-  /** To where one writes. */
+  /** Focuses the composer. */
   focus() {
     this.#wantsFocus = true;
     this.#conversation?.composer.focus();

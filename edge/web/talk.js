@@ -1,6 +1,5 @@
 /**
- * What shows an open chat: the page fetches it behind its first view, or with it where the address
- * names a chat.
+ * The script for an open chat: fetched after the first view, or with it if the address has a chat.
  */
 import { Conversation } from "./conversation.js";
 

@@ -1,5 +1,5 @@
 /**
- * The one thing that a first owner is asked for: what the team is called.
+ * The only question to the first owner: the name of the team.
  */
 import { Field, TEAM_NAME_RULES, allGood } from "./field.js";
 

@@ -1,5 +1,5 @@
 /**
- * A sentence for a moment at the lower edge of the page, with one thing that can be done about it.
+ * A brief message at the bottom of the page, with one optional action.
  */
 import { element } from "./element.js";
 

@@ -1,6 +1,6 @@
 /**
- * What one can do with a message: a bar of buttons that stands on the line under the pointer or
- * with the focus, one for the whole log, and on a touch screen what a long press opens.
+ * The actions on a message: one bar of buttons for the whole log, on the line under the pointer or
+ * with the focus, and on a touch screen a long-press menu.
  */
 import { element } from "./element.js";
 import { icon } from "./icons.js";
@@ -12,13 +12,13 @@ export class Tools {
   #choices;
   #open;
   #bar = element("div", { class: "tools", role: "toolbar", "aria-label": "Message" });
-  #line = null; // where the bar stands, or will as soon as the line can do something
-  #shown = null; // {line, menu} of the choices that were opened last
+  #line = null; // where the bar is, or will be once the line has actions
+  #shown = null; // {line, menu} of the last opened choices
 
   /**
-   * `log` is where the lines are; `rowOf(node)` gives the row of a node; `choices(row)` gives
+   * `log` contains the lines; `rowOf(node)` returns the row of a node; `choices(row)` returns
    * `[{icon, label, take(), isQuick, danger}]`; `open(row, choices, anchor)` shows all of them, and
-   * gives their layer.
+   * returns their layer.
    */
   constructor({ log, rowOf, choices, open }) {
     this.#log = log;
@@ -40,7 +40,7 @@ export class Tools {
     });
     log.addEventListener("keydown", (event) => this.#key(event));
     log.addEventListener("click", (event) => this.#altClicked(event), { capture: true });
-    // A line that is drawn anew loses the bar, one that was stored just now may have one.
+    // A redrawn line loses the bar, and one that was just stored may need it.
     new MutationObserver(() => this.#stay()).observe(log, { childList: true, subtree: true });
     this.#standOn(log.querySelector(".line:hover, .line:focus-within"));
   }
@@ -68,7 +68,7 @@ export class Tools {
     this.#shown = !row.isGone && menu ? { line, menu } : null;
   }
 
-  /** Nobody can do anything with a message that is deleted meanwhile. */
+  /** A message deleted meanwhile has no actions. */
   #closeGone() {
     if (this.#shown === null || !this.#rowOf(this.#shown.line)?.isGone) return;
     const { line, menu } = this.#shown;

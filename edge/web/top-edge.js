@@ -1,5 +1,5 @@
 /**
- * Who said what is cut off at the upper edge of the log, and when: one pill over it.
+ * The author and time of the message cut off at the top of the log, as a pill.
  */
 import { avatar, element, lettersOf } from "./element.js";
 import { hueOf } from "./hues.js";

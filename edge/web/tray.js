@@ -1,6 +1,6 @@
 /**
- * The files that wait for the next message, above the field: what they are, how far they are, the
- * way to take one away or to try it again.
+ * The files chosen for the next message, above the field: name, progress, and buttons to remove or
+ * retry.
  */
 import { arrange, element } from "./element.js";
 import { icon } from "./icons.js";
@@ -10,13 +10,13 @@ export class Tray {
   #acts;
   #kept = new Map();
 
-  /** `acts` is `{remove(key), retry(key), emptied()}`, the last when the last one is taken away. */
+  /** `acts` is `{remove(key), retry(key), emptied()}`, the last when the last file is removed. */
   constructor(acts) {
     this.#acts = acts;
     this.node = element("ul", { class: "attached", "aria-label": "Files", hidden: true });
   }
 
-  /** `files` as `Uploads.all` gives them. */
+  /** `files` as `Uploads.all` returns them. */
   render(files) {
     this.node.hidden = files.length === 0;
     const rows = files.map((one) => {

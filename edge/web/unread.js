@@ -1,27 +1,27 @@
 /**
- * How far one person has read a chat, and what lies above that: counted by the server, kept up by
- * the events since. Where only the server can tell, it says so. Pure.
+ * A person's read marker in a chat and the unread counts: counted by the server, updated by later
+ * events. Reports when only the server can tell. Pure.
  */
 import { isBlank } from "./client/fold.js";
 
-/** The server counts no further. */
+/** The server's maximum. */
 export const MOST_COUNTED = 100;
 
 export class Unread {
   #me;
-  #asOf = 0; // the seq up to which the counts hold
+  #asOf = 0; // the seq up to which the counts are valid
 
   constructor(me) {
     this.#me = me;
-    this.read = null; // the seq of the marker; null until it is known
+    this.read = null; // the seq of the marker; null until known
     this.count = 0; // messages of others above the marker
     this.mentions = 0; // how many of those mention the person
     this.isStale = false;
   }
 
   /**
-   * Counts by the server that hold for the seq `asOf`; `timeline` has what came since, of which
-   * nothing is counted twice.
+   * The server's counts as of the seq `asOf`; later events in `timeline` are added, each counted
+   * once.
    */
   take({ read, unread, mentions }, asOf, timeline) {
     this.read = read;
@@ -34,7 +34,7 @@ export class Unread {
       || timeline.changesAfter(asOf).some((event) => this.#touches(event) && event.of <= asOf);
   }
 
-  /** An event that was applied; `message` is the one that it is about, as it was before it. */
+  /** An event was applied; `message` is the one it is about, in its previous state. */
   apply(event, message) {
     if (event.seq <= this.#asOf || this.read === null) return;
     this.#asOf = event.seq;
@@ -42,7 +42,7 @@ export class Unread {
     else if (this.#touches(event)) this.#alter(event, message);
   }
 
-  /** The marker stands at `read` now; what is loaded in `timeline` is counted anew. */
+  /** The marker is at `read` now; recounts what is loaded in `timeline`. */
   moveTo(read, timeline) {
     if (read === this.read) return;
     this.read = read;

@@ -1,6 +1,6 @@
 /**
- * The files that somebody has chosen for their next message in one chat: brings them to the server
- * a few at a time, again after a cut, and gives what the message takes. Shows nothing.
+ * The files chosen for the next message in a chat: uploads them a few at a time, retries after
+ * interruptions, and returns what the message needs. Shows nothing.
  */
 import { newId } from "./client/ids.js";
 import { hasPlace } from "./picture-place.js";
@@ -10,7 +10,7 @@ const MOST = 10; // the server's limits
 const MOST_BYTES = 25 * 1024 * 1024;
 const FIRST_PAUSE_MS = 1_000;
 const LONGEST_PAUSE_MS = 15_000;
-/** Refusals that time heals. */
+/** Temporary refusals. */
 const PASSING = new Set(["unavailable", "rate_limited", "internal"]);
 const UNREADABLE = "It cannot be read: it is a folder, or changed after you chose it.";
 
@@ -25,8 +25,8 @@ export class Uploads {
   #all = []; // {key, file, name, size, url, state, part, isHeldUp, reason, info, hasPlace}
 
   /**
-   * `bring(file, {key, name, onProgress, signal})` gives what the server calls the file; `drop(id)` takes
-   * it away again; `inWords(error)` says why not.
+   * `bring(file, {key, name, onProgress, signal})` returns the server's description; `drop(id)`
+   * deletes the file again; `inWords(error)` is the reason in words.
    */
   constructor({ bring, drop, clock, random, inWords, onChange }) {
     this.#bring = bring;
@@ -41,8 +41,8 @@ export class Uploads {
   }
 
   /**
-   * `{key, name, size, url, state, part, isHeldUp, reason, mayRetry, hasPlace}`; a state is waiting,
-   * sending, done or failed, and one that is sending is held up between two tries.
+   * `{key, name, size, url, state, part, isHeldUp, reason, mayRetry, hasPlace}`; a state is
+   * waiting, sending, done or failed; a sending one is held up between two attempts.
    */
   get all() {
     return this.#all;
@@ -56,18 +56,18 @@ export class Uploads {
     return this.#all.some(({ state }) => state === "failed");
   }
 
-  /** What can be done about those that failed. */
+  /** What the user can do about failed uploads. */
   get wayOutInWords() {
     const mayRetry = this.#all.some((one) => one.state === "failed" && one.mayRetry);
     return mayRetry ? "Try again or remove it." : "Remove it.";
   }
 
-  /** True while something is on its way: then a message cannot take them yet. */
+  /** True while uploading: the message cannot be sent yet. */
   get isUnderway() {
     return this.#all.some(({ state }) => state === "waiting" || state === "sending");
   }
 
-  /** Calls once nothing is on its way any more; replaces the one before. */
+  /** Calls once nothing is uploading any more; replaces the previous call. */
   whenSettled(call) {
     this.#whenSettled = call;
     this.#settle();
@@ -80,7 +80,7 @@ export class Uploads {
     call?.();
   }
 
-  /** Adds files; gives a sentence about those that cannot be, or "". */
+  /** Adds files; returns a sentence about rejected ones, or "". */
   add(files) {
     const room = MOST - this.#all.length;
     for (const file of files.slice(0, room)) this.#begin(file);
@@ -95,7 +95,7 @@ export class Uploads {
     this.#all = this.#all.filter((other) => other !== one);
     one.ending.abort();
     if (one.url) URL.revokeObjectURL(one.url);
-    if (one.info) this.#drop(one.info.id).catch(() => {}); // it goes by itself after a day
+    if (one.info) this.#drop(one.info.id).catch(() => {}); // the server removes it after a day
     this.#go();
     this.#onChange();
   }
@@ -108,7 +108,7 @@ export class Uploads {
     this.#onChange();
   }
 
-  /** Those that have arrived, for a message that is sent now; the others are gone from here. */
+  /** Takes the uploaded files for a message that is sent now; drops the others. */
   take() {
     const infos = this.#all.filter(({ info }) => info).map(({ info }) => info);
     for (const { url } of this.#all) if (url) URL.revokeObjectURL(url);
@@ -164,7 +164,7 @@ export class Uploads {
     this.#onChange();
   }
 
-  /** The same key, so that what has arrived after all is not there twice. */
+  /** Retries with the same key, so that a file that did arrive is not duplicated. */
   async #pause(one, retryAfterSeconds) {
     const longest = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** one.tries);
     one.tries += 1;
@@ -185,12 +185,12 @@ export class Uploads {
   }
 }
 
-/** Something before the server may refuse too, in words of its own: then the status says it. */
+/** A proxy may refuse too, with its own body: then uses the status. */
 function isPassing({ code, status }) {
   return PASSING.has(code) && status !== 403 && status !== 413;
 }
 
-/** Whether the browser still has its bytes; it says only of the whole upload that it broke. */
+/** Whether the browser can still read the file; upload errors do not show it. */
 async function isReadable(file) {
   try {
     await file.slice(0, 1).arrayBuffer();
@@ -200,7 +200,7 @@ async function isReadable(file) {
   }
 }
 
-/** As the server takes it. A picture that was pasted has a name that says nothing, perhaps none. */
+/** A name that the server accepts. Pasted pictures have a meaningless name or none. */
 function nameOf({ name, type }) {
   const taken = name.replace(/\p{Bidi_Control}/gu, "").replace(/[\p{Cc}/\\]/gu, "_");
   return taken || `pasted.${type.split("/")[1] ?? "bin"}`;

@@ -1,6 +1,6 @@
 /**
- * One picture over the whole page, and the way to those beside it: by keys, by buttons, by wiping;
- * larger by a wheel, two fingers or a double tap.
+ * A picture over the whole page, with navigation by keys, buttons and swiping, and zoom by wheel,
+ * pinch or double tap.
  */
 import { element } from "./element.js";
 import { icon } from "./icons.js";
@@ -10,7 +10,7 @@ const MOST = 8;
 const WIPE_PX = 60;
 
 /**
- * `pictures` are `{file, by, when}` in order, `at` is the one to begin with; `link(file)` as in
+ * `pictures` are `{file, by, when}` in order, `at` is the first to show; `link(file)` as in
  * `attachments.js`; `layers` as in `layers.js`.
  */
 export function openViewer({ pictures, at, link, layers }) {
@@ -61,12 +61,12 @@ export function openViewer({ pictures, at, link, layers }) {
     after.disabled = n === pictures.length - 1;
     zoom.reset();
     image.removeAttribute("src");
-    save.removeAttribute("href"); // is that of the picture before
+    save.removeAttribute("href"); // the previous picture's
     image.alt = file.name;
     image.width = file.width;
     image.height = file.height;
     const found = await link(file);
-    if (now !== n) return; // another one is shown by now
+    if (now !== n) return; // another picture is shown by now
     if (!found) {
       image.alt = `${file.name} cannot be shown now`;
       return;
@@ -82,7 +82,7 @@ export function openViewer({ pictures, at, link, layers }) {
   show(at);
 }
 
-/** How large a picture is shown and what part of it; fingers and wheel change that. */
+/** The zoom and position of a picture, changed by fingers and wheel. */
 class Zoom {
   #image;
   #scale = 1;
@@ -91,7 +91,7 @@ class Zoom {
   #fingers = new Map();
   #began = null;
 
-  /** `wiped(by)` when one finger wiped a picture that is not enlarged. */
+  /** `wiped(by)` when one finger swiped a picture that is not enlarged. */
   constructor(image, { wiped }) {
     this.#image = image;
     image.addEventListener("wheel", (event) => {
@@ -148,7 +148,7 @@ class Zoom {
     this.#draw();
   }
 
-  /** Where the fingers are, and how far apart. */
+  /** The fingers' centre and distance. */
   #hand() {
     const [one, other] = [...this.#fingers.values()];
     if (!one) return { middle: null, apart: 0 };

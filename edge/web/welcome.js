@@ -1,5 +1,5 @@
 /**
- * What stands where a chat would be while none is open: the things that one can do.
+ * The welcome shown while no chat is open: what the user can do.
  */
 import { element } from "./element.js";
 import { shownName } from "./names.js";

@@ -1,11 +1,11 @@
 /**
- * What the page says to people: refusals, notes about a chat, names of chats, each in a sentence.
+ * The page's texts for users: refusals, notes about a chat, names of chats.
  */
 
-/** Letters of scripts that run from the right, and characters that turn others (UAX #9). */
+/** Letters of right-to-left scripts, and characters that change direction (UAX #9). */
 const RIGHT_TO_LEFT = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\u200e\u200f\u202a-\u202e\u2066-\u2069\u{10800}-\u{10fff}\u{1e800}-\u{1efff}]/u;
 
-/** What stands where a text was. */
+/** The replacement of a deleted text. */
 export const DELETED = "This message was deleted";
 
 const REFUSALS = {
@@ -22,7 +22,7 @@ const REFUSALS = {
   unavailable: "Hubbub cannot be reached. Try again in a moment.",
 };
 
-/** Why something was refused, or could not be asked at all. */
+/** Why a call was refused, or failed. */
 export function refusalInWords(error) {
   if (error.code === "rate_limited") {
     const seconds = Math.max(1, error.retryAfter ?? 1);
@@ -36,7 +36,7 @@ function waitInWords(seconds) {
   return `${Math.ceil(seconds / 60)} minutes`;
 }
 
-/** Why a message was not sent, by the code of the refusal; `isDirect` in a chat of two. */
+/** Why a message was not sent, by the code of the refusal; `isDirect` in a direct chat. */
 export function notSentInWords(code, item = {}, isDirect = false) {
   if (code === "not_found" && item.kind === "edit") return "the message was deleted.";
   if (code === "invalid_request") return notStoredInWords(item);
@@ -57,7 +57,7 @@ function notStoredInWords({ text, replyTo, attachments }) {
   return "it contains a character that cannot be stored.";
 }
 
-/** Why a change of a message did not happen, in a sentence. */
+/** Why a change of a message failed, in a sentence. */
 export function notChangedInWords({ kind, emoji }, code) {
   const why = code === "invalid_request" && kind === "react"
     ? "A message takes 20 different reactions at most."
@@ -66,19 +66,19 @@ export function notChangedInWords({ kind, emoji }, code) {
   return kind === "delete" ? `Not deleted. ${why}` : `${emoji} was not added. ${why}`;
 }
 
-/** Why the connection ended for good, by its close code. */
+/** Why the connection ended permanently, by its close code. */
 export function endInWords(code) {
   if (code === 4503) return "Hubbub is open in too many windows. Close one and reload this one.";
   if (code === 4509) return "This window has sent too much. Reload it.";
   return "This page is out of date. Reload it.";
 }
 
-/** Keeps the direction of one name from turning the sentence around it (UAX #9, FSI and PDI). */
+/** Isolates the direction of a name from the sentence around it (UAX #9, FSI and PDI). */
 export function isolated(text) {
   return `\u2068${text}\u2069`;
 }
 
-/** A name among others or before a text: isolated where it could turn what stands around it. */
+/** A name among others or before a text: isolated if it could change the direction around it. */
 export function apart(name) {
   return RIGHT_TO_LEFT.test(name) ? isolated(name) : name;
 }
@@ -96,8 +96,8 @@ function others(count) {
 }
 
 /**
- * A sentence for an event that is no message. `nameOf(id)` gives "you" for oneself; `before` is the
- * last event that said what the chat is called and about, or null where that is not known.
+ * A sentence for an event other than a message. `nameOf(id)` returns "you" for the reader; `before`
+ * is the last event with the chat's name and topic, or null if unknown.
  */
 export function noteOf(event, nameOf, before = null) {
   const by = capitalised(apart(nameOf(event.by)));
@@ -118,7 +118,7 @@ export function noteOf(event, nameOf, before = null) {
   }
 }
 
-/** Why a chat is gone for its reader, and which. */
+/** Why the reader is no longer in a chat, with its title. */
 export function leftInWords({ detail, left }, me, nameOf) {
   const named = (id) => (id === me ? "you" : nameOf(id));
   const why = left ? noteOf(left, named) : "You are no longer in this chat";
@@ -141,23 +141,23 @@ function capitalised(name) {
   return name === "you" ? "You" : name;
 }
 
-/** The name that a chat of these people gets when nobody chose one. */
+/** The default name of a chat of these people. */
 export function nameForPeople(names) {
   const name = names.join(", ");
   return [...name].length <= 128 ? name : `${names[0]} and ${others(names.length - 1)}`;
 }
 
-/** The other one of a direct chat, else null. */
+/** The other person of a direct chat, else null. */
 export function otherOf({ kind, participants }, me) {
   return kind === "direct" ? participants.find((id) => id !== me) : null;
 }
 
-/** Whether somebody's account is deleted; nobody else can be called so. */
+/** Whether an account is deleted; no other account can have such a name. */
 export function isDeleted(user) {
   return /^deleted-.{8}$/iu.test(user?.username ?? "");
 }
 
-/** A chat's name; the other one's of a direct chat. */
+/** A chat's name; for a direct chat, the other person's. */
 export function titleOf(detail, me, nameOf) {
   const other = otherOf(detail, me);
   return other === null ? detail.chatName : nameOf(other);

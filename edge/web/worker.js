@@ -1,8 +1,7 @@
 /**
- * The service worker: keeps the files of one version of the page, so that the page opens without a
- * server, tells of messages while no window does, and leads from a notification to its chat. Never
- * touches what the API answers: what people wrote lies in IndexedDB alone, where logging out erases
- * it.
+ * The service worker: caches the files of one version of the page, so that the page opens offline,
+ * shows notifications while no window does, and opens their chats. Never caches API answers: user
+ * content is only in IndexedDB, where logging out erases it.
  */
 
 const VERSION = new URL(location.href).searchParams.get("v");
@@ -12,15 +11,15 @@ const NEEDED = [
   "page.css", "talk.css", "later.css", "start.js", "main.js", "talk.js", "later.js", "mark.svg",
   "mark-unread.svg", "manifest.webmanifest",
 ];
-const KEPT_VERSIONS = 2; // windows of the version before may still fetch what they need later
-const SHELL_WAIT_MS = 3_000; // a line that answers nothing is none
+const KEPT_VERSIONS = 2; // windows of the previous version may still load scripts
+const SHELL_WAIT_MS = 3_000; // a connection without an answer counts as offline
 const ICON = "/web/icon-192.png";
 
-const closed = new Map(); // chat -> the seq that somebody has waved away, as long as this worker lives
-let telling = Promise.resolve(); // one after the other: each looks at what the one before has shown
+const closed = new Map(); // chat -> the dismissed seq, while this worker lives
+let telling = Promise.resolve(); // sequential: each checks what the previous one has shown
 
 self.addEventListener("install", (event) => {
-  // Starting a worker takes time: what needs none of its decisions does not wait for it.
+  // Starting a worker takes time: requests that it does not handle do not wait for it.
   const at = (parts, rest) => ({ urlPattern: new URLPattern(parts), ...rest });
   const kept = at({ pathname: "/web/*", search: `v=${VERSION}` });
   const shell = at({ pathname: SHELL, search: "" }, { requestMode: "navigate" });
@@ -65,7 +64,7 @@ self.addEventListener("notificationclose", ({ notification: { data } }) => {
 async function keepAll() {
   const cache = await caches.open(CACHE);
   const shell = await fetch(SHELL, { cache: "no-cache" });
-  // While an edge of another version runs beside this one, the next start of the page tries again.
+  // While an edge of another version also runs, this may fail; the next start of the page retries.
   if (!(await shell.clone().text()).includes(`?v=${VERSION}"`)) {
     throw new Error("The page has another version.");
   }
@@ -81,7 +80,7 @@ async function takeOver() {
   await self.clients.claim();
 }
 
-/** The server's page where it answers soon, else the one that is kept. */
+/** The server's page if it answers soon, else the cached one. */
 async function newestShell({ request, preloadResponse }) {
   const asked = Promise.resolve(preloadResponse).then((loaded) => loaded ?? fetch(request));
   const cached = await (await caches.open(CACHE)).match(SHELL);
@@ -93,7 +92,7 @@ async function newestShell({ request, preloadResponse }) {
   return Promise.race([answered, wait]);
 }
 
-/** A file under its version never changes. */
+/** A file with a version never changes. */
 async function keptFile(request) {
   const kept = await caches.match(request);
   if (kept) return kept;
@@ -103,20 +102,20 @@ async function keptFile(request) {
   return answer;
 }
 
-/** One notification a chat, as the windows do it; what is in view somewhere needs none. */
+/** One notification per chat, as in the windows; visible chats need none. */
 async function tell({ me, chat, seq, title, body, at, silent }) {
   const windows = await ourWindows();
   if (windows.some(({ visibilityState }) => visibilityState === "visible")) return;
   const [shown] = await self.registration.getNotifications({ tag: chat });
   const known = Math.max(shown?.data.seq ?? 0, closed.get(chat) ?? 0);
-  if (known >= seq) return; // a window was faster, or it comes twice
+  if (known >= seq) return; // a window was faster, or it is a duplicate
   await self.registration.showNotification(title, {
     body, silent, tag: chat, renotify: true, icon: ICON, timestamp: Date.parse(at),
     data: { me, chat, seq },
   });
 }
 
-/** To a window that is open already, else to a new one. */
+/** Opens it in an existing window, else in a new one. */
 async function lead(chat, seq) {
   const windows = await ourWindows();
   const window = windows.find(({ focused }) => focused) ?? windows[0];

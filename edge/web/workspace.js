@@ -1,6 +1,6 @@
 /**
- * The page of somebody who is signed in: builds the views, hands what each says to those it
- * concerns, and draws when something has changed. Holds no rule of its own about chats.
+ * The page of a signed-in user: builds the views, connects them, and draws when something has
+ * changed. Contains no rules about chats.
  */
 import { namedHere } from "./addresses.js";
 import { Attention } from "./attention.js";
@@ -40,27 +40,27 @@ export class Workspace {
   #names;
   #layers = new Layers({ go: () => this.#route() });
   #list = new ListChoice({ onChange: () => this.#draw() });
-  #notHere = (error) => this.say(refusalInWords(error)); // of a script that did not come
+  #notHere = (error) => this.say(refusalInWords(error)); // of a script that failed to load
   #lazy = new Lazy({ name: "later", styles: ["later.css"], onFailure: this.#notHere });
   #talk = new Lazy({ name: "talk", styles: ["talk.css"], onFailure: this.#notHere });
   #parts;
   #sheets;
   #side;
   #heading = new Heading();
-  #panel = null; // made when it is first wanted
-  #standby = null; // comes when the browser has nothing else to do
+  #panel = null; // created on first use
+  #standby = null; // loaded when the browser is idle
   #conversation;
   #quotes;
   #toast;
   #errands;
-  #open; // the chat that is looked at, null for none, undefined before the first look
-  #at = null; // the seq that the address names
-  #place = takePlace(); // where somebody was before this window was loaded again
-  #leaving = null; // the call by which the session is ended here
+  #open; // the open chat, null for none, undefined at first
+  #at = null; // the seq in the address
+  #place = takePlace(); // the position from before a reload of this window
+  #leaving = null; // the call that ends the session here
   #isDrawing = false;
   #ended = new AbortController();
 
-  /** `database` is what this browser keeps for `me`; `onSignedOut(notice)` when it is over. */
+  /** `database` is this browser's storage for `me`; `onSignedOut(notice)` when the session ends. */
   constructor({ me, api, instance, session, clock, database, onSignedOut }) {
     this.#me = me;
     this.#session = session;
@@ -90,8 +90,8 @@ export class Workspace {
   }
 
   /**
-   * Hands `show` the page as soon as there is something to be seen, be it what this browser has
-   * kept, and goes live; `asked` as `Live.begin` takes it. Raises what that raises.
+   * Passes `show` the page as soon as there is something to show, even from this browser's storage,
+   * and goes live; `asked` as `Live.begin` takes it. Raises what that raises.
    */
   async start(show, asked) {
     await this.#live.begin(asked);
@@ -155,7 +155,7 @@ export class Workspace {
     );
   }
 
-  /** What a conversation may ask for. */
+  /** The callbacks for a conversation. */
   #heard() {
     return {
       post: (chat, wanted) => {
@@ -206,7 +206,7 @@ export class Workspace {
     on(document, "visibilitychange", () => {
       if (document.visibilityState === "hidden") this.#live.flush();
       else this.#live.hurry();
-      this.#drawNow(); // an animation frame asked for before would not come while hidden
+      this.#drawNow(); // a requested animation frame does not fire while hidden
     });
     hearKeys((call) => on(document, "keydown", call), {
       find: () => this.#sheets.find(),
@@ -220,7 +220,7 @@ export class Workspace {
     });
   }
 
-  /** Times, typing and the words about the connection age without any event. */
+  /** Times, typing and connection notices change without events. */
   #tick() {
     if (this.#ended.signal.aborted) return;
     this.#draw();
@@ -253,14 +253,14 @@ export class Workspace {
   }
 
   #goToMessage(chat, seq) {
-    this.#at = null; // also where the address names it already
+    this.#at = null; // even if it is already in the address
     this.#layers.goTo(`#${chat.id}/${seq}`);
   }
 
   #route() {
     const { chat, seq } = namedHere(this.#chats);
     if (chat !== null && chat.detail === null) return;
-    // The browser tells late of a new address; a drawing in between has followed it already.
+    // The browser reports a new address late; a drawing in between has already followed it.
     const isNamed = seq !== null && seq !== this.#at;
     this.#at = seq;
     if (chat === this.#open && !isNamed) return;
@@ -268,7 +268,7 @@ export class Workspace {
     this.#write();
   }
 
-  /** To the composer, unless a phone's keyboard would cover what one came to read. */
+  /** Focuses the composer, unless a phone's keyboard would cover what the user came to read. */
   #write() {
     if (this.#open && !matchMedia("(pointer: coarse)").matches) this.#conversation.focus();
   }
@@ -332,16 +332,16 @@ export class Workspace {
     this.#onSignedOut(notice);
   }
 
-  /** What others wrote goes; what is unsent and half written stays for the next time. */
+  /** Removes other people's messages; unsent and unfinished ones stay for the next session. */
   async #signedOut() {
-    await this.#leaving?.catch(() => {}); // who has asked for it knows: the socket is only faster
+    await this.#leaving?.catch(() => {}); // the caller handles errors: the socket is only faster
     if (this.#ended.signal.aborted) return;
     await this.#end();
     await Promise.all(["chats", "logs"].map((store) => this.#database.clear(store)));
     this.#onSignedOut("You were signed out. Log in again.");
   }
 
-  /** Raises nothing; the promise says that all is on disk. */
+  /** Raises nothing; the promise resolves when everything is on disk. */
   #end() {
     this.#session.rest.forget();
     this.#ended.abort();
@@ -360,7 +360,7 @@ export class Workspace {
     });
   }
 
-  /** Many changes in one turn are one drawing; a hidden page draws too, for its title. */
+  /** Batches the changes of one turn into one drawing; a hidden page draws too, for its title. */
   #draw() {
     if (this.#isDrawing) return;
     this.#isDrawing = true;
@@ -371,7 +371,7 @@ export class Workspace {
   #drawNow() {
     this.#isDrawing = false;
     if (this.#ended.signal.aborted) return;
-    // The address may name a chat that has only now become known.
+    // The address may have a chat that has only now become known.
     const { chat: named } = namedHere(this.#chats);
     if (named?.detail && named !== this.#open) {
       this.#route();

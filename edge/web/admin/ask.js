@@ -1,5 +1,5 @@
 /**
- * A sheet that says what will happen before it does it, and why it did not.
+ * A confirmation sheet that explains an action beforehand, and why it failed.
  */
 import { element } from "../element.js";
 import { Sheet } from "../sheet.js";
@@ -7,8 +7,8 @@ import { submitting } from "../submitting.js";
 import { refused } from "./refusals.js";
 
 /**
- * `content` stands above the buttons; `act(sheet)` may be async and raise a refusal, which is said;
- * afterwards the sheet is closed, unless `act` gives true.
+ * `content` is above the buttons; `act(sheet)` may be async and raise a refusal, which is shown;
+ * afterwards the sheet closes, unless `act` returns true.
  */
 export function openAsk({ title, yes, isDanger = false, layers, act }, ...content) {
   const error = element("p", { class: "error", role: "alert" });

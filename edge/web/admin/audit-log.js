@@ -1,5 +1,5 @@
 /**
- * What those in charge did, newest first, in sentences.
+ * What owners and admins did, newest first, in sentences.
  */
 import { arrange, avatar, element, lettersOf } from "../element.js";
 import { hueOf } from "../hues.js";
@@ -28,7 +28,7 @@ export class AuditLog {
     this.#pages = new Pages({
       ask: async (before) => {
         const { entries, next } = await calls.log(before);
-        // What an invitation is about has no name.
+        // The target of an invitation has no name.
         const people = entries.filter(({ action }) => !action.startsWith("invite."));
         await this.#names.learn([...entries.map(({ by }) => by), ...people.map(({ of }) => of)]);
         return { rows: entries, next };

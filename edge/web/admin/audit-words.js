@@ -1,5 +1,5 @@
 /**
- * What the audit log says, in sentences. The subject stands before them.
+ * The entries of the audit log as sentences. The subject precedes them.
  */
 import { isolated } from "../words.js";
 
@@ -10,7 +10,7 @@ const SIGN_UP = {
   closed: "closed sign-up",
 };
 
-/** What was done; `nameOf(id)` gives "you" for oneself. */
+/** What was done; `nameOf(id)` returns "you" for the reader. */
 export function doneInWords({ action, by, of, detail }, nameOf) {
   const isMe = by !== null && nameOf(by) === "you";
   const itself = isMe ? "yourself" : "themself";

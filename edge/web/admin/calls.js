@@ -1,5 +1,5 @@
 /**
- * The calls of those in charge, each by its name. Knows no view.
+ * The calls of owners and admins, one method each. Knows no view.
  */
 import { newId } from "../client/ids.js";
 
@@ -14,12 +14,12 @@ export class Calls {
     return this.#api.call("GET", "/api/admin/overview");
   }
 
-  /** `{users, next}`, newest first; `start` is a beginning of the name. */
+  /** `{users, next}`, newest first; `start` is a prefix of the name. */
   people(start, before) {
     return this.#read("/api/admin/user", { q: start, before, limit: 50 });
   }
 
-  /** The person as they are then; `changes` is `{role}`, `{active}` or both. */
+  /** Returns the changed person; `changes` is `{role}`, `{active}` or both. */
   async changePerson(id, changes) {
     const path = `/api/admin/user/${id}`;
     return (await this.#api.call("PATCH", path, { body: changes, isSafe: true })).user;
@@ -52,13 +52,13 @@ export class Calls {
     return this.#read("/api/admin/log", { before, limit: 50 });
   }
 
-  /** The instance as it is then. */
+  /** Returns the changed instance. */
   async changeInstance(changes) {
     const path = "/api/admin/instance";
     return (await this.#api.call("PATCH", path, { body: changes, isSafe: true })).instance;
   }
 
-  /** At most 200 people by their ids; those who are unknown are left out. */
+  /** At most 200 people by their ids; unknown ones are left out. */
   peopleOf(ids) {
     return this.#api.users(ids);
   }

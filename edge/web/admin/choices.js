@@ -1,10 +1,10 @@
 /**
- * One of a few, each with a sentence about it.
+ * A choice of one among few options, each with a description.
  */
 import { element } from "../element.js";
 import { newId } from "../client/ids.js";
 
-/** `options` are `{value, label, hint}`. Gives `{node, value}`; the node may be disabled. */
+/** `options` are `{value, label, hint}`. Returns `{node, value}`; the node may be disabled. */
 export function choices({ legend, options, value, isDisabled = false }) {
   const name = `choice-${newId()}`;
   const node = element(

@@ -1,6 +1,5 @@
 /**
- * What flows, from figures that only grow: the difference of two is what came between them. Knows
- * no view.
+ * Rates from counters: the difference of two readings is what happened between them. Knows no view.
  */
 
 const KEPT = 60;
@@ -9,7 +8,7 @@ export class Flow {
   #before = null;
   #values = new Map();
 
-  /** Figures of a moment; one that is null or has shrunk, as after a restart, says nothing. */
+  /** Adds a reading; values that are null or have decreased, as after a restart, are ignored. */
   add(atMs, figures) {
     const before = this.#before;
     this.#before = { atMs, figures };
@@ -23,7 +22,7 @@ export class Flow {
     }
   }
 
-  /** A minute, from the oldest to the newest. */
+  /** Values per minute, from the oldest to the newest. */
   of(name) {
     return this.#values.get(name) ?? [];
   }

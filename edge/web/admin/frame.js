@@ -1,5 +1,5 @@
 /**
- * What stands around the parts of the administration: the ways to them, and to the chats.
+ * The frame around the parts of the administration: links to them, and to the chats.
  */
 import { element } from "../element.js";
 import { icon } from "../icons.js";
@@ -8,7 +8,7 @@ export class Frame {
   #instance;
   #parts;
   #links;
-  #main = element("main", { tabindex: "0" }); // it scrolls, also by keys
+  #main = element("main", { tabindex: "0" }); // scrollable by keys too
   #open = null;
 
   /** `parts` are `{name, label, icon, view}`; a view has `node`, `open()` and may have `close()`. */
@@ -37,7 +37,7 @@ export class Frame {
     );
   }
 
-  /** Shows the part that the address names, or the first. */
+  /** Shows the part in the address, or the first. */
   route() {
     const name = location.hash.slice(1);
     const part = this.#parts.find((one) => one.name === name) ?? this.#parts[0];

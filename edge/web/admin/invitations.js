@@ -1,5 +1,5 @@
 /**
- * Links by which people come in: made, copied and revoked.
+ * Invitation links: created, copied and revoked.
  */
 import { element } from "../element.js";
 import { Field, allGood } from "../field.js";
@@ -122,7 +122,7 @@ export class Invitations {
         try {
           await this.#calls.revoke(invite.code);
         } catch (error) {
-          if (error.code !== "not_found") throw error; // it works no more, as was wanted
+          if (error.code !== "not_found") throw error; // it no longer works, as wanted
         }
         this.#invites = this.#invites.filter(({ code }) => code !== invite.code);
         this.#made.hidden = true;
@@ -132,7 +132,7 @@ export class Invitations {
     }, element("p", {}, "Its link stops working at once. Users who joined with it stay."));
   }
 
-  /** Says why something did not happen. */
+  /** Shows why an action failed. */
   async #try(act) {
     this.#error.textContent = "";
     try {

@@ -1,10 +1,10 @@
 /**
- * A link that is to be handed on, and the button that copies it.
+ * A link to be shared, and a button that copies it.
  */
 import { element } from "../element.js";
 import { icon } from "../icons.js";
 
-/** `onCopied(words)` says what became of it. */
+/** `onCopied(words)` is called with the outcome. */
 export function linkBox({ url, label, onCopied }) {
   const field = element("input", {
     class: "input", readonly: true, value: url, "aria-label": label, onfocus: () => field.select(),

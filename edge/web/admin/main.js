@@ -1,5 +1,6 @@
 /**
- * The beginning of /admin: who is there, whether they are in charge, and which part they look at.
+ * The start of /admin: who is signed in, whether they are an owner or admin, and which part to
+ * show.
  */
 import { Api } from "../api.js";
 import { clock } from "../client/clock.js";

@@ -1,5 +1,5 @@
 /**
- * How people are called by their ids; each is asked for once.
+ * Names of people by id; each is requested once.
  */
 import { isolated } from "../words.js";
 import { nameOf } from "./person.js";
@@ -15,12 +15,12 @@ export class Names {
     this.#known.set(me.id, nameOf(me));
   }
 
-  /** Learns those of them who are not known yet; at most 200 at once. */
+  /** Loads those that are not known yet; at most 200 at once. */
   async learn(ids) {
     const wanted = [...new Set(ids)].filter((id) => id !== null && !this.#known.has(id));
     if (wanted.length === 0) return;
     const found = await this.#calls.peopleOf(wanted);
-    for (const id of wanted) this.#known.set(id, "somebody"); // unknown ones are not asked for again
+    for (const id of wanted) this.#known.set(id, "somebody"); // not requested again
     for (const person of found) this.#known.set(person.id, nameOf(person));
   }
 
@@ -30,7 +30,7 @@ export class Names {
     return isolated(this.#known.get(id) ?? "somebody");
   }
 
-  /** Without signs of direction, for faces. */
+  /** Without direction marks, for avatars. */
   plain(id) {
     return this.#known.get(id) ?? "somebody";
   }

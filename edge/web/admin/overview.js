@@ -1,5 +1,5 @@
 /**
- * The instance at a glance: how large it is, what flows, who serves, and what the doctor says.
+ * The instance at a glance: size, traffic, processes, and the doctor's findings.
  */
 import { element } from "../element.js";
 import { icon } from "../icons.js";

@@ -1,5 +1,5 @@
 /**
- * What stands below a list that comes in pages: how much of it is there, and the way to the rest.
+ * The foot of a paged list: how much is loaded, and a button for the rest.
  */
 import { element } from "../element.js";
 import { refused } from "./refusals.js";
@@ -13,7 +13,7 @@ export class PageFoot {
     this.node = element("div", { class: "foot-line" }, this.#said, this.#more);
   }
 
-  /** `words` are said where nothing went wrong. */
+  /** `words` are shown if there was no error. */
   render(pages, words) {
     const said = pages.error ? refused(pages.error) : words;
     if (this.#said.textContent !== said) this.#said.textContent = said;

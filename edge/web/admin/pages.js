@@ -1,5 +1,5 @@
 /**
- * A list that the server gives in pages: what has come of it, and whether there is more. Knows no
+ * A list that the server returns in pages: the loaded part, and whether there is more. Knows no
  * view.
  */
 export class Pages {
@@ -8,12 +8,12 @@ export class Pages {
   #next = null;
   #turn = 0;
 
-  /** `ask(before)` gives `{rows, next}`; `before` is null for the first page. */
+  /** `ask(before)` returns `{rows, next}`; `before` is null for the first page. */
   constructor({ ask, onChange }) {
     this.#ask = ask;
     this.#onChange = onChange;
     this.rows = [];
-    this.error = null; // why the last page did not come
+    this.error = null; // why the last page failed
     this.isWaiting = false;
   }
 
@@ -21,7 +21,7 @@ export class Pages {
     return this.#next !== null;
   }
 
-  /** The first page in place of all; what was there stays until it has come. */
+  /** Replaces everything with the first page; the old rows stay until it has arrived. */
   begin() {
     return this.#load(null);
   }
@@ -30,7 +30,7 @@ export class Pages {
     return this.isWaiting ? null : this.#load(this.#next);
   }
 
-  /** Puts a row in place of the one with its id. */
+  /** Replaces the row with the same id. */
   replace(row) {
     this.rows = this.rows.map((one) => (one.id === row.id ? row : one));
     this.#onChange();
@@ -49,7 +49,7 @@ export class Pages {
     this.#onChange();
     try {
       const { rows, next } = await this.#ask(before);
-      if (turn !== this.#turn) return; // another beginning is on its way
+      if (turn !== this.#turn) return; // a newer reload is in progress
       this.rows = before === null ? rows : [...this.rows, ...rows];
       this.#next = next;
     } catch (error) {

@@ -1,5 +1,5 @@
 /**
- * Everybody who has an account: found by name, and what those in charge may do with them.
+ * All accounts: search by name, and the actions that owners and admins may take.
  */
 import { arrange, avatar, element, lettersOf } from "../element.js";
 import { icon } from "../icons.js";
@@ -99,7 +99,7 @@ export class People {
     return hasMore ? `${peopleInWords(rows.length)} so far` : peopleInWords(rows.length);
   }
 
-  /** The button is not made anew when the row changes: it may have the focus. */
+  /** The button is reused when the row changes: it may have the focus. */
   #shell({ id }) {
     const more = element(
       "button", { type: "button", class: "bare", "aria-haspopup": "menu" }, icon("more"),
@@ -120,7 +120,7 @@ export class People {
     );
   }
 
-  /** Owners act on everybody, admins on members; what is one's own is in one's settings. */
+  /** Owners act on everybody, admins on members; the user's own account is in the settings. */
   #mayAct(id) {
     const person = this.#pages.rows.find((one) => one.id === id);
     return this.#me.role === "owner" || person.role === "member";

@@ -1,5 +1,5 @@
 /**
- * What those in charge may do with an account, each in a sheet that says what will happen.
+ * Actions of owners and admins on an account, each with a sheet that explains it.
  */
 import { element } from "../element.js";
 import { isolated } from "../words.js";
@@ -45,7 +45,7 @@ export function openDeactivation(person, { calls, layers, toast, onChanged }) {
     + "take it back at any time."));
 }
 
-/** Takes a deactivation back, at once: nothing is lost by it. */
+/** Undoes a deactivation at once, since nothing is lost. */
 export async function reactivate(person, { calls, toast, onChanged }) {
   try {
     onChanged(await calls.changePerson(person.id, { active: true }));

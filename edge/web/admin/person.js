@@ -1,5 +1,5 @@
 /**
- * How a person is called, and what the roles may.
+ * The name of a person, and the permissions of roles.
  */
 
 export const ROLES = {

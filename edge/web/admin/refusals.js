@@ -1,5 +1,5 @@
 /**
- * Why something was refused to somebody in charge.
+ * Refusals to owners and admins, in words.
  */
 import { refusalInWords } from "../words.js";
 

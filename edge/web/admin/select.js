@@ -21,7 +21,7 @@ export class Select {
     return this.#select.value;
   }
 
-  /** What was chosen stays chosen where it is still there. */
+  /** Keeps the selection if it still exists. */
   set options(options) {
     const { value } = this.#select;
     this.#select.replaceChildren(

@@ -1,5 +1,5 @@
 /**
- * What the instance is called, and who may sign up.
+ * The instance's name, and who may sign up.
  */
 import { element } from "../element.js";
 import { Field, TEAM_NAME_RULES, allGood } from "../field.js";
@@ -62,7 +62,7 @@ export class Settings {
     );
   }
 
-  /** `save()` gives what to say afterwards. */
+  /** `save()` returns the text to show afterwards. */
   #form(content, label, save, isAllowed) {
     const said = element("p", { class: "outcome", role: "status" });
     const button = element("button", { disabled: !isAllowed }, label);

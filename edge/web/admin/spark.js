@@ -1,5 +1,5 @@
 /**
- * A line of the last values, drawn small.
+ * A sparkline of the last values.
  */
 
 const SVG = "http://www.w3.org/2000/svg";
@@ -7,7 +7,10 @@ const WIDTH = 160;
 const HEIGHT = 32;
 const MARGIN = 2;
 
-/** `values` from the oldest to the newest; the lowest line is 0. A decoration: words say the last. */
+/**
+ * `values` from the oldest to the newest; the baseline is 0. Decorative: the last value is also
+ * given in words.
+ */
 export function spark(values) {
   const node = shape("svg", {
     class: "spark", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none",

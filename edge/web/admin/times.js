@@ -1,5 +1,5 @@
 /**
- * Points in time in tables: short, with their hour.
+ * Times in tables: short, with the time of day.
  */
 import { clockTime, listTime } from "../moments.js";
 
@@ -15,7 +15,7 @@ export function logTime(at, nowMs) {
   return day === clock ? clock : `${day} ${clock}`;
 }
 
-/** "tomorrow 14:31", for what is to come. */
+/** "tomorrow 14:31", for future times. */
 export function dueTime(at, nowMs) {
   const midnight = (ms) => new Date(ms).setHours(0, 0, 0, 0);
   const days = Math.round((midnight(Date.parse(at)) - midnight(nowMs)) / DAY_MS);

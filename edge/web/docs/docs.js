@@ -1,6 +1,6 @@
 /**
- * The reference page: draws /openapi.json, with an example of every body made from its schema.
- * Builds text nodes only and loads nothing from elsewhere.
+ * The reference page: renders /openapi.json, with an example of every body generated from its
+ * schema. Builds only text nodes and loads nothing from other origins.
  */
 function element(name, attributes = {}, ...children) {
   const made = Object.assign(document.createElement(name), attributes);
@@ -8,7 +8,7 @@ function element(name, attributes = {}, ...children) {
   return made;
 }
 
-/** An example value of a schema; `seen` ends what refers to itself. */
+/** An example value of a schema; `seen` stops recursive schemas. */
 export function example(schema, schemas, seen = []) {
   if (schema.$ref) {
     const name = schema.$ref.split("/").at(-1);
