@@ -1,1 +1,1 @@
-"""Load tests: simulated users, called people here, and how their messages arrive."""
+"""Load tests: simulated users, called people here, and the delivery of their messages."""

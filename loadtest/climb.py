@@ -1,5 +1,4 @@
-"""How many users a system sustains, decided from figures: what to try next, and the objectives.
-Pure."""
+"""Finds how many users a system sustains: the next number to try, and the objectives. Pure."""
 
 from typing import Final, NamedTuple
 
@@ -18,8 +17,8 @@ class Objective(NamedTuple):
 
 
 class Climb:
-    """Up by half until a number breaks, then halfway between the last that held and the first that
-    broke."""
+    """Increases by half until a number fails, then bisects between the last that held and the first
+    that failed."""
 
     def __init__(self, start: int) -> None:
         self._start = start
@@ -33,7 +32,7 @@ class Climb:
             self.broke = min(people, self.broke or people)
 
     def next(self) -> int | None:
-        """None when it is known well enough."""
+        """None if the result is precise enough."""
         if self.broke is None:
             return round(self.held * GROWTH) or self._start
         if self.broke - self.held <= max(1.0, self.held * CLOSE_ENOUGH):
@@ -42,7 +41,7 @@ class Climb:
 
 
 def broken(objective: Objective, figures: Figures, lost: int, tally: Tally) -> list[str]:
-    """What did not hold, in words; `lost` since the last look."""
+    """The objectives that failed, in words; `lost` since the last check."""
     said = []
     if lost:
         said.append(f"{lost} deliveries lost")

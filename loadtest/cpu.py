@@ -1,5 +1,5 @@
-"""How much CPU time the tiers of a running system have used, from the kernel's own count (proc(5),
-schedstat): exact to the nanosecond, for threads that still live."""
+"""CPU time used by the tiers of a running system, from the kernel (proc(5), schedstat): exact to
+the nanosecond, for live threads."""
 
 import contextlib
 import os
@@ -14,8 +14,8 @@ ALL_TIERS: Final = ("balancer", "realtime", "files", *TIERS)
 
 
 class CpuClock:
-    """Reads the CPU seconds of each tier since its processes began. `others` are processes that are
-    no part of the system, by a name for them."""
+    """Reads the CPU seconds of each tier since its processes started. `others` are named processes
+    outside the system."""
 
     def __init__(
         self,
@@ -28,7 +28,7 @@ class CpuClock:
         self._names = (*tiers, *(others or {}))
 
     def read(self) -> dict[str, float]:
-        """By tier; PostgreSQL with the processes that it made."""
+        """By tier; PostgreSQL with its child processes."""
         children = _children_of_all()
         used = dict.fromkeys(self._names, 0.0)
         for role, root in self._roots:

@@ -1,9 +1,10 @@
-"""`make file-flood`: what files cost those who talk, and the processes that carry them.
+"""`make file-flood`: the effect of file transfers on message delivery and on the processes that
+carry them.
 
-Eight uploads and eight downloads at 5 MiB/s each, of another process, and calm take turns on a
-fleet of its own. Exits with 1 unless in the median round the 99th percentile of delivery stays
-within twice that of calm or 10 ms above it, no process of the fleet holds 64 MiB more than in calm,
-and all is delivered.
+Eight uploads and eight downloads at 5 MiB/s each, from another process, alternate with calm on a
+separate fleet. Exits with 1 unless in the median round the 99th percentile of delivery stays within
+twice that of calm or 10 ms above it, no process of the fleet holds 64 MiB more than in calm, and
+all is delivered.
 """
 
 import argparse
@@ -109,7 +110,7 @@ async def move(origin: str, chat: str, token: str) -> None:
 
 
 class Moved:
-    """What the other process says: `up` and `down` are bytes so far."""
+    """The other process's report: `up` and `down` are bytes so far."""
 
     def __init__(self, output: asyncio.StreamReader) -> None:
         self.up = self.down = 0
@@ -124,7 +125,7 @@ class Moved:
 
 @asynccontextmanager
 async def moving(*arguments: str) -> AsyncIterator[Moved]:
-    """Begins when the first bytes move."""
+    """Starts when the first bytes move."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "loadtest.file_flood", "--move", *arguments),
         stdout=asyncio.subprocess.PIPE,
@@ -146,7 +147,7 @@ async def moving(*arguments: str) -> AsyncIterator[Moved]:
 
 
 class Memory:
-    """The most that each process of a fleet has held, in MB of its own."""
+    """The maximum private memory of each process of a fleet, in MB."""
 
     def __init__(self, data: Path) -> None:
         self._data = data
@@ -214,7 +215,7 @@ def say(one: Round, number: int) -> None:
 
 
 def judge(rounds: list[Round], log: Log) -> bool:
-    """Says how it went; whether it went as promised."""
+    """Prints the result; returns whether the targets were met."""
     arrival = log.book.close()
     change: Change = compare([(one.calm, one.loaded) for one in rounds])
     growth = {name: max(r.growth.get(name, 0.0) for r in rounds) for name in rounds[0].growth}

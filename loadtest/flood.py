@@ -1,10 +1,10 @@
-"""`make flood`: what a flood of log-ins costs users who post, on a fresh fleet.
+"""`make flood`: the effect of a flood of log-ins on users who post, on a fresh fleet.
 
-Calm, bare hashing and flood take turns, so that what else the machine does falls on all. Bare
-hashing is a process beside the fleet that hashes 40 passwords a second in the kernel's idle class,
-which runs when nobody else wants the core: no server can make a password cost others less. Exits
-with 1 unless the median round keeps the 99th percentile of delivery within 1.25 times or 3 ms of
-calm; on two cores it does not, and bare hashing shows why.
+Calm, bare hashing and flood alternate, so that other load on the machine affects all. Bare hashing
+is a separate process that hashes 40 passwords a second in the kernel's idle class, which runs only
+when no other process wants the core: the minimum effect of hashing on others. Exits with 1 unless
+the median round keeps the 99th percentile of delivery within 1.25 times or 3 ms of calm; on two
+cores it does not, and bare hashing shows why.
 """
 
 import argparse
@@ -28,7 +28,7 @@ from loadtest.sockets.crowd import Group, Log
 from loadtest.sockets.delivery import percentiles
 
 REPLICAS: Final = "edge=1,realtime=1,users=1,chats=1"
-GROUPS: Final = 2  # about half of what one process of each carries on two cores
+GROUPS: Final = 2  # about half of the capacity of one process per role on two cores
 ROUNDS: Final = 5
 ROUND_SECONDS: Final = 6.0
 SETTLE_SECONDS: Final = 2.0
@@ -58,7 +58,7 @@ class Round(NamedTuple):
 
 
 class Flood:
-    """Log-ins of unknown users at a given rate, whatever is answered."""
+    """Log-ins of unknown users at a given rate, ignoring the answers."""
 
     def __init__(self, session: aiohttp.ClientSession, origin: str) -> None:
         self._session, self._origin = session, origin
@@ -99,7 +99,7 @@ async def bare_hashing() -> AsyncIterator[None]:
 
 
 async def measure(log: Log, seconds: float) -> float:
-    """The 99th percentile of what is delivered in the next seconds."""
+    """The 99th percentile of deliveries in the next seconds."""
     await asyncio.sleep(SETTLE_SECONDS)
     log.take()
     await asyncio.sleep(seconds)
@@ -159,7 +159,7 @@ def compare(pairs: list[tuple[float, float]]) -> Change:
 
 
 def judge(rounds: list[Round], flood: Flood, log: Log) -> bool:
-    """Says how it went; whether it went as promised."""
+    """Prints the result; returns whether the targets were met."""
     arrival = log.book.close()
     bare = compare([(one.calm, one.bare) for one in rounds])
     flooded = compare([(one.calm, one.flooded) for one in rounds])

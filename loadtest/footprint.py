@@ -1,5 +1,5 @@
-"""Resources that each process of a system uses now: from /proc, and from the figures that it tells
-itself on the ports in `fleet.json`."""
+"""Current resource use of each process of a system: from /proc, and from its own metrics on the
+ports in `fleet.json`."""
 
 import os
 import urllib.request
@@ -25,9 +25,9 @@ TIMEOUT_SECONDS: Final = 5.0
 
 
 class Footprint(NamedTuple):
-    """One process, with those that it made. `memory` in MB, of anonymous pages: those of files are
-    shared with whoever else runs the same. What forked processes share is counted in parts. None is
-    what this kind of process does not have."""
+    """One process with its children. `memory` in MB, of anonymous pages: file pages are shared with
+    other processes. Memory shared by forked processes is counted proportionally. None means that
+    this kind of process has no such figure."""
 
     memory: float
     descriptors: int
@@ -56,7 +56,7 @@ def take_footprints(state: FleetState) -> dict[str, Footprint]:
 
 
 def _family(pid: int) -> Iterator[int]:
-    """PostgreSQL's children come and go, and are as much a part of it."""
+    """PostgreSQL's children come and go, and count as part of it."""
     yield pid
     for thread in os.listdir(f"/proc/{pid}/task"):
         for child in Path(f"/proc/{pid}/task/{thread}/children").read_text().split():

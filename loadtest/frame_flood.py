@@ -1,9 +1,9 @@
-"""`python -m loadtest.frame_flood`: what one socket that floods its node costs its neighbours.
+"""`python -m loadtest.frame_flood`: the effect of one flooding socket on others of its node.
 
-Calm and flood take turns for each kind of frame, on a fleet of its own with one realtime process,
-which flooder and neighbours share. The flooder is a process in the kernel's idle class: it runs
-when nobody else wants the core, so what the neighbours lose, they lose to what the node does for
-it. Sent away, it comes back at once. Exits with 1 unless in the median round of each kind the 99th
+Calm and flood alternate for each kind of frame, on a separate fleet with one realtime process,
+which flooder and neighbours share. The flooder runs in the kernel's idle class, only when no other
+process wants the core, so the neighbours lose time only to the node's work for it. When
+disconnected, it reconnects at once. Exits with 1 unless in the median round of each kind the 99th
 percentile of delivery stays within the bound of `loadtest.flood` and all is delivered.
 """
 
@@ -49,8 +49,8 @@ FIRST_FRAGMENT: Final = _frame(0x01)
 
 
 def pour(kind: str, origin: str, token: str) -> None:
-    """Floods until it is killed. Prints a line for each piece that was taken, and the close code
-    when it is sent away."""
+    """Floods until it is killed. Prints a line for each accepted piece, and the close code when
+    disconnected."""
     os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
     frame = KINDS[kind]
     piece = frame * (PIECE_BYTES // len(frame))
@@ -70,7 +70,7 @@ def pour(kind: str, origin: str, token: str) -> None:
 
 @asynccontextmanager
 async def pouring(kind: str, origin: str, token: str) -> AsyncIterator[asyncio.StreamReader]:
-    """A process that floods meanwhile; what it prints."""
+    """A process that floods during the block; yields its output."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "loadtest.frame_flood", "--pour", kind, origin, token),
         stdout=asyncio.subprocess.PIPE,
@@ -118,7 +118,7 @@ async def flood_rounds(data: Path, rounds: int) -> tuple[dict[str, list[tuple[fl
 
 
 def judge(found: dict[str, list[tuple[float, float]]], log: Log) -> bool:
-    """Says how it went; whether it went as promised."""
+    """Prints the result; returns whether the targets were met."""
     arrival = log.book.close()
     sys.stdout.write(
         f"Deliveries: {arrival.delivered}, {arrival.lost} lost, {arrival.doubled} doubled\n"

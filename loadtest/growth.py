@@ -1,4 +1,4 @@
-"""Whether processes use more after a soak than before, beyond usual fluctuation. Pure."""
+"""Whether processes use more after a soak than before, beyond normal fluctuation. Pure."""
 
 from collections.abc import Mapping, Sequence
 from statistics import median
@@ -6,22 +6,22 @@ from typing import Final, NamedTuple
 
 from loadtest.footprint import Footprint
 
-# What is not a leak: allocators keep what they freed, pools open and close connections.
+# Tolerances: allocators keep freed memory, pools open and close connections.
 ROOM: Final = {
     "memory": (0.10, 6.0),
-    "descriptors": (0.10, 16.0),  # as many as a pool to a database may have
+    "descriptors": (0.10, 16.0),  # the maximum size of a database pool
     "tasks": (0.0, 2.0),
     "subscriptions": (0.0, 0.0),
     "sockets": (0.0, 0.0),
     "outbox": (0.0, 0.0),
 }
-# PostgreSQL fills its buffers with what was written, and each of its processes, one a connection,
-# keeps files open that it used once, up to a limit of its own.
+# PostgreSQL fills its buffers with written pages, and each of its processes, one per connection,
+# keeps used files open up to a limit.
 NOT_JUDGED: Final = ("postgres",)
 
 
 class Growth(NamedTuple):
-    """One figure of one process in two rests."""
+    """One figure of one process in two idle periods."""
 
     process: str
     of: str

@@ -1,5 +1,5 @@
 """What locust runs: the users of `loadtest/users/person.py`, by hand on its web page or headless,
-in one process or in several whose sums meet in the master.
+in one process or in several whose results are added up in the master.
 
 Exits with 1 when a delivery was lost, doubled or out of order, or when a request failed.
 """
@@ -20,7 +20,7 @@ from loadtest.users.tallies import Tallies
 
 __all__ = ["Person"]
 
-GOODBYE_SECONDS = 5.0  # for people to log out
+GOODBYE_SECONDS = 5.0  # for users to log out
 
 
 @events.init_command_line_parser.add_listener
@@ -43,7 +43,7 @@ def prepare(environment: Environment, **_: Any) -> None:
 
 @events.quitting.add_listener
 def report(environment: Environment, **_: Any) -> None:
-    """Prints the result once, in the process that has all figures."""
+    """Prints the result once, in the process with all figures."""
     if isinstance(environment.runner, WorkerRunner):
         return
     requests, failures = count_requests(environment.stats)

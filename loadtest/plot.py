@@ -1,4 +1,4 @@
-"""The picture of a ramp: flow, replicas and latency over one time axis."""
+"""The chart of a ramp: throughput, replicas and latency over one time axis."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +14,7 @@ COLOURS = {"edge": "#2a5db0", "realtime": "#b0552a"}
 
 
 def draw(seconds: "Sequence[Second]", picture: Path) -> None:
-    """Writes a PNG; its folder is made where it is missing."""
+    """Writes a PNG; creates its folder if necessary."""
     matplotlib.rcParams.update({"font.size": 9, "axes.grid": True, "grid.alpha": 0.3})
     times = [second.at for second in seconds]
     figure = Figure(figsize=(8, 7), layout="constrained")

@@ -1,6 +1,6 @@
-"""`make ramp`: from idle to saturation and back, on a fleet of its own that may grow and shrink.
+"""`make ramp`: from idle to saturation and back, on a separate fleet that may grow and shrink.
 
-Counts what failed and what was lost, and draws flow, replicas and latency over time. Exits with 1
+Counts failures and losses, and draws throughput, replicas and latency over time. Exits with 1
 unless edge and realtime grew to three and came back, with nothing failed and nothing lost.
 """
 
@@ -31,7 +31,7 @@ IDLE_SECONDS: Final = 8
 GROUP_EVERY_SECONDS: Final = 4
 FULL_SECONDS: Final = 20
 LEAVE_EVERY_SECONDS: Final = 1
-CALM_SECONDS: Final = 90  # the most that is waited for the fleet to shrink
+CALM_SECONDS: Final = 90  # the maximum wait for the fleet to shrink
 START_SECONDS: Final = 90
 UNHURRIED_SECONDS: Final = 0.5
 ENOUGH: Final = 3
@@ -43,7 +43,7 @@ SCALING: Final = "lag_ms=0.5"
 
 
 class Second(NamedTuple):
-    """What was seen in one second; latencies in seconds, 0 where nothing came."""
+    """The figures of one second; latencies in seconds, 0 without deliveries."""
 
     at: float
     groups: int
@@ -105,7 +105,7 @@ class Ramp:
         self.seconds: list[Second] = []
 
     async def run(self, groups: list[Group]) -> None:
-        """The last group stays and talks on without haste while the fleet shrinks around it."""
+        """The last group keeps talking slowly while the fleet shrinks."""
         watching = asyncio.create_task(self._watch())
         await asyncio.sleep(IDLE_SECONDS)
         for group in groups[:-1]:
@@ -167,7 +167,7 @@ async def climb(data: Path) -> tuple[list[Second], Log]:
 
 
 def judge(seconds: list[Second], log: Log) -> bool:
-    """Says how it went; whether it went as promised."""
+    """Prints the result; returns whether the targets were met."""
     arrival = log.book.close()
     failed = sum(log.failures.values())
     most = {role: max(second.replicas[role] for second in seconds) for role in SCALED}

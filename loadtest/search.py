@@ -1,9 +1,9 @@
 """`make search`: how many simulated users a fresh system sustains before an objective breaks.
 
-Raises the number of people step by step and says "N people at the objective", and what broke first.
-The people act in an open loop: a post counts from when it was due, however late the system or the
-load processes are. Exits with 1 where not even the first number held, or something was lost. With
-`--people` it stays at that number, and says what a person costs each tier and the load.
+Raises the number of people step by step and prints "N people at the objective", and what failed
+first. The people act in an open loop: a post counts from when it was due, however late the system
+or the load processes are. Exits with 1 where not even the first number held, or something was lost.
+With `--people` it stays at that number, and says what a person costs each tier and the load.
 """
 
 import argparse
@@ -80,7 +80,7 @@ class Search:
         return cores
 
     def _calm_down(self, until: float) -> None:
-        """What piled up in a step that broke must not spoil the next one."""
+        """The backlog of a failed step must not affect the next one."""
         self._people.become(self.climb.held, ARRIVALS_A_SECOND, until - time.monotonic())
         while time.monotonic() < until:
             self._people.reset()
@@ -104,7 +104,7 @@ class Search:
 
 
 def name_busiest(cores: Mapping[str, float]) -> str:
-    """The roles that used most of a core, the load among them, and how much of it."""
+    """The roles that used most of a core, including the load, and how much."""
     ordered = sorted(cores.items(), key=lambda item: -item[1])
     return ", ".join(f"{role} {share:.0%}" for role, share in ordered[:6])
 

@@ -1,8 +1,8 @@
-"""`make soak`: whether a fresh system uses as little after waves of users as before.
+"""`make soak`: whether a fresh system uses no more after waves of users than before.
 
-First a wave of people, for what is made once; then a rest, and what each process takes up; then
-waves for as long as there is time; then a rest again, and the comparison. A rest outlasts the
-minute for which nodes keep what nobody listens to. Exits with 1 where something grew or was lost.
+First a wave of people, for one-time allocations; then an idle period, and the use of each process;
+then waves while there is time; then idle again, and the comparison. An idle period is longer than
+the minute for which nodes keep chats without listeners. Exits with 1 if something grew or was lost.
 """
 
 import argparse
@@ -51,7 +51,7 @@ class Soak:
         self.samples: list[Sample] = []
 
     def run(self, until: float) -> tuple[list[Growth], Tally]:
-        """What grew between the rests, and the sum of all waves."""
+        """What grew between the idle periods, and the sum of all waves."""
         watching = gevent.spawn(self._watch)
         total = self._wave()
         before = self._rest()
@@ -87,7 +87,7 @@ class Soak:
 
 
 def report(growths: Sequence[Growth], tally: Tally) -> bool:
-    """Says how it went; whether all stayed as it was."""
+    """Prints the result; returns whether nothing grew."""
     for growth in growths:
         sys.stdout.write(f"{growth}\n")
     grown = [growth for growth in growths if growth.is_too_much]

@@ -1,4 +1,4 @@
-"""The picture of a soak: people, and what every role takes up, over one time axis."""
+"""The chart of a soak: people, and the use of every role, over one time axis."""
 
 from collections.abc import Sequence
 from pathlib import Path

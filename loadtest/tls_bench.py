@@ -1,5 +1,5 @@
-"""`python -m loadtest.tls_bench`: what TLS between HAProxy and a node costs the node, a socket and
-a delivery: the transport alone, with and without, in turns.
+"""`python -m loadtest.tls_bench`: the cost of TLS between HAProxy and a node, per socket and
+delivery: only the transport, with and without, alternating.
 
 The server is a child, so that its CPU and memory are its own; whoever connects is here.
 """

@@ -1,1 +1,1 @@
-"""`make bench`: what is measured in one run, what it must reach, and how it is told."""
+"""`make bench`: the measurements of a run, their targets, and the report."""

@@ -1,8 +1,9 @@
-"""`make bench`: fan-out, memory, connects and sends beside the peers, on this machine, in one run.
+"""`make bench`: fan-out, memory, connects and sends, compared with the peers, on this machine, in
+one run.
 
 Prints the table, writes it with plots to docs/benchmarks.md, and every single measurement to
-.build/peers/results.jsonl. `--full` has every case and peer, and growth; `--only` some parts, whose
-sections alone are written anew.
+.build/peers/results.jsonl. `--full` has every case and peer, and growth; `--only` some parts, and
+rewrites only their sections.
 """
 
 import argparse
@@ -55,7 +56,7 @@ RESULTS: Final = BUILD / "results.jsonl"
 
 @dataclass(frozen=True)
 class Plan:
-    """What one run measures; `servers` are the peers beside Hubbub, `growth` names of GROWTH."""
+    """What one run measures; `servers` are the peers to compare, `growth` names of GROWTH."""
 
     servers: Sequence[str]
     cases: Sequence[str]
@@ -63,7 +64,7 @@ class Plan:
     rounds: int
     pace: Pace
     parts: frozenset[str]
-    messages: int  # among which is searched, and chats are listed
+    messages: int  # to search among, and for lists of chats
 
 
 USUAL_PARTS: Final = frozenset(
@@ -86,7 +87,7 @@ FULL: Final = Plan(
 
 
 class Bench:
-    """One run: rows as they come, on the screen and in the file."""
+    """One run: prints rows as they are measured, and writes them to the file."""
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
@@ -96,7 +97,7 @@ class Bench:
         RESULTS.unlink(missing_ok=True)
 
     def has(self, part: str) -> bool:
-        """Whether the part is wanted; then what is noted from now on is of it."""
+        """Whether the part is wanted; if so, following rows belong to it."""
         if part in self.plan.parts:
             self.part = part
         return part in self.plan.parts
@@ -117,7 +118,7 @@ class Bench:
         say(f"{what:22} {server:11}", "  ".join(figures))
 
     def rounds(self) -> Iterator[tuple[int, str]]:
-        """A B C, then C B A: what drifts over the run hits all alike."""
+        """A B C, then C B A: drift over the run affects all equally."""
         names = ["hubbub", *self.servers]
         for round_ in range(self.plan.rounds):
             for name in names if round_ % 2 == 0 else names[::-1]:
@@ -181,14 +182,14 @@ class Bench:
                         found = sending.by(way, in_flight)
                         best = max(best, found["acknowledged_per_s"])
                         self.note(f"{layout} {way} {in_flight}", "hubbub", round_, found)
-                for round_ in range(self.plan.rounds):  # one stall of the disk makes a p99
+                for round_ in range(self.plan.rounds):  # a single disk stall determines a p99
                     half = sending.by(way, SATURATING, best / 2)
                     self.note(f"{layout} {way} half", "hubbub", round_, half)
                 if layout == "spread":
                     self._measure_floor(hubbub, bus, way, best / 2)
 
     def _measure_floor(self, hubbub: Hubbub, bus: Bus, way: str, rate: float) -> None:
-        """Of so many sends a second into 200 chats."""
+        """At this many sends a second into 200 chats."""
         pace = self.plan.pace
         with (
             bare_commits(hubbub.data) as chats,
@@ -201,7 +202,7 @@ class Bench:
     def measure_low_load(self, hubbub: Hubbub, bus: Bus) -> None:
         seconds, patience = self.plan.pace.seconds * 2, self.plan.pace.patience
         sending = Sending(hubbub, make_audiences(People(hubbub.port))["spread"], seconds, patience)
-        for way in WAYS:  # as people who have talked before
+        for way in WAYS:  # as users with existing chats
             sending.by(way, 32)
         with (
             bare_commits(hubbub.data) as chats,
@@ -242,14 +243,14 @@ class Bench:
 
 
 def run(plan: Plan) -> Bench:
-    """Measures everything; one Hubbub for what compares process with process, a fresh one after."""
+    """Measures everything; one Hubbub for comparisons of single processes, then a fresh one."""
     bench = Bench(plan)
     valkey, port = start_valkey()
     bus = Bus(port, valkey.pid)
     try:
         if {"memory", "fanout", "stuck"} & plan.parts:
             with running_hubbub(ONE_OF_EACH, port) as hubbub:
-                if bench.has("memory"):  # first: memory that was freed is not given back
+                if bench.has("memory"):  # first, since freed memory is not returned to the system
                     bench.measure_memory(hubbub, bus)
                 if bench.has("fanout"):
                     bench.measure_fan_out(hubbub, bus)
@@ -257,7 +258,7 @@ def run(plan: Plan) -> Bench:
                     measure_stuck_readers(hubbub, bus, plan.rounds, plan.pace, bench.note)
         if {"connects", "sends", "low-load", "changes", "balancer"} & plan.parts:
             with running_hubbub(ONE_OF_EACH) as hubbub:
-                if bench.has("balancer"):  # first: its memory is not given back either
+                if bench.has("balancer"):  # first, since its memory is not returned either
                     bench.measure_balancer(hubbub)
                 if bench.has("connects"):
                     bench.measure_connects(hubbub, bus)
@@ -306,7 +307,7 @@ def run(plan: Plan) -> Bench:
 
 
 def main() -> int:
-    """1 where a target was missed: each is printed with the word."""
+    """1 if a target was missed: each is printed as such."""
     parser = argparse.ArgumentParser("python -m loadtest.bench", description=__doc__)
     parser.add_argument("--full", action="store_true", help="every case and peer")
     parser.add_argument("--only", default="", help="parts, of " + ",".join(sorted(PARTS)))

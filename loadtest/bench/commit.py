@@ -1,6 +1,6 @@
 """The lower bound for a durable message: one row, one commit, on the same PostgreSQL.
 
-Open loop, so that the pace is the same as that of the sends it is compared with.
+Open loop, so that the rate equals that of the sends it is compared with.
 """
 
 import statistics
@@ -19,7 +19,7 @@ EVENT: Final = b"x" * 210
 
 @contextmanager
 def bare_commits(data: Path) -> Iterator[ChatsDatabase]:
-    """The database of a Hubbub whose data is there, with the table of such rows in the block."""
+    """The database of a running Hubbub, with the table for these rows within the block."""
     with ChatsDatabase(data) as chats:
         chats.connection.execute("CREATE TABLE IF NOT EXISTS bare_commits (n bigint, event bytea)")
         try:
@@ -37,7 +37,7 @@ def measure_bare_commit(chats: ChatsDatabase, *, seconds: float) -> Found:
         chats.connection.execute("INSERT INTO bare_commits VALUES (%s, %s)", (number, EVENT))
         times.append((time.monotonic() - due) * 1000)
         due += 1 / COMMITS_A_SECOND
-    times = times[1:]  # the statement was not prepared yet
+    times = times[1:]  # its statement was not prepared yet
     return {
         "p50_ms": statistics.median(times),
         "p99_ms": statistics.quantiles(times, n=100, method="inclusive")[98],

@@ -1,4 +1,4 @@
-"""The sections of docs/benchmarks.md about what single parts cost. Measures nothing. A section
+"""The sections of docs/benchmarks.md about the cost of single parts. Measures nothing. A section
 without rows is left out.
 """
 

@@ -1,4 +1,4 @@
-"""The pictures of docs/benchmarks.md, apart from growth. Measures nothing."""
+"""The charts of docs/benchmarks.md, except growth. Measures nothing."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,7 +1,7 @@
-"""Reports growth: a table, a picture, and whether anything grows faster than its input.
+"""Reports growth: a table, a chart, and whether anything grows faster than its input.
 
-Knows what each figure is called and of what it is the cost; measures nothing. Growth may be
-measured in parts: `python -m loadtest.bench.growth FILE...` writes its section from their results.
+Knows the name of each figure and what it is the cost of; measures nothing. Growth may be measured
+in parts: `python -m loadtest.bench.growth FILE...` writes its section from their results.
 """
 
 import json
@@ -23,8 +23,8 @@ PICTURES: Final = PROJECT / "docs" / "pictures"
 SECTION: Final = "Growth"
 HEADING: Final = f"## {SECTION}"
 PICTURE: Final = "bench-growth.png"
-ROOM: Final = 1.1  # an exponent that noise alone may reach where cost and input grow alike
-YARDSTICK: Final = "floor, one by one"  # what the kernel alone does: no cost of ours
+ROOM: Final = 1.1  # an exponent within noise of linear growth
+YARDSTICK: Final = "floor, one by one"  # the kernel's work alone: not our cost
 FIRST_IN: Final = "ready, first in their chats"
 HEARD_ALREADY: Final = "ready, chats heard already"
 DASHED: Final = "#888888"
@@ -119,8 +119,7 @@ class Slope(NamedTuple):
 
 
 def slope(points: Sequence[tuple[float, float]], *, each: bool) -> Slope | None:
-    """From (size, cost) in the order of sizes; None where there are not two to compare. Size 0 has
-    no power."""
+    """From (size, cost) in the order of sizes; None with fewer than two. Size 0 is skipped."""
     costs = [(size, cost * size if each else cost) for size, cost in points if size and cost > 0]
     if len(costs) < 2:
         return None
@@ -134,13 +133,13 @@ def _power(low: tuple[float, float], high: tuple[float, float]) -> float:
 
 
 def points_of(rows: Rows, series: Series) -> list[tuple[float, float]]:
-    """(size, cost), ascending; of a size that was measured again the last one."""
+    """(size, cost), ascending; the last one of a size that was measured again."""
     found = {row["size"]: row[series.key] for row in rows.of(series.what, "hubbub")}
     return sorted(found.items())
 
 
 def growth_table(rows: Rows) -> list[str]:
-    """A table for each input; empty where nothing of it was measured."""
+    """A table for each input; empty if it was not measured."""
     lines: list[str] = []
     for name, all_series in INPUTS.items():
         found = {s: points for s in all_series if (points := points_of(rows, s))}
@@ -176,7 +175,7 @@ def too_fast(rows: Rows) -> list[str]:
 
 
 def print_growth(rows: Rows) -> bool:
-    """All of it on the screen; whether nothing grows faster than its input."""
+    """Prints everything; returns whether nothing grows faster than its input."""
     print("\n".join(growth_table(rows)))
     faster = [f"MISSED: {line}" for line in too_fast(rows)]
     print("Grows faster than its input:", *(faster or ["nothing"]), sep="\n- ")
@@ -185,7 +184,7 @@ def print_growth(rows: Rows) -> bool:
 
 
 def write_growth(rows: Rows) -> None:
-    """The section and the picture, in place of the last ones; the rest of the report stays."""
+    """Replaces the section and the chart; the rest of the report stays."""
     _draw_growth(rows, PICTURES)
     above, _, _ = REPORT.read_text().partition(f"\n{HEADING}\n")
     REPORT.write_text("\n".join([above, *_growth_section(rows)]))

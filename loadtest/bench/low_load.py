@@ -1,4 +1,4 @@
-"""The section of docs/benchmarks.md about messages that come one by one. Measures nothing."""
+"""The section of docs/benchmarks.md about messages sent one by one. Measures nothing."""
 
 from typing import Final
 

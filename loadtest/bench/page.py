@@ -1,4 +1,4 @@
-"""A page of Markdown as its sections, of which some can be replaced. Pure."""
+"""A Markdown page as sections, some of which can be replaced. Pure."""
 
 from collections.abc import Iterable, Sequence
 
@@ -6,7 +6,7 @@ HEADING = "## "
 
 
 class Page:
-    """What is before the first heading is the introduction. A section ends where the next one
+    """The text before the first heading is the introduction. A section ends where the next
     begins."""
 
     def __init__(self, text: str = "") -> None:

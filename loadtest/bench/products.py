@@ -34,7 +34,7 @@ PUBLISHED: Final[Mapping[str, tuple[str, Mapping[str, int]]]] = {
 
 
 def describe_products(rows: Rows) -> list[str]:
-    """What requests cost here and in whole products that people use."""
+    """The cost of requests here and in complete, popular products."""
     if not rows.of(ACTS[0], "synapse"):
         return []
     table = [

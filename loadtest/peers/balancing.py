@@ -1,7 +1,7 @@
-"""What the balancer costs, beside a HAProxy that does nothing but pass on to the same processes.
+"""The cost of the balancer, compared with a HAProxy that only forwards to the same processes.
 
 Per REST request, per socket in time and memory, per delivery. Only HAProxy's own CPU and memory
-count; what it passes on is the same.
+count; the forwarded traffic is the same.
 """
 
 import tempfile
@@ -19,7 +19,7 @@ from loadtest.peers.process import LOOPBACK, Process, free_port
 from loadtest.peers.sending import TEXT_BYTES, WARM_SECONDS
 from loadtest.peers.sockets import Posts, Sockets
 
-SOCKETS: Final = 4_000  # each MiB of a large page is then 0.5 kB a socket
+SOCKETS: Final = 4_000  # each MiB of a huge page is then 0.5 kB per socket
 SOCKETS_A_USER: Final = 20
 CHAT_MEMBERS: Final = 10
 REQUESTS_IN_FLIGHT: Final = 32
@@ -58,7 +58,8 @@ backend realtime
 
 
 def describe_floor(port: int, socket: str) -> str:
-    """The file of a bare HAProxy at that port before a floor's Unix socket, in its own folder."""
+    """The configuration of a bare HAProxy on that port in front of a floor's Unix socket, in its
+    own folder."""
     return _BARE_DEFAULTS + _FLOOR.format(loopback=LOOPBACK, port=port, socket=socket)
 
 
@@ -71,7 +72,7 @@ class Proxy(NamedTuple):
 
 @contextmanager
 def bare_haproxy(hubbub: Hubbub) -> Iterator[Proxy]:
-    """One in front of the same processes of edge and realtime, over the same Unix sockets, with its
+    """One in front of the same edge and realtime processes, over the same Unix sockets, with
     defaults.
 
     In front of one of two edges it would take a fifth less a request: it wakes up less often.
@@ -104,7 +105,7 @@ def _server_lines(hubbub: Hubbub, role: str) -> str:
 
 
 def own_balancer(hubbub: Hubbub) -> Proxy:
-    """The one that the fleet has started."""
+    """The fleet's own."""
     found = next(p for p in hubbub.state().processes if p.role == "balancer")
     return Proxy(hubbub.port, found.pid)
 
@@ -148,7 +149,7 @@ class Balancing:
         }
 
     def _measure_requests(self, proxies: Mapping[str, Proxy]) -> dict[str, float]:
-        """In short turns, for what else the machine does changes from second to second."""
+        """In short turns, since other load on the machine changes every second."""
         cpu, answered = dict.fromkeys(proxies, 0.0), dict.fromkeys(proxies, 0.0)
         for turn in range(REQUEST_TURNS):
             for name in list(proxies)[:: -1 if turn % 2 else 1]:
@@ -158,7 +159,7 @@ class Balancing:
         return {name: cpu[name] / answered[name] * 1e6 for name in proxies}
 
     def _spend_on_requests(self, proxy: Proxy) -> tuple[float, float]:
-        """Seconds of CPU, and the requests that were answered meanwhile."""
+        """CPU seconds, and the requests answered meanwhile."""
         posts = self._posts(proxy.port, "--connections", REQUESTS_IN_FLIGHT)
         try:
             posts.read()
@@ -182,7 +183,7 @@ class Balancing:
 
     @contextmanager
     def _sockets(self, proxy: Proxy, plan: Sequence[str]) -> Iterator[Sockets]:
-        """Joined, and at rest; there is a rest after them as well."""
+        """Joined and idle; another idle period follows."""
         sockets = Sockets([proxy.port], plan, SOCKET_OPTIONS, core=None, patience=60)
         try:
             time.sleep(SETTLE_SECONDS)
@@ -192,7 +193,7 @@ class Balancing:
             time.sleep(SETTLE_SECONDS)
 
     def _measure_deliveries(self, proxy: Proxy, sockets: Sockets) -> float:
-        """Messages go straight to edge, so that the proxy carries deliveries alone."""
+        """Messages go directly to edge, so that the proxy carries only deliveries."""
         posts = self._posts(self._edge, "--connections", 8, "--rate", POSTS_A_SECOND)
         try:
             posts.read()

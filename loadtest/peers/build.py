@@ -1,4 +1,4 @@
-"""Builds what is compared, into .build/peers: the load programs, and each server where it can be.
+"""Builds the load programs and the peers that can be built, into .build/peers.
 
 A server that cannot be built here is left out, with the reason; nothing else fails.
 """
@@ -22,7 +22,7 @@ SOCKETIO: Final = BUILD / "socketio"
 SYNAPSE_PYTHON: Final = BUILD / "synapse" / "bin" / "python"
 
 CENTRIFUGE_PACKAGE: Final = "golang-github-centrifugal-centrifuge-dev"
-CENTRIFUGE_VERSION: Final = "0.15."  # the one that the factors for the newest belong to
+CENTRIFUGE_VERSION: Final = "0.15."  # the version that the factors for the newest apply to
 GO_PACKAGES: Final = (
     "golang-go",
     CENTRIFUGE_PACKAGE,
@@ -34,11 +34,11 @@ GO_PACKAGES: Final = (
 
 
 class NotBuilt(Exception):
-    """The sentence says what is missing here."""
+    """The text says what is missing here."""
 
 
 def say(*words: object) -> None:
-    """Progress, for a person at the terminal; the results go elsewhere."""
+    """Prints progress at the terminal; results go elsewhere."""
     print(*words, file=sys.stderr, flush=True)
 
 

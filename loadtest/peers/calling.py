@@ -1,4 +1,4 @@
-"""REST calls one after the other over one kept connection, and how long each took."""
+"""Sequential REST calls over one persistent connection, and their durations."""
 
 import http.client
 import json
@@ -29,7 +29,7 @@ class Caller:
         return text
 
     def post(self, path: str, token: str | None, body: object) -> Any:
-        """The answer; again where there was no room for it just then."""
+        """The answer; retries if there was temporarily no room."""
         for _ in range(TRIES):
             status, wait, text = self._exchange("POST", path, token, body)
             if status in (200, 201):

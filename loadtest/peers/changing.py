@@ -1,5 +1,5 @@
-"""What messages that changed cost: a page of edited ones with reactions beside a plain one, and a
-reaction beside a send. In turns, through the balancer, CPU of all tiers.
+"""The cost of changed messages: a page of edited ones with reactions compared with a plain one, and
+a reaction compared with a send. Alternating, through the balancer, CPU of all tiers.
 """
 
 import asyncio
@@ -123,7 +123,7 @@ class _Client:
                 yield method, path, person.token, None
 
     async def in_turns(self, kinds: dict[str, Calls], seconds: float) -> dict[str, Found]:
-        """Each kind for a while, again and again: what drifts hits all alike."""
+        """Each kind for a while, repeatedly: drift affects all equally."""
         slices: dict[str, list[Found]] = {kind: [] for kind in kinds}
         for turn in range(TURNS):
             for kind in list(kinds)[:: 1 if turn % 2 else -1]:

@@ -1,4 +1,4 @@
-"""What a socket of Hubbub costs: memory when idle; CPU of all tiers to connect and join."""
+"""The cost of a Hubbub socket: memory when idle; CPU of all tiers to connect and join."""
 
 import sys
 import time
@@ -24,7 +24,7 @@ def plan_many_sockets(people: People, count: int) -> list[str]:
 
 
 def measure_memory(hubbub: Hubbub, people: People, count: int) -> Found:
-    """Only the first run after a start is true: memory that was freed is not given back."""
+    """Only the first run after a start is valid: freed memory is not returned."""
     plan = plan_many_sockets(people, count)
     time.sleep(2)
     before, kernel = hubbub.pss_kb("realtime"), kernel_socket_kb()
@@ -66,7 +66,7 @@ def measure_connects(hubbub: Hubbub, plan: list[str], *, public: bool = False) -
 
 
 def measure_floor(plan: Sequence[str]) -> Found:
-    """The same sockets to a program that answers and knows nobody, alone on a core as peers are."""
+    """The same sockets to a program that only answers, alone on a core like peers."""
     port = free_port()
     program = [sys.executable, "-m", "loadtest.peers.connecting_floor", port]
     server = Process(program, SERVER_CORE, cwd=PROJECT)

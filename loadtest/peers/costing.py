@@ -1,9 +1,8 @@
-"""What single parts of Hubbub add to the CPU of a send and of a delivery: the outbox, metrics and
-logs, the feeding of the search index. The product has no switch for them, see
-switches/sitecustomize.py.
+"""The CPU that single parts of Hubbub add to a send and a delivery: the outbox, metrics and logs,
+feeding the search index. The product has no switch for them, see switches/sitecustomize.py.
 
-A few per cent are less than what two runs differ by. So the load goes on without a break while the
-part is switched off and on, and each slice without it is compared with the one beside it.
+A few per cent are less than the difference between two runs. So the load continues while the part
+is switched off and on, and each slice without it is compared with an adjacent one.
 """
 
 import os
@@ -135,7 +134,7 @@ class Costs:
     def _compare(
         self, what: str, without: Without, cpu: Read, done: Read, seconds: float = SLICE_SECONDS
     ) -> None:
-        """With and without, then without and with: what drifts hits both alike."""
+        """With and without, then without and with: drift affects both equally."""
         for pair in range(self._pairs):
             for has_it in (True, False) if pair % 2 == 0 else (False, True):
                 with nullcontext() if has_it else without():

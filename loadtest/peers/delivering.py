@@ -1,7 +1,7 @@
 """One message at a time into one chat: posted by REST, heard by all who have the chat open.
 
-The next one is posted when all have heard the last. The listeners are in this process, like the
-one who posts.
+The next one is posted when all have received the last. The listeners are in this process, like the
+sender.
 """
 
 import asyncio

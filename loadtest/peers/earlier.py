@@ -1,5 +1,5 @@
-"""Hubbub as it was before edits, reactions, counts, search and files, and this one beside it: what
-a send and a page of history took then, and take now. In turns, so that the host counts for both.
+"""Hubbub before edits, reactions, counts, search and files, compared with this one: the cost of a
+send and a page of history then and now. Alternating, so that the host affects both.
 """
 
 import asyncio

@@ -1,5 +1,5 @@
-"""Requests over kept connections, one at a time on each: a client that takes little of the cores
-that it shares with what is measured."""
+"""Requests over persistent connections, one at a time on each: a client that uses little of the
+cores it shares with the measured system."""
 
 import asyncio
 import time

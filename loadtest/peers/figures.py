@@ -1,4 +1,4 @@
-"""From single measurements to what is said about them: medians, ratios, and what to doubt."""
+"""Statistics of measurements: medians, ratios, and doubts."""
 
 import statistics
 from collections.abc import Container, Sequence
@@ -49,7 +49,7 @@ class Rows:
         return still or both
 
     def ratio(self, what: str, server: str, other: str, key: str) -> float | None:
-        """The median of the ratios within each round: what drifts from round to round cancels."""
+        """The median of the ratios within each round: drift between rounds cancels out."""
         pairs = self.pairs(what, server, other)
         shares = [mine[key] / theirs[key] for mine, theirs in pairs if mine[key] and theirs[key]]
         return statistics.median(shares) if shares else None

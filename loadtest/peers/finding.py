@@ -1,4 +1,4 @@
-"""What finding messages costs: a user in a thousand chats searches among millions of messages.
+"""The cost of search: a user in a thousand chats searches among millions of messages.
 
 Texts are words by Zipf's law, one in twenty of them Chinese characters by the same law. They are
 written into the log as the services would have, and indexed by chats' own rebuild; a few more are

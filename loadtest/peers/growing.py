@@ -1,6 +1,7 @@
-"""How cost grows with members, connections and chats: the same work at sizes decades apart.
+"""How cost grows with members, connections and chats: the same work at sizes that differ by powers
+of ten.
 
-Each part starts a Hubbub of its own, so that none pays for what another left behind.
+Each part starts a separate Hubbub, so that none is affected by another.
 """
 
 import random
@@ -21,7 +22,7 @@ from loadtest.peers.stock import Stock
 
 PACE: Final = Pace(3.0, 1.0, 2)
 MEMBERS: Final = (10, 100, 1_000, 10_000)
-DELIVERIES_A_SECOND: Final = 50_000  # of one chat: half of what a node bears one by one
+DELIVERIES_A_SECOND: Final = 50_000  # of one chat: half of a node's capacity one by one
 SENDS_A_SECOND: Final = 200  # few enough that none waits for another
 SENDERS: Final = 8
 CONNECTIONS: Final = (1_000, 4_000, 15_000)

@@ -1,5 +1,5 @@
-"""A message through the floor (sending_floor.py): the hops and the commit alone, on the database of
-a Hubbub that runs beside it and does nothing meanwhile.
+"""A message through the floor (sending_floor.py): only the hops and the commit, on the database of
+an idle Hubbub.
 """
 
 import sys

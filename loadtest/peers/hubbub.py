@@ -1,6 +1,6 @@
-"""A Hubbub of the benchmark's own, started as `make run` starts it, and seen from outside.
+"""The benchmark's own Hubbub, started like `make run` and observed from outside.
 
-Its processes come from fleet.json; what they cost, from the kernel.
+Its processes come from fleet.json; their cost from the kernel.
 """
 
 import os

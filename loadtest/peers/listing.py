@@ -1,4 +1,4 @@
-"""What the list of chats costs: people in a thousand chats, among millions of messages.
+"""The cost of the list of chats: people in a thousand chats, among millions of messages.
 
 Every message is of one of the two who are in each chat, and nobody has read any: the other one has
 more unread in each than are counted, the sender has nothing but their own.

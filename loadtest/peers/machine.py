@@ -1,4 +1,4 @@
-"""What the kernel says: CPU time and memory of processes, and what else the machine does.
+"""Kernel figures: CPU time and memory of processes, and other load on the machine.
 
 Knows no server; everything is read from /proc and the clocks.
 """
@@ -58,7 +58,7 @@ def wait_for_quiet(patience: float, cores: float = DISTURBED_CORES) -> None:
 
 
 def undisturbed(tries: int, measure: Callable[[], Found]) -> Found:
-    """Measures again when others used the machine meanwhile; keeps the quietest."""
+    """Measures again if others used the machine meanwhile; keeps the quietest."""
     found = measure()
     while tries > 1 and found["others_cores"] > DISTURBED_CORES:
         tries -= 1

@@ -1,4 +1,4 @@
-"""What reading and being there cost: read markers of many users by frames, and their presence.
+"""The cost of read markers sent as frames by many users, and of their presence.
 
 Each user has one socket, through the balancer, and a chat with one other. Beside it the floor
 (marking_floor.py), behind a HAProxy of its own with its defaults.

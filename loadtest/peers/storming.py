@@ -144,8 +144,8 @@ class Storms:
         return read_counts(self._hubbub, "chats", "hubbub_served_calls_total", "call")
 
     def _queries(self) -> int:
-        """How often chats has asked its database for something, by its own count: PostgreSQL is
-        told with a delay of up to 10 s, in which it is asked as much as by a storm."""
+        """How often chats has queried its database, by its own count: PostgreSQL's statistics lag
+        by up to 10 s, during which it gets as many queries as from a storm."""
         return read_count(self._hubbub, "chats", "hubbub_pool_uses_total")
 
     def _idle_rate(self) -> float:

@@ -1,5 +1,5 @@
-"""What reads cost: pages of history, the list of chats with its counts, a chat, search. CPU of all
-tiers for a request, through the balancer, sixteen at a time.
+"""The cost of reads: pages of history, the list of chats with its counts, a chat, search. CPU of
+all tiers for a request, through the balancer, sixteen at a time.
 
 Four people are in the same two hundred chats, and write in turns, so that each has unread messages
 in every chat. Nothing else happens meanwhile.

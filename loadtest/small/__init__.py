@@ -1,1 +1,1 @@
-"""Whether `HUBBUB_SIZE=small` keeps its word: 50 people in 512 MB."""
+"""Whether `HUBBUB_SIZE=small` meets its promise: 50 people in 512 MB."""

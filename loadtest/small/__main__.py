@@ -1,7 +1,7 @@
 """`make small-soak`: 50 people who do everything on a small Hubbub that the kernel gives 512 MB.
 
-Exits with 1 where a process was ended for want of memory, something was lost or refused, or the
-memory that is needed grew after the first third of the time.
+Exits with 1 if a process was killed for lack of memory, something was lost or refused, or the
+required memory grew after the first third of the time.
 """
 
 import argparse
@@ -62,7 +62,7 @@ class Watch:
 
 
 def report(samples: Sequence[Sample], figures: Figures, tally: Tally) -> bool:
-    """Says how it went; whether it went well."""
+    """Prints the result; returns whether it was good."""
     needed = [sample.reading.needed for sample in samples]
     third = max(1, len(samples) // 3)
     early = statistics.median(needed[third : 2 * third] or needed)

@@ -13,7 +13,7 @@ MB: Final = 1e6
 
 
 class NoLimit(Exception):
-    """This machine lets nobody bound memory; the text says why."""
+    """Memory cannot be limited on this machine; the text says why."""
 
 
 class Reading(NamedTuple):
@@ -55,7 +55,7 @@ class Limit:
 
 @contextmanager
 def limited(most_bytes: int) -> Iterator[Limit]:
-    """Whatever runs under it has to have ended with the block. Raises NoLimit."""
+    """Everything running under it must have ended by the end of the block. Raises NoLimit."""
     is_new = (ROOT / "cgroup.controllers").exists()
     folder = ROOT / ("" if is_new else "memory") / f"hubbub-{os.getpid()}"
     try:

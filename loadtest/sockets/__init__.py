@@ -1,1 +1,1 @@
-"""Client sockets in numbers, and the book that holds what arrives against what was posted."""
+"""Client sockets in large numbers, and the book that compares deliveries with posts."""

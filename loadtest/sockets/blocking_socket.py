@@ -1,8 +1,8 @@
 """One client's WebSocket over a plain blocking socket, so that a test can drop it on purpose.
 
-Speaks `chat.v1` as text in and text out; knows nothing of what the frames mean. It waits in
-`recv`, which under locust lets the others run. Thousands of them share the cores with what they
-measure, so it reads the only frames that the server sends: whole and unmasked ones.
+Speaks `chat.v1` as text in and text out; knows nothing of what the frames mean. It waits in `recv`,
+which under locust lets the others run. Thousands of them share the cores with the measured system,
+so it reads only the frames that the server sends: whole and unmasked ones.
 """
 
 import base64
@@ -21,7 +21,7 @@ from websockets.utils import accept_key
 
 READ_BYTES: Final = 65_536
 TIMEOUT_SECONDS: Final = 45.0  # of the handshake
-# Whoever is gone without a word is found by the kernel, which costs no timer for each read.
+# The kernel detects dead peers, which needs no timer for each read.
 KEEP_ALIVE: Final = (
     (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
     (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 30),
@@ -68,7 +68,7 @@ class BlockingSocket:
         self._write(Opcode.TEXT, text.encode() if isinstance(text, str) else text)
 
     def send_raw(self, data: bytes) -> None:
-        """Bytes as they are, also such as no client should send."""
+        """Sends raw bytes, even invalid ones."""
         try:
             self._socket.sendall(data)
         except OSError as error:

@@ -1,7 +1,7 @@
 """Groups of people on one event loop: each group has a chat, members who listen, some who post.
 
-A request that is not answered as it should be counts as failed and is not repeated; sockets
-reconnect and resume as the client library's session says.
+A request with an unexpected answer counts as failed and is not repeated; sockets reconnect and
+resume as the client library's session says.
 """
 
 import asyncio

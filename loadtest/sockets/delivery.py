@@ -1,4 +1,4 @@
-"""Counts how posts arrive, and what changes them: latency, lost, doubled, out of order.
+"""Checks the delivery of posts and their changes: latency, lost, doubled, out of order.
 
 Pure: times are given to it, in seconds of one monotonic clock. It must not know how posts and
 deliveries travel, and it must not import locust, which takes `select.epoll` out of the process.

@@ -1,5 +1,5 @@
-"""The client library's session, with an eye on each of its sockets: what the library would put
-right, a repeat or a hole, is a breach of the contract all the same and counts. Pure."""
+"""The client library's session, with a check of each of its sockets: repeats and gaps, which the
+library would correct, violate the contract and count. Pure."""
 
 from typing import Any
 

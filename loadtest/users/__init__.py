@@ -1,1 +1,1 @@
-"""Simulated users under locust: what each does, what it counts, and the sum of all."""
+"""Simulated users under locust: their actions, their counts, and the totals."""

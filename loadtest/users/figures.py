@@ -1,4 +1,4 @@
-"""What a load process counts, as it travels to the one that adds up and judges. Pure."""
+"""The figures of a load process, as sent to the one that adds them up. Pure."""
 
 from typing import NamedTuple
 

@@ -11,8 +11,8 @@ from loadtest.users.figures import Tally
 from loadtest.users.listener import DELIVERY, KIND, Listener
 
 SETTLE_SECONDS: Final = 10.0
-LATE: Final = ("SELF", "late")  # how much later than due an act of an open loop began
-JUDGE_SECONDS: Final = 15.0  # until it is judged who has a message that was answered
+LATE: Final = ("SELF", "late")  # the delay of an open-loop act after its due time
+JUDGE_SECONDS: Final = 15.0  # until the delivery of an answered message is checked
 
 
 class Gathering:
@@ -31,11 +31,11 @@ class Gathering:
         self.stats.log_request(kind, name, round(seconds * 1000), 0)
 
     def log_beside(self, kind: str, name: str, seconds: float) -> None:
-        """The same of what is no request, and not in the table's last line."""
+        """The same for other measurements, which the table's last line excludes."""
         self.stats.entries[name, kind].log(round(seconds * 1000), 0)
 
     def tally(self) -> Tally:
-        """So far; what is merely on its way is not lost yet."""
+        """So far; messages in transit do not count as lost."""
         self.book.judge(time.monotonic() - JUDGE_SECONDS)
         book = self.book
         lost = book.lost + (book.missing() if self.is_over else 0)

@@ -1,5 +1,5 @@
-"""A simulated user's socket, on the client library's session: what is not answered is sent again,
-and the delivery book is told what came. Knows nothing of REST but the calls that it is given."""
+"""A simulated user's socket, on the client library's session: resends unanswered frames, and
+records deliveries in the book. Knows no REST except the calls it is given."""
 
 import contextlib
 import random

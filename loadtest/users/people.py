@@ -1,4 +1,4 @@
-"""Locust's people as a number that can be set: a master in this process, workers beside it.
+"""Locust's people as an adjustable number: a master in this process, and worker processes.
 
 Importing this takes `select.epoll` out of the process, as locust does.
 """

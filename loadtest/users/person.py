@@ -1,6 +1,6 @@
 """One person under locust: signs up, makes a chat with others, posts, reads, searches, shares and
-opens files, rests, loses the network and comes back. What a person does is the same closed and open
-loop; only what a slow answer does to the next act differs."""
+opens files, rests, loses the network and comes back. The acts are the same in closed and open loop;
+only the effect of a slow answer on the next act differs."""
 
 import random
 import re

@@ -1,6 +1,6 @@
-"""A simulated user's HTTP: kept connections over plain sockets, which under locust let the others
-run. Locust's own client takes several times as long for a request, on cores that it shares with
-what is measured. Knows nothing of what is asked.
+"""A simulated user's HTTP: persistent connections over plain sockets, which under locust let the
+others run. Locust's own client takes several times as long per request, on cores shared with the
+measured system. Knows nothing of the requests.
 """
 
 import re

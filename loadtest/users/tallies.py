@@ -1,5 +1,5 @@
-"""The sums of all load processes in one place, and the end of a run: posts
-stop, then every process reports what arrived."""
+"""The totals of all load processes, and the end of a run: posts stop, then every process reports
+its deliveries."""
 
 import time
 from typing import Any, Final

@@ -1,5 +1,5 @@
-"""What simulated users write and search for: made-up words, a few of them common and most of them
-rare, as in any language."""
+"""The words that simulated users write and search for: invented, a few common and most rare, as in
+any language."""
 
 import random
 from itertools import accumulate
