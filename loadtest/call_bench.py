@@ -99,7 +99,7 @@ def pyreqwest_call(client: Any, port: int) -> Call:
 
 
 def make_pyreqwest() -> Any:
-    """A client with the headers that ours sends; None where it is not installed."""
+    """A client with the headers that ours sends; None if it is not installed."""
     try:
         builder = import_module("pyreqwest.client").ClientBuilder()
     except ModuleNotFoundError:

@@ -179,7 +179,7 @@ def _print_size(
 
 
 def main() -> int:
-    """1 where the target is missed: docs/decisions/two-databases.md says why it is."""
+    """1 if the target is missed; docs/decisions/two-databases.md explains why it is."""
     hubbub = start_hubbub("edge=1,realtime=1,users=1,chats=1")
     try:
         print(f"{os.cpu_count()} cores, {ROUNDS * CHATS_A_ROUND} chats a line, taking turns")

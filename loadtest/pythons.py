@@ -3,9 +3,9 @@ Pythons, beside the first of them.
 
     python -m loadtest.pythons PYTHON...
 
-Each PYTHON is an interpreter in whose environment deploy/locks/run.txt is installed; `+jit` behind
-it switches its compiler on (PYTHON_JIT=1, from Python 3.14 on). All run at the same time and work
-in turns; a ratio is the median of those within each round.
+Each PYTHON is an interpreter with deploy/locks/run.txt installed in its environment; the suffix
+`+jit` enables its JIT compiler (PYTHON_JIT=1, from Python 3.14 on). All run at the same time and
+work in turns; a ratio is the median of those within each round.
 """
 
 import argparse
@@ -43,7 +43,7 @@ class Python(NamedTuple):
 
 
 def ask(argument: str) -> Python:
-    """Raises CalledProcessError for what is no Python."""
+    """Raises CalledProcessError for anything but a Python."""
     path = argument.removesuffix(JIT)
     said = subprocess.run([path, "-c", VERSION], stdout=subprocess.PIPE, check=True, text=True)  # noqa: S603 - named by who measures
     return Python(path, argument.endswith(JIT), said.stdout.strip())

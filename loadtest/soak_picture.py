@@ -29,7 +29,7 @@ PANELS: Final = (
 
 
 def draw(samples: "Sequence[Sample]", picture: Path) -> None:
-    """Writes a PNG, the processes of a role added up; its folder is made where it is missing."""
+    """Writes a PNG, with the processes of a role added up; creates its folder if necessary."""
     matplotlib.rcParams.update({"font.size": 9, "axes.grid": True, "grid.alpha": 0.3})
     figure = Figure(figsize=(8, 11), layout="constrained")
     top, *panels = figure.subplots(len(PANELS) + 1, 1, sharex=True)

@@ -19,7 +19,7 @@ from fleet.processes.children import spawn
 from fleet.processes.ports import ReservedPort
 from fleet.settings import PROJECT_FOLDER
 
-START_SECONDS: Final = 120.0  # the first start makes a database, perhaps on a busy machine
+START_SECONDS: Final = 120.0  # the first start creates a database, perhaps on a busy machine
 STOP_SECONDS: Final = 40.0
 
 
@@ -30,7 +30,7 @@ class System(NamedTuple):
     data: Path
 
     def state(self) -> FleetState:
-        """Raises RuntimeError where nothing runs on the folder."""
+        """Raises RuntimeError if nothing runs on the folder."""
         if (state := read_state(self.data)) is None:
             raise RuntimeError(f"nothing runs on {self.data}")
         return state
@@ -38,9 +38,8 @@ class System(NamedTuple):
 
 @contextmanager
 def running_system(variables: Mapping[str, str], prefix: Sequence[str] = ()) -> Iterator[System]:
-    """Whole from the first moment; `variables` are for its environment, where nothing else of
-    Hubbub's is, `prefix` is before its command. Raises RuntimeError with what it said when it does
-    not start."""
+    """Complete from the start; `variables` are the only Hubbub variables in its environment,
+    `prefix` precedes its command. Raises RuntimeError with its output if it does not start."""
     signal.signal(signal.SIGTERM, _leave)
     environment = {name: v for name, v in os.environ.items() if not name.startswith("HUBBUB_")}
     port = ReservedPort()
@@ -80,7 +79,7 @@ def _is_whole(state: FleetState | None) -> bool:
 
 
 def _leave(*_: Any) -> None:
-    """So that SIGTERM too leaves no folder behind."""
+    """Removes the folder on SIGTERM too."""
     sys.exit(128 + signal.SIGTERM)
 
 

@@ -1,7 +1,7 @@
 """`python -m loadtest.tls_bench`: the cost of TLS between HAProxy and a node, per socket and
 delivery: only the transport, with and without, alternating.
 
-The server is a child, so that its CPU and memory are its own; whoever connects is here.
+The server is a child, so that its CPU and memory are separate; the clients are here.
 """
 
 import asyncio
@@ -44,7 +44,7 @@ class Usage(NamedTuple):
 
 
 async def serve(certificate: str, key: str) -> None:
-    """Tells its port; then of what it uses, or writes to all sockets once, as it is told."""
+    """Reports its port; then, on command, its resource use, or writes to all sockets once."""
     tls = None
     if certificate:
         tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

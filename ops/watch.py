@@ -60,7 +60,7 @@ def _doubt(role: str) -> float:
 
 
 async def watch_containers(settings: FleetSettings) -> int:
-    """Runs until it is told to end."""
+    """Runs until told to stop."""
     set_up_logs("ops", "ops-1")
     registry = CollectorRegistry()
     metrics, memory = FleetMetrics(registry), Memory()

@@ -17,7 +17,7 @@ class Page:
         }
 
     def section(self, heading: str) -> str:
-        """As it is; empty where there is none."""
+        """The section unchanged; empty if there is none."""
         return self._sections.get(heading, "")
 
     def put(self, lines: Sequence[str]) -> None:

@@ -323,7 +323,7 @@ HEADINGS: Final = (TARGETS, *(section.heading for section in SECTIONS.values()),
 
 
 def describe_parts(rows: Rows, servers: Sequence[str]) -> dict[str, list[str]]:
-    """The section of each part of which there are figures."""
+    """The section of each part with figures."""
     found = {
         part: section.describe(rows.of_part(part), servers) for part, section in SECTIONS.items()
     }

@@ -103,7 +103,8 @@ def describe_stuck_readers(rows: Rows) -> list[str]:
 
 
 def describe_changes(rows: Rows) -> list[str]:
-    """What pages of changed messages and reactions cost beside plain ones and sends."""
+    """The cost of pages of changed messages, and of reactions, compared with plain pages and
+    sends."""
     if not rows.of("an event", "send"):
         return []
     table = [
@@ -163,7 +164,7 @@ def describe_search(rows: Rows) -> list[str]:
 
 
 def describe_lists(rows: Rows) -> list[str]:
-    """What the first page of somebody's chats costs, with counts and last messages."""
+    """The cost of the first page of a user's chats, with counts and last messages."""
     there = [what for what in LISTINGS if rows.of(what, "hubbub")]
     if not there:
         return []
@@ -283,7 +284,7 @@ def _pinned(way: str, tier: str) -> str:
 
 
 def describe_rest(rows: Rows) -> list[str]:
-    """What a system takes that nobody uses."""
+    """What an idle system uses."""
     there = [found for what in RESTING for found in rows.of(what, "hubbub")]
     if not there:
         return []

@@ -1,4 +1,4 @@
-"""The least that Python needs for a connect: the request, its answer, the `connect` frame and a
+"""The minimum that Python needs for a connect: the request, its answer, the `connect` frame and a
 `ready`, with no accounts, chats, bus, limits, timers or log. A yardstick. argv: the port."""
 
 import asyncio

@@ -39,7 +39,7 @@ WRITE_NOTHING: Final = "SELECT 0::bigint AS id, chat FROM ranges"  # 0: nothing 
 
 SLICE_SECONDS: Final = 0.4
 FEEDING_SLICE_SECONDS: Final = 2.5  # the index is fed now and then
-SETTLE_SECONDS: Final = 0.15  # after a switch: what is under way ends, plans are made anew
+SETTLE_SECONDS: Final = 0.15  # after a switch: work in progress ends, queries are planned again
 PAIRS_A_ROUND: Final = 8
 MARGIN_SECONDS: Final = 10.0
 

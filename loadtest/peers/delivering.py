@@ -30,8 +30,8 @@ class _Message:
 async def deliver(
     port: int, listen: Listen, post: Callable[[str], bytes], listeners: int, seconds: float
 ) -> list[float]:
-    """Milliseconds from a post to each who heard it. Raises TimeoutError where somebody does not
-    hear one."""
+    """Milliseconds from a post to each of its receivers. Raises TimeoutError if one does not
+    receive it."""
     times: list[float] = []
     message: _Message | None = None
     began = 0.0

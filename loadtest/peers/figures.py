@@ -13,7 +13,7 @@ FAULTS: Final = (
 
 
 class Rows:
-    """Every measurement of a run; each has `what`, `server` and `round` beside its figures."""
+    """Every measurement of a run; each has `what`, `server` and `round` besides its figures."""
 
     def __init__(self, rows: Sequence[Found] = ()) -> None:
         self.rows: list[Found] = list(rows)
@@ -31,13 +31,13 @@ class Rows:
         return [r for r in self.rows if r["what"] == what and r["server"] == server]
 
     def median(self, what: str, server: str, key: str) -> float | None:
-        """Over the rounds that nobody disturbed, or all where there are none."""
+        """Over the undisturbed rounds, or all if there are none."""
         rows = self.of(what, server)
         still = [r for r in rows if r.get("others_cores", 0) <= DISTURBED_CORES] or rows
         return statistics.median(r[key] for r in still) if still else None
 
     def pairs(self, what: str, server: str, other: str) -> list[tuple[Found, Found]]:
-        """The two servers' rows of each round that nobody disturbed, or of all."""
+        """The two servers' rows of each undisturbed round, or of all."""
         mine = {row["round"]: row for row in self.of(what, server)}
         theirs = {row["round"]: row for row in self.of(what, other)}
         both = [(mine[n], theirs[n]) for n in mine.keys() & theirs.keys()]

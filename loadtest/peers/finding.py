@@ -168,8 +168,7 @@ class _Log:
         self._stored = 0
 
     def store(self, texts: Texts, messages: int) -> list[str]:
-        """Returns some of the texts, each of which is stored several times, apart from each
-        other."""
+        """Returns some of the texts, each of which is stored several times in different places."""
         made, order = texts.make(min(TEXTS, messages)), random.Random(SEED)  # noqa: S311 - no secret
         for start in range(0, messages, len(made)):
             some = made[: messages - start]

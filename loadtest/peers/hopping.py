@@ -28,7 +28,7 @@ TICK_SECONDS: Final = 0.01
 
 
 class Floor(NamedTuple):
-    """The ports of its node and of its balancer, and its processes beside those of Hubbub."""
+    """The ports of its node and its balancer, and its processes in addition to Hubbub's."""
 
     node: int
     balancer: int

@@ -162,7 +162,7 @@ async def _measure(
 
 
 async def _count_idle(bus: _Valkey) -> float:
-    """Commands a second while nobody does anything, once processes that nobody asks are at rest."""
+    """Commands a second without users, once unused processes are at rest."""
     await asyncio.sleep(REST_SECONDS)
     before = bus.commands()
     await asyncio.sleep(IDLE_SECONDS)

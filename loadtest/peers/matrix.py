@@ -130,7 +130,7 @@ async def listen(port: int, token: str, take: Callable[[bytes], None]) -> Callab
 
 @contextmanager
 def running_synapse() -> Iterator[Synapse]:
-    """A fresh one, ended with the block. Raises RuntimeError where it does not start."""
+    """A fresh one, ended with the block. Raises RuntimeError if it does not start."""
     folder = Path(tempfile.mkdtemp(prefix="hubbub-synapse-", dir="/tmp"))
     folder.chmod(0o755)  # PostgreSQL is another user there, where this is root
     database = Database("synapse", secrets.token_hex(16))

@@ -29,7 +29,7 @@ class Meter:
 
     @classmethod
     def at_rest(cls, hubbub: Hubbub) -> Self:
-        """Watches a system for a moment in which nobody uses it."""
+        """Watches a system for a moment in which it is idle."""
         cpu, started = hubbub.cpu(), time.monotonic()
         time.sleep(REST_SECONDS)
         took = time.monotonic() - started

@@ -1,4 +1,4 @@
-"""What a second core brings to each tier: its processes on one core, then on both, in turns.
+"""The gain of a second core for each tier: its processes alternately on one core and on both.
 
 There are two replicas of each service, so that a second core can do something. Everything else,
 the load included, runs on both cores at any time: two cores do not show what four would carry. What

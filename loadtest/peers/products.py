@@ -1,5 +1,5 @@
-"""Hubbub beside whole products: the same sixteen clients send, read a page, list their chats,
-search and hear what is said, on the same cores.
+"""Hubbub compared with whole products: the same sixteen clients send, read a page, list their
+chats, search and receive messages, on the same cores.
 
 The clients are in this process, which both servers pay alike; what is compared is the CPU of all of
 a product's processes for a request. A product answers in its own form: Matrix's list

@@ -1,4 +1,4 @@
-"""What a fresh system takes while nobody uses it: memory and CPU time, by role.
+"""What a fresh system uses while idle: memory and CPU time, by role.
 
 Memory is PSS: what processes share is counted once, in parts.
 """
@@ -10,7 +10,7 @@ from typing import Final
 from loadtest.peers.hubbub import running_hubbub, spent
 from loadtest.peers.machine import Found, machine_busy_seconds, wait_for_quiet
 
-# A start leaves work and connections behind; the system rests after a minute and a half.
+# A start leaves work and connections behind; the system is idle after a minute and a half.
 SETTLE_SECONDS: Final = 150.0
 WATCHED_SECONDS: Final = 60.0
 SIZES: Final[Mapping[str, Mapping[str, str]]] = {

@@ -1,4 +1,4 @@
-"""What the processes of a Hubbub count themselves: their /metrics, summed over a role."""
+"""The metrics of a Hubbub's own processes: their /metrics, summed over a role."""
 
 import urllib.request
 from collections import Counter

@@ -1,6 +1,6 @@
-"""The least that carries a durable message: the same processes in the same order as of Hubbub and
-the commit of their rows, with no auth, limits, order or membership. What has come while a commit
-ran is stored together.
+"""The minimum that carries a durable message: the same chain of processes as in Hubbub and a commit
+of the rows, without auth, limits, order or membership. Messages that arrive during a commit are
+stored together.
 
 argv: `node PORT CHATS VALKEY`, `edge PATH CHATS` or `chats PORT VALKEY DATABASE`, with the ports of
 the others. Between them a message is its chat's id and its text, in a line.

@@ -1,7 +1,7 @@
-"""The servers under comparison: how each is started, and what a client says to it.
+"""The compared servers: how each is started, and what a client sends to it.
 
-Each is one process on one core, in the cheapest set-up that its documentation has. Knows nothing
-of cases and figures.
+Each is one process on one core, in the fastest set-up in its documentation. Knows nothing of cases
+and figures.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""The load programs in C, and the questions one can ask them: sockets, publisher, posts."""
+"""The load programs in C and their commands: sockets, publisher, posts."""
 
 import json
 import os
@@ -70,7 +70,7 @@ class Sockets:
         return self._answer("back", patience)
 
     def drain(self, patience: float = 10) -> Found:
-        """Waits until nothing arrives any more; the last report."""
+        """Waits until nothing more arrives; returns the last report."""
         end, before = time.monotonic() + patience, -1
         while (seen := self.report())["total"] != before and time.monotonic() < end:
             before = seen["total"]

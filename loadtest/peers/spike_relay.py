@@ -1,6 +1,6 @@
-"""The least that Python can do: Valkey's pub/sub to sockets, with no auth, order, limits or care
-for slow readers. A yardstick for the realtime tier. argv: port, Valkey's port; path /ws/N joins
-channel roomN."""
+"""The minimum in Python: Valkey's pub/sub to sockets, without auth, order, limits or handling of
+slow readers. A yardstick for the realtime tier. argv: port, Valkey's port; path /ws/N joins channel
+roomN."""
 
 import asyncio
 import gc

@@ -1,8 +1,8 @@
-"""What years of use leave in the databases, written straight into them: chats, messages.
+"""Chats and messages as after years of use, written directly into the databases.
 
 The rows are those that the services would have written, byte for byte where clients see them: chats
 encodes their events with its own encoder, seqs are dense, users has every participant's membership.
-What only lives for hours is left out (results for repeats, decisions, the outbox).
+Short-lived rows are left out (results for repeats, decisions, the outbox).
 """
 
 from collections.abc import Iterable, Sequence
@@ -121,12 +121,12 @@ class Stock:
         self.settle()
 
     def settle(self) -> None:
-        """What autovacuum would have done in the meantime."""
+        """Does what autovacuum would have done in the meantime."""
         for database in (self._chats, self._users):
             database.execute("VACUUM ANALYZE")
 
     def copy_messages(self, rows: Iterable[tuple[object, ...]]) -> None:
-        """Rows of the log as they are: chat, seq, kind, sender, key, event."""
+        """Inserts rows of the log: chat, seq, kind, sender, key, event."""
         with (
             self._chats.cursor() as cursor,
             cursor.copy("COPY log (chat, seq, kind, sender, key, event) FROM STDIN") as copy,

@@ -1,8 +1,8 @@
-"""Thousands of sockets that come back at once after a node was killed: how long until all are live,
-what each costs, and what the database of chats is asked for it.
+"""Thousands of sockets that reconnect at once after a node was killed: the time until all are live,
+the cost of each, and the queries to the database of chats.
 
-Every client has its cursors and has missed two messages. A failed connect is repeated as the page
-does.
+Every client has its cursors and has missed two messages. A failed connect is retried like in the
+page.
 """
 
 import time
@@ -87,8 +87,8 @@ class Storms:
         return sockets
 
     def _storm(self, sockets: Sockets, killed: Sequence[int], to: Sequence[int]) -> Found:
-        """Where one node is killed the other one takes its clients while it starts anew; where both
-        are, the clients dial when both are ready again."""
+        """If one node is killed, the other takes its clients while it restarts; if both are, the
+        clients dial when both are ready again."""
         hubbub, nodes = self._hubbub, self._hubbub.ports("realtime")
         alive = 0 if len(killed) == len(nodes) else len(self._plan) // 2
         since = time.monotonic()
@@ -149,7 +149,7 @@ class Storms:
         return read_count(self._hubbub, "chats", "hubbub_pool_uses_total")
 
     def _idle_rate(self) -> float:
-        """Queries a second while all are connected and nobody says anything."""
+        """Queries a second while all are connected and silent."""
         asked, since = self._queries(), time.monotonic()
         time.sleep(IDLE_SECONDS)
         return (self._queries() - asked) / (time.monotonic() - since)

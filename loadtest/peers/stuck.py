@@ -1,4 +1,4 @@
-"""A thousand readers that never read, beside a thousand that do, at half of the node's load.
+"""A thousand readers that never read, together with a thousand that do, at half of the node's load.
 
 They are in the same chats, so all that they do not read is written for them too. Until the kernel's
 buffers are full they are like twice as many who read, which is full load; so each round measures
@@ -89,7 +89,7 @@ def _with_stuck(hubbub: Hubbub, made: HubbubRun, rate: float, pace: Pace) -> Fou
             end = time.monotonic() + ENDING_SECONDS
             while sum((_ends(hubbub) - ended).values()) < len(made.plan):
                 if time.monotonic() > end:
-                    break  # what is left is told as it is
+                    break  # reports the rest as it is
                 time.sleep(0.5)
         finally:
             stuck.stop()

@@ -26,7 +26,7 @@ ARRIVALS_A_SECOND: Final = 2.0
 PACE_SECONDS: Final = 2.0
 PATIENCE_SECONDS: Final = 240.0
 SAMPLE_SECONDS: Final = 2.0
-MAX_FAILURES: Final = 0.001  # of the requests: refusals of somebody who was just removed
+MAX_FAILURES: Final = 0.001  # of the requests: refusals of users who were just removed
 # Buffers of the database, caches and logs in memory fill up to bounds of their own.
 ROOM_MB: Final = 40.0
 VARIABLES: Final = {"HUBBUB_SIZE": "small", "HUBBUB_RATE_LIMITS": "high"}

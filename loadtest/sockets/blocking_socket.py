@@ -45,11 +45,11 @@ class SocketEnded(Exception):
 
 
 class BlockingSocket:
-    """Open from the moment it is made. Raises SocketEnded, also from `texts` and `send`."""
+    """Open on creation. Raises SocketEnded, also from `texts` and `send`."""
 
     def __init__(self, origin: str) -> None:
         address = urlsplit(origin)
-        self._data = b""  # what was read and not yet understood
+        self._data = b""  # read but not yet parsed
         self._is_open = True
         try:
             self._socket = socket.create_connection(
@@ -75,7 +75,7 @@ class BlockingSocket:
             raise SocketEnded(1006, str(error)) from error
 
     def texts(self) -> Iterator[bytes]:
-        """Frames as they come, until the socket closes."""
+        """Frames as they arrive, until the socket closes."""
         while True:
             while (frame := self._take_frame()) is not None:
                 opcode, payload = frame
@@ -114,7 +114,7 @@ class BlockingSocket:
             raise SocketEnded(1006, head.partition(b"\r\n")[0].decode("latin-1"))
 
     def _take_frame(self) -> tuple[int, bytes] | None:
-        """The next opcode and payload, where all of it has come."""
+        """The next opcode and payload, if complete."""
         data = self._data
         if len(data) < 2:
             return None

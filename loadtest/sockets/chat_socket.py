@@ -33,7 +33,7 @@ class ChatSocket(asyncio.Protocol):
 
     @classmethod
     async def open(cls, origin: str, take: Callable[[bytes], None]) -> "ChatSocket":
-        """Raises OSError where nobody listens or the handshake is refused."""
+        """Raises OSError if nothing listens or the handshake is refused."""
         address = urlsplit(origin)
         _, socket = await asyncio.get_running_loop().create_connection(
             lambda: cls(origin, take), address.hostname or "", address.port or 80
@@ -72,7 +72,7 @@ class ChatSocket(asyncio.Protocol):
         if not self.opened.done():
             self.opened.set_exception(ConnectionError("the handshake was refused"))
         code, reason = self._protocol.close_code, self._protocol.close_reason
-        if not self.ended.done():  # nobody waits any more
+        if not self.ended.done():  # no caller waits any more
             self.ended.set_result((code or NO_CODE, reason or ""))
 
     def _flush(self) -> None:

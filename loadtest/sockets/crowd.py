@@ -140,7 +140,7 @@ class Listener:
                         self.ready.set()
 
     async def _pull(self, pull: Pull) -> None:
-        """What was missed for too long to be replayed."""
+        """Fetches events that were missed for too long to be replayed."""
         while self._session.wants(pull):
             path = f"/api/chat/{pull.chat}/events?after={pull.after}&limit=200"
             if page := await self._member.call("GET", path):
@@ -176,7 +176,7 @@ class Group:
         return cls(members, answer["chat"]["id"], log)
 
     async def talk(self, over: asyncio.Event, pause: float = PAUSE_SECONDS) -> None:
-        """Sockets first, then posts until it is over; the sockets stay until all has arrived.
+        """Sockets first, then posts until the end; the sockets stay until everything has arrived.
 
         `pause` is from a poster's answer to the next post.
         """

@@ -79,10 +79,10 @@ class DeliveryBook:
         self._heard: dict[tuple[str, str, int], float] = {}
         self._latencies = array("d")
         self.posts = self.deliveries = self.doubled = self.out_of_order = 0
-        self.lost = 0  # of those that were judged
+        self.lost = 0  # of those that were checked
 
     def post_begins(self, client_id: str, now: float) -> None:
-        """Before the first try of a post; repeats of the same post do not count anew."""
+        """Called before the first attempt of a post; repeats do not count again."""
         self._started.setdefault(client_id, now)
 
     def post_answered(self, chat: str, seq: int, message_id: str, now: float = 0.0) -> None:
@@ -101,7 +101,7 @@ class DeliveryBook:
         self._unheard[chat, message_id].append(now)
 
     def listener_joins(self, listener: str, chat: str, after: int) -> None:
-        """From now on this listener gets every event of the chat above `after`."""
+        """From now on this listener must get every event of the chat above `after`."""
         self._since.setdefault((listener, chat), after)
         self._listeners[chat].add(listener)
         self._last[listener, chat] = after
@@ -153,10 +153,9 @@ class DeliveryBook:
             self._heard[chat, message_id, seq] = now
 
     def judge(self, before: float) -> None:
-        """Forgets what was answered before that moment, so that a long run needs no more memory
-        than a short one. A listener that got something later and not this has lost it; one that is
-        behind as a whole is late, perhaps because whoever reads for them is, and may still get
-        it."""
+        """Forgets messages answered before that time, so that a long run needs no more memory than
+        a short one. A listener that got a later message but not this one has lost it; one that is
+        behind altogether is late, perhaps because its process is, and may still get it."""
         while self._waiting and self._waiting[0][0] < before:
             _, chat, seq = self._waiting.popleft()
             message_id = self._answered[chat].pop(seq)
@@ -178,8 +177,8 @@ class DeliveryBook:
             del self._started[next(iter(self._started))]
 
     def missing(self) -> int:
-        """Answered messages that a listener should have and has not, or not under that id, beside
-        those that are `lost` already."""
+        """Answered messages that a listener lacks, or has with another id, besides those already
+        `lost`."""
         unheard = sum(map(len, self._unheard.values()))
         return (
             unheard
@@ -193,7 +192,7 @@ class DeliveryBook:
         )
 
     def close(self) -> Arrival:
-        """The sum of it all."""
+        """The totals."""
         return Arrival(
             answered=self.posts,
             delivered=self.deliveries,

@@ -41,7 +41,7 @@ class JudgedSession(Session):
         return super().take(frame)
 
     def _judge(self, chat: str, seq: int, kind: str, last: int) -> None:
-        """An event that is not the next one."""
+        """An event out of sequence."""
         if seq <= last:
             self._book.doubled += 1
         elif kind != "chat.created":

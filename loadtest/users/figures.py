@@ -11,7 +11,7 @@ class Tally(NamedTuple):
     lost: int = 0
     doubled: int = 0
     out_of_order: int = 0
-    cuts: int = 0  # times somebody lost the network
+    cuts: int = 0  # how often a person lost the network
 
     def plus(self, other: "Tally") -> "Tally":
         return Tally(*map(sum, zip(self, other, strict=True)))

@@ -54,7 +54,7 @@ class Listener:
         self._session = JudgedSession(user, gathering.book)
         self._messages: dict[str, deque[tuple[str, str]]] = {}  # of a chat: id, sender
         self._files: deque[tuple[str, str]] = deque(maxlen=REMEMBERED)  # chat, id
-        self._marked: dict[str, int] = {}  # of a chat: up to where it is marked as read
+        self._marked: dict[str, int] = {}  # by chat: the seq up to which it is marked as read
         self._joined: set[str] = set()
         self._socket: BlockingSocket | None = None
         self._up_since = 0.0
@@ -87,7 +87,7 @@ class Listener:
         self._messages[chat] = deque(kept, REMEMBERED)
 
     def listen(self) -> None:
-        """Until the person leaves, or is told not to come back."""
+        """Runs until the person leaves, or must not reconnect."""
         while True:
             gevent.sleep(max(0.0, self._away_until - time.monotonic()))
             if self._has_left:
@@ -109,11 +109,11 @@ class Listener:
             self._write(self._socket, client_id)
 
     def mark_as_read(self, chat: str) -> None:
-        """Up to its newest message, where that is not marked already, as the page does."""
+        """Marks it up to its newest message unless already marked, like the page."""
         head = self._session.cursors.get(chat, 0)
         if head > self._marked.get(chat, 0) and self._socket is not None and self.ready.is_set():
             self._marked[chat] = head
-            with contextlib.suppress(SocketEnded):  # whoever reads the socket sees it too
+            with contextlib.suppress(SocketEnded):  # the reader of the socket sees it too
                 self._socket.send(_encode({"type": "read", "chat": chat, "upTo": head}))
             self._log("mark as read", 0.0)
 
@@ -230,7 +230,7 @@ class Listener:
             try:
                 socket.send(pending[0])
             except SocketEnded:
-                self.ready.clear()  # whoever reads the socket sees it too, and comes back
+                self.ready.clear()  # the reader of the socket sees it too, and reconnects
 
     def _comes_back(self, ended: SocketEnded) -> bool:
         chance = random.random()  # noqa: S311 - jitter

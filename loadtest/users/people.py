@@ -70,7 +70,7 @@ class People:
         return self.number == number
 
     def reset(self) -> None:
-        """Figures begin anew; waits for those that are still on their way."""
+        """Resets the figures; waits for those still in transit."""
         gevent.sleep(REPORT_SECONDS)
         self._environment.stats.reset_all()
         self._reset_at = time.monotonic()
@@ -91,12 +91,12 @@ class People:
         )
 
     def go_home(self) -> None:
-        """All leave; later ones start from zero, also in their sums. Raises TimeoutError."""
+        """All leave; later ones start from zero, including their totals. Raises TimeoutError."""
         self._runner.stop()
         self.await_workers()
 
     def await_workers(self) -> None:
-        """After its start and after each stop a worker reports anew. Raises TimeoutError."""
+        """A worker reports again after its start and after each stop. Raises TimeoutError."""
         deadline = time.monotonic() + START_SECONDS
         while (ready := len(self._runner.clients.ready)) < len(self._workers):
             if time.monotonic() > deadline:
@@ -104,7 +104,7 @@ class People:
             gevent.sleep(0.1)
 
     def fall_silent(self) -> Tally:
-        """Stops all posts and waits; what has not arrived then is lost."""
+        """Stops all posts and waits; messages that have not arrived then are lost."""
         self._tallies.hush()
         return self.tally
 
@@ -113,8 +113,8 @@ class People:
 def gathered_people(
     origin: str, workers: int, pace: float, person: type[Person] = Person, file: str = LOCUSTFILE
 ) -> Iterator[People]:
-    """Nobody at first; `file` is where locust finds them. Raises TimeoutError when the workers do
-    not come."""
+    """Starts without people; `file` is where locust finds them. Raises TimeoutError if the workers
+    do not start."""
     environment = Environment(user_classes=[person], host=origin, stop_timeout=GOODBYE_SECONDS)
     runners.HEARTBEAT_LIVENESS = WORKER_SILENCE_SECONDS
     port = ReservedPort()

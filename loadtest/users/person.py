@@ -83,7 +83,7 @@ class Person(User):
         self._due = time.monotonic()
 
     def on_stop(self) -> None:
-        """Half of them log out, the others just disconnect."""
+        """Half of them log out, the others only disconnect."""
         if not self.token:
             return
         self._acts.join(timeout=GOODBYE_SECONDS)
@@ -95,7 +95,7 @@ class Person(User):
         self._rest.close()
 
     def wait_time(self) -> float:
-        """In an open loop acts come when they are due, however long the last one takes."""
+        """In an open loop acts start when due, however long the last one takes."""
         pause = random.expovariate(1 / self._pace)
         self._due = pause + (self._due if self._is_open else time.monotonic())
         return max(0.0, self._due - time.monotonic())
@@ -218,13 +218,14 @@ class Person(User):
                 self._post_to(chat, began, attachments=[_decode(answer)["file"]["id"]])
 
     def _open_file(self, _: float) -> None:
-        """One that somebody has just shared; that its message is deleted is no failure."""
+        """Opens one that was just shared; a deleted message is not a failure."""
         if found := self._listener.find_file():
             chat, file = found
             self._send_bytes("GET", f"/api/chat/{chat}/file/{file}", None, "open file", (200, 404))
 
     def _reply_in(self, chat: str) -> dict[str, str]:
-        """A tenth of the messages reply: to one's own, which nobody else can delete meanwhile."""
+        """A tenth of the messages are replies: to the person's own, which nobody else can delete
+        meanwhile."""
         if random.random() >= REPLIES:  # noqa: S311 - load, no secret
             return {}
         found = self._listener.find_message(own=True, chat=chat)
@@ -252,7 +253,7 @@ class Person(User):
                 self._change("DELETE", *found, "reaction.removed", emoji)
 
     def _change(self, method: str, chat: str, message: str, kind: str, emoji: str = "") -> None:
-        """Counts what made an event; that a message has just been deleted is no failure."""
+        """Counts calls that made an event; a message that was just deleted is not a failure."""
         path = f"/api/chat/{chat}/message/{message}"
         if emoji:
             path += f"/reaction/{quote(emoji)}"
@@ -268,7 +269,7 @@ class Person(User):
             self._ask(f"/api/chat/{chat}/message?limit=50", "read history")
 
     def refresh(self) -> None:
-        """As the listener asks for it; where that fails, its socket ends and it asks again."""
+        """For the listener; if it fails, the listener's socket ends and it asks again."""
         body = {"refreshToken": self._refresh_token}
         if answer := self._call("POST", "/api/user/refresh", body, "refresh"):
             self._keep_tokens(answer)

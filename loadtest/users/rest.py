@@ -15,18 +15,18 @@ _find_length = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE).search
 
 
 class Answer(NamedTuple):
-    """`status` is 0 where none came."""
+    """`status` is 0 without an answer."""
 
     status: int
     body: bytes
 
 
 class _Stale(Exception):
-    """A kept connection had ended before the request: nobody has read it."""
+    """A persistent connection had ended before the request, which was not read."""
 
 
 class Rest:
-    """One user's. An answer that is still awaited does not keep the next request waiting."""
+    """One user's client. A pending answer does not delay the next request."""
 
     def __init__(self, origin: str) -> None:
         address = urlsplit(origin)
@@ -38,7 +38,7 @@ class Rest:
     def call(
         self, method: str, path: str, body: bytes | None = None, kind: str = "application/json"
     ) -> Answer:
-        """Raises nothing: what is no answer has status 0 and says why."""
+        """Raises nothing: a failure has status 0 and the reason."""
         lines = f"{method} {path} HTTP/1.1\r\nHost: {self._host}\r\n"
         if self.token:
             lines += f"Authorization: Bearer {self.token}\r\n"
@@ -60,7 +60,7 @@ class Rest:
             return Answer(0, str(error).encode())
 
     def close(self) -> None:
-        """What is being answered goes on."""
+        """Requests in progress continue."""
         while self._idle:
             self._idle.pop().close()
 

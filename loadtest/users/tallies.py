@@ -17,7 +17,8 @@ ANSWER_SECONDS: Final = SETTLE_SECONDS + 10.0
 
 
 class Tallies:
-    """Made once a process, when locust has its runner; `environment.gathering` is this run's."""
+    """Created once per process, when locust has its runner; `environment.gathering` is this
+    run's."""
 
     def __init__(self, environment: Environment) -> None:
         self._environment = environment
@@ -29,7 +30,7 @@ class Tallies:
             runner.register_message(HUSHED, self._take_last)
             events.worker_report.add_listener(self._take)
         elif isinstance(runner, WorkerRunner):
-            # concurrent, for the runner must go on to answer its master meanwhile
+            # concurrent, since the runner must keep answering its master
             runner.register_message(HUSH, self._hush_this_process, concurrent=True)
             events.report_to_master.add_listener(self._report)
         events.test_stopping.add_listener(lambda **_: self.hush())
@@ -43,7 +44,7 @@ class Tallies:
         return total
 
     def hush(self) -> None:
-        """Returns when all has arrived, or when it is late enough to call it lost."""
+        """Returns when everything has arrived, or is late enough to count as lost."""
         runner = self._environment.runner
         if isinstance(runner, WorkerRunner):
             return  # its master asks

@@ -2,8 +2,8 @@
 
 Python imports it at its start where this folder is on PYTHONPATH; the product knows nothing of it.
 A signal from `SIGRTMIN` on puts the process into one of the states of `OFF`. Functions get the code
-of one that does nothing, so whoever has imported them is reached too. Arguments are still made, and
-plain additions (realtime's counters) and `labels()` stay: their share is not seen.
+of one that does nothing, so that modules that have imported them are affected too. Arguments are
+still built, and plain additions (realtime's counters) and `labels()` stay: their share is not seen.
 """
 
 import signal
