@@ -1,8 +1,8 @@
-"""What the cache saves, and what is seen when its nodes die: `make cache-bench`.
+"""`make cache-bench`: what the cache saves, and what users notice when its nodes die.
 
-Two systems side by side, one without the cache, are read in turns, each the way a minute of `make
-load`'s people would: CPU time of every tier a read, latency, hit rate. Then the nodes of a third
-one, whose edges remember nothing themselves, are killed while people read.
+Two systems, one without the cache, are read in turns, like by the people of `make load` in a
+minute: CPU time of every tier per read, latency, hit rate. Then the nodes of a third one, whose
+edges have no cache in memory, are killed while people read.
 """
 
 import asyncio
@@ -34,9 +34,9 @@ from loadtest.cpu import TIERS, CpuClock, used_between
 from loadtest.sockets.crowd import Log, Rest
 from loadtest.sockets.delivery import percentiles
 
-MAX_RATIO: Final = 0.6  # of what a read costs without the cache
+MAX_RATIO: Final = 0.6  # of the cost of a read without the cache
 ROUNDS: Final = int(os.environ.get("ROUNDS", "5"))
-AT_ONCE: Final = 16  # of 50 people, those who wait for an answer
+AT_ONCE: Final = 16  # of 50 people, how many wait for an answer
 IDLE_SECONDS: Final = 3.0
 PEOPLE: Final = 50
 CHATS: Final = 30
@@ -59,7 +59,7 @@ class Sample(NamedTuple):
 
     @property
     def cost(self) -> float:
-        """CPU seconds a read, over all tiers."""
+        """CPU seconds per read, over all tiers."""
         return sum(self.cpu.values()) / len(self.latencies)
 
 
@@ -92,7 +92,7 @@ class System:
         self.chats = [answer["chat"]["id"] for answer in answers]
 
     async def measure_idle(self) -> None:
-        """What the tiers use without anybody; later measurements leave it out."""
+        """Measures what the tiers use when idle; later measurements subtract it."""
         clock = CpuClock(self.state)
         before = clock.read()
         await asyncio.sleep(IDLE_SECONDS)
@@ -127,7 +127,7 @@ class System:
 
 
 async def at_once(calls: Sequence[Callable[[], Awaitable[Any]]]) -> list[Any]:
-    """The results, in order; AT_ONCE calls are under way at a time."""
+    """The results, in order; AT_ONCE calls run at a time."""
     results: list[Any] = [None] * len(calls)
     left = iter(enumerate(calls))
 
@@ -141,7 +141,7 @@ async def at_once(calls: Sequence[Callable[[], Awaitable[Any]]]) -> list[Any]:
 
 @asynccontextmanager
 async def running_system(session: aiohttp.ClientSession, **variables: str) -> AsyncIterator[System]:
-    """A Hubbub of its own with two edges. Raises TimeoutError."""
+    """A separate Hubbub with two edges. Raises TimeoutError."""
     port = ReservedPort()
     with tempfile.TemporaryDirectory(prefix="hubbub-cache-") as folder:
         data = Path(folder)
@@ -189,7 +189,7 @@ async def read_in_turns(session: aiohttp.ClientSession) -> tuple[System, System]
 
 
 async def read_once(system: System) -> None:
-    """A minute of 50 people, who begin with nothing in any cache."""
+    """A minute of 50 people, starting with empty caches."""
     await system.settle(PEOPLE, CHATS, big=0)
     chats = pick(system.chats, DETAILS_READS)
     await system.measure("details", [f"/api/chat/{chat}" for chat in chats])
@@ -208,7 +208,7 @@ def pick(of: Sequence[str], count: int) -> list[str]:
 
 
 def compare(cached: System, plain: System) -> bool:
-    """Says what each read costs, and at what ratio; whether each is within its target."""
+    """Prints the cost and ratio of each read; returns whether each is within its target."""
     met = True
     say(f"{'CPU us a read':<16}{'':<10}" + "".join(f"{tier:>9}" for tier in TIERS))
     for kind, samples in cached.samples.items():
@@ -237,7 +237,7 @@ async def say_sources(system: System) -> None:
 
 
 async def lose_nodes(session: aiohttp.ClientSession) -> None:
-    """Chats are read from the nodes alone, while one dies, while it is back, while all die."""
+    """Chats are read only from the nodes, while one dies, while it is back, while all die."""
     variables = {"HUBBUB_EDGE_CACHE_BYTES": "1"}
     async with running_system(session, **variables) as system:
         await system.settle(PEOPLE, 200, big=0)
@@ -295,7 +295,7 @@ def say(line: str) -> None:
 
 
 async def main() -> int:
-    """1 where a read costs more than its share: docs/decisions/gateway.md says why it does."""
+    """1 if a read exceeds its ratio; docs/decisions/gateway.md explains why it does."""
     say_moves()
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
         await lose_nodes(session)

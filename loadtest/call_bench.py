@@ -1,8 +1,8 @@
-"""`make call-bench`: what a call between services costs with our HTTP client and server, beside
-pyreqwest and beside a bare ASGI application on uvicorn.
+"""`make call-bench`: the cost of a call between services with our HTTP client and server, compared
+with pyreqwest and with a bare ASGI application on uvicorn.
 
-Client and server have a core each; pairs take turns. CPU is what counts: other programs of the
-machine disturb it least, and it is what a core gives out.
+Client and server have a core each; pairs alternate. CPU time is compared: other programs on the
+machine affect it least, and it limits the throughput of a core.
 """
 
 import asyncio
@@ -47,7 +47,7 @@ Call = Callable[[], Awaitable[bytes]]
 
 
 class Cost(NamedTuple):
-    """Of one call, in microseconds: until the next one, and CPU."""
+    """Microseconds per call: elapsed until the next one, and CPU."""
 
     wall: float
     client: float

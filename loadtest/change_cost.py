@@ -1,7 +1,7 @@
-"""`make change-cost`: what making a chat costs as one transaction over two databases, beside the
-same rows written by one transaction in one database, on the same PostgreSQL in the same run.
+"""`make change-cost`: the cost of creating a chat in one transaction across two databases, compared
+with the same rows in one transaction in one database, on the same PostgreSQL in the same run.
 
-Serial, so that a latency is that of the steps and not of a queue. Ways take turns.
+Serial, so that the latency is that of the steps and not of a queue. Ways alternate.
 """
 
 import asyncio
@@ -42,7 +42,7 @@ _MEMBERSHIPS: Final = (
 
 
 class Ways:
-    """Ways to make a chat, and parts of the way, that are compared."""
+    """The compared ways to create a chat, and parts of them."""
 
     def __init__(self, hubbub: Hubbub, http: aiohttp.ClientSession) -> None:
         self._http = http
@@ -93,7 +93,7 @@ class Ways:
         await self._post(f"{self._users}/calls/prepare", body, self._headers("chats", "users"), 200)
 
     async def an_empty_call(self, _: list[Person]) -> None:
-        """What a call between services costs that asks the database for nothing."""
+        """The cost of a call between services without a database query."""
         await self._post(f"{self._users}/calls/keys", {}, self._headers("edge", "users"), 200)
 
     async def in_one_database(self, people: list[Person]) -> None:
@@ -156,7 +156,7 @@ async def _times(way: Way, people: list[Person]) -> list[float]:
         started = time.perf_counter()
         await way(people)
         times.append((time.perf_counter() - started) * 1000)
-    await asyncio.sleep(0.3)  # what goes on after the answer belongs to this way's cost
+    await asyncio.sleep(0.3)  # work after the answer belongs to this way's cost
     return times
 
 

@@ -228,7 +228,7 @@ export class Log {
     return timeline.stretchAt(this.#window.from) ?? timeline.tail;
   }
 
-  /** What stands above the rows: more is loading, or the chat begins here. */
+  /** What is shown above the rows: more is loading, or the chat begins here. */
   #head({ from }, rows) {
     const isAll = this.#window.slice(this.#stretch()).from <= 1;
     const isBegin = from <= 1 && this.#seeks === null && isAll;

@@ -10,8 +10,8 @@ const SLOW_MS = 400; // faster sends are never shown as being sent
 const NAMES_OF_REACTION = 5;
 
 /**
- * A row of `rowsOf` in words. `quoted(messageId)` gives the message that is answered, `found` is
- * the seq from an address.
+ * A row of `rowsOf` in words. `quoted(messageId)` returns the quoted message, `found` is the seq
+ * from an address.
  */
 export function worded(row, { me, names, quoted, found, isLive, nowMs }) {
   switch (row.kind) {

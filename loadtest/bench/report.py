@@ -1,6 +1,6 @@
 """The table and the plots of a run, for docs/benchmarks.md.
 
-Knows what each figure is called and what it is compared with; measures nothing. A run of some parts
+Knows the name of each figure and what it is compared with; measures nothing. A run of some parts
 replaces their sections and leaves the others as they are.
 """
 
@@ -38,9 +38,9 @@ from loadtest.peers.sending import AT_THE_LIMIT, BELOW_IT
 
 REPORT: Final = PROJECT / "docs" / "benchmarks.md"
 PICTURES: Final = PROJECT / "docs" / "pictures"
-# What the newest centrifuge (master of August 2026, Go 1.24) takes of 0.15's figure, measured once
+# Factors of the newest centrifuge (master of August 2026, Go 1.24) relative to 0.15, measured once
 # on another machine with the better of its defaults and its documented options for each figure.
-# Ratios carry over, absolutes do not; what has no factor was not measured.
+# Ratios carry over, absolute values do not; figures without a factor were not measured.
 NEWEST: Final = {
     ("F1 fixed", "us"): 1.00, ("F2 fixed", "us"): 0.64, ("F3 fixed", "us"): 0.92,
     ("F4 fixed", "us"): 1.00, ("F5 fixed", "us"): 1.00,
@@ -257,7 +257,7 @@ def _describe_sends(rows: Rows, _: Sequence[str]) -> list[str]:
 
 
 def _balancer(rows: Rows) -> list[str]:
-    """What ours costs, and in brackets its share of a bare one's."""
+    """Our cost, with the ratio to a bare one in brackets."""
     if not rows.of("balancer", "hubbub"):
         return []
     table = [
@@ -290,7 +290,7 @@ def _alone(describe: Callable[[Rows], list[str]]) -> Describe:
 
 
 class Section(NamedTuple):
-    """What a part's figures become. `describe` gives lines, the heading first, or nothing."""
+    """What a part's figures become. `describe` returns lines, the heading first, or none."""
 
     heading: str
     describe: Describe
@@ -344,13 +344,14 @@ def print_table(rows: Rows, servers: Sequence[str]) -> bool:
 
 
 def write_report(rows: Rows, servers: Sequence[str], left_out: Mapping[str, str]) -> None:
-    """docs/benchmarks.md and its pictures. What this run did not measure stays as it is there."""
+    """Writes docs/benchmarks.md and its charts. Sections that this run did not measure stay
+    unchanged."""
     draw(rows, servers, PICTURES)
     REPORT.write_text(renew_report(REPORT.read_text(), rows, servers, left_out))
 
 
 def renew_report(text: str, rows: Rows, servers: Sequence[str], left_out: Mapping[str, str]) -> str:
-    """The page with the sections of these figures in place of its own."""
+    """The page with the sections of these figures replaced."""
     page = Page(text)
     page.introduction = INTRODUCTION
     for part, lines in describe_parts(rows, servers).items():
@@ -371,7 +372,7 @@ def renew_report(text: str, rows: Rows, servers: Sequence[str], left_out: Mappin
 
 
 def _circumstances(rows: Rows, servers: Sequence[str], left_out: Mapping[str, str]) -> list[str]:
-    """Of the run that a section is of. Peers are named where it has some."""
+    """Describes the run of a section. Names the peers if it has some."""
     there = {row["server"] for row in rows.rows}
     peers = describe_versions([server for server in servers if server in there])
     others = max(row.get("others_cores", 0.0) for row in rows.rows)

@@ -1,4 +1,4 @@
-"""The sections of docs/benchmarks.md about Hubbub alone, and beside whole products. Measures
+"""The sections of docs/benchmarks.md about Hubbub alone, and compared with whole products. Measures
 nothing. A section without rows is left out.
 """
 
@@ -27,7 +27,7 @@ STUCK_TARGET: Final = "at most 1.25 times or +3 ms"
 
 
 def describe_storms(rows: Rows) -> list[str]:
-    """How long a storm lasts, and what a reconnect costs."""
+    """The duration of a storm, and the cost of a reconnect."""
     there = [what for what in STORMS if rows.of(what, "hubbub")]
     if not there:
         return []
@@ -64,7 +64,7 @@ def describe_storms(rows: Rows) -> list[str]:
 
 
 def describe_stuck_readers(rows: Rows) -> list[str]:
-    """What readers that never read cost the others, and the node."""
+    """The effect of readers that never read on the others and the node."""
     stuck, calm = rows.of("stuck readers", "with"), rows.of("stuck readers", "without")
     if not stuck:
         return []
@@ -136,7 +136,7 @@ def describe_changes(rows: Rows) -> list[str]:
 
 
 def describe_search(rows: Rows) -> list[str]:
-    """What finding messages costs, and the index."""
+    """The cost of search and of the index."""
     fed = rows.of("search, feeding", "hubbub")
     if not fed:
         return []
@@ -191,7 +191,7 @@ def describe_lists(rows: Rows) -> list[str]:
 
 
 def describe_markers(rows: Rows) -> list[str]:
-    """What reading and being there cost."""
+    """The cost of read markers and presence."""
     if not rows.of("read markers", "hubbub"):
         return []
     [marked] = rows.of("read markers", "hubbub")
@@ -219,7 +219,7 @@ def describe_markers(rows: Rows) -> list[str]:
 
 
 def describe_views(rows: Rows) -> list[str]:
-    """What reads cost, by tier."""
+    """The cost of reads, by tier."""
     if not rows.of(VIEWS[0], "hubbub"):
         return []
     table = [
@@ -246,7 +246,7 @@ def describe_views(rows: Rows) -> list[str]:
 
 
 def describe_pinning(rows: Rows) -> list[str]:
-    """What a second core brings to a tier."""
+    """The gain of a second core for a tier."""
     there = [
         (way, tier)
         for way in WAYS

@@ -1,6 +1,6 @@
-"""What a run of the benchmark must reach, and whether it did: met or MISSED, figure by figure.
+"""The targets of a benchmark run, and whether each was met: met or MISSED.
 
-Pure; measures nothing. A target of which a run measured nothing is left out of its judgement.
+Pure; measures nothing. Targets that a run did not measure are left out.
 """
 
 import statistics
@@ -21,7 +21,7 @@ Measure = Callable[[Rows], float | None]
 
 
 class Target(NamedTuple):
-    """`bound` is the largest value that is allowed, or, with `at_least`, the smallest."""
+    """`bound` is the largest allowed value, or with `at_least` the smallest."""
 
     title: str
     measure: Measure
@@ -56,7 +56,7 @@ def _value(what: str, key: str, server: str = "hubbub") -> Measure:
 
 
 def _flat_out(sends: str) -> Measure:
-    """Answered a second, with as many in flight as answer most."""
+    """Answers per second, at the best number in flight."""
 
     def measure(rows: Rows) -> float | None:
         rates = [
@@ -84,7 +84,7 @@ def _added(what: str) -> Measure:
 
 
 def _stuck(rows: Rows) -> float | None:
-    """1 where the others' p99 moved by at most 1.25 times or by at most 3 ms, else above."""
+    """1 if the others' p99 grew by at most 1.25 times or 3 ms, else above."""
     pairs = rows.pairs("stuck readers", "with", "without")
     if not pairs:
         return None
@@ -108,7 +108,7 @@ def _a_chat(what: str) -> Measure:
 
 
 def _earlier() -> Iterator[Target]:
-    """What was asked for, divided by what 319b580 had when it was."""
+    """The targets as ratios to the figures of commit 319b580 when they were set."""
     for way, cost, spread, hot, p99 in (
         ("rest", 190 / 250, 9_000 / 6_900, 11_000 / 7_700, 15 / 27),
         ("socket", 95 / 117, 13_000 / 10_400, 22_000 / 17_600, 8 / 7),
@@ -283,7 +283,7 @@ TARGETS: Final = (
 
 
 def judge_targets(rows: Rows) -> list[Verdict]:
-    """One verdict for each target that this run says something about, in their order."""
+    """One verdict for each target that this run measured, in order."""
     found = ((target, target.measure(rows)) for target in TARGETS)
     return [Verdict(target, value) for target, value in found if value is not None]
 
@@ -298,8 +298,8 @@ def _count(missed: int, total: int) -> str:
 
 
 def describe_targets(verdicts: list[Verdict], before: str = "") -> list[str]:
-    """A table of all, and how many were missed. `before` is the section as it was: targets that
-    were judged there and are not now are taken from it."""
+    """A table of all, and how many were missed. `before` is the previous section, which provides
+    the verdicts of targets not measured now."""
     lines = {
         line.split(" | ")[0].removeprefix("| "): line
         for line in before.splitlines()

@@ -1,7 +1,7 @@
 /**
  * Where a client stores what must outlive the program: its session, cursors and unsent changes. A
  * store is `{get(name), put(name, value), remove(name), names(beginning)}` with texts as values,
- * each directly or as a promise; `names` gives them in the order in which they were first put.
+ * each directly or as a promise; `names` returns them in the order in which they were first put.
  */
 
 /** Lost when the program ends. */
