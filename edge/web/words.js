@@ -128,7 +128,7 @@ export function leftInWords({ detail, left }, me, nameOf) {
 function changeOf({ chatName, topic = null }, before) {
   const hasTopic = before === null ? topic !== null : topic !== (before.topic ?? null);
   if (hasTopic && before?.chatName === chatName) {
-    return topic === null ? "took the topic away" : `set the topic: ${isolated(topic)}`;
+    return topic === null ? "removed the topic" : `set the topic: ${isolated(topic)}`;
   }
   return `named the chat ${isolated(chatName)}${hasTopic && topic ? `, about ${isolated(topic)}` : ""}`;
 }

@@ -138,7 +138,7 @@ rule("a chat that is called as before has another topic, or none", () => {
     changed("X", "tea", before), changed("X", undefined, before), changed("Y", "lunch", before),
     changed("Y", "tea", before), changed("X", "lunch", before), changed("X", "lunch", null),
   ], [
-    `ann set the topic: ${isolated("tea")}`, "ann took the topic away",
+    `ann set the topic: ${isolated("tea")}`, "ann removed the topic",
     `ann named the chat ${isolated("Y")}`,
     `ann named the chat ${isolated("Y")}, about ${isolated("tea")}`,
     `ann named the chat ${isolated("X")}`,
