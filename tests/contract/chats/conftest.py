@@ -1,4 +1,6 @@
-"""chats' replicas and the real users service, in this process, over real HTTP and two databases."""
+"""Replicas of chats and the real users service, in this process, with real HTTP and two
+databases.
+"""
 
 import asyncio
 import contextlib
@@ -59,7 +61,7 @@ class Person(NamedTuple):
 
 
 class World:
-    """What a test talks to: chats' replicas by number, and users."""
+    """What a test talks to: the replicas of chats, by number, and users."""
 
     def __init__(self, http: HttpClient, chats: list[str], users: str) -> None:
         self._http = http
@@ -103,12 +105,12 @@ class World:
         return [await self.make_person() for _ in range(number)]
 
     async def chats_in_users(self, person: Person) -> list[str]:
-        """The memberships that users keeps."""
+        """The memberships as users stores them."""
         profile = await self.call_users("get_profile", GetProfile(user=person.id), Profile)
         return profile.chats
 
     async def until_memberships_are(self, person: Person, chats: set[str]) -> None:
-        """users follows within a second, or when its resolver has run."""
+        """users follows within a second, or after its resolver has run."""
         async with asyncio.timeout(30):
             while set(await self.chats_in_users(person)) != chats:  # noqa: ASYNC110 - over HTTP
                 await asyncio.sleep(0.02)
@@ -126,7 +128,7 @@ class World:
     async def append(
         self, *items: AnyItem, replica: int = 0, seconds: float = 10.0
     ) -> list[AppendResult]:
-        """Tried once, for so long. Raises Refusal where not all were settled in time."""
+        """Tried once, with this timeout. Raises Refusal unless all items were settled in time."""
         request = AppendRequest(items=list(items))
         answer = await self.call("append", request, AppendAnswer, replica, seconds=seconds)
         return answer.results
@@ -134,7 +136,7 @@ class World:
     async def send(
         self, *items: SendItem, replica: int = 0, seconds: float = 10.0
     ) -> list[MessageStored]:
-        """The same for messages that are good."""
+        """Like `append`, for valid messages."""
         results = await self.append(*items, replica=replica, seconds=seconds)
         assert not [result for result in results if not isinstance(result, MessageStored)]
         return cast("list[MessageStored]", results)
@@ -159,12 +161,12 @@ def new_message(
 
 
 def code_of(result: AppendResult) -> str:
-    """Why an item was refused; empty where it was not."""
+    """Why an item was refused; empty if it was not."""
     return result.code if isinstance(result, Refused) else ""
 
 
 class Stage(NamedTuple):
-    """Where the services of a test live."""
+    """Where the services of a test run."""
 
     chats_database_url: str
     users_database_url: str
@@ -175,7 +177,7 @@ class Stage(NamedTuple):
 
 @pytest.fixture
 def database_url(postgres: PostgresServer) -> Iterator[str]:
-    """An empty one, of one test."""
+    """An empty database for one test."""
     url = postgres.make_database()
     yield url
     postgres.drop_database(url)
@@ -185,7 +187,7 @@ def database_url(postgres: PostgresServer) -> Iterator[str]:
 def stage(
     postgres: PostgresServer, valkey: ValkeyServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Stage]:
-    """Shared by the tests of a file, who make people and chats of their own."""
+    """Shared by the tests of a file, which create their own users and chats."""
     urls = postgres.make_database(), postgres.make_database()
     prefix = f"test-{secrets.token_hex(6)}:"
     yield Stage(*urls, valkey.url, prefix, tmp_path_factory.mktemp("chats"))

@@ -1,4 +1,4 @@
-"""What chats publishes on Valkey, as a node hears it, and what is not published yet."""
+"""What chats publishes on Valkey, as a node receives it, and what is not yet published."""
 
 import asyncio
 import contextlib
@@ -12,7 +12,7 @@ from tests.contract.chats.conftest import Stage
 
 
 class Listener:
-    """What comes in on some topics."""
+    """Receives what is published on some topics."""
 
     def __init__(self, pubsub: "redis.client.PubSub") -> None:
         self._pubsub = pubsub

@@ -1,4 +1,4 @@
-"""A chat of some people with a message of the first one, and what they may do with it."""
+"""A chat with some participants and a message of the first one, and what they may do with it."""
 
 from typing import Any, Final
 
@@ -63,7 +63,7 @@ class Scene:
         return decoded
 
     async def current(self) -> dict[str, Any]:
-        """The first message, as history has it."""
+        """The first message, as history returns it."""
         message: dict[str, Any] = (await self.history())["messages"][-1]
         return message
 

@@ -1,4 +1,4 @@
-"""Repeats of a change at the same time: the first result wins, whatever the others ask for."""
+"""Concurrent repeats of a change: the first result wins, whatever the others ask for."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -22,7 +22,7 @@ STRANGER = new_id()
 
 
 class Users:
-    """Knows everybody but the stranger. `meanwhile` happens before each vote."""
+    """Knows everybody except the stranger. `meanwhile` runs before each vote."""
 
     def __init__(self, meanwhile: Callable[[], Awaitable[object]]) -> None:
         self._meanwhile = meanwhile
@@ -36,10 +36,10 @@ class Users:
 
 
 class Nobody:
-    """Hears of what was committed."""
+    """An announcer that ignores commits."""
 
     def announce(self, *_: Any) -> None:
-        """Nothing follows."""
+        """Does nothing."""
 
 
 def coordinate(pool: Pool, meanwhile: Callable[[], Awaitable[object]]) -> Coordinator:
@@ -54,14 +54,14 @@ def request_of(user: str, key: str, participants: list[str]) -> CreateChat:
 
 @pytest_asyncio.fixture
 async def pool(database_url: str) -> AsyncIterator[Pool]:
-    """A coordinator's database."""
+    """A coordinator's connection pool."""
     await set_up_database(database_url)
     async with create_pool(database_url, size=4, options=PLAN_OPTIONS) as pool:
         yield pool
 
 
 async def test_repeats_of_one_replica_wait_for_the_first(pool: Pool) -> None:
-    """Also one that would be refused, if there were no first one."""
+    """Including one that would be refused if it were the first."""
     asked, go = asyncio.Event(), asyncio.Event()
 
     async def wait() -> None:
@@ -72,13 +72,14 @@ async def test_repeats_of_one_replica_wait_for_the_first(pool: Pool) -> None:
     first = asyncio.create_task(create_chat(coordinator, request_of(user, key, [])))
     await asked.wait()
     other = asyncio.create_task(create_chat(coordinator, request_of(user, key, [STRANGER])))
-    await asyncio.sleep(0.1)  # it has come so far as it gets
+    await asyncio.sleep(0.1)  # as far as it gets
     go.set()
     assert await other == await first
 
 
 async def test_a_no_is_no_answer_where_another_replica_was_quicker(pool: Pool) -> None:
-    """Between a repeat's look for the first result and the vote of users."""
+    """Another replica commits between the repeat's lookup of the first result and the vote of
+    users."""
     user, key = new_id(), new_id()
     quicker = coordinate(pool, lambda: asyncio.sleep(0))
     first = []

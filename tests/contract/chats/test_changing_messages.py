@@ -28,7 +28,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 async def test_an_edit_is_an_event_and_history_shows_it(world: World) -> None:
-    """The sender changes the text; the message keeps its seq, time and everything else."""
+    """The sender changes the text; seq, time and all other fields of the message stay the same."""
     scene = await make_scene(world)
     ann, _ = scene.people
     before = await scene.current()
@@ -45,7 +45,7 @@ async def test_an_edit_is_an_event_and_history_shows_it(world: World) -> None:
 
 
 async def test_the_same_text_is_no_event(world: World) -> None:
-    """An edit that changes nothing is answered with the message's own, or its last edit's, seq."""
+    """An edit that changes nothing returns the seq of the message, or of its last edit."""
     scene = await make_scene(world)
     ann, _ = scene.people
     unchanged = await scene.append(scene.edit(ann, "hello"))
@@ -59,8 +59,8 @@ async def test_the_same_text_is_no_event(world: World) -> None:
 
 
 async def test_an_edits_key_is_its_first_result(world: World) -> None:
-    """A repeat with the same key returns the first result, whatever its text and over any replica,
-    also where the first changed nothing; after the message's deletion it finds nothing."""
+    """A repeat with the same key returns the first result, whatever its text and on any replica,
+    even if the first changed nothing; after the message's deletion it finds nothing."""
     scene = await make_scene(world)
     ann, _ = scene.people
     nothing, key = new_id(), new_id()
@@ -79,8 +79,8 @@ async def test_an_edits_key_is_its_first_result(world: World) -> None:
 
 
 async def test_who_may_edit_and_delete(world: World) -> None:
-    """A message is its sender's to edit; the owner of the chat may delete it too. One who does not
-    take part finds nothing, and so does everybody whose message is not here."""
+    """Only the sender may edit a message; the owner of the chat may delete it too. Users who are
+    not participants get not_found, and so does everybody for a message of another chat."""
     scene = await make_scene(world, people=3)
     owner, bob, cid = scene.people
     [eve] = await world.make_people(1)
@@ -113,8 +113,8 @@ async def test_who_may_edit_and_delete(world: World) -> None:
 
 
 async def test_a_deleted_message_is_nowhere(stage: Stage, world: World) -> None:
-    """Its text and its edits' texts, mentions too, are gone from every table and every answer; its
-    place stays, and a repeat of its send has no text."""
+    """Its text and the texts of its edits, including mentions, are gone from every table and every
+    answer; its place stays, and a repeat of its send has no text."""
     key = new_id()
     scene = await make_scene(world, text="secret one", key=key, mentions=[])
     ann, bob = scene.people
@@ -161,7 +161,7 @@ async def test_a_deleted_message_is_nowhere(stage: Stage, world: World) -> None:
 
 
 async def test_a_deletion_that_is_tried_again_is_one(world: World) -> None:
-    """Within one request the same key is the same deletion."""
+    """Within one request, items with the same key are the same deletion."""
     scene = await make_scene(world)
     ann, _ = scene.people
     key = new_id()
@@ -171,7 +171,8 @@ async def test_a_deletion_that_is_tried_again_is_one(world: World) -> None:
 
 
 async def test_reactions_are_in_history(world: World) -> None:
-    """Emoji in the order of their coming, in their one spelling, users in the order of theirs."""
+    """Emoji in the order of their first use, in one normalised spelling; users in the order in
+    which they reacted."""
     scene = await make_scene(world)
     ann, bob = scene.people
     results = await world.append(
@@ -196,7 +197,7 @@ async def test_reactions_are_in_history(world: World) -> None:
 
 
 async def test_a_removals_key_is_its_first_result(world: World) -> None:
-    """A reaction that is taken back twice with one key is taken back once."""
+    """Removing a reaction twice with one key removes it once."""
     scene = await make_scene(world)
     ann, _ = scene.people
     key = new_id()
@@ -207,7 +208,7 @@ async def test_a_removals_key_is_its_first_result(world: World) -> None:
 
 
 async def test_a_message_has_at_most_twenty_emoji(world: World) -> None:
-    """The twenty-first different one is refused; those that are there go on."""
+    """The twenty-first different emoji is refused; those already there can still be used."""
     scene = await make_scene(world)
     ann, bob = scene.people
     emoji = [chr(0x1F600 + n) for n in range(21)]
@@ -219,7 +220,8 @@ async def test_a_message_has_at_most_twenty_emoji(world: World) -> None:
 
 
 async def test_a_message_takes_so_many_edits(world: World) -> None:
-    """One more is refused, unless it changes nothing; it can be deleted."""
+    """One edit above the maximum is refused, unless it changes nothing; the message can still be
+    deleted."""
     scene = await make_scene(world)
     ann, _ = scene.people
     edits = [scene.edit(ann, f"{number}") for number in range(MAX_EDITS_A_MESSAGE + 1)]
@@ -233,8 +235,8 @@ async def test_a_message_takes_so_many_edits(world: World) -> None:
 
 
 async def test_a_reply_names_a_message_of_the_chat(world: World) -> None:
-    """Another chat's, a deleted or an unknown message cannot be replied to, by those who take part;
-    a repeat is not judged again."""
+    """Participants cannot reply to a message that is unknown, deleted or in another chat; a repeat
+    is not checked again."""
     scene, other = await make_scene(world), await make_scene(world)
     ann, bob = scene.people
     [eve] = await world.make_people(1)
@@ -256,8 +258,8 @@ async def test_a_reply_names_a_message_of_the_chat(world: World) -> None:
 
 
 async def test_mentions_are_those_who_take_part(world: World) -> None:
-    """Others are left out, doubled ones collapse, the order stays; an edit without mentions keeps
-    them, with a list it has that list."""
+    """Other users are left out, duplicates collapse, the order stays; an edit without mentions
+    keeps them, one with a list replaces them."""
     scene = await make_scene(world, people=3)
     ann, bob, cid = scene.people
     [eve] = await world.make_people(1)
@@ -281,7 +283,8 @@ async def test_mentions_are_those_who_take_part(world: World) -> None:
 
 
 async def test_items_of_all_kinds_are_one_batch(world: World) -> None:
-    """Messages and changes of one request keep their order in the chat; a bad one fails alone."""
+    """Messages and changes of one request keep their order in the chat; an invalid one fails
+    alone."""
     scene = await make_scene(world)
     ann, bob = scene.people
     results = await world.append(
@@ -306,7 +309,7 @@ async def test_items_of_all_kinds_are_one_batch(world: World) -> None:
 
 
 async def test_two_edits_at_once(world: World) -> None:
-    """Over two replicas: both are events, the one with the higher seq is the current one."""
+    """On two replicas: both become events; the one with the higher seq is current."""
     scene = await make_scene(world)
     ann, _ = scene.people
     results = await asyncio.gather(
@@ -318,8 +321,8 @@ async def test_two_edits_at_once(world: World) -> None:
 
 
 async def test_history_forwards(world: World) -> None:
-    """Above a seq come the oldest messages, newest of them first; `more` says that there are newer
-    ones; every page says up to which seq it is the fold."""
+    """Above a seq the oldest messages come, in descending order; `more` says whether there are
+    newer ones; every page states the seq of its fold."""
     scene = await make_scene(world)
     ann, _ = scene.people
     await world.send(*(new_message(scene.id, ann, str(n)) for n in range(5)))
@@ -336,7 +339,7 @@ async def test_history_forwards(world: World) -> None:
 
 
 async def test_a_message_by_its_id(world: World) -> None:
-    """As it is now, to those who take part."""
+    """In its current state, for participants."""
     scene = await make_scene(world)
     ann, bob = scene.people
     [eve] = await world.make_people(1)

@@ -1,4 +1,4 @@
-"""Chats: making, naming, ending, listing, and what each of that leaves in the log."""
+"""Chats: creating, renaming, deleting, listing, and the events of each."""
 
 import asyncio
 
@@ -45,7 +45,7 @@ def rename(person: Person, chat: str, name: str) -> RenameChat:
 
 
 async def test_participants_keep_their_order(world: World) -> None:
-    """Duplicates collapse, the creator is appended if absent, and is the owner."""
+    """Duplicates collapse; the creator is appended if absent, and is the owner."""
     ann, bob, cid = await world.make_people(3)
     chat = await world.call("create_chat", create(ann, [cid.id, bob.id, cid.id]), Chat)
     assert chat.participants == [cid.id, bob.id, ann.id]
@@ -67,7 +67,8 @@ async def test_participants_keep_their_order(world: World) -> None:
 
 
 async def test_topic_stays_until_it_is_taken_away(world: World) -> None:
-    """It is in the chat, in events that show the chat, and in what later participants get."""
+    """The chat has it, and so do events that show the chat and the snapshots of later
+    participants."""
     ann, bob = await world.make_people(2)
     chat = await world.call("create_chat", create(ann, []), Chat)
     for fields in ({"topic": "T"}, {"chat_name": "M"}):
@@ -92,7 +93,7 @@ async def test_topic_stays_until_it_is_taken_away(world: World) -> None:
 
 
 async def test_a_creator_in_the_list_stays_where_they_are(world: World) -> None:
-    """The creator's place in the list is kept; an empty list makes a chat of one."""
+    """The creator keeps their place in the list; an empty list creates a chat of one."""
     ann, bob = await world.make_people(2)
     chat = await world.call("create_chat", create(ann, [ann.id, bob.id]), Chat)
     assert chat.participants == [ann.id, bob.id]
@@ -100,7 +101,7 @@ async def test_a_creator_in_the_list_stays_where_they_are(world: World) -> None:
 
 
 async def test_unknown_participants_refuse_the_whole_chat(world: World) -> None:
-    """Their ids are named, and nothing is left on either side."""
+    """The refusal lists the unknown ids, and neither service stores anything."""
     ann, bob = await world.make_people(2)
     ghosts = [new_id(), new_id()]
     with pytest.raises(Refusal) as refused:
@@ -113,7 +114,8 @@ async def test_unknown_participants_refuse_the_whole_chat(world: World) -> None:
 
 
 async def test_a_repeated_creation_is_one_chat(world: World) -> None:
-    """The same key gives the first chat whatever the body, also in parallel over two replicas."""
+    """The same key returns the first chat whatever the body, also for parallel calls on two
+    replicas."""
     ann, bob = await world.make_people(2)
     key = new_id()
     chats = await asyncio.gather(
@@ -144,7 +146,7 @@ async def test_a_rename_is_an_event_also_to_the_same_name(world: World) -> None:
 
 
 async def test_only_the_owner_renames_and_deletes(world: World) -> None:
-    """404 for a stranger and a chat that is not there, 403 for another participant."""
+    """A stranger gets 404, as for an unknown chat; another participant gets 403."""
     ann, bob, eve = await world.make_people(3)
     chat = await world.make_chat(ann, bob)
     for person, target, code in (
@@ -160,7 +162,8 @@ async def test_only_the_owner_renames_and_deletes(world: World) -> None:
 
 
 async def test_a_deleted_chat_is_gone(world: World) -> None:
-    """For everybody, on both sides; a repeat of the deletion succeeds, another one is not_found."""
+    """For everybody, in both services; a repeat of the deletion succeeds, another deletion is
+    not_found."""
     ann, bob = await world.make_people(2)
     chat = await world.make_chat(ann, bob)
     item = new_message(chat.id, ann)
@@ -181,7 +184,7 @@ async def test_a_deleted_chat_is_gone(world: World) -> None:
 
 
 async def test_chats_are_listed_newest_first(world: World) -> None:
-    """Pages go backwards from `before`; `next` is there while there is more."""
+    """Pages go backwards from `before`; `next` is present while there are more."""
     ann = await world.make_person()
     made = [(await world.make_chat(ann)).id for _ in range(5)]
     seen: list[str] = []
@@ -216,7 +219,7 @@ async def test_messages_are_paged_backwards(world: World) -> None:
 
 
 async def test_a_session_that_has_ended_changes_nothing(world: World) -> None:
-    """users verifies the session of whoever makes or deletes a chat."""
+    """users verifies the session of each user who creates or deletes a chat."""
     ann = await world.make_person()
     chat = await world.make_chat(ann)
     ghost = Person(ann.id, new_id())

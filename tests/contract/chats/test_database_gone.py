@@ -1,4 +1,4 @@
-"""chats while its database cannot be reached, and after."""
+"""chats while its database is unreachable, and after."""
 
 import asyncio
 import secrets
@@ -22,8 +22,8 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 async def test_the_database_gone_is_unavailable(stage: Stage, world: World) -> None:
-    """Sends, reads and changes are refused as unavailable while no connection can be had, and work
-    again when it can."""
+    """Sends, reads and changes are refused as unavailable while no connection can be opened, and
+    work again afterwards."""
     ann = await world.make_person()
     chat = await world.make_chat(ann)
     name = stage.chats_database_url.rpartition("/")[2]
@@ -45,7 +45,7 @@ async def test_the_database_gone_is_unavailable(stage: Stage, world: World) -> N
 async def test_a_batch_whose_connection_ends_is_stored_all_the_same(
     stage: Stage, world: World
 ) -> None:
-    """The server ends the session in the middle of the statement; it is tried again."""
+    """The server ends the session in the middle of the statement; the batch is retried."""
     ann = await world.make_person()
     chat = await world.make_chat(ann)
     url = stage.chats_database_url
@@ -65,8 +65,8 @@ async def test_a_batch_whose_connection_ends_is_stored_all_the_same(
 async def test_a_restart_under_sends_is_invisible(
     make_postgres: Callable[[], PostgresServer], valkey: ValkeyServer, tmp_path: Path
 ) -> None:
-    """A PostgreSQL that is killed and started again under sends, which takes less than their
-    callers wait, fails none of them, doubles none and keeps their order."""
+    """If PostgreSQL is killed and restarted during sends, within the time their callers wait, no
+    send fails, none is stored twice, and their order stays."""
     server = make_postgres()
     urls = server.make_database(), server.make_database()
     stage = Stage(*urls, valkey.url, f"test-{secrets.token_hex(6)}:", tmp_path)
@@ -105,7 +105,7 @@ async def test_a_restart_under_sends_is_invisible(
 
 
 async def until_each_sends(sent: dict[int, list[int]], more: int) -> None:
-    """Until each sender has had so many more answers."""
+    """Waits until each sender has had this many more answers."""
     before = {sender: len(seqs) for sender, seqs in sent.items()}
     async with asyncio.timeout(20):
         while any(  # noqa: ASYNC110 - answers over HTTP
@@ -115,7 +115,7 @@ async def until_each_sends(sent: dict[int, list[int]], more: int) -> None:
 
 
 async def test_a_chat_that_is_locked_for_long_is_waited_for(stage: Stage, world: World) -> None:
-    """A send that waits for a row longer than PostgreSQL lets it wait is tried again."""
+    """A send that waits for a row longer than PostgreSQL's lock timeout is retried."""
     ann = await world.make_person()
     chat = await world.make_chat(ann)
     with (
@@ -133,8 +133,8 @@ async def test_a_chat_that_is_locked_for_long_is_waited_for(stage: Stage, world:
 
 
 async def test_a_chat_that_is_held_does_not_keep_others_waiting(stage: Stage, world: World) -> None:
-    """As `make rebuild` holds one: sends into it are refused after two waits, and at once from then
-    on; all others are stored. Once it is free it takes what is sent."""
+    """As when `make rebuild` locks one: sends to it are refused after two waits, and at once from
+    then on; all others are stored. Once unlocked, it accepts sends."""
     ann = await world.make_person()
     held, *others = [(await world.make_chat(ann)).id for _ in range(12)]
     item = new_message(held, ann)
@@ -157,7 +157,8 @@ async def test_a_chat_that_is_held_does_not_keep_others_waiting(stage: Stage, wo
 async def test_a_chat_that_nothing_was_sent_to_is_not_taken_for_held(
     stage: Stage, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """PostgreSQL names a row by its place, which may be another chat's when it is looked up."""
+    """PostgreSQL reports a row by its location, where another chat's row may be by the time it is
+    looked up."""
     ann = await world.make_person()
     held, other = [(await world.make_chat(ann)).id for _ in range(2)]
 
@@ -181,9 +182,9 @@ async def test_a_chat_that_nothing_was_sent_to_is_not_taken_for_held(
 async def _until_another_waits(
     watcher: psycopg.Connection, known: tuple[object, ...]
 ) -> tuple[object, ...]:
-    """The statement that waits for a lock, once it is another one than `known`.
+    """Returns the statement that waits for a lock, once it differs from `known`.
 
-    `watcher` is in no transaction: within one, PostgreSQL shows each session as it was first seen.
+    `watcher` is in no transaction: within one, PostgreSQL shows each session as first seen.
     """
     waiting = (
         "SELECT pid, query_start FROM pg_stat_activity"
@@ -196,7 +197,7 @@ async def _until_another_waits(
 
 
 async def test_previews_wait_for_a_chat_that_is_held(stage: Stage, world: World) -> None:
-    """files is told that they are not settled, and the links are there to be claimed again."""
+    """files is told that they are not settled, and the links can be claimed again."""
     ann = await world.make_person()
     chat = (await world.make_chat(ann)).id
     url = "http://example.com/"

@@ -1,4 +1,4 @@
-"""Changes whose callers have given up: none of them happens later."""
+"""Changes whose callers have timed out: none of them happens later."""
 
 import asyncio
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 @pytest.fixture
 def other_session(stage: Stage) -> Iterator[psycopg.Connection]:
-    """Somebody else's transaction, for locks."""
+    """Another session's transaction, for locks."""
     with psycopg.connect(stage.chats_database_url) as connection:
         yield connection
 
@@ -58,13 +58,13 @@ async def list_names(world: World, chat: Chat, person: Person) -> list[object]:
 async def test_a_change_that_waits_for_a_lock_is_not_committed_too_late(
     world: World, other_session: psycopg.Connection
 ) -> None:
-    """The lock is free again, and the caller who gave up meanwhile gets no change."""
+    """When the lock is released after the caller has timed out, the change is not made."""
     ann = await world.make_person()
     chat = await world.make_chat(ann, name="one")
     hold_lock(other_session, chat)
     with pytest.raises(Refusal, match="unavailable"):
         await rename(world, chat, ann, "too late", seconds=0.3)
-    await asyncio.sleep(0.3)  # its time began where it arrived, on a busy machine later than here
+    await asyncio.sleep(0.3)  # the time starts on arrival, later than here on a busy machine
     other_session.rollback()
     await rename(world, chat, ann, "two")
     assert await list_names(world, chat, ann) == ["one", "two"]
@@ -73,7 +73,7 @@ async def test_a_change_that_waits_for_a_lock_is_not_committed_too_late(
 async def test_a_change_that_waits_for_another_one_ends_with_its_caller(
     stage: Stage, world: World, other_session: psycopg.Connection
 ) -> None:
-    """It waits its turn behind a slow one of the same chat; the turn comes too late."""
+    """It waits behind a slow change of the same chat and gets its turn too late."""
     ann = await world.make_person()
     chat = await world.make_chat(ann, name="one")
     hold_lock(other_session, chat)
@@ -90,7 +90,7 @@ async def test_a_change_that_waits_for_another_one_ends_with_its_caller(
 async def test_a_deletion_of_a_file_that_is_repeated_while_it_waits(
     stage: Stage, world: World, other_session: psycopg.Connection
 ) -> None:
-    """Whichever comes first, both succeed; another request finds nothing."""
+    """Whichever runs first, both succeed; another request gets not_found."""
     ann = await world.make_person()
     chat = await world.make_chat(ann)
     file = new_id()
@@ -115,8 +115,8 @@ async def test_a_deletion_of_a_file_that_is_repeated_while_it_waits(
 async def test_an_end_of_an_upload_that_is_repeated_while_it_waits(
     stage: Stage, world: World, other_session: psycopg.Connection
 ) -> None:
-    """Its replica may be dead while PostgreSQL is still at it. Both are told of a file that
-    stays."""
+    """Its replica may be dead while PostgreSQL is still working on it. Both calls are told of a
+    file, which stays."""
     ann = await world.make_person()
     chat = await world.make_chat(ann)
     file = new_id()

@@ -1,4 +1,4 @@
-"""Direct chats: one for a pair, unchangeable, and what is left of one when an account ends."""
+"""Direct chats: one per pair, unchangeable, and what is left of one when an account is deleted."""
 
 import asyncio
 from typing import Any
@@ -43,8 +43,8 @@ async def open_chat(world: World, person: Person, other: Person) -> str:
 
 
 async def test_both_see_the_same(world: World) -> None:
-    """Without a name and an owner; in the order of its making; the next one who asks gets it
-    too."""
+    """It has no name and no owner; participants are in the order of creation; the next one who asks
+    gets the same chat."""
     ann, bob = await world.make_people(2)
     made = await world.call("open_direct_chat", opening(ann, bob.id), DirectChat)
     found = await world.call("open_direct_chat", opening(bob, ann.id), DirectChat, replica=1)
@@ -67,7 +67,7 @@ async def test_both_see_the_same(world: World) -> None:
 
 
 async def test_one_chat_a_pair_whatever_happens(world: World) -> None:
-    """Both sides at once over two replicas: one call of all makes it, on both sides' databases."""
+    """Both users call at once on two replicas: one call creates it, in both databases."""
     ann, bob = await world.make_people(2)
     calls = [
         world.call("open_direct_chat", opening(person, other.id), DirectChat, replica=n % 2)
@@ -82,7 +82,7 @@ async def test_one_chat_a_pair_whatever_happens(world: World) -> None:
 
 
 async def test_a_repeat_gets_the_first_result(world: World) -> None:
-    """A repeat by the one who made it is told so again."""
+    """A repeat by the creator reports the creation again."""
     ann, bob = await world.make_people(2)
     request = opening(ann, bob.id)
     for replica in (0, 1):
@@ -91,7 +91,7 @@ async def test_a_repeat_gets_the_first_result(world: World) -> None:
 
 
 async def test_not_with_oneself_or_nobody(world: World) -> None:
-    """And nothing is left of it."""
+    """And nothing is stored."""
     ann = await world.make_person()
     for other, code in ((ann.id, "invalid_request"), (new_id(), "not_found")):
         with pytest.raises(Refusal, match=code):
@@ -102,7 +102,8 @@ async def test_not_with_oneself_or_nobody(world: World) -> None:
 
 
 async def test_it_never_changes(world: World) -> None:
-    """Neither of the two may rename it, delete it, add, remove or leave; others do not find it."""
+    """Neither of the two may rename it, delete it, add, remove or leave; other users get
+    not_found."""
     ann, bob, cid = await world.make_people(3)
     chat = await open_chat(world, ann, bob)
 
@@ -128,7 +129,8 @@ async def test_it_never_changes(world: World) -> None:
 
 
 async def test_messages_are_as_in_any_chat(world: World) -> None:
-    """Counted, read, edited, reacted to; only its sender deletes one, for there is no owner."""
+    """Counted, read, edited, reacted to; only its sender can delete one, since there is no
+    owner."""
     ann, bob = await world.make_people(2)
     chat = await open_chat(world, ann, bob)
     sent, _ = await world.send(new_message(chat, ann, mentions=[bob.id]), new_message(chat, bob))
@@ -148,8 +150,8 @@ async def test_messages_are_as_in_any_chat(world: World) -> None:
 
 
 async def test_the_chat_of_an_ended_account_stays(stage: Stage, world: World) -> None:
-    """The other one reads it, and may delete, but sends nothing new; repeats are known. What was
-    the ended one's own is gone."""
+    """The other user can read it and delete their messages, but not send new ones; repeats return
+    the first result. The private data of the deleted account is gone."""
     ann, bob, cid = await world.make_people(3)
     chat, other = await open_chat(world, ann, bob), await open_chat(world, cid, bob)
     first = new_message(chat, bob, "before")
@@ -178,7 +180,8 @@ async def test_the_chat_of_an_ended_account_stays(stage: Stage, world: World) ->
 
 
 async def test_a_send_beside_the_end_is_stored_or_refused(world: World) -> None:
-    """What was answered before the account ended in chats stays; nothing comes after it."""
+    """What was answered before the account was deleted in chats stays; nothing is stored after
+    that."""
     ann, bob = await world.make_people(2)
     chat = await open_chat(world, ann, bob)
     sends = [world.append(new_message(chat, bob), replica=n % 2) for n in range(20)]

@@ -1,4 +1,4 @@
-"""History is the fold of the log: at every seq, over every replica, from wherever one begins."""
+"""History is the fold of the log: at every seq, on every replica, from any starting point."""
 
 import asyncio
 import random
@@ -39,13 +39,13 @@ WRITERS, TURNS = 4, 50
 
 
 class Crowd:
-    """People who say, change and delete at random, on two replicas, while others read."""
+    """Users who send, change and delete at random, on two replicas, while others read."""
 
     def __init__(self, world: World, chat: Chat, people: list[Person], seed: int) -> None:
         self.world, self.chat, self.people = world, chat.id, people
         self.random = random.Random(seed)
         self.messages: list[str] = []
-        self.texts: dict[str, int] = {}  # the events that have the texts, as far as is known
+        self.texts: dict[str, int] = {}  # the events that have texts, as far as known
         self.reactions: dict[str, list[tuple[str, str]]] = {p.id: [] for p in people}
         self.pages: list[dict[str, Any]] = []
 
@@ -69,7 +69,7 @@ class Crowd:
                 )  # fmt: skip
             case "delete":
                 return DeleteItem(**about, key=new_id(), message_id=message)
-            case "preview":  # sometimes of a text that is another one by now
+            case "preview":  # sometimes of a text that has changed since
                 url = f"https://example.org/{self.random.random()}"
                 return PreviewItem(
                     **about, message_id=message, text_seq=self.texts[message],
@@ -117,14 +117,14 @@ async def run_crowd(world: World, seed: int) -> Crowd:
 
 
 def forget_deletions(messages: list[dict[str, Any]], deleted: set[str]) -> list[dict[str, Any]]:
-    """Without the messages that are deleted by now: nobody can know any more what they were."""
+    """Without the messages deleted by now: their earlier state is no longer known."""
     return [message for message in messages if message["messageId"] not in deleted]
 
 
 @pytest.mark.parametrize("seed", range(4))
 async def test_history_is_the_fold_at_every_seq(world: World, seed: int) -> None:
-    """Every page that anybody read, over any replica and in the middle of all that, is the fold of
-    the events up to its seq."""
+    """Every page read, on any replica and during all these changes, is the fold of the events up to
+    its seq."""
     crowd = await run_crowd(world, seed)
     events: list[Any] = await world.read_events(crowd.chat, crowd.people[0])
     assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
@@ -148,8 +148,8 @@ async def test_history_is_the_fold_at_every_seq(world: World, seed: int) -> None
 
 
 async def test_whoever_was_away_catches_up(world: World) -> None:
-    """A page of history folded with the events since is history now; events of slices, from the
-    windows of both replicas, are those of the log."""
+    """A page of history folded with the events since then is the current history; events of slices,
+    from the windows of both replicas, are those of the log."""
     crowd = await run_crowd(world, 7)
     events: list[Any] = await world.read_events(crowd.chat, crowd.people[0])
     now = await crowd.page(None)
@@ -171,7 +171,7 @@ async def test_whoever_was_away_catches_up(world: World) -> None:
 
 
 async def test_a_rebuild_changes_nothing(stage: Stage, world: World) -> None:
-    """What is kept beside the log is what the fold makes of the log."""
+    """The tables derived from the log are what the fold makes of the log."""
     crowd = await run_crowd(world, 11)
     many = await crowd_of_reactors(world)
     before, pages = read_derived(stage), [await crowd.page(None), await many.page(None)]
@@ -187,7 +187,7 @@ async def test_a_rebuild_changes_nothing(stage: Stage, world: World) -> None:
 
 
 async def crowd_of_reactors(world: World) -> Crowd:
-    """More people like a message than are named, some of them no longer."""
+    """More users than are listed react to a message; some of them have removed their reaction."""
     people = await world.make_people(110)
     crowd = Crowd(world, await world.make_chat(*people), people, 0)
     [message] = await world.send(new_message(crowd.chat, people[0]))
@@ -207,7 +207,7 @@ async def crowd_of_reactors(world: World) -> Crowd:
 
 
 def read_derived(stage: Stage) -> list[Any]:
-    """All of it that says something, as values."""
+    """All meaningful columns, as values."""
     with psycopg.connect(stage.chats_database_url) as connection:
         rows: list[Any] = connection.execute(
             "SELECT chat, seq, edits, previewed, convert_from(current, 'UTF8')::json,"

@@ -1,4 +1,4 @@
-"""Joining by an invitation: what a crash left over comes about by itself."""
+"""Joining with an invitation: a join that a crash interrupted is completed automatically."""
 
 import asyncio
 
@@ -17,7 +17,8 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 async def remember_join(
     stage: Stage, person: Person, chat: str, inviter: Person, *, seconds_ago: float = 60
 ) -> str:
-    """As users does in the transaction that uses an invitation. The key of the join."""
+    """Does what users does in the transaction that uses an invitation. Returns the key of the
+    join."""
     key = new_id()
     async with await psycopg.AsyncConnection.connect(
         stage.users_database_url, autocommit=True
@@ -49,7 +50,7 @@ async def participants(world: World, chat: str, person: Person) -> list[str]:
 
 
 async def test_a_join_that_was_left_over_is_done(world: World, stage: Stage) -> None:
-    """On both sides, and then it is forgotten."""
+    """In both services, and then it is dropped."""
     ann, ben = await world.make_people(2)
     chat = (await world.call("create_chat", create(ann, []), Chat)).id
     await remember_join(stage, ben, chat, ann)
@@ -61,7 +62,7 @@ async def test_a_join_that_was_left_over_is_done(world: World, stage: Stage) -> 
 async def test_a_join_of_a_chat_that_is_no_more_its_inviters_is_forgotten(
     world: World, stage: Stage
 ) -> None:
-    """Nobody comes in, and nobody asks for ever."""
+    """Nobody is added, and it is not retried for ever."""
     ann, ben, cat = await world.make_people(3)
     chat = (await world.call("create_chat", create(cat, [ann.id]), Chat)).id
     await remember_join(stage, ben, chat, ann)
@@ -72,7 +73,8 @@ async def test_a_join_of_a_chat_that_is_no_more_its_inviters_is_forgotten(
 async def test_who_was_removed_since_does_not_come_back_by_a_join_that_was_left_over(
     world: World, stage: Stage
 ) -> None:
-    """users may die before it hears that somebody is in: asking again with the key adds nobody."""
+    """users may die before it learns that the user was added: repeating the join with its key adds
+    nobody."""
     ann, ben = await world.make_people(2)
     chat = (await world.call("create_chat", create(ann, []), Chat)).id
     key = await remember_join(stage, ben, chat, ann, seconds_ago=0)
@@ -87,7 +89,7 @@ async def test_who_was_removed_since_does_not_come_back_by_a_join_that_was_left_
 
 
 async def test_nobody_joins_whom_users_does_not_know_of(world: World) -> None:
-    """Without a session, chats' word alone changes no membership."""
+    """Without a session, a call of chats alone changes no membership."""
     ann, ben = await world.make_people(2)
     chat = (await world.call("create_chat", create(ann, []), Chat)).id
     request = JoinChat(user=ben.id, chat=chat, inviter=ann.id, key=new_id())

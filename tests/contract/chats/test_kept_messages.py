@@ -1,4 +1,4 @@
-"""Where messages and their texts are kept: windows, the release before, chats that are purged."""
+"""Where messages and their texts are stored: windows, the previous release, purged chats."""
 
 import msgspec
 import psycopg
@@ -25,10 +25,11 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 async def test_no_window_gives_a_deleted_text(world: World) -> None:
-    """Neither that of the replica that deleted it, nor another one's that held it before."""
+    """Neither the window of the replica that deleted it, nor that of another replica that held it
+    before."""
     scene = await make_scene(world, text="secret")
     ann, bob = scene.people
-    for replica in (0, 1):  # both windows hold it now
+    for replica in (0, 1):  # now both windows hold it
         [slice_] = await read_slices(world, scene.id, after=1, upto=2, replica=replica)
         assert b"secret" in bytes(slice_.events[0])
     await scene.append(scene.edit(ann, "secret too"), replica=1)
@@ -50,7 +51,7 @@ async def read_slices(
 
 
 async def test_messages_of_the_release_before_change_too(stage: Stage, world: World) -> None:
-    """While replicas are replaced, messages come by the function of the release before."""
+    """During an upgrade, messages are stored by the function of the previous release."""
     scene = await make_scene(world)
     ann, bob = scene.people
     before = Message(
@@ -69,7 +70,7 @@ async def test_messages_of_the_release_before_change_too(stage: Stage, world: Wo
 
 
 async def test_a_purged_chat_leaves_nothing_of_its_messages(stage: Stage, world: World) -> None:
-    """What is kept beside the log goes with it, and what was people's own."""
+    """The rows derived from the log go with it, and so do the users' private rows."""
     scene = await make_scene(world)
     ann, bob = scene.people
     await scene.append(scene.react(ann))

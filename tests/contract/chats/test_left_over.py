@@ -16,7 +16,7 @@ from common.protocol.users import Empty, FinishMemberships
 
 
 class Users:
-    """Finishes one transaction alone."""
+    """Finishes one transaction only."""
 
     def __init__(self, transaction: str) -> None:
         self.transaction = transaction
@@ -28,7 +28,7 @@ class Users:
 
 
 async def test_commits_that_users_cannot_finish_keep_no_other_waiting(database_url: str) -> None:
-    """However many of the oldest there are: they stay, and newer ones have their turn."""
+    """However many of the oldest there are: they stay, and newer ones are still finished."""
     await set_up_database(database_url)
     stuck, transaction = 2 * LEFT_OVER_LIMIT + 1, new_id()
     with psycopg.connect(database_url, autocommit=True) as connection:

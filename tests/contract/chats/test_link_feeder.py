@@ -1,4 +1,4 @@
-"""What becomes of links that cannot be kept."""
+"""Links that cannot be stored."""
 
 from typing import Any, cast
 
@@ -15,7 +15,7 @@ from common.protocol.ids import new_id
 
 
 def event(text: str, **changes: Any) -> bytes:
-    """Of a message with this text."""
+    """The event of a message with this text."""
     fields = {"type": "message", "seq": 1, "by": new_id(), "messageId": new_id(), "message": text}
     return msgspec.json.encode({**fields, **changes})
 
@@ -23,8 +23,8 @@ def event(text: str, **changes: Any) -> bytes:
 async def test_an_event_that_fails_keeps_no_other_from_its_preview(
     database_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Neither one that cannot be read nor one that the database does not take; a line of the log
-    says so."""
+    """Neither one that cannot be decoded nor one that the database refuses; a log line reports
+    it."""
     await set_up_database(database_url)
     async with create_pool(database_url, size=1, min_size=1, options=PLAN_OPTIONS) as pool:
         feeder = LinkFeeder(pool)
@@ -39,7 +39,7 @@ async def test_an_event_that_fails_keeps_no_other_from_its_preview(
 
 
 async def test_links_wait_for_a_database_that_is_unavailable(database_url: str) -> None:
-    """They are kept as soon as it is there."""
+    """They are stored as soon as it is available."""
     await set_up_database(database_url)
     async with create_pool(database_url, size=1, min_size=1, options=PLAN_OPTIONS) as pool:
         feeder = LinkFeeder(cast(Pool, _Unavailable(pool)))
@@ -51,7 +51,7 @@ async def test_links_wait_for_a_database_that_is_unavailable(database_url: str) 
 
 
 class _Unavailable:
-    """Only at first."""
+    """Unavailable only at first."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool

@@ -1,4 +1,4 @@
-"""Read markers that are moved in batches: what comes of them, and who is told."""
+"""Read markers that are moved in batches: the result, and who is notified."""
 
 import asyncio
 import random
@@ -24,8 +24,8 @@ SEED = random.randrange(2**32)
 
 
 async def test_batches_of_markers(world: World) -> None:
-    """A batch may name a marker several times, and what is refused in it; parallel ones over both
-    replicas, in any order, do not stop each other."""
+    """A batch may name a marker several times, and contain refused ones; parallel batches on both
+    replicas, in any order, do not block each other."""
     chance = random.Random(SEED)
     ann, *readers = await world.make_people(6)
     chats = [(await world.make_chat(ann, *readers)).id for _ in range(6)]
@@ -53,8 +53,8 @@ async def test_batches_of_markers(world: World) -> None:
 
 
 async def test_a_move_asked_for_before_the_marker_was_turned_back(world: World) -> None:
-    """Counts up to there, also where the turning back moved nothing, or waits in the same batch;
-    one before the turn before counts for nothing."""
+    """Moves it up to that seq, also if the turning back moved nothing or waits in the same batch; a
+    move from before the previous turning back is ignored."""
     ann, bob = await world.make_people(2)
     chat = (await world.make_chat(ann, bob)).id
     await world.send(*(new_message(chat, ann) for _ in range(20)))
@@ -81,8 +81,8 @@ async def test_a_move_asked_for_before_the_marker_was_turned_back(world: World) 
 
 
 async def test_whom_a_moved_marker_is_told(world: World, stage: Stage) -> None:
-    """All nodes, those of a batch in one payload; where there are many nodes, those of its user. A
-    marker that was not moved is told to nobody."""
+    """All nodes get one payload per batch; with many nodes, only those of the user. A marker that
+    was not moved is not published."""
     ann, bob = await world.make_people(2)
     chat = (await world.make_chat(ann, bob)).id
     await world.send(*(new_message(chat, ann) for _ in range(20)))
@@ -115,7 +115,7 @@ async def test_whom_a_moved_marker_is_told(world: World, stage: Stage) -> None:
         assert await listener.next_data() == b""
         assert unpack_notice(await listener.next_data()) == told(bob, 5)[1:]
         await stack.aclose()
-        for seq in range(6, 22):  # until Valkey knows that they are gone
+        for seq in range(6, 22):  # until Valkey has noticed that they are gone
             await world.call("move_markers", move_both(seq), MarkersMoved)
             if notices := await listener.next_data():
                 break
@@ -124,7 +124,7 @@ async def test_whom_a_moved_marker_is_told(world: World, stage: Stage) -> None:
 
 
 async def count_updates(pool: Pool) -> tuple[int, int]:
-    """Of own_chats, all and HOT ones, as the connections of this pool have counted them."""
+    """Updates of own_chats, all and HOT ones, as counted by the connections of this pool."""
     async with pool.connection() as one, pool.connection() as other:
         for connection in (one, other):
             await connection.execute("SELECT pg_stat_force_next_flush()")
@@ -136,7 +136,7 @@ async def count_updates(pool: Pool) -> tuple[int, int]:
 
 
 async def test_moving_markers_leaves_no_bloat(world: World, stage: Stage) -> None:
-    """A row that is there is updated within its page, and no index grows (HOT)."""
+    """An existing row is updated within its page, and no index grows (HOT)."""
     ann, bob = await world.make_people(2)
     chat = (await world.make_chat(ann, bob)).id
     await world.send(*(new_message(chat, ann) for _ in range(100)))

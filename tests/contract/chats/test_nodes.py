@@ -68,7 +68,7 @@ async def change_people(world: World, chat: Chat, owner: Person, person: Person)
 
 
 async def test_memberships_are_chats_with_heads(world: World) -> None:
-    """For each person, in order, their chats and heads; the epoch stays the same."""
+    """For each user, in order, their chats and heads; the epoch stays the same."""
     ann, bob, eve = await world.make_people(3)
     one, two = await world.make_chat(ann, bob), await world.make_chat(ann)
     await world.send(new_message(one.id, bob))
@@ -80,8 +80,8 @@ async def test_memberships_are_chats_with_heads(world: World) -> None:
 
 
 async def test_the_last_join_of_a_user_is_found(world: World) -> None:
-    """The seq of the event with which they joined last, also as one of the first participants; 0
-    where they never did, or stand only in somebody else's snapshot."""
+    """The seq of the event with which they last joined, including as an initial participant; 0 if
+    they never joined, or appear only in another user's snapshot."""
     ann, bob, eve = await world.make_people(3)
     chat = await world.make_chat(ann, eve)
     for _ in range(2):  # joins at 2 and 4
@@ -96,7 +96,8 @@ async def test_the_last_join_of_a_user_is_found(world: World) -> None:
 
 
 async def test_slices_come_from_the_window_or_the_log_alike(world: World) -> None:
-    """The replica that committed answers from memory, another one from its database, the same."""
+    """The replica that committed answers from memory, another one from its database, with the same
+    result."""
     ann = await world.make_person()
     chat = await world.make_chat(ann)
     await world.send(*(new_message(chat.id, ann, str(n)) for n in range(9)))
@@ -120,7 +121,8 @@ async def test_a_window_that_another_replica_overtook_is_not_believed(world: Wor
 
 
 async def test_what_the_window_holds_up_to_where_it_is_wanted_takes_no_query(world: World) -> None:
-    """Then it does not matter that another replica went on; one that misses some of it asks."""
+    """Then it does not matter that another replica has newer events; a replica that lacks some asks
+    the database."""
     ann = await world.make_person()
     chat = await world.make_chat(ann)
     await world.send(new_message(chat.id, ann), new_message(chat.id, ann), replica=0)
@@ -150,7 +152,7 @@ async def test_slices_are_bounded(world: World) -> None:
 
 
 async def test_control_entries_stand_at_their_seq(world: World) -> None:
-    """Joining, with a snapshot of that moment, and leaving, on either path."""
+    """Joining, with a snapshot of that moment, and leaving; from window and log."""
     ann, bob = await world.make_people(2)
     chat = await world.make_chat(ann)
     await change_people(world, chat, ann, bob)
@@ -179,7 +181,8 @@ async def test_control_entries_stand_at_their_seq(world: World) -> None:
 
 
 async def test_a_deleted_chat_ends_with_its_last_event(stage: Stage, world: World) -> None:
-    """For a while the whole end of its log is there, with a close; later the last event alone."""
+    """For a while the slice has the whole end of its log, with a close; later only the last
+    event."""
     ann = await world.make_person()
     chat = await world.make_chat(ann)
     await world.send(new_message(chat.id, ann))
@@ -204,7 +207,7 @@ async def test_a_deleted_chat_ends_with_its_last_event(stage: Stage, world: Worl
 async def test_a_slice_of_a_chat_that_is_being_purged_says_where_it_begins(
     stage: Stage, world: World
 ) -> None:
-    """Its log has lost some of its oldest events, and the last one is not in the slice."""
+    """Its log has lost some of its oldest events, and the slice does not include the last one."""
     ann = await world.make_person()
     chat = await world.make_chat(ann)
     for _ in range(2):
@@ -236,14 +239,14 @@ async def test_heads_that_differ_are_told(world: World) -> None:
 
 
 async def test_changes_tell_of_heads_and_joins(world: World) -> None:
-    """What a replica changed in the last seconds can be polled."""
+    """The changes of a replica in the last seconds can be polled."""
     ann, bob = await world.make_people(2)
     chat = await world.make_chat(ann)
     await change_people(world, chat, ann, bob)
     digest = await world.call("changes", ChangesRequest(), Digest)
     assert digest.heads[chat.id] == 3
     joins = [join for join in digest.joins if join.chat == chat.id]
-    # One that was published late was published, and so told of, twice.
+    # An event that was published late was published twice, and so reported twice.
     assert [join for place, join in enumerate(joins) if join not in joins[:place]] == [
         Join(chat=chat.id, seq=1, users=[ann.id]),
         Join(chat=chat.id, seq=2, users=[bob.id]),
@@ -251,7 +254,7 @@ async def test_changes_tell_of_heads_and_joins(world: World) -> None:
 
 
 async def test_events_are_paged_forwards(world: World) -> None:
-    """At most `limit` and 1 MiB a page, `seq` is the head, nothing above it."""
+    """At most `limit` events and 1 MiB per page; `seq` is the head, and nothing is above it."""
     ann = await world.make_person()
     chat = await world.make_chat(ann)
     for _ in range(2):

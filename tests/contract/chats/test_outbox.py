@@ -1,4 +1,4 @@
-"""Publishing: after the commit, in order, and whatever happens in between."""
+"""Publishing: after the commit, in order, and despite failures in between."""
 
 import contextlib
 from collections.abc import AsyncIterator
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 async def commit_and_die(stage: Stage, chat: str, sender: Person, text: str) -> None:
-    """What a replica leaves that is killed between commit and publish."""
+    """The state left by a replica that is killed between commit and publish."""
     message = Message(chat=chat, by=sender.id, message_id=new_id(), message=text, **UNSTAMPED)
     async with create_pool(stage.chats_database_url, size=1, min_size=1) as pool:
         new = NewMessage(chat, sender.id, new_id(), draft_event(message))
@@ -36,7 +36,8 @@ async def commit_and_die(stage: Stage, chat: str, sender: Person, text: str) -> 
 
 
 async def test_what_is_published_is_what_is_stored(stage: Stage, world: World) -> None:
-    """One payload a chat and batch, with the bytes that the log holds; then the outbox is empty."""
+    """One payload per chat and batch, with the bytes stored in the log; then the outbox is
+    empty."""
     ann = await world.make_person()
     chat = await world.make_chat(ann)
     topics = Topics(stage.topic_prefix)
@@ -50,7 +51,7 @@ async def test_what_is_published_is_what_is_stored(stage: Stage, world: World) -
 
 
 async def test_who_joins_is_told(stage: Stage, world: World) -> None:
-    """Each first participant gets a notice on their own topic, and the payload has the entry."""
+    """Each initial participant gets a notice on their own topic, and the payload has the entry."""
     ann, bob = await world.make_people(2)
     topics = Topics(stage.topic_prefix)
     async with listening(stage.valkey_url, topics.user(ann.id), topics.user(bob.id)) as listener:
@@ -61,7 +62,7 @@ async def test_who_joins_is_told(stage: Stage, world: World) -> None:
 
 
 async def test_what_a_killed_replica_committed_is_published(stage: Stage, world: World) -> None:
-    """Any other replica publishes it, with what is around it, and the digest tells of it."""
+    """Any other replica publishes it, together with its neighbours, and the digest reports it."""
     ann = await world.make_person()
     chat = await world.make_chat(ann)
     await until_outbox_is_empty(stage)
@@ -75,7 +76,7 @@ async def test_what_a_killed_replica_committed_is_published(stage: Stage, world:
 
 
 async def test_a_message_between_does_not_hide_what_was_left(stage: Stage, world: World) -> None:
-    """Another replica's publish of a later message does not settle the earlier one."""
+    """When another replica publishes a later message, the earlier one is still published."""
     ann = await world.make_person()
     chat = await world.make_chat(ann)
     await until_outbox_is_empty(stage)
@@ -91,7 +92,7 @@ async def test_a_message_between_does_not_hide_what_was_left(stage: Stage, world
 
 
 async def test_the_digest_comes_every_second(stage: Stage, world: World) -> None:
-    """From each replica, with what changed, also when nothing did."""
+    """From each replica, with what changed, and also if nothing did."""
     ann = await world.make_person()
     async with listening(stage.valkey_url, Topics(stage.topic_prefix).digest) as listener:
         chat = await world.make_chat(ann)
@@ -105,7 +106,7 @@ async def test_the_digest_comes_every_second(stage: Stage, world: World) -> None
 
 @contextlib.asynccontextmanager
 async def old_rows(database_url: str, number: int) -> AsyncIterator[tuple[Pool, list[int]]]:
-    """Rows of a minute ago in a database that no replica sweeps, and their ids."""
+    """Minute-old rows in a database that no replica sweeps, and their ids."""
     await set_up_database(database_url)
     async with create_pool(database_url, size=1, min_size=1) as pool:
         ids = await fetch(
@@ -119,7 +120,7 @@ async def old_rows(database_url: str, number: int) -> AsyncIterator[tuple[Pool, 
 
 
 async def test_a_claim_makes_an_event_no_younger(database_url: str) -> None:
-    """Other replicas leave what one has claimed alone, and the age stays the event's."""
+    """Other replicas ignore what one has claimed, and the age is still that of the event."""
     async with old_rows(database_url, 1) as (pool, ids):
         claim = {"above": 0, "older_than_ms": 10_000, "limit": 10}
         assert [row.id for row in await outbox.claim_rows(pool, **claim)] == ids
@@ -130,7 +131,7 @@ async def test_a_claim_makes_an_event_no_younger(database_url: str) -> None:
 async def test_measuring_a_large_outbox_counts_only_a_part(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Few rows are counted; of many it is the span of their ids that is told."""
+    """A few rows are counted; for many, the span of their ids is reported."""
     async with old_rows(database_url, 30) as (pool, ids):
         await outbox.mark_published(pool, [ids[10]])
         assert (await outbox.measure(pool, above=0)).rows == 29
@@ -142,7 +143,8 @@ async def test_measuring_a_large_outbox_counts_only_a_part(
 async def test_ids_that_a_failover_gives_out_again_are_swept(
     stage: Stage, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A sweep looks above those that it has seen gone; a new timeline may begin below them."""
+    """A sweep starts above the ids that it has seen published; a new timeline may begin below
+    them."""
     monkeypatch.setattr("chats.log.outbox.FLOOR_SECONDS", 0.0)
     monkeypatch.setattr("chats.log.outbox.SWEEP_AGE_MS", 0)
     await set_up_database(database_url)

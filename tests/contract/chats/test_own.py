@@ -1,4 +1,4 @@
-"""What is one person's own of a chat: markers, counts, settings, and the list of chats."""
+"""A user's private data of a chat: markers, counts, settings, and the list of chats."""
 
 import asyncio
 import random
@@ -67,7 +67,7 @@ async def leave(world: World, chat: str, person: Person) -> None:
 
 
 async def recount(world: World, chat: str, reader: Person, marker: int) -> tuple[int, int, Any]:
-    """Unread, mentions and the newest message, from the whole history."""
+    """Unread, mentions and the newest message, computed from the whole history."""
     request = GetMessages(user=reader.id, chat=chat, before=None, limit=10_000)
     page = await world.call("get_messages", request, MessagePage)
     messages = [msgspec.json.decode(message) for message in page.messages]
@@ -82,7 +82,7 @@ async def recount(world: World, chat: str, reader: Person, marker: int) -> tuple
 async def say_little(
     world: World, chat: str, people: list[Person], chance: random.Random
 ) -> dict[str, Person]:
-    """A few messages amid very many reactions; who sent which."""
+    """Sends a few messages amid very many reactions; returns who sent which."""
     messages: dict[str, Person] = {}
     for _ in range(6):
         senders = chance.choices(people, k=5)
@@ -158,8 +158,8 @@ async def test_counts_equal_a_recount_of_the_log(world: World, kind: str) -> Non
 
 
 async def test_counts_among_very_many_events(stage: Stage, world: World) -> None:
-    """Where nearly all of them are the reader's own, deleted or reactions, which are counted once,
-    and again when one of their messages is deleted, or after a rebuild."""
+    """If nearly all of them are the reader's own, deleted or reactions, which are counted once, and
+    again when one of their messages is deleted, or after a rebuild."""
     ann, bob = await world.make_people(2)
     chat = (await world.make_chat(ann, bob)).id
     seen = [await world.send(new_message(chat, bob))]
@@ -203,7 +203,7 @@ async def test_counts_among_very_many_events(stage: Stage, world: World) -> None
 
 
 async def test_counts_end_at_a_hundred(world: World) -> None:
-    """Whatever lies above."""
+    """However many more there are."""
     ann, bob = await world.make_people(2)
     chat = (await world.make_chat(ann, bob)).id
     await world.append(*(new_message(chat, ann, mentions=[bob.id]) for _ in range(103)))
@@ -213,7 +213,7 @@ async def test_counts_end_at_a_hundred(world: World) -> None:
 
 
 async def test_the_highest_of_parallel_markers_counts(world: World) -> None:
-    """Over both replicas, in any order."""
+    """On both replicas, in any order."""
     ann, bob = await world.make_people(2)
     chat = (await world.make_chat(ann, bob)).id
     await world.send(*(new_message(chat, ann) for _ in range(20)))
@@ -229,7 +229,7 @@ async def test_the_highest_of_parallel_markers_counts(world: World) -> None:
 
 @pytest.mark.parametrize(("seq", "back"), [(2, False), (1, True)])
 async def test_markers_above_the_head_are_refused(world: World, seq: int, back: bool) -> None:
-    """So are those of others' chats, as if there were none."""
+    """So are those of other users' chats, as if these did not exist."""
     ann, bob = await world.make_people(2)
     chat = (await world.make_chat(ann)).id
     with pytest.raises(Refusal, match="invalid_request"):
@@ -241,7 +241,7 @@ async def test_markers_above_the_head_are_refused(world: World, seq: int, back: 
 
 
 async def test_archived_until_the_next_message(world: World) -> None:
-    """Anybody's; it and `notify` outlast leaving and joining again."""
+    """From anybody; it and `notify` survive leaving and joining again."""
     ann, bob = await world.make_people(2)
     chat = (await world.make_chat(ann, bob)).id
     await world.send(new_message(chat, ann))
@@ -258,13 +258,13 @@ async def test_archived_until_the_next_message(world: World) -> None:
 
 
 async def test_chats_by_activity(world: World) -> None:
-    """Newest last message first, a chat without one by its making; pages neither double nor
-    drop any."""
+    """Newest last message first, a chat without messages by its creation; pages neither repeat nor
+    skip any."""
     ann = await world.make_person()
     chats = []
     for number in range(5):
         chats.append((await world.make_chat(ann, name=str(number))).id)
-        await asyncio.sleep(0.002)  # the order is by times of milliseconds
+        await asyncio.sleep(0.002)  # the order has a resolution of milliseconds
     for chat in (chats[1], chats[3], chats[0]):
         await world.send(new_message(chat, ann))
         await asyncio.sleep(0.002)
@@ -287,7 +287,8 @@ async def test_chats_by_activity(world: World) -> None:
 async def test_lists_asked_at_once_are_those_asked_one_by_one(
     world: World, by_activity: bool
 ) -> None:
-    """More people than one statement reads for, with lists, places and limits of their own."""
+    """For more users than one statement reads for, each with their own lists, positions and
+    limits."""
     people = await world.make_people(MAX_LISTS_A_STATEMENT + 4)
     chats = [await world.make_chat(one, other) for one, other in pairwise(people)]
     for number in range(0, len(chats), 3):

@@ -1,4 +1,4 @@
-"""Who takes part: adding, removing, leaving, and who owns the chat after that."""
+"""Participants: adding, removing, leaving, and who owns the chat after that."""
 
 import asyncio
 from asyncio import Event
@@ -36,7 +36,8 @@ def remove(caller: Person, chat: str, person: Person) -> RemoveParticipant:
 
 
 async def test_an_addition_is_one_event(world: World) -> None:
-    """Those who are new, in the request's order; they see the whole history and send."""
+    """It lists the new participants, in the request's order; they see the whole history and can
+    send."""
     ann, bob, cid, dan = await world.make_people(4)
     chat = await world.make_chat(ann, bob)
     request = add(ann, chat.id, dan.id, bob.id, cid.id, dan.id)
@@ -60,7 +61,7 @@ async def test_an_addition_is_one_event(world: World) -> None:
 
 
 async def test_adding_who_is_in_changes_nothing(world: World) -> None:
-    """No event, and the answer says so; the first result holds for its key."""
+    """No event, and the answer says so; the first result is kept for its key."""
     ann, bob = await world.make_people(2)
     chat = await world.make_chat(ann, bob)
     request = add(ann, chat.id, bob.id, ann.id)
@@ -71,7 +72,7 @@ async def test_adding_who_is_in_changes_nothing(world: World) -> None:
 
 
 async def test_a_repeated_addition_is_one_event(world: World) -> None:
-    """The same key, in parallel over two replicas, also when the person has left since."""
+    """The same key, in parallel on two replicas, also if the user has left since."""
     ann, bob = await world.make_people(2)
     chat = await world.make_chat(ann)
     request = add(ann, chat.id, bob.id)
@@ -85,7 +86,8 @@ async def test_a_repeated_addition_is_one_event(world: World) -> None:
 
 
 def wait_before_the_plan(monkeypatch: pytest.MonkeyPatch, read: str) -> tuple[Event, Event]:
-    """The first call of this reader of chats waits. The events: it is there, and it may go on."""
+    """Makes the first call of this reader of chats wait. Returns two events: it has arrived, and it
+    may continue."""
     is_there, may_plan = Event(), Event()
     original = getattr(participants, read)
 
@@ -102,7 +104,7 @@ def wait_before_the_plan(monkeypatch: pytest.MonkeyPatch, read: str) -> tuple[Ev
 async def test_an_addition_that_another_replica_overtakes_is_answered_as_there(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The other one adds for the same key after the first one has looked for a known answer."""
+    """The other replica adds for the same key after the first has looked for a known result."""
     ann, bob = await world.make_people(2)
     chat = await world.make_chat(ann)
     is_there, may_plan = wait_before_the_plan(monkeypatch, "chat_for_owner")
@@ -117,7 +119,7 @@ async def test_an_addition_that_another_replica_overtakes_is_answered_as_there(
 async def test_a_removal_that_another_replica_overtakes_is_answered_as_there(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """To a first request it would be `not_found`, as there is nobody to be removed any more."""
+    """A first request would get `not_found`, since there is no one left to remove."""
     ann, bob = await world.make_people(2)
     chat = await world.make_chat(ann, bob)
     is_there, may_plan = wait_before_the_plan(monkeypatch, "chat_for_participant")
@@ -130,7 +132,7 @@ async def test_a_removal_that_another_replica_overtakes_is_answered_as_there(
 
 
 async def test_unknown_people_refuse_the_whole_addition(world: World) -> None:
-    """Only after 404 and 403, and nobody is added."""
+    """But 404 and 403 come first, and nobody is added."""
     ann, bob, eve = await world.make_people(3)
     chat = await world.make_chat(ann, bob)
     ghost = new_id()
@@ -142,7 +144,7 @@ async def test_unknown_people_refuse_the_whole_addition(world: World) -> None:
 
 
 async def test_a_removal_names_the_owner_after_it(world: World) -> None:
-    """The owner removes anyone; who was removed and added again sees the whole history."""
+    """The owner removes anyone; a user who was removed and added again sees the whole history."""
     ann, bob = await world.make_people(2)
     chat = await world.make_chat(ann, bob)
     await world.call("remove_participant", remove(ann, chat.id, bob), Done)
@@ -162,7 +164,7 @@ async def test_a_removal_names_the_owner_after_it(world: World) -> None:
 
 
 async def test_who_may_remove_whom(world: World) -> None:
-    """Not in: 404, before 403 for a participant who removes another one."""
+    """Not a participant: 404, checked before 403 for a participant who removes another one."""
     ann, bob, cid, eve = await world.make_people(4)
     chat = await world.make_chat(ann, bob, cid)
     for caller, person, code in (
@@ -193,7 +195,7 @@ async def test_ownership_passes_to_the_longest_standing(world: World) -> None:
 
 
 async def test_the_last_one_out_deletes_the_chat(stage: Stage, world: World) -> None:
-    """That is one event, chat.deleted, and nobody has the chat any more."""
+    """It is one event, chat.deleted, and nobody has the chat any more."""
     ann = await world.make_person()
     chat = await world.make_chat(ann)
     await world.call("remove_participant", remove(ann, chat.id, ann), Done)
@@ -225,7 +227,7 @@ async def test_a_chat_holds_ten_thousand(stage: Stage, world: World) -> None:
 
 
 async def test_parallel_changes_of_one_chat_are_serial(world: World) -> None:
-    """Many change one chat at once over two replicas: each change is one event, memberships and
+    """Many calls change one chat at once on two replicas: each change is one event, memberships and
     participants agree."""
     ann, *others = await world.make_people(9)
     chat = await world.make_chat(ann)
@@ -252,7 +254,7 @@ async def test_parallel_changes_of_one_chat_are_serial(world: World) -> None:
 
 
 async def test_deletion_against_addition_is_serialisable(world: World) -> None:
-    """Deleting a chat while somebody is added: both orders are possible, nothing in between."""
+    """Deleting a chat while a user is added: both orders are possible, and nothing in between."""
     ann, *others = await world.make_people(5)
     for person in others:
         chat = await world.make_chat(ann)

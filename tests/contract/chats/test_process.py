@@ -47,7 +47,7 @@ def listener() -> socket.socket:
 async def test_it_serves_and_stops_when_told(
     tmp_path: Path, database_url: str, valkey_url: str, listener: socket.socket
 ) -> None:
-    """It sets its database up, becomes ready, shows metrics, drains at SIGTERM and exits 0."""
+    """It sets up its database, becomes ready, serves metrics, drains at SIGTERM and exits 0."""
     port = listener.getsockname()[1]
     variables = environment(tmp_path, port, database_url, valkey_url)
     variables["HUBBUB_LISTEN_FD"] = str(listener.fileno())
@@ -78,7 +78,7 @@ async def test_it_serves_and_stops_when_told(
 
 
 def test_it_says_what_is_missing(tmp_path: Path) -> None:
-    """Without its database's URL it ends with a sentence for the operator."""
+    """Without its database URL it exits with a message for the operator."""
     variables = environment(tmp_path, 8400, "", "redis://127.0.0.1:1")
     done = subprocess.run(
         [sys.executable, "-m", "chats"], env=variables, cwd=ROOT, capture_output=True, check=False

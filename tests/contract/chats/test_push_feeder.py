@@ -1,4 +1,4 @@
-"""What becomes of messages that cannot be offered to users."""
+"""Messages that cannot be offered to users."""
 
 from typing import Any, cast
 
@@ -19,7 +19,7 @@ from common.protocol.push import OfferPushes, PushesOffered
 
 
 class Users:
-    """Takes every offer."""
+    """Accepts every offer."""
 
     def __init__(self) -> None:
         self.chats: list[str] = []
@@ -34,7 +34,7 @@ class Users:
 async def test_a_chat_that_fails_keeps_no_other_from_being_offered(
     database_url: str, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
 ) -> None:
-    """Wherever it stands among the others; it is tried again until its messages are old."""
+    """Wherever it is in the order; it is retried until its messages are old."""
     await set_up_database(database_url)
     noted = [new_id() for _ in range(5)]
     bad = noted[2]

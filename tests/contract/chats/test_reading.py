@@ -1,4 +1,4 @@
-"""What participants read, while others change who takes part."""
+"""What participants read while others change the participants."""
 
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -37,8 +37,8 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 class InterruptedPool:
-    """A pool whose user is stopped before one of its statements but the first, if there are so
-    many, and sees what happened meanwhile."""
+    """A pool whose user is paused before a statement other than the first, if there are that many,
+    and then sees what changed meanwhile."""
 
     def __init__(self, pool: Pool, meanwhile: Callable[[], Awaitable[None]], stopped: int) -> None:
         self._pool = pool
@@ -66,7 +66,7 @@ class InterruptedPool:
 
 
 async def remove_and_go_on(world: World, chat: Chat, owner: Person, removed: Person) -> None:
-    """The removal is their last event; the message after it is not theirs."""
+    """The removal is the last event they see; the message after it is not visible to them."""
     removal = RemoveParticipant(
         user=owner.id, session=owner.session, chat=chat.id, key=new_id(), participant=removed.id
     )
@@ -115,7 +115,7 @@ async def test_nobody_reads_beyond_their_own_removal(
     read: Callable[[Any, str, str], Awaitable[bytes]],
     stopped: int,
 ) -> None:
-    """A reader who is removed meanwhile gets a page of before, or a refusal."""
+    """A reader who is removed meanwhile gets a page from before the removal, or a refusal."""
     ann, ben = await world.make_people(2)
     chat = await world.make_chat(ann, ben)
     await world.send(new_message(chat.id, ann, "all of us"))
@@ -137,8 +137,8 @@ async def test_a_chat_and_what_is_the_readers_own_of_it_are_of_one_moment(
     read: Callable[[Any, str, str], Awaitable[bytes]],
     stopped: int,
 ) -> None:
-    """Whoever goes on with the events above its `seq` counts no message twice, and none is
-    missing."""
+    """A client that continues with the events above its `seq` counts no message twice and misses
+    none."""
     ann, ben = await world.make_people(2)
     chat = await world.make_chat(ann, ben)
     await world.send(new_message(chat.id, ann, "first"))
@@ -152,11 +152,11 @@ async def test_a_chat_and_what_is_the_readers_own_of_it_are_of_one_moment(
         )
     [shown] = found.get("views") or found.get("chats") or [found]
     assert shown["last"]["seq"] == shown["seq"]
-    assert shown["mine"]["unread"] == shown["seq"] - 1  # all but the first event are messages
+    assert shown["mine"]["unread"] == shown["seq"] - 1  # all events but the first are messages
 
 
 async def test_what_is_held_is_what_a_direct_read_gives(stage: Stage, world: World) -> None:
-    """The list from memory, after all kinds of changes, is the list that nothing was held for."""
+    """After all kinds of changes, the list from memory equals the list read without a cache."""
     ann, ben = await world.make_people(2)
     chats = [await world.make_chat(ann, ben) for _ in range(3)]
     first = new_message(chats[0].id, ann, "read by all")

@@ -1,4 +1,4 @@
-"""Edges and nodes of realtime of 0.1.0 beside this release: their sends and reads go on."""
+"""Edges and realtime nodes of 0.1.0 with this release: their sends and reads still work."""
 
 from typing import Any
 
@@ -13,13 +13,13 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 class Sends(msgspec.Struct):
-    """As 0.1.0 writes it."""
+    """As 0.1.0 encodes it."""
 
     items: list[dict[str, Any]]
 
 
 class Looks(msgspec.Struct):
-    """As 0.1.0 writes it."""
+    """As 0.1.0 encodes it."""
 
     wanted: list[dict[str, Any]]
 
@@ -43,7 +43,7 @@ def texts_of(found: dict[str, Any]) -> list[str]:
 
 
 async def test_a_send_of_the_release_before_is_stored_once(world: World) -> None:
-    """It is answered in that release's words, also where it is refused."""
+    """The answer has that release's format, also if the send is refused."""
     ann, bob = await world.make_people(2)
     chat, key = await world.make_chat(ann), new_id()
     first = await send(world, chat.id, ann, "one", key)
@@ -56,7 +56,8 @@ async def test_a_send_of_the_release_before_is_stored_once(world: World) -> None
 
 
 async def test_readers_of_the_release_before_see_what_is_there_now(world: World) -> None:
-    """What was edited or deleted since they asked, too: they hold messages that do not change."""
+    """Including what was edited or deleted since they asked: they cache messages that do not
+    change."""
     ann, bob = await world.make_people(2)
     chat = await world.make_chat(ann, name="Garden")
     sent = [await send(world, chat.id, ann, text, new_id()) for text in ("one", "two", "three")]

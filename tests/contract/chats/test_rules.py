@@ -1,4 +1,6 @@
-"""Names of chats and lengths: chats holds them to the rules whoever calls, and so do its tables."""
+"""Rules for names of chats and lengths: chats enforces them for every caller, and so do its
+tables.
+"""
 
 from typing import Any
 
@@ -26,7 +28,7 @@ async def fields_refused(world: World, name: str, request: Any, answer: Any) -> 
 
 
 async def test_a_name_that_breaks_a_rule_is_refused(world: World) -> None:
-    """No chat is made or renamed by it, whoever calls."""
+    """No chat is created or renamed with it, whoever calls."""
     ann = await world.make_person()
     for name in WRONG_NAMES[:-1]:  # a lone surrogate is not even JSON
         request = create(ann, [], name=name)
@@ -51,7 +53,7 @@ async def test_lists_of_participants_are_judged(world: World, ids: list[str]) ->
 
 
 async def test_no_row_breaks_a_rule(world: World, stage: Stage) -> None:
-    """Beneath the service the database refuses too, and no more than the service does."""
+    """The database refuses what the service refuses, and nothing else."""
     insert = "INSERT INTO chats (id, name, owner, participant_count) VALUES (%s, %s, %s, %s)"
     async with await psycopg.AsyncConnection.connect(
         stage.chats_database_url, autocommit=True

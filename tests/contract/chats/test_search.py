@@ -1,4 +1,4 @@
-"""Finding messages by their words, over two replicas and the real database."""
+"""Finding messages by their words, on two replicas and the real database."""
 
 import asyncio
 from typing import Any
@@ -22,7 +22,7 @@ from tests.contract.chats.scene import make_scene
 from tests.fixtures.busy import bound
 
 FOUND_SECONDS = bound(1.0, 30.0)
-CROWD_FOUND_SECONDS = 30.0  # where batches have more than 16 events, and feeding gives way
+CROWD_FOUND_SECONDS = 30.0  # batches have more than 16 events, and feeding yields
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -52,7 +52,7 @@ async def until_found(
     found: list[str] = []
     try:
         async with asyncio.timeout(within):
-            # Asked again and again, as a user would.
+            # Repeated, as a user would.
             while (found := await texts(world, reader, typed, **options)) != expected:  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
     except TimeoutError:
@@ -60,7 +60,7 @@ async def until_found(
 
 
 async def test_what_was_sent_is_found_by_those_who_take_part(world: World) -> None:
-    """Newest first, by words, beginnings and phrases, over any replica; by nobody else."""
+    """Newest first, by words, prefixes and phrases, on any replica; by nobody else."""
     ann, ben, eve = await world.make_people(3)
     chat = await world.make_chat(ann, ben)
     for text in ("The garden is ours", "a garden party", "nothing of it"):
@@ -76,7 +76,7 @@ async def test_what_was_sent_is_found_by_those_who_take_part(world: World) -> No
 
 
 async def test_blocks_hold_what_open_rows_held(world: World) -> None:
-    """Of two hundred messages, most of them in blocks, every one is found, page by page."""
+    """Every one of two hundred messages, most of them in blocks, is found, page by page."""
     ann, ben = await world.make_people(2)
     chat, other = await world.make_chat(ann, ben), await world.make_chat(ben, ann)
     sent = [f"word number{n} {'rare' if n % 70 == 3 else 'often'}" for n in range(200)]
@@ -105,7 +105,7 @@ async def test_a_phrase_is_found_behind_many_blocks_that_only_have_its_words(wor
     """Newest first, page by page: blocks are read in batches, and these are more than three."""
     ann, ben = await world.make_people(2)
     chat = await world.make_chat(ann, ben)
-    phrases = {3: "first", 700: "second", 801: "third"}  # each of a time of its own
+    phrases = {3: "first", 700: "second", 801: "third"}  # each with its own time
     for start in range(0, 1_300, 100):
         await world.send(
             *(
@@ -124,7 +124,7 @@ async def test_a_phrase_is_found_behind_many_blocks_that_only_have_its_words(wor
 
 
 async def test_long_messages_are_fed_in_pieces_and_all_are_found(world: World) -> None:
-    """Of several chats, some of them cut in the middle."""
+    """From several chats, some of them cut in the middle."""
     ann, ben = await world.make_people(2)
     chats = [await world.make_chat(ann, ben) for _ in range(3)]
     long = "long " * 1_600
@@ -135,8 +135,8 @@ async def test_long_messages_are_fed_in_pieces_and_all_are_found(world: World) -
 
 
 async def test_what_was_edited_or_deleted_is_found_as_it_is_now(world: World) -> None:
-    """The text before an edit is found no more, a deleted text from its deletion on, wherever in
-    the index they are; results show reactions and edits."""
+    """The text before an edit is not found any more, nor is a deleted text, wherever in the index
+    they are; results show reactions and edits."""
     scene = await make_scene(world, text="alpha one")
     ann, bob = scene.people
     await until_found(world, bob, "alpha", ["alpha one"])
@@ -162,7 +162,7 @@ async def test_what_was_edited_or_deleted_is_found_as_it_is_now(world: World) ->
 async def test_who_was_removed_finds_nothing_more_and_a_deleted_chat_leaves_the_index(
     world: World,
 ) -> None:
-    """At once: who takes part is judged in the statement that finds."""
+    """At once: participation is checked in the statement that searches."""
     ann, ben = await world.make_people(2)
     chat = await world.make_chat(ann, ben)
     await world.send(new_message(chat.id, ann, "secretary"))
@@ -186,14 +186,14 @@ async def test_who_was_removed_finds_nothing_more_and_a_deleted_chat_leaves_the_
 async def test_what_is_no_query_is_refused(
     world: World, typed: str, options: dict[str, Any]
 ) -> None:
-    """Without letter or digit, too long, or behind a cursor that no page gave."""
+    """Without letter or digit, too long, or with an invalid cursor."""
     (ann,) = await world.make_people(1)
     with pytest.raises(Refusal, match="invalid_request"):
         await search(world, ann, typed, **options)
 
 
 async def test_an_emptied_index_is_fed_again_from_the_log(world: World, stage: Stage) -> None:
-    """As after a crash between the commit and the feeding, without a further event."""
+    """As after a crash between the commit and the feeding, even without a further event."""
     ann, ben = await world.make_people(2)
     chat = await world.make_chat(ann, ben)
     for n in range(40):
@@ -206,7 +206,7 @@ async def test_an_emptied_index_is_fed_again_from_the_log(world: World, stage: S
 async def test_names_of_files_are_found_until_the_message_is_deleted(
     world: World, stage: Stage
 ) -> None:
-    """An edit of the text keeps them."""
+    """An edit of the text keeps the names."""
     scene = await make_scene(world, text="holidays")
     ann, bob = scene.people
     files = ',"attachments":[{"id":"f","name":"Übersee 2026.png","type":"image/png","size":1}]}'

@@ -1,4 +1,4 @@
-"""The search index's feeder on a database that is slow."""
+"""The feeder of the search index on a slow database."""
 
 import asyncio
 from time import monotonic
@@ -43,7 +43,7 @@ FOR EACH ROW WHEN (NEW.chat = '%s') EXECUTE FUNCTION wait_long();
 
 
 async def test_feeding_goes_on_where_a_transaction_is_too_slow(database_url: str) -> None:
-    """Smaller pieces are tried until one is stored within its time; then everything is."""
+    """It tries smaller pieces until one is stored in time; then everything is."""
     await set_up_database(database_url)
     with psycopg.connect(database_url, autocommit=True) as connection:
         chat = make_chat(connection)
@@ -57,21 +57,21 @@ async def test_feeding_goes_on_where_a_transaction_is_too_slow(database_url: str
 async def test_a_slow_transaction_in_a_crowd_holds_feeding_up_no_longer_than_the_crowd(
     database_url: str,
 ) -> None:
-    """For 2% of the time it would be 49 times as long as the transaction took: 16 s."""
+    """Limited to 2% of the time it would pause 49 times as long as the transaction took: 16 s."""
     await set_up_database(database_url)
     with psycopg.connect(database_url, autocommit=True) as connection:
         chat = make_chat(connection)
         connection.execute(SLOW_BLOCKS % 0.02)
         async with create_pool(database_url, size=1, min_size=1) as pool, asyncio.timeout(10):
             feeder = Feeder(pool)
-            feeder.note([chat], MESSAGES)  # at once, and then nothing
+            feeder.note([chat], MESSAGES)  # at once, and then no more
             await feeder.run()
         fed = connection.execute("SELECT upto FROM search_progress WHERE chat = %s", (chat,))
         assert fed.fetchall() == [(MESSAGES,)]
 
 
 async def test_what_cannot_be_put_into_the_index_is_tried_again(database_url: str) -> None:
-    """Whatever the reason: the replica lives on, and it is found once it can be put there."""
+    """Whatever the reason: the replica keeps running, and the text is found once it is indexed."""
     await set_up_database(database_url)
     with psycopg.connect(database_url, autocommit=True) as connection:
         chat = make_chat(connection)
@@ -93,7 +93,7 @@ async def test_what_cannot_be_put_into_the_index_is_tried_again(database_url: st
 
 
 async def test_how_far_behind_it_is_counts_from_the_oldest_event(database_url: str) -> None:
-    """Also where more is said while the older cannot be put into the index."""
+    """Also if more messages are sent while the older ones cannot be indexed."""
     await set_up_database(database_url)
     with psycopg.connect(database_url, autocommit=True) as connection:
         chat = make_chat(connection)
@@ -114,7 +114,7 @@ async def test_how_far_behind_it_is_counts_from_the_oldest_event(database_url: s
 
 
 async def test_a_chat_that_cannot_be_fed_keeps_no_other_from_it(database_url: str) -> None:
-    """All of the other one is in the index after the same pass."""
+    """All of the other chat is in the index after the same pass."""
     await set_up_database(database_url)
     with psycopg.connect(database_url, autocommit=True) as connection:
         bad, good = make_chat(connection), make_chat(connection)
@@ -133,7 +133,7 @@ async def test_a_chat_that_cannot_be_fed_keeps_no_other_from_it(database_url: st
 
 
 async def test_a_chat_that_takes_too_long_keeps_no_other_from_the_index(database_url: str) -> None:
-    """Wherever it stands among the others, they are fed within a few passes."""
+    """Wherever it is in the order, the others are fed within a few passes."""
     await set_up_database(database_url)
     with psycopg.connect(database_url, autocommit=True) as connection:
         noted = [make_chat(connection) for _ in range(5)]
@@ -178,8 +178,8 @@ async def test_a_comparison_that_fails_keeps_nothing_from_the_index(
 async def test_a_chat_that_cannot_be_fed_takes_no_time_from_sends(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """However long it has not been in the index: the machine is at its limit, and feeding gives way
-    as if there were no such chat. The metric still tells of it."""
+    """However long it has been missing from the index: the machine is at its limit, and feeding
+    yields as if there were no such chat. The metric still includes it."""
     await set_up_database(database_url)
     behind: list[float] = []
 
@@ -221,7 +221,7 @@ def failures() -> float:
 
 
 def make_chat(connection: psycopg.Connection) -> str:
-    """With its messages; gives its id."""
+    """Creates a chat with its messages; returns its id."""
     chat, sender = new_id(), new_id()
     connection.execute("INSERT INTO chats (id, name, owner) VALUES (%s, 'c', %s)", (chat, sender))
     with (
@@ -240,7 +240,8 @@ def make_chat(connection: psycopg.Connection) -> str:
 
 
 async def feed_all(database_url: str, chat: str) -> int:
-    """How often that failed, with half a second for a transaction that takes twice as long."""
+    """Returns the number of failures, if a transaction may take half a second but takes twice as
+    long."""
     failed, is_done = 0, False
     options = f"{PLAN_OPTIONS} -c transaction_timeout=500"
     async with (
@@ -249,7 +250,7 @@ async def feed_all(database_url: str, chat: str) -> int:
     ):
         feeder = Feeder(pool)
         for _ in range(MESSAGES):
-            feeder.note([chat], 1)  # not a crowd, which feeding would give way to
+            feeder.note([chat], 1)  # not a crowd, to which feeding would yield
         while not is_done:
             try:
                 await feeder.run()

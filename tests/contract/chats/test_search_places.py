@@ -1,4 +1,4 @@
-"""More blocks have all words of a phrase than are sorted out first, and few have the phrase."""
+"""More blocks have all words of a phrase than are filtered first, and few contain the phrase."""
 
 import psycopg
 
@@ -22,8 +22,8 @@ ADD = (
 
 
 async def test_older_blocks_are_read_where_the_newest_are_not_enough(database_url: str) -> None:
-    """Over full pages every message once, newest first, also where many have the same time; none of
-    a chat that the reader is not in."""
+    """Full pages return every message once, newest first, even if many have the same time; none is
+    from a chat that the reader is not in."""
     await set_up_database(database_url)
     ann, ben = new_id(), new_id()
     with psycopg.connect(database_url, autocommit=True) as connection:
@@ -40,7 +40,8 @@ async def test_older_blocks_are_read_where_the_newest_are_not_enough(database_ur
 
 
 def _fill(connection: psycopg.Connection, owner: str, members: list[str]) -> list[tuple[int, str]]:
-    """A chat with blocks of one message each; returns time and id of those with the phrase."""
+    """Fills a chat with blocks of one message each; returns time and id of those with the
+    phrase."""
     chat = new_id()
     connection.execute("INSERT INTO chats (id, name, owner) VALUES (%s, 'c', %s)", (chat, owner))
     for position, member in enumerate(members):

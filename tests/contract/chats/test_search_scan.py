@@ -1,4 +1,4 @@
-"""Search beside a plain scan of what people have said, while they go on."""
+"""Search compared with a plain scan of all messages, while users keep sending."""
 
 import asyncio
 import json
@@ -28,7 +28,7 @@ FOUND_SECONDS: Final = 10.0  # promised within one; a busy machine gets more
 SEED: Final = 7
 ROUNDS: Final = 4
 CHANGES_A_ROUND: Final = 60
-# How people write a word, and what a scan takes it for.
+# Spellings of a word, and how a scan normalises it.
 WORDS: Final = {
     "alpha": "alpha", "Beta": "beta", "GAMMA": "gamma", "alphabet": "alphabet", "Straße": "strasse",
     "café": "cafe", "ёлка": "елка", "rare": "rare",
@@ -54,7 +54,7 @@ async def search_all(world: World, reader: Person, typed: str) -> list[dict[str,
 
 
 class Talk:
-    """Chats of people, what was said in them, and who takes part, as this test knows it."""
+    """Chats, what was said in them, and who takes part, as this test knows it."""
 
     def __init__(self, world: World, people: list[Person], chats: list[Chat]) -> None:
         self.world, self.people, self.chats = world, people, chats
@@ -82,7 +82,7 @@ class Talk:
             message=" ".join(words),
         )
         [result] = await self.world.append(item)
-        if isinstance(result, MessageStored):  # refused where they do not take part any more
+        if isinstance(result, MessageStored):  # refused if they no longer take part
             self.said[message] = by, words
 
     async def delete(self, message: Message) -> None:
@@ -94,7 +94,7 @@ class Talk:
             self.deleted.add(message[1])
 
     async def turn(self) -> None:
-        """One of those who own nothing goes out of a chat, or comes back."""
+        """A participant who owns nothing leaves a chat, or comes back."""
         chat, person = self.random.choice(self.chats).id, self.random.choice(self.people[1:])
         owner = self.people[0]
         who = {"user": owner.id, "session": owner.session, "chat": chat, "key": new_id()}
@@ -109,7 +109,7 @@ class Talk:
             self.members[chat].add(person)
 
     async def go_on(self) -> None:
-        """Many changes, several at a time; of one message at most one."""
+        """Makes many changes, several at a time; at most one per message."""
         for _ in range(CHANGES_A_ROUND // 6):
             known = self.random.sample(sorted(self.said), min(3, len(self.said)))
             changes = [self.post() for _ in range(3)]
@@ -119,7 +119,7 @@ class Talk:
                 await self.turn()
 
     def scan(self, reader: Person, typed: str) -> list[str]:
-        """Ids of what the reader should find, newest first."""
+        """Ids of the messages that the reader should find, newest first."""
         return [
             message_id
             for (_, message_id, chat), (_, words) in sorted(self.said.items(), reverse=True)
@@ -133,7 +133,7 @@ class Talk:
 
 
 def _matches(words: list[str], typed: str) -> bool:
-    """`typed` is a phrase in quotes, or words of which the last may be a beginning."""
+    """`typed` is a phrase in quotes, or words of which the last may be a prefix."""
     if typed.startswith('"'):
         return f" {typed[1:-1]} " in f" {' '.join(words)} "
     *whole, beginning = typed.split()
@@ -149,8 +149,8 @@ QUERIES: Final = (
 async def test_search_finds_what_a_scan_finds_while_people_post_edit_delete_join_and_leave(
     world: World,
 ) -> None:
-    """Meanwhile nothing doubled, nothing deleted before, nothing of chats that one is not in; and
-    within a second everything, in order, over many pages."""
+    """Meanwhile there are no duplicates, nothing deleted before, nothing from other users' chats;
+    and within a second everything is found, in order, over many pages."""
     people = sorted(await world.make_people(4))
     chats = [await world.make_chat(*people, name=f"chat {n}") for n in range(3)]
     talk = Talk(world, people, chats)
@@ -178,7 +178,7 @@ async def _until_as_scanned(talk: Talk, reader: Person, typed: str) -> None:
     found = await _ids(talk.world, reader, typed)
     try:
         async with asyncio.timeout(FOUND_SECONDS):
-            # Asked again and again, as a user would.
+            # Repeated, as a user would.
             while found != wanted:
                 found = await _ids(talk.world, reader, typed)
     except TimeoutError:
@@ -190,8 +190,8 @@ async def _ids(world: World, reader: Person, typed: str) -> list[str]:
 
 
 async def test_texts_of_many_scripts_are_found_by_what_people_type(world: World) -> None:
-    """In the database as by the rules: every text of the table, in blocks that the index of words
-    finds, by each of its queries."""
+    """In the database as by the rules: every text of the table, in blocks of the word index, is
+    found by each of its queries."""
     ann, ben = await world.make_people(2)
     chat = await world.make_chat(ann, ben)
     texts = [case["text"] for case in CASES]

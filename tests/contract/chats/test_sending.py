@@ -42,7 +42,7 @@ async def test_a_sent_message_is_in_history(world: World) -> None:
 
 
 async def test_a_repeat_returns_the_first_result(world: World) -> None:
-    """The same sender, chat and key give the first result with the first text, over any replica."""
+    """The same sender, chat and key return the first result with the first text, on any replica."""
     ann = await world.make_person()
     chat = await world.make_chat(ann)
     key = new_id()
@@ -53,7 +53,7 @@ async def test_a_repeat_returns_the_first_result(world: World) -> None:
 
 
 async def test_repeats_in_one_batch_are_one_message(world: World) -> None:
-    """A key that comes twice in one request is stored once and answered twice."""
+    """A key that occurs twice in one request is stored once and answered twice."""
     ann = await world.make_person()
     chat = await world.make_chat(ann)
     key = new_id()
@@ -67,7 +67,8 @@ async def test_repeats_in_one_batch_are_one_message(world: World) -> None:
 
 
 async def test_a_repeat_in_one_batch_does_not_share_a_refusal(world: World) -> None:
-    """What was refused for an answer to nothing leaves its key to the next, whose result counts."""
+    """An item that is refused for replying to an unknown message leaves its key free for the next,
+    whose result counts."""
     ann = await world.make_person()
     chat, key = await world.make_chat(ann), new_id()
     results = await world.append(
@@ -83,7 +84,7 @@ async def test_a_repeat_in_one_batch_does_not_share_a_refusal(world: World) -> N
 
 
 async def test_fifty_parallel_sends_with_one_key_are_one_message(world: World) -> None:
-    """In parallel, over two replicas: one row, the same answer for all."""
+    """In parallel, on two replicas: one row, and the same answer for all."""
     ann = await world.make_person()
     chat = await world.make_chat(ann)
     key = new_id()
@@ -109,7 +110,7 @@ async def test_the_key_is_the_senders_in_one_chat(world: World) -> None:
 
 
 async def test_a_system_key_never_shows(world: World) -> None:
-    """A key that the system made is in neither result nor event."""
+    """A key that the system generated is in neither result nor event."""
     ann = await world.make_person()
     chat = await world.make_chat(ann)
     item = SendItem(chat=chat.id, user=ann.id, key=new_id(), show_key=False, message="x")
@@ -120,7 +121,7 @@ async def test_a_system_key_never_shows(world: World) -> None:
 
 
 async def test_a_bad_item_fails_alone(world: World) -> None:
-    """An unknown chat, a stranger, a text or key out of bounds: the others are stored."""
+    """An unknown chat, a stranger, a text or key out of bounds: the other items are stored."""
     ann, eve = await world.make_people(2)
     chat = await world.make_chat(ann)
     results = await world.append(
@@ -141,7 +142,7 @@ async def test_a_bad_item_fails_alone(world: World) -> None:
 
 
 async def test_who_was_removed_cannot_send_or_repeat(world: World) -> None:
-    """A sender who is no participant any more gets not_found, also for a key that is known."""
+    """A removed participant gets not_found, also for a key that is known."""
     ann, bob = await world.make_people(2)
     chat = await world.make_chat(ann, bob)
     item = new_message(chat.id, bob)
@@ -156,7 +157,7 @@ async def test_who_was_removed_cannot_send_or_repeat(world: World) -> None:
 
 
 async def test_parallel_sends_leave_no_hole(world: World) -> None:
-    """Batches over the same chats on two replicas give dense seqs, each message one of them."""
+    """Batches for the same chats on two replicas give consecutive seqs, one per message."""
     people = await world.make_people(4)
     chats = [await world.make_chat(*people) for _ in range(3)]
 
@@ -185,7 +186,7 @@ async def test_senders_keep_their_order_in_a_batch(world: World) -> None:
 
 
 async def test_a_send_after_its_deadline_is_not_stored(world: World) -> None:
-    """A message whose caller has given up is not stored; its call is refused as unavailable."""
+    """A message whose caller has timed out is not stored; its call is refused as unavailable."""
     ann = await world.make_person()
     chat = await world.make_chat(ann)
     body = msgspec.json.encode(AppendRequest(items=[new_message(chat.id, ann)]))

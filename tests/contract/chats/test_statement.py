@@ -1,4 +1,4 @@
-"""A statement that is written to libpq, on a connection that is kept, beside cursors of psycopg."""
+"""Statements written directly to libpq, on a persistent connection, alongside psycopg cursors."""
 
 import asyncio
 import os
@@ -24,7 +24,8 @@ PID_AFTER = Statement(
 
 
 async def test_it_goes_on_where_psycopg_deallocates_everything(database_url: str) -> None:
-    """Which it does with its next statement after a rollback, as one of a prepared transaction."""
+    """psycopg does so with its next statement after a rollback, as for that of a prepared
+    transaction."""
     async with create_pool(database_url, size=1) as pool:
         assert await TWICE.fetch(pool, [b"21"]) == [(42, 21)]
         for number in range(3):
@@ -55,7 +56,7 @@ async def list_prepared(pool: Pool) -> list[str]:
 
 
 async def test_statements_that_follow_one_another_use_one_connection(database_url: str) -> None:
-    """Two at a time use two, and no more come."""
+    """Two at a time use two, and no more are opened."""
     async with create_pool(database_url, size=8, min_size=2) as pool:
         await pool.wait()
         for _ in range(3):
@@ -78,7 +79,7 @@ async def test_who_waits_for_a_connection_gets_one_that_is_only_kept(database_ur
 
 
 async def test_who_waits_for_one_that_is_in_use_gets_it_next(database_url: str) -> None:
-    """Statements come without a pause meanwhile, from two callers."""
+    """Meanwhile two callers send statements without a pause."""
     async with create_pool(database_url, size=1) as pool:
 
         async def go_on() -> None:
@@ -95,7 +96,7 @@ async def test_who_waits_for_one_that_is_in_use_gets_it_next(database_url: str) 
 async def test_one_that_nobody_needs_goes_back(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The pool lends it again, or ends it."""
+    """The pool lends it again, or closes it."""
     monkeypatch.setattr("common.database.pool.LOOK_SECONDS", 0.05)
     async with create_pool(database_url, size=2) as pool:
         await pool.wait()
@@ -111,7 +112,7 @@ async def test_one_that_nobody_needs_goes_back(
 async def test_one_that_is_held_for_long_goes_back(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The pool may want to end it, for its age."""
+    """The pool may want to close it because of its age."""
     monkeypatch.setattr("common.database.kept.KEEP_SECONDS", 0.0)
     async with create_pool(database_url, size=2) as pool:
         await pool.wait()
@@ -122,7 +123,7 @@ async def test_one_that_is_held_for_long_goes_back(
 
 
 async def test_what_a_socket_does_not_take_at_once_arrives(database_url: str) -> None:
-    """And what comes back in many pieces; the next statement is none the wiser."""
+    """Also if the answer comes in many pieces; the next statement is not affected."""
     large = b"x" * 20_000_000
     async with create_pool(database_url, size=1) as pool:
         assert await ECHO.fetch(pool, [large]) == [(large.decode(),)]
@@ -131,7 +132,7 @@ async def test_what_a_socket_does_not_take_at_once_arrives(database_url: str) ->
 
 @pytest.mark.parametrize("at_rest", [True, False])
 async def test_one_that_the_server_ended_is_not_used(database_url: str, at_rest: bool) -> None:
-    """Nobody gets an error of it, whether the process has heard of the end or not."""
+    """No caller gets its error, whether or not the process has noticed the end."""
     async with create_pool(database_url, size=4) as pool:
         pids = await asyncio.gather(*(PID_AFTER.fetch(pool, [b"0.05"]) for _ in range(3)))
         end(database_url, [pid for [(pid,)] in pids])
@@ -145,7 +146,7 @@ async def test_one_that_the_server_ended_is_not_used(database_url: str, at_rest:
 async def test_another_socket_gets_the_number_of_one_that_the_server_ended(
     database_url: str,
 ) -> None:
-    """It goes on being read, and the pool lends as many connections as before."""
+    """The new one is read as usual, and the pool lends as many connections as before."""
     heard: asyncio.Queue[bytes] = asyncio.Queue()
 
     async def hear(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -174,7 +175,7 @@ async def test_another_socket_gets_the_number_of_one_that_the_server_ended(
 
 
 async def test_one_that_was_cancelled_while_it_wrote_is_read_again(database_url: str) -> None:
-    """What it would have written is more than the socket takes at once."""
+    """It would have written more than the socket accepts at once."""
     async with create_pool(database_url, size=1) as pool, asyncio.timeout(BUSY):
         writing = asyncio.create_task(ECHO_LATE.fetch(pool, [b"x" * 20_000_000]))
         await asyncio.sleep(0.1)
@@ -183,7 +184,7 @@ async def test_one_that_was_cancelled_while_it_wrote_is_read_again(database_url:
 
 
 async def test_one_that_ends_in_the_middle_is_named(database_url: str) -> None:
-    """Nobody knows what became of the statement."""
+    """The outcome of the statement is unknown."""
     async with create_pool(database_url, size=2) as pool:
         [(pid,)] = await PID_AFTER.fetch(pool, [b"0"])
         asking = asyncio.create_task(PID_AFTER.fetch(pool, [b"600"]))
@@ -208,7 +209,7 @@ async def test_one_whose_answer_nobody_waits_for_is_not_used_again(database_url:
 
 
 async def test_one_to_a_server_that_others_have_left_is_not_used(database_url: str) -> None:
-    """It may still take writes where nobody has told it."""
+    """It may still accept writes, since it does not know."""
     primary = Primary()
     async with create_pool(database_url, size=2, primary=primary) as pool:
         await PID_AFTER.fetch(pool, [b"0"])
@@ -222,7 +223,7 @@ async def test_one_to_a_server_that_others_have_left_is_not_used(database_url: s
 
 
 async def test_a_pool_that_is_closed_keeps_none(database_url: str) -> None:
-    """Neither one that was kept, nor one in use."""
+    """Neither an idle one nor one in use."""
     pool = create_pool(database_url, size=2)
     async with pool:
         await asyncio.gather(*(PID_AFTER.fetch(pool, [b"0.05"]) for _ in range(2)))
@@ -238,7 +239,7 @@ async def test_a_pool_that_is_closed_keeps_none(database_url: str) -> None:
 
 
 def end(database_url: str, pids: list[int]) -> None:
-    """Returns when the server has no such processes any more."""
+    """Returns when the server no longer has such processes."""
     with psycopg.connect(database_url, autocommit=True) as other:
         ended = other.execute("SELECT pg_terminate_backend(pid, 5000) FROM unnest(%s) pid", [pids])
         assert ended.fetchall() == [(True,)] * len(pids)

@@ -1,4 +1,4 @@
-"""Files that a message takes in the moment in which they would be given up."""
+"""Files that a message takes at the moment they would be dropped."""
 
 import asyncio
 
@@ -17,7 +17,8 @@ _UPLOADED = (
 
 
 async def test_a_file_that_is_just_being_taken_stays(database_url: str) -> None:
-    """A day after its upload, while the sweep looks for what no message has; others go."""
+    """A day after its upload, while the sweep looks for files without a message; others are
+    dropped."""
     await set_up_database(database_url)
     taken, left = new_id(), new_id()
     with psycopg.connect(database_url) as sender:

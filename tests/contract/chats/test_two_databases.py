@@ -1,5 +1,6 @@
-"""Changes over both databases when one side dies in the middle; the model of tests/properties has
-all interleavings, this has the real servers."""
+"""Changes over both databases if one side dies in the middle; the model in tests/properties covers
+all interleavings, this uses the real servers.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -44,7 +45,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def pool(stage: Stage, world: World) -> AsyncIterator[Pool]:
-    """A coordinator's database, for tests that are the coordinator."""
+    """A coordinator's pool, for tests that act as the coordinator."""
     async with create_pool(stage.chats_database_url, size=4) as pool:
         yield pool
 
@@ -82,7 +83,7 @@ async def commit(
 
 
 async def prepare(world: World, chat: Chat, owner: Person, person: Person) -> str:
-    """The id of a transaction that users has prepared."""
+    """Returns the id of a transaction that users has prepared."""
     transaction = new_id()
     request = PrepareMemberships(
         transaction=transaction,
@@ -98,7 +99,7 @@ async def prepare(world: World, chat: Chat, owner: Person, person: Person) -> st
 
 
 async def decide_commit_and_die(pool: Pool) -> None:
-    """What a coordinator leaves that dies after users has finished."""
+    """The state left by a coordinator that dies after users has finished."""
     async with pool.connection() as connection:
         await connection.execute(
             "INSERT INTO decisions VALUES (gen_random_uuid(), true, now() - interval '11 seconds')"
@@ -107,7 +108,7 @@ async def decide_commit_and_die(pool: Pool) -> None:
 
 async def until_added(world: World, request: AddParticipants) -> None:
     """Repeats the call with its key, as clients do, while it is refused as unavailable: on a busy
-    machine the resolver, which it waits for, may come only after the call's time."""
+    machine the resolver, which it waits for, may run only after the call's timeout."""
     async with asyncio.timeout(30):
         while True:
             try:
@@ -121,8 +122,8 @@ async def until_added(world: World, request: AddParticipants) -> None:
 async def test_a_coordinator_that_dies_before_its_commit_leaves_nothing(
     world: World, pool: Pool
 ) -> None:
-    """users' resolver asks, which writes an abort; the dead one's commit would fail; the chat can
-    be changed again."""
+    """users' resolver asks, which writes an abort; the dead coordinator's commit would fail; the
+    chat can be changed again."""
     ann, bob = await world.make_people(2)
     chat = await world.make_chat(ann)
     transaction = await prepare(world, chat, ann, bob)
@@ -140,7 +141,7 @@ async def test_a_coordinator_that_dies_before_its_commit_leaves_nothing(
 async def test_a_coordinator_that_dies_after_its_commit_is_followed(
     stage: Stage, world: World, pool: Pool
 ) -> None:
-    """users' resolver commits what chats has decided, and the decision is forgotten."""
+    """users' resolver commits what chats has decided, and the decision is dropped."""
     ann, bob = await world.make_people(2)
     chat = await world.make_chat(ann)
     transaction = await prepare(world, chat, ann, bob)
@@ -156,8 +157,8 @@ async def test_a_coordinator_that_dies_after_its_commit_is_followed(
 
 
 async def test_what_may_not_be_committed_is_not(world: World, pool: Pool) -> None:
-    """Another version of the chat, a transaction that began too long ago, a key that is known, a
-    decision that is taken: nothing is left of any of them."""
+    """Another version of the chat, a transaction that began too long ago, a known key, a decision
+    that already exists: nothing of any of them is stored."""
     ann, bob = await world.make_people(2)
     chat = await world.make_chat(ann)
     change, key, transaction = addition(chat, bob), new_id(), new_id()
@@ -179,7 +180,8 @@ async def test_what_may_not_be_committed_is_not(world: World, pool: Pool) -> Non
 
 
 async def test_asking_decides(world: World) -> None:
-    """What has no decision is aborted by whoever asks first, for all; an abort is not forgotten."""
+    """The first to ask about an undecided transaction aborts it for all; an abort is not
+    forgotten."""
     transaction = new_id()
     request = DecisionRequest(transaction=transaction)
     answers = await asyncio.gather(
@@ -193,8 +195,8 @@ async def test_asking_decides(world: World) -> None:
 async def test_decisions_of_finished_commits_are_dropped(
     stage: Stage, world: World, pool: Pool
 ) -> None:
-    """Once users has acknowledged, chats keeps no row; also where the coordinator died in between,
-    a little later."""
+    """Once users has acknowledged, chats keeps no row; if the coordinator died in between, a little
+    later."""
     await decide_commit_and_die(pool)
     ann, bob = await world.make_people(2)
     chat = await world.make_chat(ann, bob)
@@ -207,7 +209,7 @@ async def test_decisions_of_finished_commits_are_dropped(
 
 
 async def test_without_users_nothing_changes_and_sends_go_on(stage: Stage, world: World) -> None:
-    """A change is refused as unavailable, once and for its repeats; messages need chats alone."""
+    """A change and its repeats are refused as unavailable; messages need only chats."""
     ann = await world.make_person()
     chat = await world.make_chat(ann)
     apart = stage._replace(topic_prefix="apart:")  # else it would find users by its lease

@@ -1,5 +1,6 @@
-"""What the rounds of a replica read of tables that hold much, and what becomes of rows that nobody
-can ask for any more."""
+"""What the rounds of a replica read from large tables, and the fate of rows that nobody needs any
+more.
+"""
 
 import asyncio
 
@@ -32,7 +33,7 @@ _FILL = (
 
 
 async def rows_read(pool: Pool, table: str) -> int:
-    """So far, by index or not."""
+    """The number so far, with or without an index."""
     await fetch(pool, "SELECT pg_stat_force_next_flush()")
     rows = await fetch(
         pool,
@@ -45,8 +46,8 @@ async def rows_read(pool: Pool, table: str) -> int:
 
 @pytest.mark.parametrize("table", ["results", "decisions"])
 async def test_what_is_young_is_not_read(database_url: str, table: str) -> None:
-    """However much there is of it: results stay for a day, and each replica looks for older ones
-    all the time."""
+    """However much there is: results stay for a day, and each replica keeps looking for older
+    ones."""
     await set_up_database(database_url)
     with psycopg.connect(database_url, autocommit=True) as connection:
         for statement in _FILL:
@@ -63,7 +64,7 @@ async def test_what_is_young_is_not_read(database_url: str, table: str) -> None:
 
 
 async def test_results_that_cannot_be_dropped_keep_no_deleted_chat(database_url: str) -> None:
-    """Somebody holds a result for long: the statement ends at its time, and the chat's log goes
+    """A result is locked for long: the statement ends at its timeout, and the chat's log is purged
     meanwhile."""
     await set_up_database(database_url)
     with (

@@ -1,4 +1,4 @@
-"""How many uploads of one person are under way."""
+"""The number of concurrent uploads of one user."""
 
 import pytest
 
@@ -34,7 +34,7 @@ async def test_uploads_to_two_chats_with_one_key_are_two(world: World) -> None:
 async def test_uploads_that_nobody_receives_any_more_do_not_count(
     world: World, stage: Stage
 ) -> None:
-    """After 10 s without a word of the process that received them, as when it was killed."""
+    """After 10 s without a report from the process that received them, as when it was killed."""
     ann = await world.make_person()
     chat = await world.make_chat(ann)
 

@@ -1,5 +1,6 @@
-"""chats while Valkey hangs, is gone or refuses, and after. The databases are the file's own, for
-other replicas would publish what these could not."""
+"""chats while Valkey hangs, is down or refuses, and after. The file has its own databases, since
+other replicas would publish what these could not.
+"""
 
 import asyncio
 from collections.abc import Callable
@@ -25,7 +26,7 @@ def own_valkey(make_valkey: Callable[[], ValkeyServer]) -> ValkeyServer:
 async def test_a_valkey_that_is_gone_or_hangs_delays_no_answer(
     stage: Stage, own_valkey: ValkeyServer
 ) -> None:
-    """Sends are answered at once, any replica's `changes` tell of them, and when Valkey is back
+    """Sends are answered at once, the `changes` of any replica report them, and when Valkey is back
     they are published."""
     stage = stage._replace(valkey_url=own_valkey.url)
     async with running_world(stage) as world:
@@ -65,7 +66,7 @@ async def time_send(world: World, chat: Chat, sender: Person) -> float:
 async def test_an_event_that_nobody_can_publish_ages(
     stage: Stage, own_valkey: ValkeyServer
 ) -> None:
-    """Where Valkey answers and refuses to publish, chats says so, and the age of the outbox is that
+    """If Valkey answers but refuses to publish, chats reports it, and the age of the outbox is that
     of its oldest event however often a sweep has tried."""
     with redis.Redis.from_url(own_valkey.url) as admin:
         everything_but = ("SETUSER", "chats", "on", ">secret", "~*", "&*", "+@all", "-publish")
