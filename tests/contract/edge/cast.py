@@ -1,4 +1,4 @@
-"""A chat with everybody in and around it, for the table of who may what."""
+"""A chat with every kind of user in and around it, for the table of permissions."""
 
 import base64
 from functools import cached_property
@@ -16,14 +16,15 @@ DOT = base64.b64decode(
 
 
 def as_options(body: Any) -> dict[str, Any]:
-    """How httpx is told to send it."""
+    """As keyword arguments of httpx."""
     if isinstance(body, bytes):
         return {"content": body}
     return {} if body is None else {"json": body}
 
 
 class Cast:
-    """A chat with an owner, a participant, a former one, beside a stranger and nobody."""
+    """A chat with an owner, a participant, a former participant, a stranger and an anonymous
+    client."""
 
     def __init__(self, client: httpx.Client, people: dict[str, Any]) -> None:
         self.client = client
@@ -40,7 +41,7 @@ class Cast:
 
     @cached_property
     def file(self) -> str:
-        """That a message of the participant has."""
+        """A file of a message of the participant."""
         body = {"message": "", "attachments": [self.untaken]}
         place = f"/api/chat/{self.own}/message"
         sent = self.people["participant"].ask("POST", place, json=body)
@@ -49,7 +50,7 @@ class Cast:
 
     @cached_property
     def untaken(self) -> str:
-        """A file that only the participant knows of yet."""
+        """A file not yet attached, which only the participant can see."""
         answer = self.people["participant"].ask(
             "POST", f"/api/chat/{self.own}/file?name=dot.png", content=DOT
         )
@@ -57,7 +58,7 @@ class Cast:
         return file
 
     def place(self, operation: Operation, who: str, **ids: str) -> str:
-        """The path of a call that would succeed, but for the ids that are given."""
+        """The path of a call that would succeed, with the given ids replaced."""
         whom = "owner" if who == "participant" else "participant"
         own = {"chat_id": self.own, "user_id": self.people[whom].id, "message_id": self.message}
         if "file_id" in operation.path_parameters and "file_id" not in ids:

@@ -26,14 +26,14 @@ ORIGIN = "http://127.0.0.1:8600"
 
 
 class Services:
-    """users, chats and edges beside each other, each on a port that it keeps."""
+    """users, chats and edges side by side, each on a fixed port."""
 
     def __init__(self, folder: Path, postgres: PostgresServer, valkey: ValkeyServer) -> None:
         self._folder = folder
         self._servers: list[Server] = []
         self._ports: list[ReservedPort] = []
         self.urls: dict[str, str] = {}  # of the first process of each role
-        self.inner: dict[str, str] = {}  # where these have their health and metrics
+        self.inner: dict[str, str] = {}  # where these serve health and metrics
         self.balancer_key = secrets.token_hex(16)
         self.credentials = Credentials(folder)
         for name, secret in (("balancer", self.balancer_key), ("signing", secrets.token_hex(16))):
@@ -55,7 +55,7 @@ class Services:
         }
 
     def start(self, role: str, number: int = 1, **environment: str) -> tuple[Server, str]:
-        """A process of the role, ready, and its base URL."""
+        """Starts a process of the role, waits until it is ready, and returns its base URL."""
         port, health = ReservedPort(), ReservedPort()
         self._ports += [port, health]
         env = {
@@ -83,7 +83,7 @@ class Services:
 
     @contextmanager
     def running(self, role: str, number: int, **environment: str) -> Iterator[str]:
-        """The same for some tests alone: an idle process costs those after them time."""
+        """Like `start`, for some tests only: an idle process slows down the tests after them."""
         server, url = self.start(role, number, **environment)
         yield url
         server.kill()
@@ -109,7 +109,7 @@ def _is_ready(address: str) -> bool:
 def make_services(
     tmp_path_factory: pytest.TempPathFactory, postgres: PostgresServer
 ) -> Callable[[ValkeyServer], Services]:
-    """Services of a test's own, on a Valkey; the test closes them."""
+    """Separate services for one test, with a Valkey; the test closes them."""
     return lambda valkey: Services(tmp_path_factory.mktemp("services"), postgres, valkey)
 
 
@@ -117,7 +117,7 @@ def make_services(
 def services(
     make_services: Callable[[ValkeyServer], Services], valkey: ValkeyServer
 ) -> Iterator[Services]:
-    """users and chats that run; tests share them and must not stop them."""
+    """Running users and chats; tests share them and must not stop them."""
     found = make_services(valkey)
     try:
         found.start("users")
@@ -129,12 +129,12 @@ def services(
 
 @pytest.fixture(scope="session")
 def edge_url(services: Services) -> str:
-    """An edge whose rates are raised a thousandfold."""
+    """An edge with rates raised a thousandfold."""
     return services.start("edge", HUBBUB_RATE_LIMITS="high")[1]
 
 
 class Balanced(httpx.HTTPTransport):
-    """One origin of edge and files, as the balancer's rules have it."""
+    """One origin for edge and files, by the balancer's rules."""
 
     def __init__(self, edge_url: str, files_url: str) -> None:
         super().__init__()
@@ -159,13 +159,13 @@ def is_for_files(method: str, path: str) -> bool:
 
 @pytest.fixture(scope="session")
 def files_url(services: Services) -> str:
-    """A files process whose rates are raised a thousandfold."""
+    """A files process with rates raised a thousandfold."""
     return services.start("files", HUBBUB_RATE_LIMITS="high")[1]
 
 
 @pytest.fixture(scope="session")
 def client(edge_url: str, files_url: str) -> Iterator[httpx.Client]:
-    """Nobody in particular; every answer is held to the published description."""
+    """An anonymous client; every answer is checked against the published description."""
     documents = Documents(edge_url)
 
     def check(response: httpx.Response) -> None:
@@ -189,7 +189,7 @@ def client(edge_url: str, files_url: str) -> Iterator[httpx.Client]:
 
 
 def check_refusal(response: httpx.Response) -> None:
-    """Every refusal is RFC 9457's, with the headers that go with its status."""
+    """Every refusal has RFC 9457 form, with the headers that its status requires."""
     status, headers = response.status_code, response.headers
     if status < 400:
         return
@@ -205,7 +205,7 @@ def check_refusal(response: httpx.Response) -> None:
 
 
 class Person:
-    """Somebody with an account and a token."""
+    """A user with an account and a token."""
 
     def __init__(self, client: httpx.Client) -> None:
         self._client = client
@@ -236,7 +236,7 @@ def make_person(client: httpx.Client) -> Callable[[], Person]:
 
 @pytest.fixture(scope="session")
 def make_owner(services: Services) -> Callable[[str], None]:
-    """What `make owner NAME=…` does on the machine."""
+    """Does what `make owner NAME=…` does on the machine."""
 
     def make(username: str) -> None:
         answer = httpx.post(
@@ -251,7 +251,7 @@ def make_owner(services: Services) -> Callable[[str], None]:
 
 @pytest.fixture(scope="session")
 def owner(make_person: Callable[[], Person], make_owner: Callable[[str], None]) -> Person:
-    """Of the instance."""
+    """An owner of the instance."""
     person = make_person()
     make_owner(person.name)
     return person
@@ -269,11 +269,11 @@ def ben(client: httpx.Client) -> Person:
 
 @pytest.fixture(scope="session")
 def chat(ann: Person, ben: Person) -> str:
-    """A chat of ann's that ben is in; tests neither rename nor delete it."""
+    """A chat created by ann, with ben; tests neither rename nor delete it."""
     return ann.create_chat(ben.id)
 
 
 @pytest.fixture
 def folder(services: Services) -> Path:
-    """Where the bytes of files lie."""
+    """Where files stores bytes."""
     return Path(services.environment["HUBBUB_FILES_URL"].removeprefix("file://"))

@@ -1,4 +1,4 @@
-"""Messages with files, and what becomes of files with them."""
+"""Messages with files, and the fate of those files."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +20,7 @@ from tests.contract.edge.uploading import (
 
 
 def test_a_message_with_files(ann: Any, ben: Any, chat: str) -> None:
-    """In its order, in the event and in history; the text may be empty, also by an edit."""
+    """In order, in the event and in history; the text may be empty, also after an edit."""
     files = [upload_file(ann, chat, name=f"{number}.txt") for number in range(3)]
     info = send(ann, chat, attachments=files[::-1]).json()["messageInfo"]
     (event,) = ben.ask("GET", f"/api/chat/{chat}/events?after={info['seq'] - 1}").json()["events"]
@@ -40,8 +40,8 @@ def test_a_message_with_files(ann: Any, ben: Any, chat: str) -> None:
 
 
 def test_what_cannot_be_attached(ann: Any, ben: Any, chat: str) -> None:
-    """Eleven, one twice, another's, another chat's, one that a message has; a refusal takes none,
-    and a repeat of the send is the first message, whatever it names."""
+    """Eleven, one twice, another user's, another chat's, one attached already; a refusal attaches
+    none, and a repeat of the send returns the first message, whatever files it names."""
     files = [upload_file(ann, chat) for _ in range(11)]
     other = upload_file(ann, ann.create_chat())
     assert send(ann, chat, attachments=files).status_code == 400
@@ -60,7 +60,7 @@ def test_what_cannot_be_attached(ann: Any, ben: Any, chat: str) -> None:
 
 
 def test_two_messages_never_have_one_file(ann: Any, chat: str) -> None:
-    """Sent by two at once, one is refused."""
+    """If two messages with it are sent at once, one is refused."""
     file = upload_file(ann, chat)
     with ThreadPoolExecutor(8) as threads:
         each = [threads.submit(send, ann, chat, attachments=[file]) for _ in range(8)]
@@ -68,8 +68,8 @@ def test_two_messages_never_have_one_file(ann: Any, chat: str) -> None:
 
 
 def test_deleting_the_message_deletes_its_files(ann: Any, chat: str, folder: Path) -> None:
-    """From the answer on for everybody, links included, and soon from the store; the event has no
-    word of them."""
+    """At the answer they are gone for everybody, including links, and soon from the store; the
+    event does not mention them."""
     file = upload_file(ann, chat)
     info = send(ann, chat, "words", attachments=[file]).json()["messageInfo"]
     url = link_to(ann, chat, file)
@@ -84,7 +84,7 @@ def test_deleting_the_message_deletes_its_files(ann: Any, chat: str, folder: Pat
 
 
 def test_deleting_the_chat_deletes_its_files(ann: Any, ben: Any, folder: Path) -> None:
-    """Those of messages and those that none has."""
+    """Those of messages and those not attached."""
     chat = ann.create_chat(ben.id)
     taken, untaken = upload_file(ann, chat), upload_file(ben, chat)
     send(ann, chat, attachments=[taken])
@@ -98,7 +98,7 @@ def test_deleting_the_chat_deletes_its_files(ann: Any, ben: Any, folder: Path) -
 def test_a_deleted_account_leaves_no_file_that_nobody_has(
     make_person: Callable[[], Any], ann: Any, folder: Path
 ) -> None:
-    """What a message has stays with the message."""
+    """Files not attached are deleted; those of a message stay with it."""
     person = make_person()
     chat = ann.create_chat(person.id)
     untaken, taken = upload_file(person, chat), upload_file(person, chat)
@@ -111,7 +111,7 @@ def test_a_deleted_account_leaves_no_file_that_nobody_has(
 def test_what_no_message_takes_goes_after_a_day(
     services: Any, ann: Any, chat: str, folder: Path
 ) -> None:
-    """What was never finished too; what a message has stays."""
+    """So are unfinished uploads; files of a message stay."""
     old, begun, taken, fresh = (upload_file(ann, chat) for _ in range(4))
     send(ann, chat, attachments=[taken])
     with psycopg.connect(services.environment["HUBBUB_CHATS_DATABASE_URL"]) as connection:

@@ -1,4 +1,4 @@
-"""Pictures that people show of themselves."""
+"""Avatars of users."""
 
 import io
 from collections.abc import Callable
@@ -16,7 +16,7 @@ PLACE = "/api/user/me/avatar"
 
 
 def picture(colour: str = "red", size: tuple[int, int] = (600, 300), pad: int = 0) -> bytes:
-    """A JPEG, with so many bytes behind it that it has `pad` of them in all."""
+    """A JPEG, padded to `pad` bytes in total."""
     out = io.BytesIO()
     Image.new("RGB", size, colour).save(out, "JPEG")
     return out.getvalue().ljust(pad, b"\0")
@@ -34,7 +34,7 @@ def shown_avatar(person: Any, to: Any) -> str | None:
 
 
 def test_a_picture_is_shown_to_others(make_person: Callable[[], Any], ann: Any) -> None:
-    """Small, square, without a token, under another path each time; the path before is gone."""
+    """Small, square, without a token, under a new path each time; the previous path is gone."""
     person = make_person()
     assert person.ask("GET", "/api/user/me").json()["user"]["avatar"] is None
     answer = show(person, picture())
@@ -56,7 +56,7 @@ def test_a_picture_is_shown_to_others(make_person: Callable[[], Any], ann: Any) 
 
 
 def test_what_is_no_avatar(ann: Any) -> None:
-    """Above 5 MiB, no picture, a broken one, a form."""
+    """Above 5 MiB, not a picture, a broken one, a form."""
     assert show(ann, picture(pad=MAX_BYTES)).status_code == 200
     for data in (picture(pad=MAX_BYTES + 1), iter([picture(pad=MAX_BYTES + 1)])):
         answer = show(ann, data)
@@ -70,7 +70,7 @@ def test_what_is_no_avatar(ann: Any) -> None:
 
 
 def test_the_bytes_of_the_picture_before_are_gone(ann: Any, folder: Path) -> None:
-    """And so is the avatar of a deleted account."""
+    """And so are those of the avatar of a deleted account."""
     before = show(ann, picture()).json()["avatar"].rpartition("/")[2]
     lies = folder / "avatars" / before[-2:] / before
     assert lies.exists()

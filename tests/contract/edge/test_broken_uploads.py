@@ -1,5 +1,4 @@
-"""Each process is killed at each step of an upload: after the sweep nothing is left that nobody
-knows of."""
+"""Each process is killed at each step of an upload: after the sweep no orphaned data is left."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -30,7 +29,7 @@ HALF_AN_HOUR = "UPDATE files SET began_at = began_at - interval '31 minutes' WHE
 
 
 class Stage:
-    """Services of a test's own, which it may kill."""
+    """Separate services for a test, which may kill them."""
 
     def __init__(self, services: Services) -> None:
         self.services = services
@@ -49,7 +48,7 @@ class Stage:
         return httpx.post(self.place, content=body, headers=headers, timeout=30)
 
     def ask(self, query: str) -> list[tuple[Any, ...]]:
-        """Of the database of chats."""
+        """Queries the database of chats."""
         with psycopg.connect(self.services.environment["HUBBUB_CHATS_DATABASE_URL"]) as connection:
             done = connection.execute(query)  # type: ignore[arg-type]  # our own texts
             return done.fetchall() if done.description else []
@@ -82,7 +81,8 @@ def killed(server: Server) -> None:
 @pytest.mark.parametrize("sent", [0, 600_000])
 @pytest.mark.parametrize("role", ["files", "chats"])
 def test_killed_while_bytes_come(stage: Stage, role: str, sent: int) -> None:
-    """The client's next try makes the file; what the first one left is swept half an hour later."""
+    """The client's next try creates the file; the remains of the first are swept half an hour
+    later."""
     key, may_end, has_sent = new_id(), threading.Event(), threading.Event()
 
     def body() -> Iterator[bytes]:
@@ -115,7 +115,7 @@ def test_killed_while_bytes_come(stage: Stage, role: str, sent: int) -> None:
 
 
 def test_an_upload_that_goes_on_is_told_of(stage: Stage) -> None:
-    """However long it takes, it counts as under way."""
+    """However long it takes, it is reported as in progress."""
     told, may_end = "SELECT id FROM files WHERE told_at > began_at", threading.Event()
     before = set(stage.ask(told))
 
@@ -134,7 +134,8 @@ def test_an_upload_that_goes_on_is_told_of(stage: Stage) -> None:
 
 
 def test_killed_behind_the_last_byte(stage: Stage) -> None:
-    """chats is told late or never that the bytes are there: the file is made once all the same."""
+    """chats is told late or never that the bytes are stored: the file is created exactly once all
+    the same."""
     key, may_end = new_id(), threading.Event()
 
     def body() -> Iterator[bytes]:
@@ -163,7 +164,8 @@ def test_killed_behind_the_last_byte(stage: Stage) -> None:
 
 @pytest.mark.parametrize("data", [DATA, DOT + DATA], ids=["text", "picture"])
 def test_an_upload_to_a_chat_that_ends_meanwhile(stage: Stage, data: bytes) -> None:
-    """It finds no chat in the end, and what came after the sweep is gone with the rest."""
+    """It gets not_found at the end, and bytes that arrive after the sweep are deleted with the
+    rest."""
     chat, before, may_end = stage.person.create_chat(), stage.rows(), threading.Event()
 
     def body() -> Iterator[bytes]:
@@ -189,7 +191,7 @@ def test_an_upload_to_a_chat_that_ends_meanwhile(stage: Stage, data: bytes) -> N
 
 
 def test_killed_between_bytes_and_row(stage: Stage) -> None:
-    """Of doomed files: what a sweep has not finished, the next one does."""
+    """Of files to delete: the next sweep finishes what one has not."""
     file = stage.upload(DATA, new_id()).json()["file"]["id"]
     stage.files.kill()
     stage.ask(f"UPDATE files SET doomed_at = now() WHERE id = '{file}'")  # noqa: S608
@@ -201,7 +203,8 @@ def test_killed_between_bytes_and_row(stage: Stage) -> None:
 
 
 async def test_bytes_that_nobody_knows_of(stage: Stage) -> None:
-    """As after the restore of an older database: they go, and a half-written piece with them."""
+    """As after the restore of an older database: they are deleted, together with a half-written
+    piece."""
     known = stage.upload(DATA, new_id()).json()["file"]["id"]
     strange = new_id()[:-2] + known[-2:]
     folder = stage.folder / strange[-2:] / strange

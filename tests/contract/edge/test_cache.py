@@ -1,4 +1,4 @@
-"""The cache: never wrong, through whichever edge one reads, and never waited for."""
+"""The cache: never wrong, whichever edge one reads from, and never waited for."""
 
 import asyncio
 import time
@@ -15,14 +15,14 @@ from edge.cache.nodes import CacheNodes
 from tests.contract.edge.conftest import Person, Services
 from tests.fixtures.servers import ValkeyServer
 
-# Ten times the product's, so that a node that answers is in time on a machine that is busy, too.
+# Ten times the product's, so that a working node answers in time even on a busy machine.
 WAIT_SECONDS = 0.2
 SLACK_SECONDS = 0.5
 
 
 @pytest.fixture
 def nodes(make_valkey: Callable[[], ValkeyServer]) -> list[ValkeyServer]:
-    """Three cache nodes of the test's own."""
+    """Three cache nodes for one test."""
     return [make_valkey() for _ in range(3)]
 
 
@@ -30,7 +30,7 @@ def nodes(make_valkey: Callable[[], ValkeyServer]) -> list[ValkeyServer]:
 async def cache(
     nodes: list[ValkeyServer], monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[CacheNodes]:
-    """The cache on them, as an edge has it."""
+    """The cache on them, as used by an edge."""
     monkeypatch.setattr(cache_nodes, "MAX_WAIT_SECONDS", WAIT_SECONDS)
     cache = CacheNodes(node.url for node in nodes)
     watching = asyncio.create_task(cache.watch())
@@ -44,7 +44,7 @@ async def count_held(cache: CacheNodes, keys: list[str]) -> int:
 
 
 async def put_all(cache: CacheNodes, keys: list[str]) -> None:
-    """Until all are held: a machine with much to do may answer too late for one."""
+    """Repeats until all are stored: a busy machine may answer too late for one."""
     deadline = time.monotonic() + 30
     while await count_held(cache, keys) < len(keys):
         assert time.monotonic() < deadline
@@ -55,8 +55,8 @@ async def put_all(cache: CacheNodes, keys: list[str]) -> None:
 async def test_keys_of_a_dead_node_go_to_the_others_and_come_back(
     cache: CacheNodes, nodes: list[ValkeyServer]
 ) -> None:
-    """What other nodes hold stays; what is put while it is dead is found at once; the node serves
-    again once it is there."""
+    """The other nodes keep their entries; what is put while it is dead is found at once; the node
+    serves again once it is back."""
     keys = [f"person:{number}" for number in range(60)]
     await put_all(cache, keys)
     nodes[0].kill()
@@ -65,7 +65,7 @@ async def test_keys_of_a_dead_node_go_to_the_others_and_come_back(
     await put_all(cache, keys)
     nodes[0].start()
     deadline = time.monotonic() + 30
-    while await count_held(cache, keys) == 60:  # its own keys are asked of it, and it forgot them
+    while await count_held(cache, keys) == 60:  # it is asked for its keys, and has lost them
         assert time.monotonic() < deadline
         await asyncio.sleep(0.02)
     await put_all(cache, keys)
@@ -74,8 +74,8 @@ async def test_keys_of_a_dead_node_go_to_the_others_and_come_back(
 async def test_nobody_waits_for_a_node_that_hangs(
     cache: CacheNodes, nodes: list[ValkeyServer]
 ) -> None:
-    """The first read that meets it gives up, and the others do not meet it any more: a
-    third of them would."""
+    """The first read that meets it times out, and the others avoid it: a third of them would meet
+    it."""
     keys = [f"person:{number}" for number in range(300)]
     slowest = []
     for node in nodes:
@@ -107,7 +107,7 @@ async def test_without_any_node_everything_is_a_miss(
 
 @pytest.fixture(scope="module")
 def edge_nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[ValkeyServer]]:
-    """Three cache nodes of the edges; a test that kills one starts it again."""
+    """Three cache nodes for the edges; a test that kills one restarts it."""
     servers = [ValkeyServer(tmp_path_factory.mktemp("cache")) for _ in range(3)]
     yield servers
     for server in servers:
@@ -118,7 +118,7 @@ def edge_nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Valkey
 def edges(
     services: Services, edge_url: str, edge_nodes: list[ValkeyServer]
 ) -> Iterator[list[httpx.Client]]:
-    """Three ways in: two edges with cache nodes, and one that holds nothing in its memory."""
+    """Three edges: two with cache nodes, and one without a cache in memory."""
     shared = {
         "HUBBUB_RATE_LIMITS": "high",
         "HUBBUB_CACHE_URLS": ",".join(node.url for node in edge_nodes),
@@ -139,7 +139,7 @@ def edges(
 
 
 def read(edges: list[httpx.Client], person: Person, path: str) -> list[Any]:
-    """Status and body through each edge, all at once."""
+    """Status and body from each edge, all at once."""
     with ThreadPoolExecutor() as threads:
         answers = list(threads.map(lambda edge: edge.get(path, headers=person.headers), edges))
     return [(answer.status_code, answer.json()) for answer in answers]
@@ -148,7 +148,8 @@ def read(edges: list[httpx.Client], person: Person, path: str) -> list[Any]:
 def test_whoever_is_removed_reads_nothing_through_any_edge(
     edges: list[httpx.Client], make_person: Callable[[], Person]
 ) -> None:
-    """Every edge holds the chat and has just shown it; the removal's answer is its end."""
+    """Every edge has cached and just returned the chat; from the answer to the removal on, none
+    returns it."""
     ann, ben = make_person(), make_person()
     chat = ann.create_chat(ben.id)
     ann.ask("POST", f"/api/chat/{chat}/message", json={"message": "hello"})
@@ -167,7 +168,8 @@ def test_whoever_is_removed_reads_nothing_through_any_edge(
 def test_every_edge_shows_what_was_just_written(
     edges: list[httpx.Client], client: httpx.Client, make_person: Callable[[], Person]
 ) -> None:
-    """After each answer to a change, all edges show the same, which is what chats itself says."""
+    """After each answer to a change, all edges return the same, which is what chats itself
+    returns."""
     ann, ben = make_person(), make_person()
     chat = ann.create_chat(ben.id)
     for number in range(12):
@@ -189,7 +191,7 @@ def test_every_edge_shows_what_was_just_written(
 def test_reads_go_on_while_cache_nodes_die(
     edges: list[httpx.Client], edge_nodes: list[ValkeyServer], make_person: Callable[[], Person]
 ) -> None:
-    """One, then all, then back: no read fails and none is wrong."""
+    """One, then all, then restarted: no read fails and none is wrong."""
     people = [make_person() for _ in range(12)]
     chat = people[0].create_chat(*[person.id for person in people[1:]])
 
@@ -218,7 +220,8 @@ def test_reads_go_on_while_cache_nodes_die(
 def test_a_profile_is_shown_as_it_is_now(
     edges: list[httpx.Client], make_person: Callable[[], Person]
 ) -> None:
-    """Every edge has just shown it; the answer to a change, and to a deletion, is its end."""
+    """Every edge has just returned it; after the answer to a change or a deletion none returns the
+    old one."""
     ann, ben = make_person(), make_person()
     place = f"/api/user/{ann.id}"
     for name in ("Ann", "Anna", None):
@@ -232,7 +235,7 @@ def test_a_profile_is_shown_as_it_is_now(
 def test_nobody_is_found_under_an_id_that_nobody_has(
     edges: list[httpx.Client], make_person: Callable[[], Person]
 ) -> None:
-    """First and again, through every edge."""
+    """First and again, from every edge."""
     ann = make_person()
     missing = "01890000-0000-7000-8000-000000000000"
     for _ in range(3):

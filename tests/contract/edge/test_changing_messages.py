@@ -1,4 +1,4 @@
-"""The calls that change messages: their answers, their refusals in order, their keys."""
+"""The calls that change messages: their answers, the order of their refusals, their keys."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,7 +14,7 @@ UNKNOWN = "019a1b2c-3d4e-7f60-8a1b-2c3d4e5f6071"
 
 
 class Message:
-    """A message of somebody's; calls about it."""
+    """A message of a user, and calls about it."""
 
     def __init__(self, chat: str, sender: Any, text: str = "hello", **more: Any) -> None:
         self.chat, self.sender = f"/api/chat/{chat}", sender
@@ -51,7 +51,7 @@ def message(ann: Any, ben: Any) -> Message:
 
 
 def test_an_edit(message: Message) -> None:
-    """It answers with its own seq and time; history and the message itself show it."""
+    """The answer has the edit's seq and time; history and the message itself show it."""
     answer = message.edit("hi")
     assert answer.status_code == 200
     info = answer.json()["messageInfo"]
@@ -67,7 +67,7 @@ def test_an_edit(message: Message) -> None:
 
 
 def test_an_edits_key(message: Message) -> None:
-    """A repeat is the first result until the message is deleted; a refusal is not kept."""
+    """A repeat returns the first result until the message is deleted; a refusal is not stored."""
     key = new_id()
     assert message.edit("", key).status_code == 400
     first = message.edit("one", key)
@@ -79,7 +79,7 @@ def test_an_edits_key(message: Message) -> None:
 
 
 def test_a_deletion(message: Message) -> None:
-    """It answers once; then there is no such message, whatever the key."""
+    """The first call is answered; after that the message is not found, whatever the key."""
     key = new_id()
     answer = message.delete(key)
     assert (answer.status_code, answer.json()) == (200, {"message": "Message deleted successfully"})
@@ -95,7 +95,7 @@ def test_a_deletion(message: Message) -> None:
 
 
 def test_reactions(message: Message) -> None:
-    """Made and taken back, each an event once."""
+    """Added and removed, with one event each."""
     added = {"message": "Reaction added successfully"}
     removed = {"message": "Reaction removed successfully"}
     key = new_id()
@@ -145,7 +145,7 @@ NO_EMOJI = (
 @pytest.mark.parametrize("text", NO_EMOJI)
 @pytest.mark.parametrize("method", ["PUT", "DELETE"])
 def test_no_emoji(message: Message, method: str, text: str) -> None:
-    """Anything else is 400, before the message is looked up."""
+    """Anything else is 400, checked before the message is looked up."""
     for place in (message.place, f"{message.chat}/message/{new_id()}", f"{message.chat}/message/x"):
         answer = message.sender.ask(method, f"{place}/reaction/{text}")
         assert (answer.status_code, answer.json()["code"]) == (400, "invalid_request")
@@ -167,7 +167,7 @@ BAD_BODIES: tuple[dict[str, Any], ...] = (
 
 @pytest.mark.parametrize("more", BAD_BODIES, ids=range(len(BAD_BODIES)))
 def test_what_a_send_may_not_say(message: Message, more: dict[str, Any]) -> None:
-    """A reply to nothing, and lists that are no lists of ids."""
+    """A reply to an unknown message, and lists that are not lists of ids."""
     body = {"message": "x", **more}
     answer = message.sender.ask("POST", f"{message.chat}/message", json=body)
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid_request")
@@ -175,8 +175,8 @@ def test_what_a_send_may_not_say(message: Message, more: dict[str, Any]) -> None
 
 
 def test_replies_and_mentions(message: Message, ben: Any) -> None:
-    """They are in the event and in history; a list that is empty, or of nobody here, is not there;
-    fields to come are ignored."""
+    """They are in the event and in history; a list that is empty, or without participants, is left
+    out; unknown fields are ignored."""
     said = [
         Message(message.chat.rpartition("/")[2], ben, **more)
         for more in (
@@ -196,7 +196,7 @@ def test_replies_and_mentions(message: Message, ben: Any) -> None:
 def test_a_reply_is_judged_behind_the_chat(
     message: Message, make_person: Callable[[], Any]
 ) -> None:
-    """A chat that is not there is 404, whatever the reply; a repeat is not judged again."""
+    """An unknown chat is 404, whatever the reply; a repeat is not checked again."""
     body = {"message": "x", "replyTo": message.id, "clientId": new_id()}
     assert message.sender.ask("POST", f"{message.chat}/message", json=body).status_code == 201
     stranger = make_person()
@@ -207,7 +207,7 @@ def test_a_reply_is_judged_behind_the_chat(
 
 
 def test_history_forwards(message: Message) -> None:
-    """Newest first, `more` says that there are newer ones; with `before` it is 400."""
+    """Newest first, `more` says whether there are newer ones; with `before` it is 400."""
     for text in "abc":
         Message(message.chat.rpartition("/")[2], message.sender, text)
     page = message.history("?after=2&limit=2")
@@ -220,7 +220,7 @@ def test_history_forwards(message: Message) -> None:
 
 
 def test_history_follows(message: Message, ben: Any) -> None:
-    """Each read shows what was answered before it, also where edge holds the newest messages."""
+    """Each read shows what was answered before it, also if edge holds the newest messages."""
     assert message.history()["seq"] == 2
     message.react("PUT")
     message.edit("hi")

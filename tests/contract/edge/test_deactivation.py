@@ -1,4 +1,4 @@
-"""A deactivated user is logged out on every node within a second, with Valkey and without."""
+"""A deactivated user is logged out on every node within a second, with and without Valkey."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -22,7 +22,7 @@ SLACK_SECONDS = bound(0.5, 4.0)
 
 
 class System(NamedTuple):
-    """Two edges and two realtime nodes, of this module's own; an owner and a chat's."""
+    """Two edges and two realtime nodes for this module; an owner and a chat."""
 
     edges: list[httpx.Client]
     sockets: list[str]
@@ -71,7 +71,7 @@ def bearer(grant: dict[str, Any]) -> dict[str, str]:
 
 
 def open_socket(stack: ExitStack, url: str, token: str) -> ClientConnection:
-    """One that is ready. Raises ConnectionClosed."""
+    """A socket that is ready. Raises ConnectionClosed."""
     socket = stack.enter_context(
         connect(url, subprotocols=[Subprotocol("chat.v1")], compression=None)
     )
@@ -81,7 +81,7 @@ def open_socket(stack: ExitStack, url: str, token: str) -> ClientConnection:
 
 
 def wait_for_end(socket: ClientConnection, until: float) -> None:
-    """Raises ConnectionClosed; TimeoutError where the socket stays open."""
+    """Raises ConnectionClosed, or TimeoutError if the socket stays open."""
     while True:
         socket.recv(timeout=max(0.0, until - time.monotonic()))
 
@@ -92,7 +92,8 @@ def code_of(closed: ConnectionClosed) -> int | None:
 
 @pytest.mark.parametrize("with_valkey", [True, False])
 def test_deactivation_holds_everywhere(system: System, with_valkey: bool) -> None:
-    """Sockets end with 4502 and requests are 401 at every node, a second after the answer."""
+    """Sockets are closed with 4502 and requests get 401 on every node, within a second after the
+    answer."""
     if not with_valkey:
         system.valkey.kill()
     grant = system.edges[0].post("/api/user", json=account()).json()

@@ -1,4 +1,4 @@
-"""The end of an account: at once for its owner, soon everywhere, whatever is killed meanwhile."""
+"""Deletion of an account: at once for its user, soon everywhere, whatever is killed meanwhile."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -19,7 +19,7 @@ PROMISED_SECONDS = 30
 
 
 class Person:
-    """Somebody whose name, address and password stand nowhere else."""
+    """A user whose name, address and password occur nowhere else."""
 
     def __init__(self, client: httpx.Client) -> None:
         self._client = client
@@ -46,7 +46,7 @@ class Person:
 
 
 class System(NamedTuple):
-    """One process of each role, of this module's own."""
+    """One process of each role for this module."""
 
     services: Any
     client: httpx.Client
@@ -96,7 +96,8 @@ def delete_account(
 
 
 def test_an_account_ends_at_once(system: System, ann: Person, leaver: Person) -> None:
-    """No token, password or refresh token works; the name is free; others see that it is gone."""
+    """No token, password or refresh token works; the name is free; others see that the account is
+    gone."""
     assert delete_account(leaver).json() == {"message": "User deleted successfully"}
     assert leaver.ask("GET", "/api/user/me").status_code == 401
     log_in = {"username": leaver.name, "password": PASSWORD}
@@ -113,7 +114,7 @@ def test_an_account_ends_at_once(system: System, ann: Person, leaver: Person) ->
 
 
 def test_deleted_names_are_nobodys(system: System) -> None:
-    """What deleted accounts are shown as cannot be signed up with."""
+    """Nobody can sign up with a name that deleted accounts are shown as."""
     for name in ("deleted-12345678", "Deleted-abcdefgh"):
         answer = system.client.post("/api/user", json={"username": name, "email": "a@b.example"})
         assert answer.status_code == 400
@@ -126,8 +127,8 @@ def repeat_deletion(person: Person, key: str, password: str | None = PASSWORD) -
 
 
 def test_a_deletion_is_repeated_with_its_key(leaver: Person) -> None:
-    """In parallel and later, by the session that asked first, whatever the body: the first answer.
-    With another key or none, or for anything else, the session has ended."""
+    """In parallel and later, by the session of the first request, whatever the body: it gets the
+    first answer. With another key or none, or for any other call, the session has ended."""
     key = new_id()
     with ThreadPoolExecutor(5) as threads:
         answers = list(threads.map(lambda _: repeat_deletion(leaver, key), range(5)))
@@ -148,7 +149,7 @@ def test_a_deletion_is_repeated_with_its_key(leaver: Person) -> None:
 def test_a_key_of_a_deletion_is_of_no_use_to_others(
     system: System, ann: Person, leaver: Person
 ) -> None:
-    """Neither with a token of their own nor with one that is forged."""
+    """Neither with their own token nor with a forged one."""
     key = new_id()
     assert repeat_deletion(leaver, key).status_code == 200
     assert repeat_deletion(ann, key, "wrong").json()["code"] == "invalid_credentials"
@@ -161,7 +162,7 @@ def test_a_key_of_a_deletion_is_of_no_use_to_others(
 
 
 def test_a_session_that_has_ended_deletes_nothing(system: System, leaver: Person) -> None:
-    """It is refused alike whatever the password, and that is no failed log-in."""
+    """The refusal is the same whatever the password, and does not count as a failed log-in."""
     assert leaver.ask("POST", "/api/user/logout").status_code == 200
     for password in (PASSWORD, "wrong", None):
         answer = repeat_deletion(leaver, new_id(), password)
@@ -172,14 +173,15 @@ def test_a_session_that_has_ended_deletes_nothing(system: System, leaver: Person
 
 @pytest.mark.parametrize("password", [None, "wrong password"])
 def test_the_password_is_asked_for(leaver: Person, password: str | None) -> None:
-    """Where one is set a missing or wrong one deletes nothing."""
+    """If one is set, a missing or wrong one deletes nothing."""
     answer = delete_account(leaver, password)
     assert (answer.status_code, answer.json()["code"]) == (401, "invalid_credentials")
     assert leaver.ask("GET", "/api/user/me").status_code == 200
 
 
 def test_groups_are_left_as_by_leaving(ann: Person, leaver: Person) -> None:
-    """By themself; chats of theirs pass on; a chat of theirs alone ends."""
+    """The events name the user themself; ownership of their chats passes on; a chat with no one
+    else is deleted."""
     own, other = leaver.create_chat(ann.id), ann.create_chat(leaver.id)
     leaver.create_chat()
     assert delete_account(leaver).status_code == 200
@@ -198,7 +200,7 @@ def test_groups_are_left_as_by_leaving(ann: Person, leaver: Person) -> None:
 def test_it_ends_whatever_is_killed(
     system: System, ann: Person, leaver: Person, seconds: float
 ) -> None:
-    """users and chats die a moment after the answer; the groups are left all the same."""
+    """users and chats are killed a moment after the answer; the groups are left all the same."""
     for _ in range(12):
         leaver.create_chat(ann.id)
     assert delete_account(leaver).status_code == 200
@@ -211,7 +213,7 @@ def test_it_ends_whatever_is_killed(
 
 
 def count_in_database(url: str, text: str) -> dict[str, int]:
-    """How many rows of which table have the text anywhere in them, also as bytes."""
+    """How many rows of which table contain the text anywhere, including as bytes."""
     found = {}
     with psycopg.connect(url) as connection:
         tables = connection.execute(
@@ -231,7 +233,7 @@ def count_in_database(url: str, text: str) -> dict[str, int]:
 
 
 def read_all(valkey: redis.Redis) -> bytes:  # type: ignore[type-arg]
-    """Everything that Valkey holds: keys, and values of every type that is used."""
+    """All data in Valkey: keys, and values of every type in use."""
     found: list[bytes] = []
     for key in valkey.scan_iter():
         kind = valkey.type(key)
@@ -246,8 +248,8 @@ def read_all(valkey: redis.Redis) -> bytes:  # type: ignore[type-arg]
 
 
 def test_nothing_personal_is_left(system: System, ann: Person, leaver: Person) -> None:
-    """Neither name, address, password, display name nor status stands in a database, in Valkey or
-    in a log."""
+    """No name, address, password, display name or status is left in a database, in Valkey or in a
+    log."""
     chat = leaver.create_chat(ann.id)
     marks = {"displayName": f"Display {new_id()}", "status": f"Status {new_id()}"}
     assert leaver.ask("PATCH", "/api/user/me", json=marks).status_code == 200
@@ -278,7 +280,7 @@ def test_nothing_personal_is_left(system: System, ann: Person, leaver: Person) -
 
 
 def test_a_direct_chat_stays_with_the_other(ann: Person, leaver: Person) -> None:
-    """It can be read and takes no message; what the deleted user was told goes."""
+    """It can be read and accepts no message; the private data of the deleted user is gone."""
     direct = ann.ask("PUT", f"/api/user/{leaver.id}/direct").json()["chat"]["id"]
     group = leaver.create_chat(ann.id)
     place = f"/api/chat/{direct}"
@@ -297,7 +299,7 @@ def test_a_direct_chat_stays_with_the_other(ann: Person, leaver: Person) -> None
 
 
 def test_nobody_opens_a_direct_chat_with_who_is_gone(ann: Person, leaver: Person) -> None:
-    """They are no user any more."""
+    """They are no longer a user."""
     assert delete_account(leaver).status_code == 200
     assert ann.ask("PUT", f"/api/user/{leaver.id}/direct").status_code == 404
 
@@ -305,8 +307,8 @@ def test_nobody_opens_a_direct_chat_with_who_is_gone(ann: Person, leaver: Person
 def test_messages_go_too_where_that_is_asked_for(
     system: System, ann: Person, leaver: Person
 ) -> None:
-    """All of them, also in a chat that was left before, and although users and chats are killed
-    meanwhile; what others said stays."""
+    """All of them, including in a chat that was left before, and although users and chats are
+    killed meanwhile; messages of others stay."""
     stayed, left = ann.create_chat(leaver.id), ann.create_chat(leaver.id)
     for chat in (stayed, left):
         place = f"/api/chat/{chat}/message"
@@ -336,7 +338,7 @@ def test_messages_go_too_where_that_is_asked_for(
 
 
 def test_messages_stay_otherwise(ann: Person, leaver: Person) -> None:
-    """By themselves, under the name of a deleted account."""
+    """Unchanged, under the name of a deleted account."""
     chat = ann.create_chat(leaver.id)
     leaver.ask("POST", f"/api/chat/{chat}/message", json={"message": "stays"})
     assert delete_account(leaver).status_code == 200

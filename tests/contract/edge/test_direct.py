@@ -8,7 +8,7 @@ from common.protocol.ids import new_id
 
 
 def test_it_is_opened_by_either(make_person: Callable[[], Any]) -> None:
-    """Made once; the answer is the chat as the caller sees it, like any other."""
+    """Created once; the answer is the chat as the caller sees it, like any other."""
     ann, bob = make_person(), make_person()
     made = ann.ask("PUT", f"/api/user/{bob.id}/direct")
     assert (made.status_code, made.json()["message"]) == (201, "Chat created successfully")
@@ -28,7 +28,7 @@ def test_it_is_opened_by_either(make_person: Callable[[], Any]) -> None:
 
 
 def test_forty_at_once_make_one(make_person: Callable[[], Any]) -> None:
-    """Both sides, in parallel: one is told that it made the chat."""
+    """Both users, in parallel: one call reports that it created the chat."""
     ann, bob = make_person(), make_person()
     with ThreadPoolExecutor(20) as pool:
         answers = list(
@@ -42,14 +42,14 @@ def test_forty_at_once_make_one(make_person: Callable[[], Any]) -> None:
 
 
 def test_with_whom_there_is_none(make_person: Callable[[], Any]) -> None:
-    """Oneself, nobody, and what is no id."""
+    """Oneself, an unknown user, and an invalid id."""
     ann = make_person()
     for other, status in ((ann.id, 400), (new_id(), 404), ("x", 404)):
         assert ann.ask("PUT", f"/api/user/{other}/direct").status_code == status
 
 
 def test_what_is_not_changed(make_person: Callable[[], Any]) -> None:
-    """Name, topic and participants, by either of the two, and it is not deleted."""
+    """Neither of the two can change name, topic or participants, or delete it."""
     ann, bob, cid = make_person(), make_person(), make_person()
     chat = ann.ask("PUT", f"/api/user/{bob.id}/direct").json()["chat"]["id"]
     place = f"/api/chat/{chat}"
@@ -74,7 +74,7 @@ def test_what_is_not_changed(make_person: Callable[[], Any]) -> None:
 def test_who_is_deactivated_can_still_be_written_to(
     owner: Any, make_person: Callable[[], Any]
 ) -> None:
-    """Their chats stay as they are, and new ones are made."""
+    """Existing chats stay as they are, and new ones can be created."""
     ann, bob, cid = make_person(), make_person(), make_person()
     chat = ann.ask("PUT", f"/api/user/{bob.id}/direct").json()["chat"]["id"]
     change = owner.ask("PATCH", f"/api/admin/user/{bob.id}", json={"active": False})

@@ -18,7 +18,7 @@ ONE_FILE = "/api/chat/{chat_id}/file/{file_id}"
 
 
 def test_headers_of_what_is_served(ann: Any, chat: str) -> None:
-    """Nothing runs in a browser, and everything may be kept by its own."""
+    """Nothing is executed by a browser, and only the user's own browser may cache it."""
     file = upload_file(ann, chat, b"<script>alert(1)</script>", name="a.html")
     headers = ann.ask("GET", f"/api/chat/{chat}/file/{file}").headers
     expected = {
@@ -39,7 +39,7 @@ def test_headers_of_what_is_served(ann: Any, chat: str) -> None:
 
 
 def test_parts_of_a_file(ann: Any, chat: str) -> None:
-    """Over the borders of the pieces in which it lies; what is current is not sent again."""
+    """Across the boundaries of its stored pieces; a current copy is not sent again."""
     data = bytes(range(256)) * 5_000
     place = f"/api/chat/{chat}/file/{upload_file(ann, chat, data)}"
     whole = ann.ask("GET", place)
@@ -69,7 +69,8 @@ def test_parts_of_a_file(ann: Any, chat: str) -> None:
 
 
 def test_what_no_message_has_is_its_uploaders_alone(ann: Any, ben: Any, chat: str) -> None:
-    """Others have it with the message, those who come later too, those who leave no more."""
+    """Others can read it once a message has it, including later participants, but not those who
+    have left."""
     file = upload_file(ann, chat)
     place = f"/api/chat/{chat}/file/{file}"
     assert ben.ask("GET", place).status_code == 404
@@ -83,7 +84,7 @@ def test_what_no_message_has_is_its_uploaders_alone(ann: Any, ben: Any, chat: st
 
 
 def test_leaving_ends_it(make_person: Callable[[], Any], ann: Any) -> None:
-    """A user who left gets no file of the chat; a link made before goes on."""
+    """A user who has left gets no file of the chat; a link created before still works."""
     person = make_person()
     chat = ann.create_chat(person.id)
     file = upload_file(ann, chat)
@@ -98,7 +99,7 @@ def test_leaving_ends_it(make_person: Callable[[], Any], ann: Any) -> None:
 
 
 def test_links(services: Any, ann: Any, chat: str) -> None:
-    """Without a token, for ten minutes, for exactly what was signed."""
+    """Without a token, for ten minutes, for exactly the signed URL."""
     file = upload_file(ann, chat)
     url = link_to(ann, chat, file)
     assert get_openly(ann, url).content == TEXT

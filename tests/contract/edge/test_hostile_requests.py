@@ -1,4 +1,4 @@
-"""Requests that a machine makes up from the published description: none breaks edge."""
+"""Requests generated from the published description: none breaks edge."""
 
 from collections.abc import Callable
 from typing import Any
@@ -26,7 +26,7 @@ CALLS = [
         (mode, method, path)
         for mode in schemathesis.GenerationMode
         for method, path in CALLS
-        # A link is any text, so that nothing about its call can be wrong.
+        # A link is any text, so nothing about its call can be wrong.
         if (mode, path) != (schemathesis.GenerationMode.NEGATIVE, "/api/file/{link}")
     ],
 )
@@ -34,7 +34,7 @@ def test_made_up_requests(
     client: httpx.Client, make_person: Callable[[], Any], method: str, path: str,
     mode: schemathesis.GenerationMode,
 ) -> None:  # fmt: skip
-    """Whatever fits the description, or just does not, gets an answer that it foresees."""
+    """Every request that matches the description, or just does not, gets a documented answer."""
     operation = DOCUMENT[path][method]
     somebody = make_person()  # who may have deleted their account by the end
 
@@ -50,14 +50,14 @@ def test_made_up_requests(
         try:
             answer = send(client, case, {**(case.headers or {}), **somebody.headers})
         except httpx.LocalProtocolError:
-            reject()  # a header with which this client sends nothing
+            reject()  # a header that this client cannot send
         assert answer.status_code < 500, answer.text
 
     ask()
 
 
 def send(client: httpx.Client, case: schemathesis.Case, headers: dict[str, str]) -> httpx.Response:
-    """The client holds every answer to the description."""
+    """The client checks every answer against the description."""
     prepared = case.as_transport_kwargs()
     body = {name: prepared[name] for name in ("json", "data") if prepared.get(name) is not None}
     if isinstance(body.get("data"), bytes | str):

@@ -1,4 +1,4 @@
-"""Invitations over the whole way: edge, users, chats and the two-phase commit between them."""
+"""Invitations end to end: edge, users, chats and the two-phase commit between them."""
 
 import concurrent.futures
 from collections.abc import Callable
@@ -37,7 +37,7 @@ def events_of(person: Any, chat: str) -> list[dict[str, Any]]:
 
 
 def test_an_invitation_says_what_it_is(owner: Any) -> None:
-    """Code, address, uses, role and when it expires; a chat only where there is one."""
+    """Code, address, uses, role and expiry time; a chat only if there is one."""
     made = invite(owner, role="admin")
     assert made.pop("expiresAt").endswith("Z")
     code = made["code"]
@@ -49,7 +49,8 @@ def test_an_invitation_says_what_it_is(owner: Any) -> None:
 
 
 def test_who_signs_up_by_it_is_in_the_chat(client: httpx.Client, ann: Any) -> None:
-    """With the answer they take part, added by the owner; a repeat is the same account."""
+    """From the answer on they are a participant, added by the owner; a repeat returns the same
+    account."""
     chat, key = ann.create_chat(), new_id()
     code = invite(ann, chat=chat)["code"]
     first, again = sign_up(client, code, key), sign_up(client, code, key)
@@ -67,7 +68,7 @@ def test_who_signs_up_by_it_is_in_the_chat(client: httpx.Client, ann: Any) -> No
 
 
 def test_a_use_counts_once_a_person(ann: Any, make_person: Callable[[], Any]) -> None:
-    """Taking again is 200, also when all uses are taken; the next person finds nothing."""
+    """Accepting again is 200, even if all uses are taken; the next user gets not_found."""
     chat = ann.create_chat()
     code = invite(ann, chat=chat, uses=1)["code"]
     ben, cat = make_person(), make_person()
@@ -82,7 +83,7 @@ def test_a_use_counts_once_a_person(ann: Any, make_person: Callable[[], Any]) ->
 def test_who_was_removed_comes_back_by_another_use_alone(
     ann: Any, make_person: Callable[[], Any]
 ) -> None:
-    """A use lets somebody in once; one that is left lets them in again, and counts."""
+    """A use admits a user once; if one is left, it admits them again, and counts."""
     chat, ben = ann.create_chat(), make_person()
     code = invite(ann, chat=chat, uses=2)["code"]
     place = f"/api/chat/{chat}/participant/{ben.id}"
@@ -99,7 +100,7 @@ def test_who_was_removed_comes_back_by_another_use_alone(
 def test_many_takings_at_once_after_a_removal_are_one_use(
     ann: Any, make_person: Callable[[], Any]
 ) -> None:
-    """As they are before it."""
+    """Like before the removal."""
     chat, ben = ann.create_chat(), make_person()
     code = invite(ann, chat=chat, uses=9)["code"]
     for left in (8, 7):
@@ -112,7 +113,8 @@ def test_many_takings_at_once_after_a_removal_are_one_use(
 
 
 def test_a_taking_that_is_repeated_takes_nothing(ann: Any, make_person: Callable[[], Any]) -> None:
-    """Who was removed since stays out; the first answer comes back, also of a revoked one."""
+    """A user who was removed since stays out; the first answer is returned, even if the invitation
+    was revoked."""
     chat, ben, key = ann.create_chat(), make_person(), new_id()
     code = invite(ann, chat=chat, uses=9)["code"]
     first = take(ben, code, key)
@@ -130,7 +132,7 @@ def test_a_taking_that_is_repeated_takes_nothing(ann: Any, make_person: Callable
 
 
 def test_who_was_added_again_needs_no_use(ann: Any, make_person: Callable[[], Any]) -> None:
-    """Whoever is in is told so, also where all uses are taken."""
+    """A participant is told so, even if all uses are taken."""
     chat, ben = ann.create_chat(), make_person()
     code = invite(ann, chat=chat, uses=1)["code"]
     assert take(ben, code).status_code == 200
@@ -142,7 +144,7 @@ def test_who_was_added_again_needs_no_use(ann: Any, make_person: Callable[[], An
 def test_members_invite_strangers_only_while_sign_up_is_open(
     client: httpx.Client, owner: Any, make_person: Callable[[], Any]
 ) -> None:
-    """What they made before still lets people with an account into the chat."""
+    """Invitations they created before still admit users with an account to the chat."""
     ann, ben = make_person(), make_person()
     code = invite(ann, chat=ann.create_chat())["code"]
     by_owner = invite(owner)["code"]
@@ -158,7 +160,7 @@ def test_members_invite_strangers_only_while_sign_up_is_open(
 
 
 def test_uses_are_never_exceeded(ann: Any, make_person: Callable[[], Any]) -> None:
-    """Of many at once exactly so many come in."""
+    """Of many at once, exactly as many join as there are uses."""
     code = invite(ann, chat=ann.create_chat(), uses=2)["code"]
     people = [make_person() for _ in range(6)]
     with concurrent.futures.ThreadPoolExecutor(6) as pool:
@@ -169,7 +171,8 @@ def test_uses_are_never_exceeded(ann: Any, make_person: Callable[[], Any]) -> No
 def test_what_does_not_work_any_more_is_not_found(
     client: httpx.Client, ann: Any, ben: Any, make_person: Callable[[], Any]
 ) -> None:
-    """Revoked, its chat gone, its chat somebody else's: for sign-up, taking and revoking alike."""
+    """Revoked, its chat deleted, its chat owned by another user: for sign-up, accepting and
+    revoking alike."""
     revoked = invite(ann, chat=ann.create_chat())["code"]
     assert ann.ask("DELETE", f"/api/invite/{revoked}").status_code == 200
     gone, passed_on = ann.create_chat(), ann.create_chat(ben.id)
@@ -188,7 +191,7 @@ def test_what_does_not_work_any_more_is_not_found(
 def test_an_invitation_of_somebody_inactive_does_not_work(
     owner: Any, make_person: Callable[[], Any]
 ) -> None:
-    """And works again with them."""
+    """It works again when they are reactivated."""
     maker, taker = make_person(), make_person()
     code = invite(maker, chat=maker.create_chat())["code"]
     for active, status in ((False, 404), (True, 200)):
@@ -198,7 +201,7 @@ def test_an_invitation_of_somebody_inactive_does_not_work(
 
 
 def test_roles_come_by_sign_up_alone(client: httpx.Client, owner: Any, ben: Any) -> None:
-    """A sign-up gets the invitation's role; an existing account keeps its own."""
+    """A new account gets the invitation's role; an existing account keeps its own."""
     code = invite(owner, role="admin")["code"]
     grant = sign_up(client, code).json()
     headers = {"Authorization": f"Bearer {grant['token']}"}
@@ -229,7 +232,7 @@ def test_roles_come_by_sign_up_alone(client: httpx.Client, owner: Any, ben: Any)
 def test_who_may_invite(
     owner: Any, make_person: Callable[[], Any], who: str, body: dict[str, Any], status: int
 ) -> None:
-    """Owners everybody, admins members, members people of a chat that is theirs."""
+    """Owners may invite with any role, admins members, members users into a chat of their own."""
     person, other = make_person(), make_person()
     if who == "owner":
         person = owner
@@ -247,7 +250,7 @@ def test_who_may_invite(
 
 
 def test_an_invitation_is_made_once_for_a_key(ann: Any) -> None:
-    """A repeat with the key has the same code, whatever its body, also once the chat is gone."""
+    """A repeat with the key returns the same code, whatever its body, even if the chat is gone."""
     chat, key = ann.create_chat(), {"Idempotency-Key": new_id()}
     body = {"uses": 1, "days": 1, "chat": chat}
     first = ann.ask("POST", "/api/invite", json=body, headers=key)

@@ -1,4 +1,4 @@
-"""Every limit of a request's content at its value and one beyond it; what is never accepted."""
+"""Every limit on a request's content, at the limit and one beyond; and what is never accepted."""
 
 import json
 import unicodedata
@@ -84,7 +84,7 @@ SIGN_UPS = {
 
 @pytest.mark.parametrize("case", SIGN_UPS)
 def test_sign_up(client: httpx.Client, case: str) -> None:
-    """A sign-up within the limits is taken as sent; one beyond names the field."""
+    """A sign-up within the limits is stored as sent; one beyond names the field."""
     make, wrong_field = SIGN_UPS[case]
     body = make()
     answer = client.post("/api/user", json=body)
@@ -123,7 +123,7 @@ NAMES = {
 
 @pytest.mark.parametrize("case", NAMES)
 def test_chat_name(ann: Any, case: str) -> None:
-    """A chat's name within the limits is kept as sent, in creating and in renaming."""
+    """A chat's name within the limits is stored as sent, when creating and renaming."""
     name, good = NAMES[case]
     created = ann.ask("POST", "/api/chat", json={"participants": [], "chatName": name})
     if not good:
@@ -187,7 +187,7 @@ PARTICIPANTS: dict[str, tuple[Callable[[str], Any], str | None]] = {
 
 @pytest.mark.parametrize("case", PARTICIPANTS)
 def test_participants_of_a_new_chat(ann: Any, case: str) -> None:
-    """At most 1,000 ids as listed, in the one spelling of ids."""
+    """At most 1,000 ids as listed, in the canonical spelling of ids."""
     make, wrong = PARTICIPANTS[case]
     answer = ann.ask("POST", "/api/chat", json={"participants": make(ann.id), "chatName": "x"})
     if wrong:
@@ -219,7 +219,8 @@ def test_added_participants(ann: Any, chat: str, case: str) -> None:
 
 
 def test_a_thousand_participants_may_be_added_at_once(ann: Any, ben: Any, chat: str) -> None:
-    """1,000 ids as listed are within the limit; all of them already in is 200."""
+    """1,000 ids as listed are within the limit; if all are participants already, the answer is
+    200."""
     body = {"userIds": [ben.id] * 1000}
     assert ann.ask("POST", f"/api/chat/{chat}/participant", json=body).status_code == 200
 
@@ -245,7 +246,7 @@ QUERIES = [
 
 @pytest.mark.parametrize(("what", "query", "status"), QUERIES)
 def test_query(ann: Any, chat: str, what: str, query: str, status: int) -> None:
-    """A query value is taken within its range and refused beyond it, never clamped."""
+    """A query value is accepted within its range and refused beyond it, never clamped."""
     path = "/api/chat" if what == "chat" else f"/api/chat/{chat}/{what}"
     answer = ann.ask("GET", f"{path}?{query}")
     assert answer.status_code == status, answer.text
@@ -262,7 +263,7 @@ NAME_QUERIES = {
 
 @pytest.mark.parametrize("query", NAME_QUERIES)
 def test_search_of_people(ann: Any, query: str) -> None:
-    """A prefix of any valid text is taken; wild cards are literal; at most 20 are found."""
+    """A prefix of any valid text is accepted; wildcards are literal; at most 20 are found."""
     answer = ann.ask("GET", f"/api/user?{query}")
     assert answer.status_code == NAME_QUERIES[query], answer.text
     if answer.status_code == 200:
@@ -274,13 +275,13 @@ def test_search_of_people(ann: Any, query: str) -> None:
 
 
 def padded(size: int) -> bytes:
-    """A good body of so many bytes; what pads it is a field that is unknown."""
+    """A valid body of this many bytes, padded with an unknown field."""
     start = json.dumps({"message": "x", "pad": ""}).encode()
     return start[:-2] + b"x" * (size - len(start)) + b'"}'
 
 
 def nested(depth: int) -> bytes:
-    """A good body nested so deep; the outermost object is 1."""
+    """A valid body with this nesting depth; the outermost object is 1."""
     return b'{"message":"x","deep":' + b"[" * (depth - 1) + b"]" * (depth - 1) + b"}"
 
 
@@ -315,7 +316,7 @@ BODIES: dict[str, tuple[bytes, int]] = {
 @pytest.mark.parametrize("chunked", [False, True], ids=["whole", "chunked"])
 @pytest.mark.parametrize("case", BODIES)
 def test_body(ann: Any, chat: str, case: str, chunked: bool) -> None:
-    """A body's size, depth, encoding and form, whole or in chunks."""
+    """A body's size, depth, encoding and form, sent whole or in chunks."""
     data, status = BODIES[case]
     content = (data[at : at + 5000] for at in range(0, len(data), 5000)) if chunked else data
     json_type = {"Content-Type": "application/json"}
@@ -336,7 +337,7 @@ TYPES = {
 
 @pytest.mark.parametrize("media", TYPES)
 def test_content_type(ann: Any, chat: str, media: str) -> None:
-    """A body is JSON in UTF-8 or refused as of another type."""
+    """A body is JSON in UTF-8, or refused as an unsupported type."""
     headers = {"Content-Type": media}
     place = f"/api/chat/{chat}/message"
     answer = ann.ask("POST", place, content=b'{"message":"x"}', headers=headers)
@@ -344,7 +345,7 @@ def test_content_type(ann: Any, chat: str, media: str) -> None:
 
 
 def test_a_missing_content_type_is_refused(ann: Any, chat: str) -> None:
-    """A body without a content type is 415, a compressed one too."""
+    """A body without a content type is 415, also if compressed."""
     place = f"/api/chat/{chat}/message"
     assert ann.ask("POST", place, content=b'{"message":"x"}').status_code == 415
     headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}

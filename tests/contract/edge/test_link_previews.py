@@ -1,4 +1,4 @@
-"""Previews of links from a message to history, over pages of this machine."""
+"""Link previews from the message to history, with pages served on this machine."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -44,8 +44,8 @@ def events_of(person: Any, chat: str) -> list[dict[str, Any]]:
 
 
 def test_a_link_is_shown_in_short(make_person: Callable[[], Any], pages: Pages) -> None:
-    """As an event after the message, in history and for everybody; the links of another text take
-    its place, and a deletion takes all of it away."""
+    """As an event after the message, in history and for everybody; an edit replaces it with the
+    links of the new text, and a deletion removes it."""
     ann, ben = make_person(), make_person()
     chat = ann.create_chat(ben.id)
     url = pages.add(
@@ -79,7 +79,7 @@ def test_a_link_is_shown_in_short(make_person: Callable[[], Any], pages: Pages) 
 
 
 def test_a_page_is_fetched_once_for_many(make_person: Callable[[], Any], pages: Pages) -> None:
-    """And messages without a link, or with one in code, have no events but their own."""
+    """And messages without a link, or with one in code, get no preview event."""
     ann = make_person()
     chat = ann.create_chat()
     url = pages.add("/often", "<title>Often</title>")
@@ -87,14 +87,14 @@ def test_a_page_is_fetched_once_for_many(make_person: Callable[[], Any], pages: 
     messages = [send(ann, chat, f"{number} {url}") for number in range(3)]
     for message in messages:
         until_previews(ann, chat, message, [{"url": url, "title": "Often"}])
-    assert pages.asked.count("/often") <= 3  # those that were asked for at once
+    assert pages.asked.count("/often") <= 3  # those requested at the same time
     kinds = [event["type"] for event in events_of(ann, chat)]
     assert kinds.count("links.previewed") == 3
     assert ann.ask("GET", f"/api/chat/{chat}").json()["mine"]["unread"] == 0
 
 
 def test_search_is_by_what_was_said(make_person: Callable[[], Any], pages: Pages) -> None:
-    """Previews are no text of the message, and take none of it out of the index."""
+    """Previews are not part of the message's text, and remove none of it from the index."""
     ann = make_person()
     chat = ann.create_chat()
     url = pages.add("/found", "<title>Parsnip</title>")
@@ -107,7 +107,7 @@ def test_search_is_by_what_was_said(make_person: Callable[[], Any], pages: Pages
         return [one["messageId"] for one in answer["messages"]]
 
     deadline = time.monotonic() + PATIENCE_SECONDS
-    while not found("custard"):  # all before it is in the index then
+    while not found("custard"):  # then everything before it is in the index
         assert time.monotonic() < deadline
         time.sleep(0.05)
     assert found("rhubarb") == [message]

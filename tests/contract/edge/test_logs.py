@@ -1,4 +1,4 @@
-"""What a request leaves in the logs: its route, status and time, and nothing that was said."""
+"""What a request leaves in the logs: its route, status and time, and no content."""
 
 import json
 import time

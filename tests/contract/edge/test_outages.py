@@ -1,4 +1,4 @@
-"""What edge answers while users, chats or Valkey is gone, and how soon it is well again."""
+"""What edge answers while users, chats or Valkey is down, and how soon it recovers."""
 
 import re
 import time
@@ -17,7 +17,7 @@ SLACK_SECONDS = bound(0.5, 2.0)
 
 
 class System(NamedTuple):
-    """One process of each role, of this module's own."""
+    """One process of each role for this module."""
 
     client: httpx.Client
     users: Server
@@ -61,7 +61,7 @@ def account() -> dict[str, str]:
 
 
 def check_unavailable(answer: httpx.Response) -> None:
-    """503 that says when to come again, and names no address, process or exception."""
+    """503 that says when to retry, and names no address, process or exception."""
     assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
     assert answer.headers["retry-after"] == "1"
     assert "x-hubbub-gave-up" not in answer.headers
@@ -75,15 +75,15 @@ def seconds(call: Callable[[], httpx.Response]) -> tuple[float, httpx.Response]:
 
 
 def wait_for(status: int, call: Callable[[], httpx.Response], within: float) -> None:
-    """In time, where the machine is at rest."""
+    """In time on an idle machine."""
     deadline = time.monotonic() + BUSY * within
     while call().status_code != status:
         assert time.monotonic() < deadline
 
 
 def test_users_gone(system: System) -> None:
-    """Sends and reads go on; sign-up is refused within five seconds, later at once; and within two
-    seconds of recovery all is well."""
+    """Sends and reads continue; sign-up is refused within five seconds, later at once; and
+    everything works within two seconds of recovery."""
     system.users.kill()
     try:
         assert system.send().status_code == 201
@@ -105,7 +105,7 @@ def test_users_gone(system: System) -> None:
 
 
 def test_chats_gone(system: System) -> None:
-    """Profiles go on; chats are 503, never 404 or 500; the system is not ready."""
+    """Profiles still work; chats are 503, never 404 or 500; the system is not ready."""
     system.chats.kill()
     try:
         assert system.ask("GET", "/api/user/me").status_code == 200
@@ -128,7 +128,7 @@ def test_chats_gone(system: System) -> None:
 
 @pytest.mark.parametrize("role", ["users", "chats"])
 def test_a_restart_fails_nobody(system: System, role: str) -> None:
-    """Calls that arrive while the only replica is being started again wait for it."""
+    """Calls that arrive while the only replica restarts wait for it."""
     server: Server = getattr(system, role)
     calls: list[Callable[[], httpx.Response]] = (
         [
@@ -146,7 +146,7 @@ def test_a_restart_fails_nobody(system: System, role: str) -> None:
 
 
 def test_realtime_gone(system: System) -> None:
-    """Without a node no socket can become ready, so the system is not; REST goes on."""
+    """Without a node no socket can become ready, so the system is not ready; REST still works."""
     system.realtime.kill()
     try:
         wait_for(503, lambda: system.client.get("/health/ready"), 2)
@@ -157,7 +157,7 @@ def test_realtime_gone(system: System) -> None:
 
 
 def test_valkey_gone(system: System) -> None:
-    """Nothing that edge does needs Valkey."""
+    """Nothing in edge needs Valkey."""
     system.valkey.kill()
     try:
         took, answer = min((seconds(system.send) for _ in range(3)), key=lambda pair: pair[0])
@@ -171,7 +171,7 @@ def test_valkey_gone(system: System) -> None:
 
 
 def test_a_hung_users_costs_five_seconds_at_most(system: System) -> None:
-    """A process that is stopped is no worse than one that is dead."""
+    """A hung process is no worse than a dead one."""
     system.users.pause()
     try:
         took, answer = seconds(lambda: system.client.post("/api/user", json=account()))

@@ -1,11 +1,11 @@
-"""The overview for those in charge."""
+"""The overview for administrators."""
 
 from collections.abc import Callable
 from typing import Any
 
 
 def test_the_overview_counts(owner: Any, make_person: Callable[[], Any], chat: str) -> None:
-    """Numbers of now, and what is in order; realtime does not run in these tests."""
+    """Current numbers, and health; realtime does not run in these tests."""
     before = owner.ask("GET", "/api/admin/overview").json()
     person = make_person()
     place = f"/api/chat/{person.create_chat()}/file?name=a"

@@ -1,4 +1,4 @@
-"""What is the caller's own of a chat, over REST."""
+"""The caller's private data of a chat, over REST."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,7 +7,7 @@ import pytest
 
 
 def test_a_chat_shows_what_is_the_callers_own(make_person: Callable[[], Any]) -> None:
-    """In its own call, in the list, and where it is made."""
+    """In its own call, in the list, and in the answer to its creation."""
     ann, bob = make_person(), make_person()
     made = ann.ask("POST", "/api/chat", json={"chatName": "N", "participants": [bob.id]})
     mine = {"read": 1, "unread": 0, "mentions": 0, "notify": "all", "archived": False}
@@ -24,7 +24,7 @@ def test_a_chat_shows_what_is_the_callers_own(make_person: Callable[[], Any]) ->
 
 
 def test_markers_move(make_person: Callable[[], Any]) -> None:
-    """Forward by `read`, back by `unread` alone, and each answers where the marker is."""
+    """Forward by `read`, back only by `unread`, and each answer has the marker's position."""
     ann = make_person()
     place = f"/api/chat/{ann.create_chat()}"
     for _ in range(3):
@@ -57,7 +57,7 @@ def test_markers_move(make_person: Callable[[], Any]) -> None:
 def test_what_is_no_marker_or_setting(
     make_person: Callable[[], Any], method: str, call: str, body: dict[str, Any]
 ) -> None:
-    """Is refused, and changes nothing."""
+    """It is refused, and changes nothing."""
     ann = make_person()
     place = f"/api/chat/{ann.create_chat()}"
     answer = ann.ask(method, f"{place}/{call}", json=body)

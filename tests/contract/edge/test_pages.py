@@ -24,7 +24,7 @@ POLICY = {
 
 @pytest.mark.parametrize("path", ["/", "/admin", "/docs"])
 def test_pages_have_strict_headers(client: httpx.Client, path: str) -> None:
-    """A page loads its own files alone, and nobody frames it."""
+    """A page loads only its own files, and cannot be framed."""
     answer = client.get(path)
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
@@ -36,7 +36,7 @@ def test_pages_have_strict_headers(client: httpx.Client, path: str) -> None:
 
 @pytest.mark.parametrize("path", ["/", "/admin", "/docs"])
 def test_pages_load_what_is_there_and_nothing_inline(client: httpx.Client, path: str) -> None:
-    """Every file that a page names is served; no script, style or handler is inline."""
+    """Every file that a page refers to is served; no script, style or handler is inline."""
     text = client.get(path).text
     assert not re.search(r"<style|style=|\son\w+=|<script(?![^>]*src=)", text)
     for name in re.findall(r'(?:src|href)="([^"]+)"', text):
@@ -53,7 +53,7 @@ def test_pages_load_what_is_there_and_nothing_inline(client: httpx.Client, path:
 def test_files_have_their_types_and_are_asked_for_once(
     client: httpx.Client, path: str, media: str
 ) -> None:
-    """A file has its media type; a client that has it gets 304 without a body."""
+    """A file has its media type; a client that has cached it gets 304 without a body."""
     first = client.get(path)
     assert (first.status_code, first.headers["content-type"]) == (200, media)
     for known in (first.headers["etag"], "*"):
@@ -65,7 +65,7 @@ def test_files_have_their_types_and_are_asked_for_once(
 
 @pytest.mark.parametrize("path", ["/openapi.json", "/asyncapi.json"])
 def test_the_descriptions_say_when_they_are_not_sent(client: httpx.Client, path: str) -> None:
-    """304 without a body is among the answers that the API's description foresees."""
+    """304 without a body is among the documented answers."""
     told = client.get("/openapi.json").json()["paths"][path]["get"]["responses"]
     etag = client.get(path).headers["etag"]
     again = client.get(path, headers={"If-None-Match": etag})
@@ -73,8 +73,8 @@ def test_the_descriptions_say_when_they_are_not_sent(client: httpx.Client, path:
 
 
 def test_files_are_kept_under_their_version_and_compressed(client: httpx.Client) -> None:
-    """The address with this version is kept for ever, any other is asked for again; both answer the
-    same bytes, with gzip where it is taken, and each coding has its own ETag."""
+    """The address with this version may be cached for ever, any other is revalidated; both return
+    the same bytes, with gzip if accepted, and each coding has its own ETag."""
     page = client.get("/").text
     name = re.findall(r'"(/web/main\.js\?v=\w+)"', page)[0]
     kept = client.get(name, headers={"Accept-Encoding": "gzip, br"})
@@ -93,7 +93,8 @@ def test_files_are_kept_under_their_version_and_compressed(client: httpx.Client)
 
 
 def test_the_service_worker_answers_for_the_page_and_may_do_little(client: httpx.Client) -> None:
-    """It is let out of its folder, fetches from this origin alone, and is the version's own."""
+    """It may control more than its folder, fetches from this origin only, and belongs to this
+    version."""
     page = client.get("/").text
     version = re.findall(r"main\.js\?v=(\w+)", page)[0]
     worker = client.get(f"/web/worker.js?v={version}")
@@ -105,7 +106,7 @@ def test_the_service_worker_answers_for_the_page_and_may_do_little(client: httpx
 
 
 def test_the_page_can_be_installed(client: httpx.Client) -> None:
-    """The manifest is served as one, and each of its icons is there in its type."""
+    """The manifest has its media type, and so has each of its icons."""
     path = re.findall(r'rel="manifest" href="([^"]+)"', client.get("/").text)[0]
     answer = client.get(path)
     assert answer.headers["content-type"] == "application/manifest+json"
@@ -120,7 +121,7 @@ def test_the_page_can_be_installed(client: httpx.Client) -> None:
 
 
 def test_the_description_holds_every_call(client: httpx.Client) -> None:
-    """Each call is there with its answers, all its problems and an example of each."""
+    """Each call is documented with its answers, all its problems and an example of each."""
     document = client.get("/openapi.json").json()
     assert document["openapi"].startswith("3.1")
     assert document["components"]["securitySchemes"]["token"]["scheme"] == "bearer"
@@ -146,14 +147,14 @@ def check(document: dict[str, Any], schema: dict[str, Any], value: Any) -> None:
 
 
 def test_operation_ids_are_unique(client: httpx.Client) -> None:
-    """Generators of clients name functions after them."""
+    """Generators name client functions after them."""
     document = client.get("/openapi.json").json()
     ids = [o["operationId"] for item in document["paths"].values() for o in item.values()]
     assert len(ids) == len(set(ids))
 
 
 def test_the_description_of_the_socket_holds_every_frame(client: httpx.Client) -> None:
-    """Each frame and event of the structs is there, in its direction."""
+    """Each frame and event of the structs is documented, in its direction."""
     document = client.get("/asyncapi.json").json()
     assert document["asyncapi"] == "3.0.0"
     directions = {

@@ -1,6 +1,6 @@
-"""Web Push from a message to the browser, over a push service on this machine.
+"""Web Push from a message to the browser, with a push service on this machine.
 
-That somebody is told nothing is seen by what is told after it.
+That a user is not notified is proved by the notification after it.
 """
 
 import time
@@ -30,7 +30,7 @@ def service() -> Iterator[PushService]:
 
 @pytest.fixture(scope="module")
 def node(services: Services, files_url: str) -> Iterator[str]:
-    """A node of realtime, for those who are there, once files knows of it."""
+    """A realtime node, for the users who are online, once files knows about it."""
     assert files_url
     with services.running("realtime", 1) as url:
         until(lambda: KNOWN_NODE in httpx.get(f"{services.inner['files']}/metrics").text)
@@ -64,7 +64,7 @@ def bodies(browser: Browser) -> list[str]:
 
 
 def test_a_message_is_told(make_person: Callable[[], Any], service: PushService) -> None:
-    """To those who are away: what it says and where, encrypted, by whom the key says."""
+    """Those who are away get its text and chat, encrypted and signed with the server's key."""
     ann, ben = make_person(), make_person()
     chat = ann.create_chat(ben.id, name="Summer party")
     key = ben.ask("GET", PUSH).json()["publicKey"]
@@ -102,7 +102,7 @@ def test_a_message_is_told(make_person: Callable[[], Any], service: PushService)
 def test_only_what_somebody_wants_to_hear(
     make_person: Callable[[], Any], service: PushService
 ) -> None:
-    """By the chat's setting and the browser's: everything, what mentions them, or nothing."""
+    """By the setting of the chat and of the browser: everything, mentions only, or nothing."""
     ann, ben, cat = make_person(), make_person(), make_person()
     muted, calm, usual = (ann.create_chat(ben.id, cat.id) for _ in range(3))
     ben.ask("PATCH", f"/api/chat/{muted}/mine", json={"notify": "none"})
@@ -128,7 +128,7 @@ def test_only_what_somebody_wants_to_hear(
 def test_whoever_looks_at_hubbub_is_not_told(
     make_person: Callable[[], Any], service: PushService, node: str
 ) -> None:
-    """A socket that is active anywhere is enough; one that is in the background is not."""
+    """A socket that is active anywhere is enough; one in the background is not."""
     ann, ben, cat = make_person(), make_person(), make_person()
     chat = ann.create_chat(ben.id, cat.id)
     looks, away = subscribe(ben, service), subscribe(cat, service)
@@ -155,7 +155,7 @@ def connected(node: str, person: Any) -> Iterator[ClientConnection]:
 def test_what_was_deleted_meanwhile_is_not_told(
     make_person: Callable[[], Any], service: PushService
 ) -> None:
-    """Nor what was read; a push service that has too much to do is asked again later."""
+    """Nor what was read; an overloaded push service is retried later."""
     ann, ben = make_person(), make_person()
     deleted, read, other = (ann.create_chat(ben.id) for _ in range(3))
     browser = subscribe(ben, service)
@@ -174,7 +174,7 @@ def test_what_was_deleted_meanwhile_is_not_told(
 def test_the_message_before_a_deleted_one_is_told(
     make_person: Callable[[], Any], service: PushService
 ) -> None:
-    """By its own sender, and no message a second time."""
+    """Under its own sender, and no message is notified twice."""
     ann, ben, cyd = make_person(), make_person(), make_person()
     chat = ann.create_chat(ben.id, cyd.id)
     browser = subscribe(ben, service)
@@ -199,7 +199,7 @@ def test_the_message_before_a_deleted_one_is_told(
 def test_a_subscription_ends(
     make_person: Callable[[], Any], service: PushService, way: str
 ) -> None:
-    """With the browser's own, with the session, by a call, with the account."""
+    """With the browser's subscription, with the session, by a call, with the account."""
     ann, ben, cat = make_person(), make_person(), make_person()
     chat = ann.create_chat(ben.id, cat.id)
     ends, stays = subscribe(ben, service), subscribe(cat, service)
@@ -219,7 +219,7 @@ def test_a_subscription_ends(
     number = 0
 
     def is_told_no_more() -> bool:
-        """users may hear a moment later what the push service said."""
+        """users may receive the push service's answer a moment later."""
         nonlocal number
         number += 1
         asked = ends.asked
@@ -231,7 +231,7 @@ def test_a_subscription_ends(
 
 
 def test_a_browser_is_one_persons(make_person: Callable[[], Any], service: PushService) -> None:
-    """Whoever uses it now: nobody else's messages come to it."""
+    """It belongs to its current user: no other user's messages come to it."""
     ann, ben, cat = make_person(), make_person(), make_person()
     chat, other = ann.create_chat(ben.id), ann.create_chat(cat.id)
     browser = subscribe(ben, service)
@@ -260,7 +260,7 @@ def test_a_browser_is_one_persons(make_person: Callable[[], Any], service: PushS
 def test_what_is_no_subscription(
     ann: Any, service: PushService, change: dict[str, Any], field: str
 ) -> None:
-    """Refused with the field, before anything is kept."""
+    """It is refused with the field, and nothing is stored."""
     body = {**service.make_browser().subscription, **change}
     answer: httpx.Response = ann.ask("PUT", PUSH, json=body)
     assert answer.status_code == 400

@@ -1,4 +1,4 @@
-"""Rates on an edge with the limits of the contract, at n and n+1, by user, account and address."""
+"""Rates on an edge with the documented limits, at n and n+1, by user, account and address."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -16,14 +16,14 @@ from common.protocol.ids import new_id
 
 @pytest.fixture(scope="module")
 def strict_url(services: Any) -> Iterator[str]:
-    """An edge that limits as it does by default."""
+    """An edge with the default limits."""
     with services.running("edge", 3) as url:
         yield url
 
 
 @pytest.fixture
 def from_address(services: Any, strict_url: str) -> Callable[..., httpx.Response]:
-    """POST as the balancer passes it on, from a client's address."""
+    """A POST as the balancer forwards it, from a client's address."""
 
     def post(path: str, address: str, **options: Any) -> httpx.Response:
         headers = {
@@ -36,7 +36,7 @@ def from_address(services: Any, strict_url: str) -> Callable[..., httpx.Response
 
 
 def new_address() -> str:
-    """An address that no other test uses, in a /64 of its own of the documentation range."""
+    """An address that no other test uses, in a separate /64 of the documentation range."""
     return f"2001:db8:{new_id()[-4:]}:{new_id()[-4:]}::1"
 
 
@@ -61,7 +61,8 @@ def ask_until_refused(ask: Callable[[], httpx.Response], most: int) -> list[http
 
 
 def check_log_ins(ask: Callable[[], httpx.Response], allowed: int) -> None:
-    """So many fail, more where one flows back meanwhile, each 6 s; then they are refused."""
+    """This many fail, more if tokens are refilled meanwhile, one every 6 s; then they are
+    refused."""
     started = time.monotonic()
     answers = ask_until_refused(ask, 50)
     flowed_back = 1 + int((time.monotonic() - started) / 6)
@@ -73,7 +74,7 @@ def check_log_ins(ask: Callable[[], httpx.Response], allowed: int) -> None:
 def ask_when_drained(
     drain: Callable[[], httpx.Response], ask: Callable[[], httpx.Response]
 ) -> httpx.Response:
-    """The answer with an empty bucket; asked again where a token has flowed back in between."""
+    """The answer with an empty bucket; repeated if a token was refilled in between."""
     for _ in range(50):
         ask_until_refused(drain, 100)
         answer = ask()
@@ -83,7 +84,8 @@ def ask_when_drained(
 
 
 def test_sign_ups(from_address: Callable[..., httpx.Response]) -> None:
-    """20 an hour from one address; bad requests do not count; others go on."""
+    """20 an hour from one address; invalid requests do not count; other addresses are
+    unaffected."""
     address = new_address()
     assert (
         from_address("/api/user", address, json={"username": "x", "email": "y"}).status_code == 400
@@ -96,7 +98,7 @@ def test_sign_ups(from_address: Callable[..., httpx.Response]) -> None:
 
 
 def test_failed_log_ins_of_an_account(from_address: Callable[..., httpx.Response]) -> None:
-    """10 a minute, from any addresses, in any case of letters; other accounts go on."""
+    """10 a minute, from any addresses, in any case of letters; other accounts are unaffected."""
     body = {"username": f"P-{new_id()[-12:]}", "password": "wrong one"}
     check_log_ins(lambda: from_address("/api/user/login", new_address(), json=body), 10)
     lower = {**body, "username": body["username"].lower()}
@@ -106,7 +108,7 @@ def test_failed_log_ins_of_an_account(from_address: Callable[..., httpx.Response
 
 
 def test_spellings_of_an_account_are_one(from_address: Callable[..., httpx.Response]) -> None:
-    """Letters that some case mapping takes for others make no account of their own."""
+    """Letters that some case mapping folds together do not make a separate account."""
     name = f"alice-kiss-{new_id()[-12:]}"
     spellings = [name, name.replace("i", "\u0130", 1), name.replace("k", "\u212a"),
                  name.replace("s", "\u017f"), name.replace("i", "i\u0307")]  # fmt: skip
@@ -124,7 +126,7 @@ def test_spellings_of_an_account_are_one(from_address: Callable[..., httpx.Respo
 def test_an_address_of_ipv4_is_the_same_over_ipv6(
     from_address: Callable[..., httpx.Response],
 ) -> None:
-    """Mapped or not."""
+    """With and without the mapped form."""
     address = f"198.18.{int(new_id()[-4:-2], 16)}.{int(new_id()[-2:], 16)}"
     spellings = cycle((address, f"::ffff:{address}"))
 
@@ -153,7 +155,7 @@ def test_failed_log_ins_of_an_address(from_address: Callable[..., httpx.Response
 
 
 def sign_up(from_address: Callable[..., httpx.Response]) -> dict[str, str]:
-    """Their log-in."""
+    """Signs up; returns the log-in."""
     person = {**account(), "password": "right one"}
     assert from_address("/api/user", new_address(), json=person).status_code == 201
     return {"username": person["username"], "password": "right one"}
@@ -163,7 +165,7 @@ def sign_up(from_address: Callable[..., httpx.Response]) -> dict[str, str]:
 def test_log_ins_at_once_that_succeed_are_not_refused(
     from_address: Callable[..., httpx.Response], at: str
 ) -> None:
-    """More than may fail, of people behind one address or of one account: some wait for others."""
+    """More than may fail, from users behind one address or of one account: some wait for others."""
     people = [sign_up(from_address) for _ in range(14 if at == "one address" else 1)]
     place = new_address()
 
@@ -178,7 +180,7 @@ def test_log_ins_at_once_that_succeed_are_not_refused(
 
 
 def test_guesses_at_once_are_counted(from_address: Callable[..., httpx.Response]) -> None:
-    """Those that wait for others are refused when these have failed."""
+    """Those that wait for others are refused once these have failed."""
     wrong = {**sign_up(from_address), "password": "wrong one"}
     with ThreadPoolExecutor(30) as pool:
         answers = list(
@@ -187,14 +189,14 @@ def test_guesses_at_once_are_counted(from_address: Callable[..., httpx.Response]
             )
         )
     tried = [answer.status_code for answer in answers].count(401)
-    assert 10 <= tried <= 12  # each 6 s one flows back
+    assert 10 <= tried <= 12  # one is refilled every 6 s
     assert {answer.status_code for answer in answers} == {401, 429}
 
 
 def test_a_log_in_that_succeeded_counts_at_no_edge(
     services: Any, strict_url: str, from_address: Callable[..., httpx.Response]
 ) -> None:
-    """One may fail yet, and each next one comes to the other edge."""
+    """One failure is left, and each log-in goes to the other edge."""
     good = sign_up(from_address)
     wrong = {**good, "password": "wrong one"}
     place = new_address()
@@ -209,7 +211,8 @@ def test_a_log_in_that_succeeded_counts_at_no_edge(
 
 
 def test_an_owner_is_not_locked_out(from_address: Callable[..., httpx.Response]) -> None:
-    """Strangers who guess use up an account's rate; where it was used before, it still works."""
+    """Strangers who guess use up an account's rate; from where it was used before, it still
+    works."""
     home, person = new_address(), {**account(), "password": "right one"}
     assert from_address("/api/user", home, json=person).status_code == 201
     good = {"username": person["username"], "password": "right one"}
@@ -228,7 +231,7 @@ def test_an_owner_is_not_locked_out(from_address: Callable[..., httpx.Response])
 def test_a_network_of_ipv6_is_one_address(
     from_address: Callable[..., httpx.Response], services: Any
 ) -> None:
-    """A /64 counts as one address; the refusal is logged with the network."""
+    """A /64 counts as one address; the log of the refusal has the network."""
     network = new_address().removesuffix("1")
     hosts = count(1)
 
@@ -245,7 +248,8 @@ def test_a_network_of_ipv6_is_one_address(
 
 
 def test_guesses_of_the_current_password(from_address: Callable[..., httpx.Response]) -> None:
-    """With a token the password may be guessed 10 times a minute; what needs none goes on."""
+    """With a token the password may be guessed 10 times a minute; calls without a password are
+    unaffected."""
     person = {**account(), "password": "right one"}
     token = from_address("/api/user", new_address(), json=person).json()["token"]
     place = str(from_address("/api/user", new_address(), json={}).url) + "/me"
@@ -258,7 +262,7 @@ def test_guesses_of_the_current_password(from_address: Callable[..., httpx.Respo
 def test_guesses_at_the_deletion_of_an_account(
     from_address: Callable[..., httpx.Response],
 ) -> None:
-    """Each counts as a failed log-in, of the account and of the address."""
+    """Each counts as a failed log-in, for the account and for the address."""
     body, address = {**account(), "password": "correct horse"}, new_address()
     grant = from_address("/api/user", new_address(), json=body).json()
     headers = {"Authorization": f"Bearer {grant['token']}"}
@@ -276,7 +280,7 @@ def test_guesses_at_the_deletion_of_an_account(
 
 
 def test_sends(from_address: Callable[..., httpx.Response]) -> None:
-    """50 at once, then 10 a second: 70 quick ones end with a refusal, whatever their bodies."""
+    """50 at once, then 10 a second: 70 fast ones end with a refusal, whatever their bodies."""
     signed_up = from_address("/api/user", new_address(), json=account()).json()
     own = {"Authorization": f"Bearer {signed_up['token']}"}
     place = f"/api/chat/{new_id()}/message"
@@ -298,7 +302,7 @@ def test_sends(from_address: Callable[..., httpx.Response]) -> None:
 def member(
     from_address: Callable[..., httpx.Response], strict_url: str
 ) -> Iterator[Callable[..., httpx.Response]]:
-    """Requests of a new user, on one connection: they come faster than tokens flow back."""
+    """Requests of a new user, on one connection: they come faster than tokens are refilled."""
     answer = from_address("/api/user", new_address(), json=account())
     headers = {"Authorization": f"Bearer {answer.json()['token']}"}
     with httpx.Client(base_url=strict_url, headers=headers) as client:
@@ -306,7 +310,8 @@ def member(
 
 
 def test_changes_of_chats(member: Callable[..., httpx.Response]) -> None:
-    """20 at once, then 5 a second, whichever they are and however they end; reads go on."""
+    """20 at once, then 5 a second, whichever calls they are and whatever their result; reads are
+    unaffected."""
     made = member("POST", "/api/chat", json={"participants": [], "chatName": "plans"})
     chat = f"/api/chat/{made.json()['chat']['id']}"
     changes = cycle(
@@ -325,7 +330,7 @@ def test_changes_of_chats(member: Callable[..., httpx.Response]) -> None:
 
 
 def test_new_chats(member: Callable[..., httpx.Response]) -> None:
-    """60 a minute; the rate of changes is another one."""
+    """60 a minute, separate from the rate of changes."""
     answers = ask_until_refused(lambda: member("POST", "/api/chat", content=b"{"), 100)
     assert 60 < len(answers) < 100
     assert {answer.status_code for answer in answers[:-1]} == {415}
@@ -334,7 +339,7 @@ def test_new_chats(member: Callable[..., httpx.Response]) -> None:
 
 
 def test_an_address_that_anybody_may_claim_does_not_count(strict_url: str) -> None:
-    """Without the balancer's secret it is only text."""
+    """Without the balancer's secret it is ignored."""
     body = {"username": f"p-{new_id()[-12:]}", "password": "wrong one"}
 
     def guess() -> httpx.Response:
@@ -350,7 +355,7 @@ def test_an_address_that_anybody_may_claim_does_not_count(strict_url: str) -> No
 
 
 def test_what_makes_an_event_counts_as_a_send(services: Any, strict_url: str) -> None:
-    """Sends, edits and reactions share 50 at once; what changes nothing does not count."""
+    """Sends, edits and reactions share 50 at once; calls that change nothing do not count."""
     with httpx.Client(base_url=strict_url, timeout=10) as client:
         answer = client.post(
             "/api/user", json=account(), headers={"X-Hubbub-Balancer": balanced(services)}

@@ -1,4 +1,4 @@
-"""Paths and methods that are not there, HEAD, and the order in which a request is judged."""
+"""Unknown paths and methods, HEAD, and the order in which a request is checked."""
 
 from typing import Any
 
@@ -74,7 +74,7 @@ ALLOWED = {
 
 @pytest.mark.parametrize("path", ALLOWED)
 def test_method_not_allowed(client: httpx.Client, path: str) -> None:
-    """Every other method is 405 with Allow, before a token is asked for."""
+    """Every other method is 405 with Allow, checked before the token."""
     allowed = ALLOWED[path].split(", ")
     for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"):
         if method in allowed:
@@ -104,7 +104,7 @@ def test_head(ann: Any, path: str) -> None:
 
 BIG = b'{"message":"x","pad":"' + b"x" * 70_000 + b'"}'
 
-# What is wrong with a message, from the first thing that is judged to the last.
+# What is wrong with a message, in the order in which it is checked.
 ORDER = {
     "path": ("/api/chat/x/y", None, "text/plain", BIG, "not_found"),
     "token": (f"/api/chat/{ID}/message", False, "text/plain", BIG, "unauthenticated"),
@@ -118,7 +118,7 @@ ORDER = {
 
 @pytest.mark.parametrize("case", ORDER)
 def test_order_of_judgement(client: httpx.Client, ann: Any, case: str) -> None:
-    """Of several things that are wrong the first in the contract's order is named."""
+    """Of several errors, the first in the documented order is reported."""
     path, known, media, body, code = ORDER[case]
     headers = {"Content-Type": media, **(ann.headers if known else {})}
     answer = client.post(path, content=body, headers=headers)
@@ -126,7 +126,7 @@ def test_order_of_judgement(client: httpx.Client, ann: Any, case: str) -> None:
 
 
 def test_permission_comes_before_unknown_users(ann: Any, ben: Any, chat: str) -> None:
-    """A participant who adds somebody unknown is told that they may not add."""
+    """A participant who adds an unknown user is told that they may not add."""
     place = f"/api/chat/{chat}/participant"
     assert ben.ask("POST", place, json={"userId": new_id()}).json()["code"] == "forbidden"
     refused = ann.ask("POST", place, json={"userIds": [ben.id, ID]})
@@ -136,13 +136,13 @@ def test_permission_comes_before_unknown_users(ann: Any, ben: Any, chat: str) ->
 
 
 def test_a_wrong_query_comes_before_a_missing_chat(ann: Any) -> None:
-    """400 for a query goes before 404 for what the path names."""
+    """400 for the query takes precedence over 404 for the path."""
     assert ann.ask("GET", f"/api/chat/{ID}/message?limit=0").status_code == 400
 
 
 @pytest.mark.parametrize("body", [b"{", b"\xff" * 100, b"x" * 70_000])
 def test_a_body_that_nobody_expects_is_ignored(ann: Any, chat: str, body: bytes) -> None:
-    """Calls without a body look neither at one nor at its type."""
+    """Calls without a body ignore both the body and its type."""
     headers = {"Content-Type": "text/plain"}
     place = f"/api/chat/{ann.create_chat()}"
     assert ann.ask("DELETE", place, content=body, headers=headers).status_code == 200
@@ -151,7 +151,7 @@ def test_a_body_that_nobody_expects_is_ignored(ann: Any, chat: str, body: bytes)
 
 
 def test_empty_bodies_are_judged_before_their_type(ann: Any, chat: str) -> None:
-    """Where there is no body its type is not looked at."""
+    """Without a body its type is not checked."""
     headers = {"Content-Type": "text/plain"}
     answer = ann.ask("POST", f"/api/chat/{chat}/message", content=b"", headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid_request")
@@ -170,7 +170,7 @@ ACCOUNT_BODIES: dict[str, tuple[Any, int, str]] = {
 
 @pytest.mark.parametrize("case", ACCOUNT_BODIES)
 def test_what_is_neither_sign_up_nor_log_in(client: httpx.Client, case: str) -> None:
-    """A body that is neither is refused with the field that would tell."""
+    """The refusal names the field that would distinguish them."""
     body, status, field = ACCOUNT_BODIES[case]
     answer = client.post("/api/user", json=body)
     assert answer.status_code == status
@@ -189,7 +189,8 @@ LOG_INS = {
 @pytest.mark.parametrize("case", LOG_INS)
 @pytest.mark.parametrize("path", ["/api/user", "/api/user/login"])
 def test_log_in_that_fits_no_account(client: httpx.Client, ann: Any, case: str, path: str) -> None:
-    """Any strings that fit no account get one answer; so does an account without a password."""
+    """All strings that match no account get the same answer; so does an account without a
+    password."""
     without = client.post(path, json={"username": ann.name, "password": "anything at all"})
     answer = client.post(path, json=LOG_INS[case])
     assert (answer.status_code, answer.json()["code"]) == (401, "invalid_credentials")
@@ -197,7 +198,7 @@ def test_log_in_that_fits_no_account(client: httpx.Client, ann: Any, case: str, 
 
 
 def test_both_names_taken_names_the_username(client: httpx.Client, ann: Any) -> None:
-    """409 is username_taken where both are taken; case makes no difference."""
+    """409 is username_taken if both are taken; case makes no difference."""
     email = f"{ann.name}@example.org"
     for username, own_email, code in (
         (ann.name.upper(), email, "username_taken"),
@@ -218,7 +219,7 @@ def test_answers_hold_nothing_particular(ann: Any) -> None:
 
 
 def test_a_trace_is_taken_over(ann: Any) -> None:
-    """The caller's W3C trace id comes back in the answer's header."""
+    """The caller's W3C trace id is returned in the answer's header."""
     trace = "0af7651916cd43dd8448eb211c80319c"
     headers = {"traceparent": f"00-{trace}-b7ad6b7169203331-01"}
     assert ann.ask("GET", "/api/chat", headers=headers).headers["x-hubbub-trace"] == trace

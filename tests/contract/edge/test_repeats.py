@@ -1,4 +1,4 @@
-"""Keys of repeats: where they work, how they are spelled, what a repeat answers."""
+"""Idempotency keys: where they work, how they are spelled, what a repeat returns."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +18,7 @@ def key_of(value: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("key", MALFORMED)
 def test_a_malformed_key_is_refused(client: httpx.Client, ann: Any, chat: str, key: str) -> None:
-    """On every POST that makes something the key is a UUID or the request is not valid."""
+    """On every POST that creates something the key is a UUID, or the request is invalid."""
     name = f"p-{new_id()[-12:]}"
     account = {"username": name, "email": f"{name}@example.org"}
     for answer in (
@@ -54,7 +54,7 @@ def test_a_message_is_stored_once(ann: Any, chat: str) -> None:
 
 
 def test_the_key_in_the_header_is_the_client_id(ann: Any, chat: str) -> None:
-    """A key of the header shows as clientId in the answer and in events."""
+    """A key in the header is the clientId in the answer and in events."""
     key = new_id()
     place = f"/api/chat/{chat}/message"
     answer = ann.ask("POST", place, json={"message": "x"}, headers=key_of(key))
@@ -66,7 +66,7 @@ def test_the_key_in_the_header_is_the_client_id(ann: Any, chat: str) -> None:
 
 
 def test_two_different_keys_are_refused(ann: Any, chat: str) -> None:
-    """A header and a clientId that differ are a contradiction."""
+    """A header and a clientId that differ are refused."""
     place = f"/api/chat/{chat}/message"
     body = {"message": "x", "clientId": new_id()}
     answer = ann.ask("POST", place, json=body, headers=key_of(new_id()))
@@ -76,14 +76,14 @@ def test_two_different_keys_are_refused(ann: Any, chat: str) -> None:
 
 @pytest.mark.parametrize("client_id", [None, "", "x", 7, "00000000-0000-4000-8000-00000000000A"])
 def test_a_malformed_client_id_is_refused(ann: Any, chat: str, client_id: Any) -> None:
-    """clientId is a UUID in its one spelling, and not null."""
+    """clientId is a UUID in canonical spelling, and not null."""
     body = {"message": "x", "clientId": client_id}
     answer = ann.ask("POST", f"/api/chat/{chat}/message", json=body)
     assert answer.json()["errors"][0]["field"] == "clientId"
 
 
 def test_a_key_that_the_system_made_never_shows(ann: Any, chat: str) -> None:
-    """Without a key of its own a message has no clientId."""
+    """Without a key of the client a message has no clientId."""
     place = f"/api/chat/{chat}/message"
     answer = ann.ask("POST", place, json={"message": "x"})
     assert "clientId" not in answer.json()["messageInfo"]
@@ -91,7 +91,7 @@ def test_a_key_that_the_system_made_never_shows(ann: Any, chat: str) -> None:
 
 
 def test_the_balancer_key_counts_with_its_secret_alone(ann: Any, chat: str, services: Any) -> None:
-    """A replay by the balancer stores once; the same header from anybody else means nothing."""
+    """A replay by the balancer is stored once; the same header from anybody else is ignored."""
     place, key = f"/api/chat/{chat}/message", new_id()
     trusted = {"X-Hubbub-Balancer": f"{services.balancer_key} 203.0.113.7 {key}"}
     answers = [
@@ -105,7 +105,8 @@ def test_the_balancer_key_counts_with_its_secret_alone(ann: Any, chat: str, serv
 
 
 def test_a_chat_is_created_once(ann: Any) -> None:
-    """A repeat returns the first chat, whatever its body; another person's key is their own."""
+    """A repeat returns the first chat, whatever its body; the same key of another user is
+    separate."""
     key, body = new_id(), {"participants": [], "chatName": "first"}
     first = ann.ask("POST", "/api/chat", json=body, headers=key_of(key))
     second = ann.ask("POST", "/api/chat", json={**body, "chatName": "y"}, headers=key_of(key))
@@ -113,7 +114,7 @@ def test_a_chat_is_created_once(ann: Any) -> None:
 
 
 def test_people_are_added_once(ann: Any, make_person: Any) -> None:
-    """A repeat answers like the first and makes no second event."""
+    """A repeat gets the first answer and causes no second event."""
     chat, new = ann.create_chat(), make_person()
     place, key = f"/api/chat/{chat}/participant", new_id()
     for _ in range(2):
@@ -124,7 +125,7 @@ def test_people_are_added_once(ann: Any, make_person: Any) -> None:
 
 
 def test_an_account_is_made_once(client: httpx.Client) -> None:
-    """A repeated sign-up answers with the same user and new tokens; another body is refused."""
+    """A repeated sign-up returns the same user and new tokens; another body is refused."""
     name, key = f"p-{new_id()[-12:]}", new_id()
     body = {"username": name, "email": f"{name}@example.org"}
     first = client.post("/api/user", json=body, headers=key_of(key))
@@ -140,7 +141,7 @@ def test_an_account_is_made_once(client: httpx.Client) -> None:
 def test_a_reset_that_the_balancer_replays_is_one(
     client: httpx.Client, owner: Any, make_person: Callable[[], Any], services: Any
 ) -> None:
-    """The code works once: a request of the client's own finds nothing, whatever its key."""
+    """The code works once: a separate request of the client gets not_found, whatever its key."""
     made = owner.ask("POST", f"/api/admin/user/{make_person().id}/reset").json()
     body = {"code": made["url"].partition("#reset=")[2], "password": "correct horse"}
     replayed = {"X-Hubbub-Balancer": f"{services.balancer_key} 203.0.113.7 {new_id()}"}

@@ -9,7 +9,7 @@ import pytest
 from common.protocol.ids import new_id
 from tests.fixtures.busy import bound
 
-NOBODY = "00000000-0000-4000-8000-000000000000"  # a case has one name in every worker
+NOBODY = "00000000-0000-4000-8000-000000000000"  # a case has the same name in every worker
 
 FOUND_SECONDS = bound(1.0, 30.0)
 
@@ -36,7 +36,7 @@ def test_messages_are_found_page_by_page(ann: Any, chat: str) -> None:
     for text in ("kiwi one", "kiwi two", "kiwi three"):
         sent = ann.ask("POST", f"/api/chat/{chat}/message", json={"message": text})
         assert sent.status_code == 201
-        time.sleep(0.002)  # each in a millisecond of its own
+        time.sleep(0.002)  # each in a separate millisecond
     found = until_found(ann, f"q=kiwi&chat={chat}", 3)
     assert [m["message"] for m in found["messages"]] == ["kiwi three", "kiwi two", "kiwi one"]
     assert found["next"] is None
@@ -79,11 +79,11 @@ def test_messages_are_found_page_by_page(ann: Any, chat: str) -> None:
 def test_a_query_within_the_limits_is_answered_and_others_are_refused(
     ann: Any, query: str, status: int
 ) -> None:
-    """400 before 404; nothing that somebody types is an operator."""
+    """400 before 404; user input contains no operators."""
     answer = search(ann, query)
     assert answer.status_code == status, answer.text
 
 
 def test_a_chat_of_others_is_not_found(chat: str, make_person: Any) -> None:
-    """As one that does not exist."""
+    """Like one that does not exist."""
     assert search(make_person(), f"q=x&chat={chat}").status_code == 404

@@ -1,4 +1,4 @@
-"""Tokens, refresh, log-out, cookies, and a person's list of sessions."""
+"""Tokens, refresh, log-out, cookies, and the list of a user's sessions."""
 
 import time
 from typing import Any
@@ -20,14 +20,14 @@ def bearer(token: str) -> dict[str, str]:
 
 
 def wait_until_refused(client: httpx.Client, headers: dict[str, str]) -> None:
-    """The session's token is refused, within a second where the machine is at rest."""
+    """The session's token is refused, within a second on an idle machine."""
     deadline = time.monotonic() + BUSY * REVOKED_WITHIN_SECONDS
     while client.get("/api/user/me", headers=headers).status_code != 401:
         assert time.monotonic() < deadline
 
 
 def test_refresh(client: httpx.Client, make_person: Any) -> None:
-    """A refresh token gives new tokens; the first access token goes on until it expires."""
+    """A refresh token returns new tokens; the first access token works until it expires."""
     person = make_person()
     answer = client.post("/api/user/refresh", json={"refreshToken": person.refresh_token})
     assert answer.status_code == 200
@@ -37,7 +37,7 @@ def test_refresh(client: httpx.Client, make_person: Any) -> None:
 
 
 def test_a_used_refresh_token_ends_the_session(client: httpx.Client, make_person: Any) -> None:
-    """Once the new access token was seen, the old refresh token is a theft: nothing works."""
+    """Once the new access token was used, the old refresh token counts as stolen: nothing works."""
     person = make_person()
     old = {"refreshToken": person.refresh_token}
     first = client.post("/api/user/refresh", json=old).json()
@@ -58,12 +58,12 @@ def test_a_used_refresh_token_ends_the_session(client: httpx.Client, make_person
      ({"refreshToken": ""}, 401), ({"refreshToken": "x"}, 401), ({"refreshToken": "\0"}, 401)],
 )  # fmt: skip
 def test_bad_refresh_tokens(client: httpx.Client, body: Any, status: int) -> None:
-    """A missing token is a bad request; a bad one is not authenticated."""
+    """A missing token is a bad request; an invalid one is not authenticated."""
     assert client.post("/api/user/refresh", json=body).status_code == status
 
 
 def test_log_out(client: httpx.Client, make_person: Any) -> None:
-    """The session is over at once: its access token, its refresh token, a second log-out."""
+    """The session ends at once: its access token, its refresh token, a second log-out."""
     person = make_person()
     assert person.ask("POST", "/api/user/logout").status_code == 200
     assert person.ask("GET", "/api/user/me").status_code == 401
@@ -73,7 +73,7 @@ def test_log_out(client: httpx.Client, make_person: Any) -> None:
 
 
 def test_log_out_counts_at_another_edge(services: Any, make_person: Any) -> None:
-    """What one edge was told, another one knows within a second, and nearly always at once."""
+    """A log-out on one edge counts on another within a second, and nearly always at once."""
     at_once = 0
     with services.running("edge", 2) as url, httpx.Client(base_url=url) as other:
         for _ in range(LOG_OUTS):
@@ -86,7 +86,8 @@ def test_log_out_counts_at_another_edge(services: Any, make_person: Any) -> None
 
 
 def test_a_new_password_ends_the_other_sessions(client: httpx.Client, make_person: Any) -> None:
-    """The session that set it goes on; a password that is set is changed with the current one."""
+    """The session that set it continues; a password that is set needs the current one to change
+    it."""
     person = make_person()
     assert person.ask("PATCH", "/api/user/me", json={"password": "first one"}).status_code == 200
     log_in = {"username": person.name, "password": "first one"}
@@ -128,7 +129,8 @@ def test_profile_changes(make_person: Any, case: str) -> None:
 
 
 def test_the_cookie_takes_the_place_of_the_refresh_token(client: httpx.Client) -> None:
-    """In cookie mode no body holds the refresh token; the cookie refreshes; log-out clears it."""
+    """In cookie mode no body contains the refresh token; the cookie refreshes; log-out clears
+    it."""
     name = f"p-{new_id()[-12:]}"
     account = {"username": name, "email": f"{name}@example.org"}
     up = client.post("/api/user", json=account, headers=COOKIE)
@@ -157,7 +159,8 @@ def test_the_cookie_takes_the_place_of_the_refresh_token(client: httpx.Client) -
     ['theme={"dark":true}', "a=b c", 'a="b', "version=1", "path=/", "seen", "=1", "a=\xe9"],
 )
 def test_the_cookie_is_found_among_others(client: httpx.Client, others: str) -> None:
-    """Cookies know no ports: what other programs on the host have set comes along, as it is."""
+    """Cookies are not separated by port: those that other programs on the host have set are sent
+    too."""
     name = f"p-{new_id()[-12:]}"
     account = {"username": name, "email": f"{name}@example.org"}
     up = client.post("/api/user", json=account, headers=COOKIE)
@@ -170,7 +173,8 @@ def test_the_cookie_is_found_among_others(client: httpx.Client, others: str) -> 
 
 
 def test_a_cookie_alone_does_nothing(client: httpx.Client) -> None:
-    """Without the header that a foreign page cannot send, or from its origin, no cookie counts."""
+    """Without the header that a foreign page cannot send, or from its origin, the cookie is
+    ignored."""
     name = f"p-{new_id()[-12:]}"
     account = {"username": name, "email": f"{name}@example.org"}
     up = client.post("/api/user", json=account, headers=COOKIE)
@@ -186,7 +190,7 @@ def test_a_cookie_alone_does_nothing(client: httpx.Client) -> None:
 
 
 def test_sessions_are_listed_and_ended(client: httpx.Client, make_person: Any) -> None:
-    """One's own sessions are listed, and ended one by one or all together."""
+    """A user's sessions are listed, and ended one by one or all together."""
     person = make_person()
     assert person.ask("PATCH", "/api/user/me", json={"password": "first one"}).status_code == 200
     log_in = {"username": person.name, "password": "first one"}

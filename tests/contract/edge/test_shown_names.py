@@ -1,4 +1,4 @@
-"""What users show of themselves and of their chats: names, status lines, topics."""
+"""What users show of themselves and their chats: names, status lines, topics."""
 
 from collections.abc import Callable
 from typing import Any
@@ -23,13 +23,13 @@ from common.protocol.ids import new_id
 def test_what_is_no_name_or_status_is_refused(
     make_person: Callable[[], Any], body: dict[str, Any]
 ) -> None:
-    """With the field that breaks its rule."""
+    """The refusal names the invalid field."""
     answer = make_person().ask("PATCH", "/api/user/me", json=body)
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid_request")
 
 
 def test_longest_name_and_status(make_person: Callable[[], Any]) -> None:
-    """Counted in code points; null takes them away; others see them without an e-mail."""
+    """Counted in code points; null removes them; other users see them without an e-mail address."""
     ann, bob = make_person(), make_person()
     fields = {"displayName": "\U0001f600" * 64, "status": "é" * 140}
     answer = ann.ask("PATCH", "/api/user/me", json=fields)
@@ -42,7 +42,7 @@ def test_longest_name_and_status(make_person: Callable[[], Any]) -> None:
 
 
 def test_users_by_ids(make_person: Callable[[], Any]) -> None:
-    """1 to 200 ids in their order, and not with a username."""
+    """1 to 200 ids, answered in order, and not combined with a username."""
     ann, bob = make_person(), make_person()
     found = ann.ask("GET", "/api/user", params={"ids": f"{bob.id},{new_id()},{ann.id},{bob.id}"})
     assert [user["id"] for user in found.json()["users"]] == [bob.id, ann.id]

@@ -15,7 +15,7 @@ BAD_TOKENS = {
 
 @pytest.mark.parametrize("case", BAD_TOKENS)
 def test_bad_token(client: httpx.Client, case: str) -> None:
-    """Whatever is no good access token is 401, before anything else is looked at."""
+    """Anything but a valid access token is 401, checked before everything else."""
     value = BAD_TOKENS[case]
     headers = {} if value is None else {"Authorization": value.encode("latin-1")}
     answer = client.post("/api/chat/x/message?limit=x", headers=headers, content=b"{")
@@ -31,6 +31,6 @@ def test_a_token_with_another_signature_is_refused(client: httpx.Client, ann: An
 
 
 def test_the_scheme_may_be_in_any_case(client: httpx.Client, ann: Any) -> None:
-    """`bearer` is `Bearer`, as RFC 9110 has it."""
+    """`bearer` equals `Bearer`, by RFC 9110."""
     headers = {"Authorization": ann.headers["Authorization"].replace("Bearer", "bEARER")}
     assert client.get("/api/user/me", headers=headers).status_code == 200

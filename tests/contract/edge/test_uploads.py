@@ -1,4 +1,4 @@
-"""Uploads: what is taken, from whom, how much, and what a broken one leaves."""
+"""Uploads: what is accepted, from whom, how much, and what a broken one leaves."""
 
 import threading
 import time
@@ -24,7 +24,7 @@ from tests.contract.edge.uploading import (
 
 
 def test_the_largest_file(ann: Any, chat: str) -> None:
-    """25 MiB are taken, one byte more is not, declared or not."""
+    """25 MiB are accepted, one byte more is refused, declared or not."""
 
     def pieces(size: int) -> Iterator[bytes]:
         for start in range(0, size, 2**20):
@@ -49,7 +49,7 @@ NAMES = {
 
 @pytest.mark.parametrize("case", NAMES)
 def test_names(ann: Any, chat: str, case: str) -> None:
-    """What shows as it is and is one component of a path; it is kept as it was sent."""
+    """A name of visible characters that is one path component; it is stored as sent."""
     name, is_good = NAMES[case]
     answer = upload(ann, chat, name=name)
     assert answer.status_code == (201 if is_good else 400), answer.text
@@ -61,7 +61,7 @@ def test_names(ann: Any, chat: str, case: str) -> None:
 
 
 def test_refused_before_the_chat_is_looked_at(ann: Any) -> None:
-    """Form, declared length and name are judged first, then the chat, then the bytes."""
+    """Form, declared length and name are checked first, then the chat, then the bytes."""
     nowhere = new_id()
     form = {"headers": {"Content-Type": "multipart/form-data; boundary=x"}}
     assert upload(ann, nowhere, name="", **form).status_code == 415
@@ -77,7 +77,7 @@ def test_refused_before_the_chat_is_looked_at(ann: Any) -> None:
 
 
 def test_an_empty_body_of_unknown_length_is_refused(ann: Any, chat: str) -> None:
-    """As a declared one is."""
+    """Like a declared one."""
     assert upload(ann, chat, iter(())).status_code == 400
 
 
@@ -89,8 +89,8 @@ def test_what_the_sender_says_of_the_type_does_not_count(ann: Any, chat: str) ->
 
 
 def test_an_upload_may_be_repeated(ann: Any, ben: Any, chat: str) -> None:
-    """With its key it is the first one, whatever the body, in parallel too; another's key is
-    theirs."""
+    """With its key it returns the first one, whatever the body, also in parallel; the same key of
+    another user is separate."""
     headers = {"Idempotency-Key": new_id()}
     with ThreadPoolExecutor(4) as threads:
         each = [threads.submit(upload, ann, chat, TEXT, headers=headers) for _ in range(4)]
@@ -104,7 +104,7 @@ def test_an_upload_may_be_repeated(ann: Any, ben: Any, chat: str) -> None:
 
 
 def test_a_broken_upload_leaves_nothing(ann: Any, chat: str, files_url: str, folder: Path) -> None:
-    """The bytes that came are gone when the connection is."""
+    """When the connection ends, the received bytes are deleted."""
     before = set(folder.glob("*/*"))
 
     def part() -> Iterator[bytes]:
@@ -118,7 +118,7 @@ def test_a_broken_upload_leaves_nothing(ann: Any, chat: str, files_url: str, fol
 
 
 def test_a_gigabyte_a_person(services: Any, make_person: Callable[[], Any], ann: Any) -> None:
-    """The last byte of it fits, the next does not; what is deleted makes room."""
+    """The last byte of it fits, the next does not; deleting makes room."""
     person = make_person()
     chat = person.create_chat(ann.id)
     file = upload_file(person, chat)
@@ -134,13 +134,13 @@ def test_a_gigabyte_a_person(services: Any, make_person: Callable[[], Any], ann:
 
 @pytest.fixture
 def strict_url(services: Any) -> Iterator[str]:
-    """A files process that limits as it does by default."""
+    """A files process with the default limits."""
     with services.running("files", 2) as url:
         yield url
 
 
 def test_twenty_at_once(services: Any, strict_url: str, make_person: Callable[[], Any]) -> None:
-    """The 21st is told to wait; a minute's sixty too."""
+    """The 21st is told to wait; so is one after sixty in a minute."""
     person = make_person()
     chat = person.create_chat()
     go_on = threading.Event()
@@ -176,7 +176,7 @@ def test_twenty_at_once(services: Any, strict_url: str, make_person: Callable[[]
     while (answer := post(b"x")).status_code == 201:
         used += 1
     assert answer.headers["ratelimit-limit"] == "60"
-    # One flows back each second, and a process may be behind Valkey's count by a tenth.
+    # One is refilled each second, and a process may lag a tenth behind Valkey's count.
     assert 60 <= used <= 67 + time.monotonic() - began
 
 
@@ -184,7 +184,7 @@ def test_twenty_at_once(services: Any, strict_url: str, make_person: Callable[[]
 def test_a_session_that_ends_meanwhile(
     make_person: Callable[[], Any], folder: Path, what: str
 ) -> None:
-    """Ends its uploads with it: by then its token is good for nothing else."""
+    """Its uploads end with it: from then on its token works for nothing else."""
     person = make_person()
     chat = person.create_chat()
     file = f"/api/chat/{chat}/file"

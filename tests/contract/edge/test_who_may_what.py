@@ -1,7 +1,7 @@
-"""Every declared call as every kind of person with every kind of id.
+"""Every declared call as every kind of user with every kind of id.
 
-What is expected follows from the declaration's `who`; a call whose ids name neither a chat nor
-somebody in it needs a row here, and fails without one.
+The expected result follows from the declaration's `who`; a call whose ids name neither a chat nor a
+user in it needs a row here, and fails without one.
 """
 
 import time
@@ -26,8 +26,7 @@ MALFORMED = (
     "00000000-0000-4000-8000-00000000000%30", "%00",
 )  # fmt: skip
 
-# What those who take part get instead, where they may not; the message and the reaction are the
-# participant's.
+# What participants get instead if not permitted; message and reaction are the participant's.
 MAY_NOT: dict[Who, dict[str, int]] = {
     Who.PARTICIPANTS: {},
     Who.CHAT_OWNER: {"participant": 403},
@@ -48,7 +47,7 @@ PERSONAL = [
 NAMED = [of for of in OPERATIONS if of.who is Who.SIGNED_IN and of.path_parameters]
 IN_CHARGE = [of for of in OPERATIONS if of.who in (Who.ADMINS, Who.OWNERS)]
 CLOSED = [of for of in OPERATIONS if of.who is not Who.EVERYBODY]
-# The id in the path names a person or a session: whose own, or another's.
+# The id in the path names a user or a session: whether the caller's own or another's.
 NAMED_STATUS = {
     "GET /api/user/{user_id}": {"own": 200, "foreign": 200},
     "DELETE /api/user/session/{session_id}": {"own": 200, "foreign": 404},
@@ -56,7 +55,7 @@ NAMED_STATUS = {
     "POST /api/invite/{code}/take": {"own": 200, "foreign": 200},
     "PUT /api/user/{user_id}/direct": {"own": 400, "foreign": 201},
 }
-# Where the example of the description is no request that succeeds.
+# If the example of the description is not a request that succeeds.
 BODIES: dict[str, Callable[[Cast], Any]] = {
     "POST /api/chat/{chat_id}/participant": lambda cast: {"userId": cast.people["stranger"].id},
     "PUT /api/chat/{chat_id}/read": lambda _: {"upTo": 1},
@@ -82,7 +81,7 @@ def call_of(operation: Operation) -> str:
 
 
 def make_body(operation: Operation, cast: Cast) -> Any:
-    """One that fits; None for a call without."""
+    """A valid one; None for a call without a body."""
     if operation.takes_bytes:
         return DOT
     if operation.body is None:
@@ -95,7 +94,7 @@ def make_body(operation: Operation, cast: Cast) -> Any:
 
 
 def sent(body: Any) -> dict[str, Any]:
-    """As a request takes it."""
+    """As a request accepts it."""
     if body is None:
         return {}
     return {"content": body} if isinstance(body, bytes) else {"json": body}
@@ -124,7 +123,7 @@ def lasting_cast(client: httpx.Client, people: dict[str, Any]) -> Cast:
 
 
 def test_every_call_is_in_the_table() -> None:
-    """A call says who may, or stands in the rows here with what its ids name."""
+    """A call declares who may use it, or has a row here that says what its ids name."""
     assert {call_of(operation) for operation in NAMED} == NAMED_STATUS.keys()
     parts = (IN_A_CHAT, OPEN, PERSONAL, NAMED, IN_CHARGE)
     assert sum(map(len, parts)) == len(OPERATIONS)
@@ -135,7 +134,7 @@ def test_every_call_is_in_the_table() -> None:
 @pytest.mark.parametrize("who", PEOPLE)
 @pytest.mark.parametrize("operation", IN_A_CHAT, ids=call_of)
 def test_chat(cast: Cast, foreign_chat: str, operation: Operation, who: str, kind: str) -> None:
-    """A chat answers to those in it; to all others it is as if it were not there."""
+    """A chat answers its participants; for all others it does not exist."""
     chats = {"own": cast.own, "foreign": foreign_chat, "missing": new_id(), "malformed": "x"}
     body = make_body(operation, cast)
     place = cast.place(operation, who, chat_id=chats[kind])
@@ -156,7 +155,7 @@ def test_chat(cast: Cast, foreign_chat: str, operation: Operation, who: str, kin
 def test_malformed_chat_id(
     lasting_cast: Cast, ann: Any, operation: Operation, malformed: str
 ) -> None:
-    """An id in any other spelling names nothing."""
+    """An id in any other spelling is not found."""
     place = lasting_cast.place(operation, "owner", chat_id=malformed)
     body = make_body(operation, lasting_cast)
     options = as_options(body)
@@ -169,7 +168,7 @@ def test_malformed_chat_id(
 def test_no_such_message(
     lasting_cast: Cast, people: dict[str, Any], operation: Operation, who: str, message: str
 ) -> None:
-    """An id that names no message of the chat is not found, also by those who may not anyway."""
+    """An id that is no message of the chat is not found, also for users without permission."""
     id_ = message
     if message == "missing":
         id_ = new_id()
@@ -186,7 +185,7 @@ def test_no_such_message(
 def test_no_such_file(
     lasting_cast: Cast, people: dict[str, Any], operation: Operation, who: str, file: str
 ) -> None:
-    """An id that names no file of the chat is not found."""
+    """An id that is no file of the chat is not found."""
     id_ = file
     if file == "missing":
         id_ = new_id()
@@ -214,7 +213,8 @@ PEOPLE_TO_REMOVE = {
 
 @pytest.mark.parametrize(("who", "whom"), PEOPLE_TO_REMOVE)
 def test_removal(cast: Cast, who: str, whom: str) -> None:
-    """The owner removes anybody, others themselves alone; one who is not in is not found."""
+    """The owner removes anybody, others only themselves; a user who is no participant is not
+    found."""
     place = f"/api/chat/{cast.own}/participant/{cast.people[whom].id}"
     answer = cast.ask(who, "DELETE", place, None)
     assert answer.status_code == PEOPLE_TO_REMOVE[who, whom]
@@ -223,7 +223,7 @@ def test_removal(cast: Cast, who: str, whom: str) -> None:
 @pytest.mark.parametrize("who", ["owner", "participant"])
 @pytest.mark.parametrize("whom", ["missing", *MALFORMED])
 def test_removal_of_no_one(lasting_cast: Cast, who: str, whom: str) -> None:
-    """What names no participant is not found, also for those who might not remove them."""
+    """An id that is no participant is not found, also for users who might not remove them."""
     id_ = new_id() if whom == "missing" else whom
     place = f"/api/chat/{lasting_cast.own}/participant/{id_}"
     assert lasting_cast.ask(who, "DELETE", place, None).status_code == 404
@@ -233,7 +233,7 @@ def test_removal_of_no_one(lasting_cast: Cast, who: str, whom: str) -> None:
 def test_personal(
     make_person: Callable[[], Any], lasting_cast: Cast, client: httpx.Client, operation: Operation
 ) -> None:
-    """Somebody with a token gets their own; nobody gets 401."""
+    """A user with a token gets their own data; an anonymous client gets 401."""
     person, body = lasting_cast.owner, make_body(operation, lasting_cast)
     if call_of(operation) in ENDS_SESSION:
         person = make_person()
@@ -266,7 +266,7 @@ NAMES: dict[str, Callable[[Any], str]] = {
 def test_named(
     make_person: Callable[[], Any], client: httpx.Client, operation: Operation, kind: str
 ) -> None:
-    """People are found by their id; sessions and invitations are their makers' to end."""
+    """Users are found by their id; sessions and invitations can only be ended by their creators."""
     person, other = make_person(), make_person()
     (parameter,) = operation.path_parameters
     ids = {"missing": "x" * 43 if parameter == "code" else new_id(), "malformed": "x"}
@@ -279,7 +279,7 @@ def test_named(
 
 
 class Staff(NamedTuple):
-    """One of each role, and two who are in no more."""
+    """One user of each role, and two who are no longer active."""
 
     owner: Any
     admin: Any
@@ -296,7 +296,7 @@ def staff(owner: Any, make_person: Callable[[], Any]) -> Staff:
         answer = owner.ask("PATCH", f"/api/admin/user/{person.id}", json=change)
         assert answer.status_code == 200, answer.text
     deadline = time.monotonic() + 30
-    for person in (deactivated, deleted):  # edge hears of it within a second
+    for person in (deactivated, deleted):  # edge learns this within a second
         while person.ask("GET", "/api/user/me").status_code != 401:
             assert time.monotonic() < deadline
             time.sleep(0.02)
@@ -310,7 +310,8 @@ def test_in_charge(
     staff: Staff, lasting_cast: Cast, client: httpx.Client, make_person: Callable[[], Any],
     operation: Operation, who: str, kind: str,
 ) -> None:  # fmt: skip
-    """Owners may all, admins what is not the owners' alone; a member is told 403 before 404."""
+    """Owners may do everything, admins everything not reserved to owners; a member gets 403 before
+    404."""
     target = staff.member if who == "member" else make_person()
     ids = {"own": target.id, "missing": new_id(), "malformed": "x"}
     body = make_body(operation, lasting_cast)
@@ -333,7 +334,7 @@ def test_in_charge(
 def test_a_role_opens_no_chat(
     staff: Staff, lasting_cast: Cast, operation: Operation, who: str
 ) -> None:
-    """Owners and admins of the instance are strangers to the chats of others."""
+    """Owners and admins of the instance are strangers in the chats of others."""
     body = make_body(operation, lasting_cast)
     place = lasting_cast.place(operation, "stranger")
     answer = getattr(staff, who).ask(operation.method, place, **sent(body))
@@ -345,8 +346,8 @@ def test_a_role_opens_no_chat(
 def test_what_others_have_named(
     staff: Staff, make_person: Callable[[], Any], operation: Operation, who: str
 ) -> None:
-    """Those in charge find people, take invitations and revoke those of others; they end nobody's
-    session."""
+    """Owners and admins find users, and list and revoke invitations of others; they cannot end
+    another user's session."""
     (parameter,) = operation.path_parameters
     place = operation.path.format(**{parameter: NAMES[parameter](make_person())})
     expected = NAMED_STATUS[call_of(operation)]["foreign"]
@@ -362,7 +363,7 @@ def test_what_others_have_named(
 def test_what_is_ones_own_whatever_the_role(
     staff: Staff, lasting_cast: Cast, operation: Operation, who: str
 ) -> None:
-    """As with a member."""
+    """As for a member."""
     body = make_body(operation, lasting_cast)
     if call_of(operation) == "POST /api/invite":
         body = {"uses": 1, "days": 1}
@@ -383,8 +384,8 @@ def test_who_is_in_no_more(staff: Staff, operation: Operation, who: str) -> None
 @pytest.mark.parametrize("who", ["bad token", *Staff._fields, "nobody"])
 @pytest.mark.parametrize("operation", OPEN, ids=call_of)
 def test_open(client: httpx.Client, staff: Staff, operation: Operation, who: str) -> None:
-    """What needs no token never asks for one, and answers everybody alike: also those who are in
-    no more, and who has a bad one."""
+    """Calls without a token ask for none, and answer everybody alike: also inactive users, and
+    clients with an invalid token."""
     asked = {"method": operation.method, "url": operation.path, "json": {}}
     headers = {"bad token": {"Authorization": "Bearer x"}, "nobody": {}}
     told = headers[who] if who in headers else getattr(staff, who).headers

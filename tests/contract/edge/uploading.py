@@ -1,4 +1,4 @@
-"""What tests of files do over REST."""
+"""Helpers for tests of files over REST."""
 
 import time
 from collections.abc import Callable
