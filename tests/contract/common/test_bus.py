@@ -14,7 +14,8 @@ TOPICS = 200_000
 async def test_a_bus_with_very_many_topics_comes_up(
     valkey: ValkeyServer, topic_prefix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Subscribing takes much longer than a PING may take, and is no sign of a dead connection."""
+    """Subscribing takes much longer than a PING may, and does not mean that the connection is
+    dead."""
     monkeypatch.setattr(bus_module, "HEALTH_SECONDS", 0.02)
     changes: asyncio.Queue[tuple[bool, str]] = asyncio.Queue()
     bus = Bus(valkey.url)

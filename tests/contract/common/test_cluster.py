@@ -1,5 +1,6 @@
-"""The bus on a Valkey cluster whose slots move and whose servers die: what is published is heard,
-or the bus says that something may be missing, and nothing is heard twice."""
+"""The bus on a Valkey cluster whose slots move and whose servers die: what is published is
+received, or the bus reports a possible gap, and nothing is received twice.
+"""
 
 import asyncio
 import contextlib
@@ -18,12 +19,12 @@ from tests.fixtures.cluster import Place, ValkeyCluster
 
 CHATS: Final = 40
 PUBLISH_SECONDS: Final = 0.02
-PATIENCE_SECONDS: Final = 60.0  # of a busy machine
+PATIENCE_SECONDS: Final = 60.0  # for a busy machine
 Make = Callable[..., ValkeyCluster]
 
 
 def test_slots_are_those_that_the_cluster_computes() -> None:
-    """The tag decides where there is one; 12739 is of the specification."""
+    """The tag decides if there is one; 12739 is from the specification."""
     assert slot_of("123456789") == 12739
     assert slot_of("test:{p17}chat:one") == slot_of("{p17}typing:other") == slot_of("p17")
     assert slot_of("{}x") == slot_of("{}x") != slot_of("x")
@@ -32,7 +33,7 @@ def test_slots_are_those_that_the_cluster_computes() -> None:
 
 
 def test_a_server_that_does_not_know_its_name_is_where_it_was_asked() -> None:
-    """So it is until it has met another one."""
+    """This is the case until it has met another one."""
     here = Place("one.example", 7000)
     slots = read_slots([[0, 9, [b"", 7000, b"id", []], [b"10.0.0.2", 7001, b"id2", []]]], here)
     assert slots.members(5) == (here, Place("10.0.0.2", 7001))
@@ -41,10 +42,10 @@ def test_a_server_that_does_not_know_its_name_is_where_it_was_asked() -> None:
 
 
 class Hearing:
-    """Publishes numbers to chats all the time, and keeps what is heard of them.
+    """Keeps publishing numbers to chats, and records which are received.
 
-    `lost` are numbers that were left out although the bus was up all the while; `late` came after
-    newer ones.
+    `lost` are numbers that were missing although the bus was up throughout; `late` came after newer
+    ones.
     """
 
     def __init__(self, url: str) -> None:
@@ -81,19 +82,19 @@ class Hearing:
         self._may_miss.update(self.topics)
 
     async def publish(self) -> None:
-        """Once a turn to each; what fails is published again, as the outbox does."""
+        """Publishes one to each per turn; failures are published again, like by the outbox."""
         number = dict.fromkeys(self.topics, 1)
         while True:
             for topic in self.topics:
                 if await self.mouth.publish([(topic, b"%d" % number[topic])]) is None:
                     self.failed += 1
-                    # It may have been published: a repeat would look doubled here.
+                    # It may have been published: a repeat would look like a duplicate here.
                     self._may_miss.add(topic)
                 number[topic] += 1
             await asyncio.sleep(PUBLISH_SECONDS)
 
     async def until_all_are_heard(self) -> float:
-        """From now on; gives the longest time that it took."""
+        """Starting now; returns the longest time it took."""
         self.since_fault.clear()
         began = time.monotonic()
         async with asyncio.timeout(PATIENCE_SECONDS):
@@ -104,7 +105,7 @@ class Hearing:
 
 @contextlib.asynccontextmanager
 async def hearing(url: str) -> AsyncIterator[Hearing]:
-    """Everything is heard when it begins."""
+    """Starts once everything is received."""
     one = Hearing(url)
     for topic in one.topics:
         one.ears.bus.subscribe(topic)
@@ -118,7 +119,7 @@ async def hearing(url: str) -> AsyncIterator[Hearing]:
         await one.until_all_are_heard()
         assert not one.lost, one.lost[:5]
         assert not one.doubled, one.doubled[:5]
-        # What a server took and did not answer in time may come behind what went elsewhere.
+        # What a server accepted but did not answer in time may come after what went elsewhere.
         assert one.failed or not one.late, one.late[:5]
     finally:
         for task in running:
@@ -129,7 +130,7 @@ async def hearing(url: str) -> AsyncIterator[Hearing]:
 
 
 def on_a_loop(work: Callable[[], Awaitable[None]]) -> None:
-    """The loop that services run on."""
+    """The event loop that services run on."""
 
     async def run() -> None:
         await work()
@@ -138,7 +139,7 @@ def on_a_loop(work: Callable[[], Awaitable[None]]) -> None:
 
 
 def test_a_slot_moves(make_cluster: Make) -> None:
-    """Its topics are heard where it is now, and whoever listens is told to compare."""
+    """Its topics are received from the new server, and subscribers are told of a possible gap."""
     cluster = make_cluster()
 
     async def work() -> None:
@@ -155,7 +156,7 @@ def test_a_slot_moves(make_cluster: Make) -> None:
 
 
 def test_a_replica_takes_over_in_order(make_cluster: Make) -> None:
-    """As for an upgrade of Valkey."""
+    """As in an upgrade of Valkey."""
     cluster = make_cluster()
 
     async def work() -> None:
@@ -175,7 +176,7 @@ def test_a_replica_takes_over_in_order(make_cluster: Make) -> None:
 
 @pytest.mark.parametrize("how", ["killed", "stopped"])
 def test_a_primary_dies(how: str, make_cluster: Make) -> None:
-    """Its replica is published to and heard at once; nobody waits for the cluster to notice."""
+    """Its replica is used at once; nobody waits until the cluster notices."""
     cluster = make_cluster()
 
     async def work() -> None:
@@ -194,7 +195,7 @@ def test_a_primary_dies(how: str, make_cluster: Make) -> None:
             await one.until_all_are_heard()
             if how == "killed":
                 await asyncio.to_thread(primary.start)
-            else:  # and says now what it was told before it stopped
+            else:  # and now says what it was told before it stopped
                 primary.go_on()
                 await asyncio.to_thread(cluster.until_well)
                 one.late.clear()
@@ -203,7 +204,7 @@ def test_a_primary_dies(how: str, make_cluster: Make) -> None:
 
 
 def test_leases_buckets_and_values_are_kept_where_their_slots_are(make_cluster: Make) -> None:
-    """Also right after a slot has moved, when the first answer is that it is elsewhere."""
+    """Also right after a slot has moved, when the first answer is a redirect."""
     cluster = make_cluster()
 
     async def work() -> None:

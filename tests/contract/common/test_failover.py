@@ -1,4 +1,4 @@
-"""A pool over two PostgreSQL servers, of which the test kills one and promotes the other."""
+"""A pool over two PostgreSQL servers; the test kills one and promotes the other."""
 
 import asyncio
 import contextlib
@@ -35,7 +35,7 @@ ENOUGH = 20
 
 
 class Finished(NamedTuple):
-    """An upload of which all bytes are there."""
+    """An upload whose bytes are all stored."""
 
     upload: BeginUpload
 
@@ -54,7 +54,7 @@ def new_upload(chat: str, user: str) -> BeginUpload:
 
 @pytest.fixture
 def make_replicated(make_postgres: Callable[..., PostgresServer], tmp_path: Path) -> Iterator[Make]:
-    """Two servers, and what ends them."""
+    """Two servers, and their clean-up."""
     made: list[Replicated] = []
 
     def make(*, synchronous: bool) -> Replicated:
@@ -69,7 +69,7 @@ def make_replicated(make_postgres: Callable[..., PostgresServer], tmp_path: Path
 
 
 async def until_it_serves(pool: Pool) -> None:
-    """Until the pool has a server that takes writes."""
+    """Waits until the pool has a server that accepts writes."""
     async with asyncio.timeout(BACK_SECONDS):
         while True:
             with contextlib.suppress(DatabaseUnavailable):
@@ -82,8 +82,8 @@ async def until_it_serves(pool: Pool) -> None:
 async def test_what_was_answered_survives_the_primary_and_its_machine(
     make_replicated: Make,
 ) -> None:
-    """With a standby that must have each commit, nothing that was answered is lost when the primary
-    is killed under load, and what was prepared is still prepared."""
+    """With a standby that must confirm each commit, nothing that was answered is lost when the
+    primary is killed under load, and what was prepared is still prepared."""
     servers = make_replicated(synchronous=True)
     url = servers.primary.make_database()
     primary = Primary()
@@ -139,8 +139,8 @@ async def test_what_was_answered_survives_the_primary_and_its_machine(
 async def test_a_failover_that_may_have_lost_answers_gives_another_epoch(
     make_replicated: Make,
 ) -> None:
-    """Without such a standby the last commits are gone with the primary: replicas that remember it
-    renew the epoch once, and take nothing from it when it comes back as it was."""
+    """Without such a standby the last commits are lost with the primary: replicas that remember it
+    renew the epoch once, and accept nothing from it when it comes back unchanged."""
     servers = make_replicated(synchronous=False)
     database = servers.primary.make_database()
     await set_up_database(servers.url_of(database))
@@ -180,7 +180,8 @@ async def test_a_failover_that_may_have_lost_answers_gives_another_epoch(
 async def test_a_replica_that_remembers_nothing_leaves_the_judgement_to_others(
     make_replicated: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where there is nobody else, it takes answers for lost: so after a restore of the log, too."""
+    """If there are no others, it assumes that answers were lost: so after a restore of the log,
+    too."""
     servers = make_replicated(synchronous=True)
     database = servers.primary.make_database()
     url = servers.url_of(database)
@@ -203,7 +204,7 @@ async def test_a_replica_that_remembers_nothing_leaves_the_judgement_to_others(
 
 
 async def until_cancelled(database: str, waiting: Collection[asyncio.Task[Any]]) -> None:
-    """Cancels each commit's wait for a standby."""
+    """Cancels the wait of each commit for a standby."""
     with psycopg.connect(database, autocommit=True) as other:
         async with asyncio.timeout(BACK_SECONDS):
             while any(not task.done() for task in waiting):
@@ -220,7 +221,7 @@ async def wait_in_vain(repeats: Collection[asyncio.Task[Any]]) -> None:
 
 
 async def test_a_commit_that_no_standby_has_is_no_answer(make_replicated: Make) -> None:
-    """Also where its wait was cancelled, and where somebody finds what it has stored."""
+    """Also if its wait was cancelled, and if another caller finds what it has stored."""
     servers = make_replicated(synchronous=True)
     database = servers.primary.make_database()
     await set_up_database(servers.url_of(database))
@@ -257,7 +258,7 @@ async def test_a_commit_that_no_standby_has_is_no_answer(make_replicated: Make) 
 
 
 async def test_a_new_password_that_no_standby_has_is_no_answer(make_replicated: Make) -> None:
-    """Where a repeat finds it by its key."""
+    """If a repeat finds it by its key."""
     servers = make_replicated(synchronous=True)
     database = servers.primary.make_database()
     await set_up_users(servers.url_of(database))

@@ -1,4 +1,4 @@
-"""Leases without a shared clock: processes whose clocks are an hour off announce and watch."""
+"""Leases without a shared clock: processes whose clocks are an hour apart announce and watch."""
 
 import asyncio
 import os
@@ -43,7 +43,7 @@ asyncio.run(asyncio.wait_for(look(), 60))
 
 @pytest.fixture
 def shifted(tmp_path: Path) -> dict[str, str]:
-    """The environment of a process whose clock is AHEAD: Python runs this before anything else."""
+    """The environment of a process whose clock is AHEAD: Python runs this first."""
     (tmp_path / "sitecustomize.py").write_text(SHIFT)
     return {"PATH": os.environ["PATH"], "PYTHONPATH": f"{tmp_path}:{PROJECT}"}
 
@@ -69,8 +69,8 @@ async def until_leased(valkey: Valkey, expected: set[str]) -> None:
 async def test_clocks_an_hour_off_neither_hide_nor_keep_a_replica(
     valkey: ValkeyServer, topic_prefix: str, shifted: dict[str, str]
 ) -> None:
-    """Each is found by all, whatever time anybody has, and what was killed is gone when its lease
-    has run out, not an hour later."""
+    """Each finds all others, whatever its clock says, and a killed one is gone when its lease has
+    expired, not an hour later."""
     clocks = {"behind:1": -HOUR, "ahead:1": HOUR, "right:1": 0}
     client = Valkey(valkey.url, topic_prefix)
     with ExitStack() as stack:

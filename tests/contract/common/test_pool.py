@@ -1,4 +1,4 @@
-"""The pool of connections, against a real PostgreSQL."""
+"""The connection pool, on a real PostgreSQL."""
 
 import asyncio
 import contextlib
@@ -27,7 +27,7 @@ BACK_SECONDS = 60.0  # on a busy machine
 
 
 async def test_connections_that_the_server_ended_are_not_given_out(database_url: str) -> None:
-    """After a restart, or a failover, nobody gets a connection from before it."""
+    """After a restart or a failover, nobody gets an older connection."""
     pool = create_pool(database_url, size=SIZE, min_size=SIZE)
     async with pool:
         await pool.wait()
@@ -45,11 +45,11 @@ async def test_connections_that_the_server_ended_are_not_given_out(database_url:
 async def test_a_server_that_says_nothing_keeps_no_other_from_being_found(
     make_postgres: Callable[..., PostgresServer],
 ) -> None:
-    """Its machine is gone, and what a connection to it waits for takes minutes here. The other one
-    comes back while requests wait, one after the other."""
+    """Its machine is down, and waits on its connections take minutes here. The other server comes
+    back while requests wait, one after the other."""
     server = make_postgres()
     known = conninfo_to_dict(server.make_database())
-    with socket.create_server(("127.0.0.1", 0)) as silent:  # takes connections, and that is all
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # accepts connections, and nothing else
         known["host"] = f"127.0.0.1,{known['host']}"
         known["port"] = f"{silent.getsockname()[1]},{known['port']}"
         pool = create_pool(make_conninfo(**known), size=1)
@@ -75,14 +75,14 @@ async def ask(pool: Pool) -> None:
 async def test_a_server_that_is_too_old_is_refused_by_name(
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Before anything is changed there."""
+    """Before anything is changed on it."""
     monkeypatch.setattr("common.database.pool.OLDEST_POSTGRES", 990_000)
     with pytest.raises(DatabaseTooOld, match="too old: 99 or newer"):
         await migrate(database_url, tmp_path)
 
 
 async def test_a_migration_that_waits_holds_up_nobody(database_url: str, tmp_path: Path) -> None:
-    """While a backup reads a table that is to be altered, others go on with it, and the migration
+    """While a backup reads a table that is to be altered, others keep using it, and the migration
     is applied when the backup is done."""
     (tmp_path / "0001_table.sql").write_text("CREATE TABLE things (id integer)")
     await migrate(database_url, tmp_path)
@@ -100,7 +100,7 @@ async def test_a_migration_that_waits_holds_up_nobody(database_url: str, tmp_pat
 
 
 async def test_a_notice_does_not_end_a_connection(database_url: str) -> None:
-    """What an idle connection is told by a server that lives does it no harm."""
+    """A notice from a running server does no harm to an idle connection."""
     pool = create_pool(database_url, size=1, min_size=1)
     async with pool:
         async with pool.connection() as connection:
@@ -115,7 +115,7 @@ async def test_a_notice_does_not_end_a_connection(database_url: str) -> None:
 
 
 async def test_the_connection_that_was_used_last_is_used_next(database_url: str) -> None:
-    """Statements that come one after the other wake one process of the server."""
+    """Consecutive statements wake only one process of the server."""
     pool = create_pool(database_url, size=SIZE, min_size=SIZE)
     async with pool:
         await pool.wait()
@@ -144,7 +144,7 @@ RAISE = "DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '{}', MESSAGE = 'no space l
         ("55P03", DatabaseBusy),
         ("53100", DatabaseExhausted),  # disk full
         ("53200", DatabaseExhausted),  # out of memory
-        ("58030", DatabaseExhausted),  # input and output
+        ("58030", DatabaseExhausted),  # I/O
         ("22P05", psycopg.errors.UntranslatableCharacter),
         ("23514", psycopg.errors.CheckViolation),
         ("42883", psycopg.errors.UndefinedFunction),
@@ -153,19 +153,19 @@ RAISE = "DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '{}', MESSAGE = 'no space l
 async def test_failures_have_names(
     database_url: str, sqlstate: str, failure: type[psycopg.Error]
 ) -> None:
-    """PostgreSQL that is gone, one that has run out of something, a transaction that lost, and a
-    statement whose content is refused are told apart."""
+    """An unreachable PostgreSQL, one out of resources, a transaction that lost, and a statement
+    whose content is refused have different errors."""
     async with create_pool(database_url, size=1, min_size=1) as pool:
         with pytest.raises(psycopg.Error) as raised:
             async with pool.connection() as connection:
                 await connection.execute(RAISE.format(sqlstate))
         assert raised.type is failure
-        async with pool.connection() as connection:  # the pool goes on
+        async with pool.connection() as connection:  # the pool still works
             await connection.execute("SELECT 1")
 
 
 async def test_a_pool_without_a_server_is_unreachable() -> None:
-    """As is one whose connections are all in use for too long."""
+    """So is one whose connections are all in use for too long."""
     async with create_pool("postgresql://127.0.0.1:1/none", size=1, min_size=0) as pool:
         with pytest.raises(DatabaseUnreachable):
             async with pool.connection(timeout=0.2):
@@ -175,7 +175,7 @@ async def test_a_pool_without_a_server_is_unreachable() -> None:
 async def test_a_full_disk_is_an_error_in_the_log(
     database_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """With the server's own words, for somebody has to act."""
+    """With the server's message, since the operator must act."""
     async with create_pool(database_url, size=1, min_size=1) as pool:
         with pytest.raises(DatabaseExhausted):
             async with pool.connection() as connection:
@@ -186,7 +186,7 @@ async def test_a_full_disk_is_an_error_in_the_log(
 
 
 async def test_a_transaction_that_lost_is_tried_again(database_url: str) -> None:
-    """A deadlock ends one of two transactions, which then succeeds."""
+    """A deadlock ends one of two transactions, which succeeds on retry."""
     async with create_pool(database_url, size=2) as pool:
         async with pool.connection() as connection:
             await connection.execute("CREATE TABLE t (id int PRIMARY KEY, n int DEFAULT 0)")
@@ -198,7 +198,7 @@ async def test_a_transaction_that_lost_is_tried_again(database_url: str) -> None
             async def attempt() -> None:
                 nonlocal tries
                 tries += 1
-                # Both may lose the first time; tried again in one order, they cannot.
+                # Both may lose the first time; retried in one order, they cannot.
                 rows = (first, second) if (is_first := tries <= 2) else (1, 2)
                 async with begin(pool) as connection:
                     await connection.execute("UPDATE t SET n = n + 1 WHERE id = %s", (rows[0],))

@@ -1,5 +1,6 @@
-"""TLS between hosts: of calls, to Valkey and to PostgreSQL, with a CA of the test's own. What is
-wrong with a certificate is named, and nothing is sent to who shows it."""
+"""TLS between hosts: for calls, Valkey and PostgreSQL, with a CA created by the test. Certificate
+errors are reported, and nothing is sent to a server with an invalid one.
+"""
 
 import asyncio
 import contextlib
@@ -111,7 +112,7 @@ async def test_calls_go_over_tls_by_the_name_of_the_service(authority: Authority
 
 
 async def test_figures_are_read_over_tls(authority: Authority) -> None:
-    """As the overview asks for them, at the port that takes calls."""
+    """As the overview reads them, on the port for calls."""
 
     async def show(_: Request) -> Response:
         return Response(200, b"hubbub_open_circuit 1.0\n", "text/plain")
@@ -127,7 +128,7 @@ async def test_figures_are_read_over_tls(authority: Authority) -> None:
 async def test_a_wrong_certificate_is_refused_and_named(
     authority: Authority, tmp_path: Path, wrong: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The call is unavailable; the log says once what is wrong with whose certificate."""
+    """The call is unavailable; the log reports once whose certificate is wrong, and why."""
     files = issue_wrong(authority, tmp_path, wrong, "users")
     async with serving(shown(files)) as address:
         with calling(address, authority.ca) as calls, pytest.raises(Refusal) as refused:
@@ -141,8 +142,8 @@ async def test_a_wrong_certificate_is_refused_and_named(
 async def test_both_sides_must_speak_tls(
     authority: Authority, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A caller with a CA says nothing to who answers in the clear, and who shows a certificate
-    answers nobody in the clear."""
+    """A caller with a CA sends nothing to a plain-text server, and a server with a certificate does
+    not answer in plain text."""
     async with serving(None) as address:
         with calling(address, authority.ca) as calls, pytest.raises(Refusal):
             await call(calls, address)
@@ -154,8 +155,8 @@ async def test_both_sides_must_speak_tls(
 
 
 def test_the_certificates_of_the_command_are_good(tmp_path: Path) -> None:
-    """deploy/make-certificates: a CA, one for each service that is called, and one for each host
-    that is named; a second run leaves what is there."""
+    """deploy/make-certificates: a CA, one for each called service, and one for each named host; a
+    second run keeps what is there."""
     said = [
         subprocess.run(
             [PROJECT / "deploy/make-certificates", tmp_path, "127.0.0.1", "db.example.org"],
@@ -173,7 +174,8 @@ def test_the_certificates_of_the_command_are_good(tmp_path: Path) -> None:
 
 
 def test_ones_own_certificate_is_judged_at_the_start(authority: Authority, tmp_path: Path) -> None:
-    """Expired, not valid yet, for another name, another one's key, no PEM: in words."""
+    """Expired, not yet valid, for another name, with another's key, not PEM: with a clear
+    message."""
     good = authority.issue("users")
     for files, said in (
         (authority.issue("users", days_left=-1), "expired on"),
@@ -192,7 +194,7 @@ def test_ones_own_certificate_is_judged_at_the_start(authority: Authority, tmp_p
 async def test_a_renewed_certificate_is_taken_up(
     authority: Authority, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By the process that runs; one that cannot be used leaves the old one in place."""
+    """By the running process; if the new one is unusable, the old one stays in use."""
     monkeypatch.setattr(certificates, "RELOAD_SECONDS", 0.02)
     old = authority.issue("users")
     tls = ServerTls(join_calls_tls(*old, None), "users")
@@ -238,8 +240,8 @@ async def test_a_renewed_certificate_is_taken_up(
 async def test_a_certificate_that_is_missing_while_it_is_read_is_read_again(
     authority: Authority, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever renews it may take the old file away first; the new one may be there with the time
-    that was seen already."""
+    """A renewal may remove the old file first; the new one may have a modification time already
+    seen."""
     old, read = authority.issue("users"), certificates._read_own
     tls = ServerTls(join_calls_tls(*old, None), "users")
     tries: list[Path] = []
@@ -268,8 +270,8 @@ async def test_services_call_each_other_over_tls(
     authority: Authority, tmp_path: Path, valkey: ValkeyServer, topic_prefix: str,
     make_database: Callable[[], str],
 ) -> None:  # fmt: skip
-    """users and chats as processes: a chat takes a call each way. Health is told in the clear on a
-    port of its own, and callers find the port that speaks TLS."""
+    """users and chats as processes: a chat needs a call each way. Health is served in plain text on
+    a separate port, and callers find the TLS port."""
     credentials = Credentials(tmp_path)
     ports: dict[str, list[ReservedPort]] = {}
     (tmp_path / "signing.key").write_text("what wraps the keys of tests")
@@ -328,8 +330,8 @@ async def test_valkey_over_tls(
     authority: Authority, tmp_path: Path, valkey: ValkeyServer, topic_prefix: str,
     wrong: str | None, caplog: pytest.LogCaptureFixture,
 ) -> None:  # fmt: skip
-    """Commands and the bus, one server or a cluster of URLs, by the CA of the URL; a wrong
-    certificate is refused and named."""
+    """Commands and the bus, one server or a cluster of URLs, with the CA of the URL; a wrong
+    certificate is refused and reported."""
     name = "127.0.0.1"
     files = issue_wrong(authority, tmp_path, wrong, name) if wrong else authority.issue(name)
     async with tls_front(files, int(valkey.url.rpartition(":")[2])) as port:
@@ -357,8 +359,8 @@ async def test_postgresql_over_tls(
     authority: Authority, tmp_path: Path, postgres: PostgresServer, database_url: str,
     wrong: str | None,
 ) -> None:  # fmt: skip
-    """`sslmode=verify-full` and `sslrootcert` of the URL; a wrong certificate is refused and named
-    by what a service says at its start."""
+    """`sslmode=verify-full` and `sslrootcert` of the URL; a wrong certificate is refused and
+    reported in the start-up message of the service."""
     name = "127.0.0.1"
     files = issue_wrong(authority, tmp_path, wrong, name) if wrong else authority.issue(name)
     async with tls_front(files, postgres.port, postgres=True) as port:

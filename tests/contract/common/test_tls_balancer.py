@@ -1,5 +1,6 @@
-"""HAProxy of deploy/hosts speaks TLS to the services, and to nobody without a certificate for the
-service's name. Hosts are addresses of loopback."""
+"""HAProxy of deploy/hosts speaks TLS to the services, and only to servers with a certificate for
+the service's name. Hosts are loopback addresses.
+"""
 
 import asyncio
 import contextlib
@@ -33,13 +34,13 @@ from tests.fixtures.servers import ValkeyServer
 
 PROJECT: Final = Path(__file__).parents[3]
 REALTIME, EDGE, FILES, HEALTH, PUBLIC = 8003, 8004, 8005, 100, 8000
-BYTES: Final = 1_000_000  # of a file: more than any buffer on its way
+BYTES: Final = 1_000_000  # of a file: more than any buffer on the way
 PATIENCE_SECONDS: Final = 120.0
 ASKED: Final = 30
 
 
 def make_hosts(count: int) -> list[str]:
-    """Addresses at which no other test listens."""
+    """Addresses on which no other test listens."""
     network = f"127.{16 + ids.randbelow(230)}.{ids.randbelow(250)}"
     return [f"{network}.{number}" for number in range(1, count + 1)]
 
@@ -59,7 +60,7 @@ def make_certificates(folder: Path, *names: str) -> Path:
 
 
 class Balancer:
-    """HAProxy as deploy/hosts/balancer starts it, at `origin`."""
+    """HAProxy as started by deploy/hosts/balancer, at `origin`."""
 
     def __init__(self, folder: Path, hosts: Sequence[str], **environment: str) -> None:
         address = f"{make_hosts(1)[0]}:{PUBLIC}"
@@ -79,7 +80,7 @@ class Balancer:
             )
 
     async def states(self, pool: str) -> dict[str, str]:
-        """What it thinks of the servers, by host: `UP`, or `DOWN` and why."""
+        """The state of the servers as it sees them, by host: `UP`, or `DOWN` and why."""
         with short_path(self._folder, "admin.sock") as path:
             reader, writer = await asyncio.open_unix_connection(path)
         writer.write(b"show stat\n")
@@ -109,7 +110,7 @@ class Balancer:
 
 
 class Answering:
-    """Stands in for the edge of a host."""
+    """Replaces the edge of a host."""
 
     def __init__(self) -> None:
         self.asked = 0
@@ -141,8 +142,8 @@ def showing(files: Files) -> ssl.SSLContext:
 async def test_only_servers_with_a_good_certificate_are_used(
     tmp_path: Path, secrets: Path, metrics_tls: str
 ) -> None:
-    """One of another CA, one for another service, one that has expired and one without TLS are
-    down, also where they tell their health in the clear; no request reaches them."""
+    """One of another CA, one for another service, an expired one and one without TLS are down, even
+    if they serve health in plain text; no request reaches them."""
     authority = Authority(tmp_path)
     shown = {
         "good": showing(authority.issue("edge")),
@@ -208,8 +209,8 @@ async def test_people_talk_with_tls_on_every_way(
     tmp_path: Path, secrets: Path, valkey: ValkeyServer, topic_prefix: str,
     make_database: Callable[[], str],
 ) -> None:  # fmt: skip
-    """From HAProxy to edge, realtime and files, between the services, and to those who ask for
-    health and metrics; no port of them answers in the clear."""
+    """From HAProxy to edge, realtime and files, between the services, and to clients of health and
+    metrics; none of their ports answers in plain text."""
     (host,) = make_hosts(1)
     tls = make_certificates(tmp_path / "tls")
     told = {"SECRETS": str(secrets), "TLS": str(tls), "HUBBUB_METRICS_TLS": "on"}
@@ -247,7 +248,7 @@ async def test_people_talk_with_tls_on_every_way(
                     if isinstance(event, MessageSent):
                         assert event.message == "hello"
                         break
-            # As files asks before it sends a push.
+            # Like files before it sends a push.
             files = Caller("files", (secrets / "files.key").read_text())
             with contextlib.closing(
                 HttpClient(files, client_context(tls / "ca.pem"), ("realtime",))

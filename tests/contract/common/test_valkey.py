@@ -1,4 +1,4 @@
-"""The ways to Valkey on the loop that services run on, before a real server."""
+"""The connections to Valkey on the event loop that services run on, with a real server."""
 
 import asyncio
 import socket
@@ -22,7 +22,7 @@ SUBSCRIBERS = 100
 
 
 async def fill_pool(client: Client) -> None:
-    """Ten connections; a machine that is busy may take longer over them than a service waits."""
+    """Ten connections; on a busy machine they may take longer than a service waits."""
     async with asyncio.timeout(10):
         while True:
             try:
@@ -33,7 +33,7 @@ async def fill_pool(client: Client) -> None:
 
 
 def test_a_reset_connection_is_an_ordinary_failure(valkey: ValkeyServer) -> None:
-    """On uvloop, too, a command on a pooled connection that was reset raises VALKEY_GONE."""
+    """Also on uvloop, a command on a pooled connection that was reset raises VALKEY_GONE."""
     parts = urlsplit(valkey.url)
     assert parts.hostname
     assert parts.port
@@ -46,7 +46,7 @@ def test_a_reset_connection_is_an_ordinary_failure(valkey: ValkeyServer) -> None
         ):
             await fill_pool(client)
             await proxy.turn("refuse")
-            await asyncio.sleep(0.05)  # the resets are on their way
+            await asyncio.sleep(0.05)  # the resets are in transit
             for _ in range(20):
                 with pytest.raises(VALKEY_GONE):
                     await client.get("a")
@@ -55,8 +55,8 @@ def test_a_reset_connection_is_an_ordinary_failure(valkey: ValkeyServer) -> None
 
 
 def test_leases_and_values_are_kept(valkey: ValkeyServer, topic_prefix: str) -> None:
-    """A lease holds for its time, wherever it is read, and is known for a while after; a value
-    until it is over."""
+    """A lease lasts for its time, wherever it is read, and is known for a while after; a value
+    lasts until it expires."""
 
     async def use_it() -> None:
         with closing(Valkey(valkey.url, topic_prefix)) as one, closing(
@@ -122,7 +122,7 @@ async def find_out_nothing(valkey: Valkey) -> None:
 def test_a_valkey_that_hangs_or_is_gone_raises_nothing(
     make_valkey: Callable[[], ValkeyServer],
 ) -> None:
-    """Half a second later at the most it is clear that nothing is known to be done."""
+    """After at most half a second the outcome is reported as unknown."""
     server = make_valkey()
 
     async def use_it() -> None:
@@ -140,7 +140,7 @@ def test_a_valkey_that_hangs_or_is_gone_raises_nothing(
 def test_a_unix_socket_is_an_address_like_any_other(
     make_valkey: Callable[[], ValkeyServer],
 ) -> None:
-    """For the client, the line and the bus; also when Valkey dies, and when it is back."""
+    """For the client, the pipeline and the bus; also when Valkey dies, and when it is back."""
     server = make_valkey()
     heard: asyncio.Queue[bytes] = asyncio.Queue()
 
@@ -162,7 +162,7 @@ def test_a_unix_socket_is_an_address_like_any_other(
                 assert await heard.get() == b"a word"
                 assert await client.get("a") == b"b"
                 server.kill()
-                await asyncio.sleep(0.05)  # the ends are on their way
+                await asyncio.sleep(0.05)  # the ends are in transit
                 for _ in range(20):
                     with pytest.raises(VALKEY_GONE):
                         await client.get("a")

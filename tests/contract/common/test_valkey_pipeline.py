@@ -1,4 +1,4 @@
-"""The line that publishing is written to, on the loop that services run on, with a real Valkey."""
+"""The publishing pipeline, on the event loop that services run on, with a real Valkey."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -38,7 +38,7 @@ def with_line(
 def test_commands_are_done_in_the_order_in_which_they_were_asked(
     valkey: ValkeyServer, topic_prefix: str
 ) -> None:
-    """Also those that came before the connection was there, and many at once."""
+    """Including those issued before the connection was open, and many at once."""
     name = f"{topic_prefix}order"
 
     async def use(line: ValkeyPipeline, _: Proxy) -> None:
@@ -56,7 +56,7 @@ def test_commands_are_done_in_the_order_in_which_they_were_asked(
 def test_a_valkey_that_is_gone_fails_at_once_and_is_found_when_it_is_back(
     valkey: ValkeyServer,
 ) -> None:
-    """Whatever is asked has an outcome, and nothing has to be set up again."""
+    """Each command has an outcome, and nothing has to be set up again."""
 
     async def use(line: ValkeyPipeline, proxy: Proxy) -> None:
         assert await line.ask([("PING",)]) == [b"PONG"]
@@ -69,7 +69,7 @@ def test_a_valkey_that_is_gone_fails_at_once_and_is_found_when_it_is_back(
 
 
 def test_one_that_hangs_costs_the_time_for_an_answer(valkey: ValkeyServer) -> None:
-    """All that waits has failed then, and the next one goes over a new connection."""
+    """All pending commands have failed then, and the next one uses a new connection."""
 
     async def use(line: ValkeyPipeline, proxy: Proxy) -> None:
         assert await line.ask([("PING",)]) == [b"PONG"]
@@ -86,7 +86,7 @@ def test_one_that_hangs_costs_the_time_for_an_answer(valkey: ValkeyServer) -> No
 def test_the_time_in_which_this_process_stood_still_is_not_the_servers(
     valkey: ValkeyServer,
 ) -> None:
-    """What was written before may have left only after it."""
+    """What was written before may have been sent only after it."""
 
     async def use(line: ValkeyPipeline, _: Proxy) -> None:
         assert await line.ask([("PING",)]) == [b"PONG"]
@@ -99,7 +99,7 @@ def test_the_time_in_which_this_process_stood_still_is_not_the_servers(
 
 @pytest.mark.parametrize("command", [("NO SUCH COMMAND",), ("PUBLISH", "too few")])
 def test_a_refused_command_has_failed(valkey: ValkeyServer, command: tuple[str, ...]) -> None:
-    """With all that was asked with it; those behind it get their own answers."""
+    """With all commands of its batch; those after it get their own answers."""
 
     async def use(line: ValkeyPipeline, _: Proxy) -> None:
         refused, behind = line.ask([("PING",), command]), line.ask([("PING",)])
@@ -110,7 +110,7 @@ def test_a_refused_command_has_failed(valkey: ValkeyServer, command: tuple[str, 
 
 
 def test_a_closed_line_leaves_nobody_waiting(valkey: ValkeyServer) -> None:
-    """Neither who was connected nor who was connecting."""
+    """Neither a caller that was connected nor one that was connecting."""
 
     async def use(line: ValkeyPipeline, proxy: Proxy) -> None:
         assert await line.ask([("PING",)]) == [b"PONG"]

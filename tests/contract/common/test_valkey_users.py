@@ -1,4 +1,4 @@
-"""What each role may do on the bus, on a real Valkey that starts as the fleet and as compose do."""
+"""What each role may do on the bus, on a real Valkey started as by the fleet and by compose."""
 
 import socket
 import subprocess
@@ -35,7 +35,7 @@ def list_(role: str) -> tuple[str, ...]:
     return "eval_ro", LIST.text, "1", TOPICS.replicas(role), "0"
 
 
-# A command, and the roles that may give it.
+# A command, and the roles that may run it.
 TABLE: list[tuple[tuple[str, ...], set[str]]] = [
     (("publish", TOPICS.chat(ID), "x"), {"chats"}),
     (("publish", TOPICS.user(ID), "x"), {"chats"}),
@@ -139,7 +139,7 @@ def start_as_fleet(folder: Path) -> Iterator[Bus]:
 
 
 def start_as_compose(folder: Path) -> Iterator[Bus]:
-    """The container's script, with the programs of this machine."""
+    """Runs the container's script with the programs of this machine."""
     make_key_folder(secrets := folder / "secrets")
     for role in ROLES:
         read_or_make_secret(secrets / f"valkey-{role}.password")
@@ -155,7 +155,7 @@ def start_as_compose(folder: Path) -> Iterator[Bus]:
 def run_script(folder: Path) -> subprocess.CompletedProcess[str]:
     programs = folder / "programs"
     programs.mkdir(exist_ok=True)
-    # In place of the server, which would not end by itself.
+    # Replaces the server, which would not end by itself.
     (programs / "valkey-server").write_text("#!/bin/sh\necho started\n")
     (programs / "valkey-server").chmod(0o755)
     return subprocess.run(
@@ -176,7 +176,7 @@ def bus(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 
 @pytest.mark.parametrize(("command", "roles"), TABLE, ids=[" ".join(c)[:60] for c, _ in TABLE])
 def test_who_may_do_what(bus: Bus, command: tuple[str, ...], roles: set[str]) -> None:
-    """Each role may do what its work needs; everything else is refused."""
+    """Each role may run the commands that it needs; everything else is refused."""
     assert {role for role in ROLES if bus.allows(role, command)} == roles
 
 
@@ -189,7 +189,7 @@ def test_nobody_else_is_let_in(bus: Bus) -> None:
 
 @pytest.mark.parametrize("content", [None, "", "short"])
 def test_a_container_without_a_password_does_not_start(tmp_path: Path, content: str | None) -> None:
-    """It names the file and what to do."""
+    """The message names the file and says what to do."""
     make_key_folder(secrets := tmp_path / "secrets")
     for role in ROLES[:-1]:
         read_or_make_secret(secrets / f"valkey-{role}.password")

@@ -1,4 +1,4 @@
-"""Fetching pages for previews: few redirects, little time, and only what is a page."""
+"""Fetching pages for previews: few redirects, little time, and only web pages."""
 
 import asyncio
 from collections.abc import Iterator
@@ -39,7 +39,7 @@ async def test_a_page_is_fetched_over_redirects(pages: Pages) -> None:
 
 @pytest.mark.parametrize("location", ["/caf\xe9?x=\u0439", "/caf%C3%A9"])
 async def test_a_redirect_may_lead_to_any_letters(pages: Pages, location: str) -> None:
-    """Percent-encoded or as they are."""
+    """Percent-encoded or not."""
     pages.add("/caf\xe9", TITLE)
     assert await title_of(pages.add("/to-letters", status=302, location=location)) == "A page"
 
@@ -49,7 +49,7 @@ async def test_a_redirect_may_lead_to_any_letters(pages: Pages, location: str) -
     [(404, "text/html"), (500, "text/html"), (200, "text/plain"), (200, "application/json")],
 )
 async def test_what_is_no_page_has_no_preview(pages: Pages, status: int, kind: str) -> None:
-    """Whatever it would say."""
+    """Whatever it contains."""
     assert await title_of(pages.add("/other", TITLE, status=status, kind=kind)) is None
 
 
@@ -63,27 +63,27 @@ async def test_what_is_no_page_has_no_preview(pages: Pages, status: int, kind: s
     ],
 )
 async def test_a_page_says_its_charset(pages: Pages, said: str, kind: str) -> None:
-    """In any spelling; what cannot be understood is as if nothing was said."""
+    """In any spelling; an unknown charset is ignored."""
     charset = "cp1251" if "1251" in kind else "latin-1" if "8859" in kind else "utf-8"
     pages.pages["/charset"] = Page(f"<title>{said}</title>".encode(charset), kind=kind)
     assert await title_of(f"{pages.origin}/charset") == said
 
 
 async def test_a_long_page_is_cut(pages: Pages) -> None:
-    """What stands after half a megabyte is not read."""
+    """What comes after half a megabyte is not read."""
     assert await title_of(pages.add("/long", TITLE + "x" * 2_000_000)) == "A page"
     assert await title_of(pages.add("/late", "x" * 600_000 + TITLE)) is None
 
 
 async def test_a_slow_page_has_no_preview(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody waits for it for long."""
+    """Fetching it times out soon."""
     monkeypatch.setattr(fetching, "FETCH_SECONDS", 0.2)
     assert await title_of(pages.add("/slow", TITLE, after_seconds=5.0)) is None
 
 
 @pytest.mark.parametrize("pause_seconds", [0.0, 0.05])
 async def test_what_comes_before_the_answer_is_not_the_answer(pause_seconds: float) -> None:
-    """RFC 9110, 15.2: any number of 1xx, which say nothing of the page."""
+    """RFC 9110, 15.2: there may be any number of 1xx responses, which are not the page."""
     parts = (
         "HTTP/1.1 100 Continue\r\n\r\n",
         "HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\nContent-Type: x/y\r\n\r\n",
@@ -114,7 +114,7 @@ async def test_what_comes_before_the_answer_is_not_the_answer(pause_seconds: flo
     ],
 )
 async def test_odd_answers_have_no_preview(head: str) -> None:
-    """And do no harm."""
+    """And they do no harm."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
@@ -127,7 +127,7 @@ async def test_odd_answers_have_no_preview(head: str) -> None:
 
 
 async def test_pages_inside_are_not_asked(pages: Pages) -> None:
-    """Neither by a link nor by a redirect; as it is where an instance fetches pages."""
+    """Neither through a link nor through a redirect; with the address check of a real instance."""
     pages.add("/inside", TITLE)
     asked = len(pages.asked)
     assert await fetch_preview(f"{pages.origin}/inside", Lookups()) is None
@@ -144,15 +144,14 @@ async def test_pages_inside_are_not_asked(pages: Pages) -> None:
     ],
 )  # fmt: skip
 def test_only_pages_on_the_usual_ports(url: str) -> None:
-    """And without a name and password."""
+    """And without a user name and password."""
     assert not is_askable(url)
     assert is_askable("https://example.org:443/x")
 
 
 @pytest.mark.parametrize("without_end", ["x: y\r\n", "1;" + "x" * 5_000 + "\r\na\r\n"])
 async def test_an_answer_without_end_is_not_kept(without_end: str) -> None:
-    """Neither trailers nor what stands beside the lengths of chunks: no more is read than a page
-    may have."""
+    """Neither trailers nor chunk extensions: no more is read than the maximum for a page."""
     taken = 0
     begun = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nTransfer-Encoding: chunked\r\n\r\n"
     begun += "" if without_end.startswith("1") else "0\r\n"
@@ -171,4 +170,4 @@ async def test_an_answer_without_end_is_not_kept(without_end: str) -> None:
     async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
         assert await title_of(f"http://127.0.0.1:{port}/") is None
-    assert taken < 20 * fetching.MAX_BYTES  # with what waits in the sockets
+    assert taken < 20 * fetching.MAX_BYTES  # including what is in the sockets' buffers

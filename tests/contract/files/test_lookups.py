@@ -1,4 +1,4 @@
-"""Names that people have chosen, where the nameserver does not answer."""
+"""Host names chosen by users, if the nameserver does not answer."""
 
 import asyncio
 import socket
@@ -14,7 +14,7 @@ from files.outside.lookups import Lookups
 
 
 class DeadNames:
-    """Those below `dead.example`: none is answered until `end`."""
+    """Names below `dead.example`: none is answered until `end`."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []
@@ -45,7 +45,7 @@ def dead(monkeypatch: pytest.MonkeyPatch) -> Iterator[DeadNames]:
 
 
 async def test_links_to_dead_names_keep_nobody_waiting(dead: DeadNames) -> None:
-    """The process finds its own siblings by their names meanwhile."""
+    """Meanwhile the process finds its siblings by their names."""
     lookups = Lookups()
 
     async def fetch(number: int) -> None:
@@ -60,8 +60,8 @@ async def test_links_to_dead_names_keep_nobody_waiting(dead: DeadNames) -> None:
 
 
 async def test_no_more_than_so_many_are_waited_for(dead: DeadNames) -> None:
-    """Whoever asked may have given up: it is the nameserver's answer that makes room for the
-    next."""
+    """The caller may have timed out: the next lookup can start only when the nameserver has
+    answered."""
     lookups = Lookups(2)
     waiting = [asyncio.create_task(lookups.find(f"{n}.dead.example", 80)) for n in range(2)]
     await dead.until_asked(2)

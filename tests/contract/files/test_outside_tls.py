@@ -1,4 +1,4 @@
-"""Requests to the outside over TLS: only to whoever proves the name."""
+"""Outgoing requests over TLS: only to servers that prove their name."""
 
 import asyncio
 import ssl
@@ -16,7 +16,7 @@ from tests.fixtures.authority import Authority, Files
 
 @asynccontextmanager
 async def serving_tls(files: Files) -> AsyncIterator[str]:
-    """Its address by the name of this machine."""
+    """Its address with the host name of this machine."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
@@ -33,7 +33,7 @@ async def serving_tls(files: Files) -> AsyncIterator[str]:
 
 @pytest.fixture
 def trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Authority:
-    """One that this test believes; all others are unknown."""
+    """A certificate that this test trusts; all others are unknown."""
     authority = Authority(tmp_path)
     context = ssl.create_default_context(cafile=str(authority.ca))
     monkeypatch.setattr(connection, "_tls", lambda: context)
@@ -41,7 +41,7 @@ def trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Authority:
 
 
 async def test_whoever_proves_the_name_is_asked(trusted: Authority) -> None:
-    """The name is proved, although the address is what is connected to."""
+    """The name is verified, although the connection is to the address."""
     async with serving_tls(trusted.issue("localhost")) as url:
         opened = await connect(url, Lookups(), loopback=True)
         answer = await opened.ask("POST", {"TTL": "0"}, b"x", max_body_bytes=10)
@@ -50,7 +50,7 @@ async def test_whoever_proves_the_name_is_asked(trusted: Authority) -> None:
 
 
 async def test_nobody_else_is_told_anything(trusted: Authority, tmp_path: Path) -> None:
-    """Neither whoever has another name nor whom no authority knows."""
+    """Neither a server with another name nor one with an unknown authority."""
     stranger = Authority(tmp_path, "a stranger")
     for files in (trusted.issue("example.org"), stranger.issue("localhost")):
         async with serving_tls(files) as url:

@@ -29,7 +29,7 @@ def picture() -> bytes:
 
 
 class NobodyElse:
-    """users, where nobody had an avatar before."""
+    """users, if nobody had an avatar before."""
 
     async def set_avatar(self, user: str, avatar: str | None) -> str | None:
         return None
@@ -42,7 +42,7 @@ def store(tmp_path: Path) -> Iterator[FileStore]:
 
 
 async def test_a_client_that_sends_slowly_keeps_nobody_from_a_preview(store: FileStore) -> None:
-    """Although there are many of them, and few pictures are made small at a time."""
+    """Although there are many of them, and few pictures are resized at a time."""
 
     async def stuck() -> AsyncIterator[bytes]:
         yield picture()[:-1]
@@ -55,7 +55,7 @@ async def test_a_client_that_sends_slowly_keeps_nobody_from_a_preview(store: Fil
     taken = Avatars(cast(Users, NobodyElse()), store, previews)
     waiting = [asyncio.create_task(taken.replace(new_id(), stuck())) for _ in range(5)]
     await asyncio.sleep(0.3)
-    async with asyncio.timeout(8):  # one that waits for its body is ended after ten
+    async with asyncio.timeout(8):  # a request that waits for its body is ended after ten
         made = await previews.make("image/jpeg", feed, by="ann")
     assert made.webp is not None
     await stop(waiting)
@@ -65,7 +65,7 @@ async def test_a_client_that_sends_slowly_keeps_nobody_from_a_preview(store: Fil
 async def test_a_picture_may_take_its_time(
     store: FileStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Up to a minute; nothing but the small one is kept of it."""
+    """Up to a minute; only the resized picture is stored."""
     monkeypatch.setattr("files.previews.MAX_SECONDS", 2.0)
 
     async def slow() -> AsyncIterator[bytes]:

@@ -1,4 +1,4 @@
-"""The store of bytes does the same in a folder and in an S3 store, here one that rclone serves."""
+"""The store of bytes behaves the same in a folder and in an S3 store, here served by rclone."""
 
 import os
 import secrets
@@ -28,7 +28,7 @@ KEY = "hubbub"
 
 @pytest.fixture(scope="module")
 def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Location]:
-    """A bucket of its own on a server that demands a key."""
+    """A separate bucket on a server that requires a key."""
     folder = tmp_path_factory.mktemp("s3")
     (folder / "bucket").mkdir()
     secret = secrets.token_hex(16)
@@ -84,7 +84,7 @@ async def read(store: FileStore, file: str, span: Span) -> bytes:
 
 
 async def test_what_was_put_is_read(store: FileStore) -> None:
-    """All of it, parts over the borders of pieces, and the preview beside them."""
+    """All of it, ranges across the boundaries of pieces, and the preview."""
     data = bytes(range(251)) * 5_000
     file = await put(store, data)
     await store.put(file, PREVIEW, b"small")
@@ -95,7 +95,7 @@ async def test_what_was_put_is_read(store: FileStore) -> None:
 
 
 async def test_what_was_removed_is_gone(store: FileStore) -> None:
-    """Pieces and preview; removing it again, or what never was, is no error."""
+    """Pieces and preview; removing it again, or what never existed, is not an error."""
     file, other = await put(store, b"x" * PIECE_BYTES * 2), await put(store, b"y")
     await store.put(file, PREVIEW, b"small")
     for _ in range(2):
@@ -107,7 +107,7 @@ async def test_what_was_removed_is_gone(store: FileStore) -> None:
 
 
 async def test_files_are_listed_by_shard(store: FileStore) -> None:
-    """Those that nothing was added to for a while."""
+    """Those to which nothing was added for a while."""
     file = await put(store, b"x")
     assert file in await store.list_shard(file[-2:], -60)
     assert file not in await store.list_shard(file[-2:], 60)
@@ -115,7 +115,7 @@ async def test_files_are_listed_by_shard(store: FileStore) -> None:
 
 
 async def test_what_goes_meanwhile_keeps_nothing_from_being_listed(tmp_path: Path) -> None:
-    """Here a link to nothing, which stands for what another process has just removed."""
+    """Here a dangling link stands for a file that another process has just removed."""
     with closing(FileStore(Location(tmp_path.as_uri()))) as store:
         file = await put(store, b"x")
         (tmp_path / file[-2:] / new_id()).symlink_to(tmp_path / "gone")
@@ -123,7 +123,7 @@ async def test_what_goes_meanwhile_keeps_nothing_from_being_listed(tmp_path: Pat
 
 
 async def test_a_store_that_is_gone_is_said_to_be(tmp_path: Path) -> None:
-    """For a folder that was taken away too."""
+    """Also for a folder that was removed."""
     folder = tmp_path / "files"
     for location in (
         Location(folder.as_uri()),
@@ -139,7 +139,7 @@ async def test_a_store_that_is_gone_is_said_to_be(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("url", ["", "ftp://x", "s3://", "s3://b?endpont=x", "/folder"])
 def test_urls_that_name_no_store(url: str) -> None:
-    """What is wrong is said when a process starts."""
+    """The error is reported when a process starts."""
     with pytest.raises(ValueError, match="is not"):
         FileStore(Location(url))
 
@@ -157,7 +157,7 @@ async def test_bytes_move_from_one_to_the_other(s3: Location, tmp_path: Path) ->
 
 
 def test_the_command_moves_them(tmp_path: Path) -> None:
-    """The old place is empty then; a place that there is not is a sentence."""
+    """The old place is empty then; an unknown place is reported with a message."""
     old, new = tmp_path / "old", tmp_path / "new"
     (old / "ab" / "file").mkdir(parents=True)
     (old / "ab" / "file" / "0").write_bytes(b"x")
@@ -174,7 +174,7 @@ def test_the_command_moves_them(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("target", ["old/", "link", "old/within"])
 def test_nothing_is_moved_into_itself(tmp_path: Path, target: str) -> None:
-    """The old place is emptied at the end: it would be all there is."""
+    """The old place is emptied at the end, which would delete the only copy."""
     piece = tmp_path / "old" / "ab" / "file" / "0"
     piece.parent.mkdir(parents=True)
     piece.write_bytes(b"x")
@@ -192,7 +192,7 @@ def test_nothing_is_moved_into_itself(tmp_path: Path, target: str) -> None:
 
 
 async def test_two_places_in_one_bucket_are_told_apart(s3: Location) -> None:
-    """By what lies in them, for a bucket has many spellings."""
+    """By their contents, since a bucket has many spellings."""
     place = s3.url.partition("?")
     prefixes = [s3._replace(url=f"{place[0]}/{name}?{place[2]}") for name in ("a", "b", "a/c")]
     with closing(FileStore(prefixes[0])) as a, closing(FileStore(prefixes[1])) as b:
@@ -205,7 +205,7 @@ async def test_two_places_in_one_bucket_are_told_apart(s3: Location) -> None:
 
 
 def test_a_place_that_cannot_be_made_is_a_sentence(tmp_path: Path) -> None:
-    """With the folder and the reason."""
+    """It has the folder and the reason."""
     (tmp_path / "old").mkdir()
     (tmp_path / "taken").touch()
     places = (f"file://{tmp_path}/{name}" for name in ("old", "taken/new"))
@@ -231,7 +231,7 @@ def test_a_place_to_move_from_is_not_made(tmp_path: Path) -> None:
 
 
 async def test_a_folder_that_is_gone_or_takes_nothing_is_noticed(tmp_path: Path) -> None:
-    """As when its disk is taken out; it is not made anew, and nothing is left by looking."""
+    """As when its disk is removed; it is not created again, and the check leaves nothing behind."""
     folder = tmp_path / "files"
     with closing(FileStore(Location(folder.as_uri()))) as store:
         await store.check()
@@ -272,7 +272,7 @@ def test_a_folder_that_takes_nothing_says_why(mount: str, why: str, tmp_path: Pa
 
 
 async def test_a_bucket_that_takes_nothing_says_why(s3: Location) -> None:
-    """A wrong key, no such bucket, nobody there."""
+    """A wrong key, no such bucket, no server."""
     port = ReservedPort()
     nobody = s3.url.partition("=")[0] + f"=http://{port.address}"
     for location, why in (
@@ -310,7 +310,7 @@ asyncio.run(remove(sys.argv[1]))
 
 
 def test_what_could_not_be_removed_is_not_said_to_be_gone(tmp_path: Path) -> None:
-    """Here of a file system that became read-only, as one does after an error of its disk."""
+    """Here on a file system that became read-only, as happens after a disk error."""
     command = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c",
                'mount -t tmpfs none "$0" && exec "$1" -c "$2" "$0"',
                tmp_path, sys.executable, REMOVE]  # fmt: skip
@@ -319,7 +319,7 @@ def test_what_could_not_be_removed_is_not_said_to_be_gone(tmp_path: Path) -> Non
 
 
 async def test_nothing_is_removed_from_a_folder_that_is_gone(tmp_path: Path) -> None:
-    """It may come back, with all that is in it."""
+    """It may come back, with all its contents."""
     folder = tmp_path / "files"
     with closing(FileStore(Location(folder.as_uri()))) as store:
         file = await put(store, b"x")
@@ -329,7 +329,7 @@ async def test_nothing_is_removed_from_a_folder_that_is_gone(tmp_path: Path) -> 
 
 
 class Doomed:
-    """What chats knows of files whose bytes are to go."""
+    """What chats knows about files whose bytes are to be removed."""
 
     def __init__(self, *files: str) -> None:
         self.files = list(files)
@@ -345,11 +345,11 @@ class Doomed:
 
 
 async def test_bytes_that_cannot_be_removed_are_not_forgotten(tmp_path: Path) -> None:
-    """They keep no others, which were doomed later, from being removed."""
+    """They do not prevent the removal of others that were deleted later."""
     with closing(FileStore(Location(tmp_path.as_uri()))) as store:
         stuck, other = new_id(), await put(store, b"x")
         (tmp_path / stuck[-2:]).mkdir(exist_ok=True)
-        (tmp_path / stuck[-2:] / stuck).write_bytes(b"x")  # no folder, as those that are made
+        (tmp_path / stuck[-2:] / stuck).write_bytes(b"x")  # a file where a folder belongs
         doomed = Doomed(stuck, other)
         sweep = Sweep(cast(Chats, doomed), store, {})
         with pytest.raises(StoreUnavailable):

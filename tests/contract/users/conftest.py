@@ -1,4 +1,4 @@
-"""Replicas of the users service in the test's own process, over a database of the test's own."""
+"""Replicas of the users service in the test's process, with a separate database per test."""
 
 import asyncio
 import socket
@@ -41,7 +41,7 @@ SIGNING_SECRET = "what wraps the keys of tests"
 
 
 class Person(NamedTuple):
-    """Somebody who signed up, with the claims of their first access token."""
+    """A user who signed up, with the claims of their first access token."""
 
     id: str
     session: str
@@ -64,7 +64,7 @@ class Users:
         *,
         timeout: float = CALL_TIMEOUT_SECONDS,
     ) -> T:
-        """Raises Refusal as a caller in another service gets it."""
+        """Raises Refusal like a caller in another service."""
         return await self._calls.call_replica(self.address, name, request, answer, timeout=timeout)
 
     async def sign_up(self, username: str, password: str | None = None) -> Person:
@@ -93,7 +93,7 @@ def claims_of(grant: Grant) -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def model_database(postgres: PostgresServer) -> Iterator[str]:
-    """One with all tables, to be copied: that is quicker than to make them."""
+    """A database with all tables, to be copied: that is faster than creating them."""
     url = postgres.make_database()
     asyncio.run(set_up_database(url))
     yield url
@@ -102,7 +102,7 @@ def model_database(postgres: PostgresServer) -> Iterator[str]:
 
 @pytest.fixture
 def own_database(postgres: PostgresServer, model_database: str) -> Iterator[str]:
-    """A database of the test's own, with all tables."""
+    """A separate database for the test, with all tables."""
     url = postgres.make_database(like=model_database)
     yield url
     postgres.drop_database(url)
@@ -121,7 +121,7 @@ def environment(
     topic_prefix: str,
     credentials: Credentials,
 ) -> dict[str, str]:
-    """What the fleet would tell a users process."""
+    """The environment that the fleet would give a users process."""
     (tmp_path / "signing.key").write_text(SIGNING_SECRET)
     return {
         "HUBBUB_LISTEN": "127.0.0.1:8390",
@@ -135,7 +135,7 @@ def environment(
 
 @pytest.fixture
 async def settings(environment: dict[str, str]) -> Settings:
-    """Cheap hashes."""
+    """Settings with cheap hashes."""
     return msgspec.structs.replace(
         read_settings(environment), hashing_memory_kib=64, hashing_passes=1
     )
@@ -172,7 +172,7 @@ async def pool(settings: Settings) -> AsyncIterator[Pool]:
 
 @pytest.fixture
 def change_of() -> Callable[..., PrepareMemberships]:
-    """Makes a `prepare` request by one person, of a new transaction and a new chat by default."""
+    """Creates a `prepare` request by one user, of a new transaction and a new chat by default."""
 
     def make(by: Person, **fields: Any) -> PrepareMemberships:
         defaults: dict[str, Any] = {
@@ -191,7 +191,7 @@ def change_of() -> Callable[..., PrepareMemberships]:
 
 @pytest.fixture
 def sessions_of(users: Users) -> Callable[[Person, int], Awaitable[list[str]]]:
-    """Logs somebody in again, with the password `correct horse`; gives the ids, oldest first."""
+    """Logs a user in again, with the password `correct horse`; returns the ids, oldest first."""
 
     async def log_in(person: Person, times: int) -> list[str]:
         request = LogIn(username=person.grant.user.username, password="correct horse")

@@ -1,4 +1,4 @@
-"""The instance: its settings, roles, deactivation, resets, and the record of all that."""
+"""The instance: its settings, roles, deactivation, resets, and the audit log."""
 
 import asyncio
 from typing import Any
@@ -55,7 +55,8 @@ def sign_up(username: str, invite: str | None = None) -> SignUp:
 
 
 async def test_the_first_owner_comes_by_a_link(users: Any) -> None:
-    """A code works once; a new one voids the one before; with an owner there are none."""
+    """A code works once; a new one voids the previous one; once there is an owner there are
+    none."""
     void = (await users.call("make_owner_code", Empty(), i.Code)).code
     code = (await users.call("make_owner_code", Empty(), i.Code)).code
     assert await code_of(users.call("sign_up", sign_up("eve", void), Grant)) == "not_found"
@@ -82,7 +83,7 @@ async def test_a_link_makes_one_owner_however_many_come_at_once(users: Any) -> N
 
 
 async def test_a_repeated_sign_up_by_a_link_is_the_first_one(users: Any) -> None:
-    """The code is used up by then, and the answer is the account all the same."""
+    """The code is used up by then, but the answer is the account all the same."""
     code = (await users.call("make_owner_code", Empty(), i.Code)).code
     request = sign_up("ann", code)
     first = await users.call("sign_up", request, Grant)
@@ -91,7 +92,8 @@ async def test_a_repeated_sign_up_by_a_link_is_the_first_one(users: Any) -> None
 
 @pytest.mark.parametrize("mode", ["invite", "closed"])
 async def test_sign_up_that_is_not_open(start_replica: Any, users: Any, mode: Any) -> None:
-    """Nobody signs up without a code, judged before taken names; an owner's link works."""
+    """Nobody signs up without a code, which is checked before taken names; an owner's link
+    works."""
     ann = await make_owner(users, "ann")
     request = i.ChangeInstance(caller=ann.id, name="Team", signup=mode)
     changed = await users.call("change_instance", request, i.Instance)
@@ -102,7 +104,7 @@ async def test_sign_up_that_is_not_open(start_replica: Any, users: Any, mode: An
 
 
 async def test_what_the_environment_says_of_sign_up_wins(start_replica: Any) -> None:
-    """It is shown, it holds, and owners cannot change it."""
+    """It is shown and enforced, and owners cannot change it."""
     users = await start_replica(signup="closed")
     told = await users.call("get_instance", Empty(), i.Instance)
     assert (told.signup, told.signup_fixed) == ("closed", True)
@@ -134,7 +136,7 @@ async def test_admins_act_on_members_and_never_on_roles(users: Any) -> None:
 
 
 async def test_the_last_active_owner_stays(users: Any) -> None:
-    """Neither demoted nor deactivated, also not by two owners at once."""
+    """Neither demoted nor deactivated, even by two owners at once."""
     ann, ben = await make_owner(users, "ann"), await make_owner(users, "ben")
     both = await asyncio.gather(
         change(users, ann, ben, role="member"),
@@ -148,7 +150,7 @@ async def test_the_last_active_owner_stays(users: Any) -> None:
 
 
 async def test_deactivation_ends_everything_until_it_is_taken_back(users: Any) -> None:
-    """Refresh is 401 and log-in invalid_credentials, with the right password too."""
+    """Refresh is 401 and log-in invalid_credentials, even with the right password."""
     ann, ben = await make_owner(users, "ann"), await users.sign_up("ben", PASSWORD)
     await change(users, ann, ben, active=False)
     refresh = RefreshSession(refresh_token=ben.grant.refresh_token)
@@ -161,7 +163,7 @@ async def test_deactivation_ends_everything_until_it_is_taken_back(users: Any) -
 
 
 async def test_a_reset_sets_a_password_once(users: Any) -> None:
-    """It ends all sessions and logs nobody in; a new code voids the one before."""
+    """It ends all sessions and logs nobody in; a new code voids the previous one."""
     ann, ben = await make_owner(users, "ann"), await users.sign_up("ben")
 
     async def reset(key: str) -> str:
@@ -187,7 +189,7 @@ async def test_a_reset_sets_a_password_once(users: Any) -> None:
 
 
 async def test_a_reset_reactivates_nobody(users: Any) -> None:
-    """The password is set, and log-in stays closed."""
+    """The password is set, but log-in stays refused."""
     ann, ben = await make_owner(users, "ann"), await users.sign_up("ben")
     await change(users, ann, ben, active=False)
     request = i.CreateReset(caller=ann.id, user=ben.id, key=new_id())
@@ -198,7 +200,8 @@ async def test_a_reset_reactivates_nobody(users: Any) -> None:
 
 
 async def test_the_log_has_every_change_once(users: Any) -> None:
-    """In order, by whom and of whom; what changed nothing, was refused or repeated is not in it."""
+    """In order, with who did it and to whom; refused and repeated calls and those that changed
+    nothing are not in it."""
     ann, ben = await make_owner(users, "ann"), await users.sign_up("ben")
     for _ in range(2):
         request = i.ChangeInstance(caller=ann.id, name="Team", signup=None)
@@ -218,7 +221,7 @@ async def test_the_log_has_every_change_once(users: Any) -> None:
 
 
 async def test_the_log_is_only_added_to(users: Any, pool: Pool) -> None:
-    """The database itself refuses to change an entry, and to delete one of the last 400 days."""
+    """The database itself refuses to change an entry, or to delete one of the last 400 days."""
     await make_owner(users, "ann")
     async with pool.connection() as connection:
         for statement in ("UPDATE audit_log SET of = NULL", "DELETE FROM audit_log"):
@@ -235,7 +238,7 @@ async def test_the_log_is_only_added_to(users: Any, pool: Pool) -> None:
 
 
 async def plan_of(connection: Connection, page: str, before: str) -> str:
-    """As a prepared statement is planned, which does not know how many are wanted."""
+    """The plan of a prepared statement, which does not know the limit."""
     await connection.execute("SET plan_cache_mode = force_generic_plan")
     await connection.execute("PREPARE page AS " + page % {"before": "$1", "limit": "$2::bigint"})
     plan = await connection.execute(f"EXPLAIN EXECUTE page ('{before}', 51)")
@@ -243,7 +246,7 @@ async def plan_of(connection: Connection, page: str, before: str) -> str:
 
 
 async def test_a_page_of_the_log_is_read_by_index(users: Any, pool: Pool) -> None:
-    """However long the log is, and wherever in it the page is."""
+    """However long the log is, and wherever the page is in it."""
     ann = await make_owner(users, "ann")
     async with pool.connection() as connection:
         await connection.execute(
@@ -261,7 +264,7 @@ async def test_a_page_of_the_log_is_read_by_index(users: Any, pool: Pool) -> Non
 
 
 async def test_users_are_listed_page_by_page(users: Any) -> None:
-    """Newest first, by a beginning of the name in any case, with when they were last seen."""
+    """Newest first, by a prefix of the name in any case, with the time they were last seen."""
     ann = await make_owner(users, "Ann")
     for name in ("pat", "Paul", "ben"):
         await users.sign_up(name)
@@ -282,7 +285,7 @@ async def test_users_are_listed_page_by_page(users: Any) -> None:
 
 
 async def test_a_page_of_users_is_read_by_index(users: Any, pool: Pool) -> None:
-    """However many there are: of all of them no more are read than are shown."""
+    """However many there are, no more rows are read than shown."""
     ann = await make_owner(users, "ann")
     async with pool.connection() as connection:
         await connection.execute(

@@ -1,4 +1,4 @@
-"""What an invitation is worth: what its maker may give at the moment of its use."""
+"""What an invitation permits: what its creator may grant at the moment of its use."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -48,7 +48,7 @@ async def take(users: Any, caller: Any, code: str) -> i.Taken:
 
 
 async def test_admins_neither_see_nor_revoke_invitations_of_admins(users: Any) -> None:
-    """Who sees one can make an admin by it, which only owners may."""
+    """Anybody who sees one can create an admin with it, which only owners may."""
     ann, ben = await make_owner(users, "ann"), await users.sign_up("ben")
     await change(users, ann, ben, role="admin")
     of_admins, of_members = await invite(users, ann, "admin"), await invite(users, ann)
@@ -74,7 +74,7 @@ async def test_admins_neither_see_nor_revoke_invitations_of_admins(users: Any) -
 async def test_an_invitation_is_worth_what_its_maker_may_give(
     users: Any, before: i.Role, after: i.Role, invited: Any, works: bool
 ) -> None:
-    """For sign-up, taking, listing and revoking alike, by the maker's role of that moment."""
+    """For sign-up, accepting, listing and revoking alike, by the creator's current role."""
     ann, ben, cat = [await users.sign_up(name) for name in ("ann", "ben", "cat")]
     await users.call("make_owner", i.MakeOwner(username="ann"))
     await change(users, ann, ben, role=before)
@@ -98,7 +98,7 @@ async def test_an_invitation_is_worth_what_its_maker_may_give(
 async def test_an_invitation_into_a_chat_is_revoked_while_chats_is_away(
     users: Any, pool: Pool
 ) -> None:
-    """Whether it still works nobody says, and it must not."""
+    """It is unknown whether it still works, and it must not."""
     ann = await make_owner(users, "ann")
     code = await invite(users, ann)
     async with begin(pool) as connection:
@@ -110,7 +110,7 @@ async def test_an_invitation_into_a_chat_is_revoked_while_chats_is_away(
 
 
 async def test_a_demotion_that_is_under_way_counts(users: Any, pool: Pool) -> None:
-    """A sign-up that began before it waits for it, and makes no admin."""
+    """A sign-up that began earlier waits for it, and creates no admin."""
     ann, ben = await make_owner(users, "ann"), await make_owner(users, "ben")
     code = await invite(users, ben, "admin")
     async with begin(pool) as connection:
@@ -125,7 +125,7 @@ async def test_a_demotion_that_is_under_way_counts(users: Any, pool: Pool) -> No
 
 
 class Chats:
-    """Answers of one chat alone, whoever joins it."""
+    """Answers only for one chat, whoever joins it."""
 
     def __init__(self, chat: str) -> None:
         self.chat = chat
@@ -137,7 +137,7 @@ class Chats:
 
 
 async def test_joins_that_come_to_nothing_keep_no_other_waiting(users: Any, pool: Pool) -> None:
-    """However many of the oldest there are: they stay, and newer ones have their turn."""
+    """However many of the oldest there are: they stay, and newer ones are still finished."""
     ann, chat = await users.sign_up("ann"), new_id()
     remember = (
         "INSERT INTO joins (user_id, chat, inviter, since)"
@@ -163,7 +163,7 @@ async def test_joins_that_come_to_nothing_keep_no_other_waiting(users: Any, pool
 async def test_a_sign_up_is_repeated_with_its_invitation(
     users: Any, others: tuple[str | None, ...]
 ) -> None:
-    """Another one, one more or one less is another body."""
+    """With another invitation, one more or one less the body is a different one."""
     ann = await make_owner(users, "ann")
     codes = {"other": await invite(users, ann)}
     first, second = (codes.get(other or "", other) for other in others)
@@ -175,7 +175,7 @@ async def test_a_sign_up_is_repeated_with_its_invitation(
 
 
 async def test_a_sign_up_of_the_release_before_is_repeated(users: Any, pool: Pool) -> None:
-    """It kept no invitation: there is nothing to compare."""
+    """It stored no invitation, so there is nothing to compare."""
     request = sign_up("ben", await invite(users, await make_owner(users, "ann")))
     grant = await users.call("sign_up", request, Grant)
     async with pool.connection() as connection:
@@ -186,7 +186,7 @@ async def test_a_sign_up_of_the_release_before_is_repeated(users: Any, pool: Poo
 async def test_the_last_use_is_repeated_at_another_replica(
     start_replica: Callable[..., Awaitable[Any]], pool: Pool
 ) -> None:
-    """Also while the first one is under way: it is no other person's."""
+    """Also while the first is in progress: it does not count as another user's."""
     replicas = [await start_replica(), await start_replica()]
     code = (await replicas[0].call("make_owner_code", Empty(), i.Code)).code
     request = sign_up("ann", code)
@@ -201,7 +201,7 @@ async def test_the_last_use_is_repeated_at_another_replica(
 
 
 async def test_an_invitation_that_is_repeated_is_the_first_one(users: Any) -> None:
-    """Whatever its body, and whoever may make one by now."""
+    """Whatever its body, and whoever may create one by now."""
     ann, ben = await make_owner(users, "ann"), await users.sign_up("ben")
     await change(users, ann, ben, role="admin")
     request = i.CreateInvitation(

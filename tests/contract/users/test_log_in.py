@@ -1,4 +1,4 @@
-"""Log-in: who gets in, and what those who do not can learn."""
+"""Log-in: who is admitted, and what those who are not can learn."""
 
 import asyncio
 import json
@@ -14,8 +14,8 @@ from common.protocol.errors import Refusal
 from common.protocol.users import Grant, LogIn
 
 SAMPLES = 16
-# Two samples of one distribution come beyond this, on either side, once in 16 million times: 19 of
-# the C(32, 16) orders have 5 pairs or fewer the wrong way round (Mann and Whitney's U).
+# Two samples of one distribution exceed this, on either side, once in 16 million times: 19 of the
+# C(32, 16) orders have 5 pairs or fewer the wrong way round (Mann and Whitney's U).
 SURELY_TOLD = 5.5 / SAMPLES**2
 
 
@@ -27,7 +27,7 @@ async def seconds_of_refusal(users: Any, username: str, password: str) -> float:
 
 
 async def test_name_is_compared_in_lower_case(users: Any) -> None:
-    """A log-in works under any case of the name and shows the name as it was chosen."""
+    """A log-in works with any case of the name and returns the name as it was chosen."""
     ann = await users.sign_up("Ann", "correct horse")
     grant = await users.call("log_in", LogIn(username="aNN", password="correct horse"), Grant)
     assert grant.user == ann.grant.user
@@ -75,8 +75,8 @@ async def test_refusals_cannot_be_told_apart(users: Any, username: str, password
 async def test_refusals_take_the_same_time(
     start_replica: Callable[..., Awaitable[Any]],
 ) -> None:
-    """A refusal's time does not tell whether the name exists. Without the dummy hash every
-    unknown name is quicker than every wrong password."""
+    """The time of a refusal does not reveal whether the name exists. Without the dummy hash every
+    unknown name is faster than every wrong password."""
     users = await start_replica(hashing_memory_kib=19_456, hashing_passes=2)
     await users.sign_up("Ann", "correct horse")
     await users.sign_up("Bob")
@@ -98,7 +98,7 @@ def share_above(one: list[float], other: list[float]) -> float:
 async def test_hash_is_renewed_with_todays_parameters(
     start_replica: Callable[..., Awaitable[Any]], pool: Pool
 ) -> None:
-    """An account's old hash is replaced at its next log-in, and the password stays good."""
+    """An account's old hash is replaced at its next log-in, and the password still works."""
     await (await start_replica()).sign_up("Ann", "correct horse")
     stronger = await start_replica(hashing_passes=2)
     for _ in range(2):
@@ -112,7 +112,7 @@ async def test_hash_is_renewed_with_todays_parameters(
 async def test_flood_is_refused_rather_than_queued(
     start_replica: Callable[..., Awaitable[Any]],
 ) -> None:
-    """One thread takes 65 log-ins in; the others of a flood are told to come back."""
+    """One thread accepts 65 log-ins; the others of a flood are told to retry later."""
     users = await start_replica(hashing_threads=1, hashing_memory_kib=19_456)
     answers = await asyncio.gather(
         *(
@@ -122,6 +122,7 @@ async def test_flood_is_refused_rather_than_queued(
         return_exceptions=True,
     )
     codes = [answer.code for answer in answers if isinstance(answer, Refusal)]
-    # 120 less the 65, and less what the thread has done while the last ones were on their way.
+    # 120 minus the 65, and minus those that the thread finished while the last ones were in
+    # transit.
     assert codes.count("unavailable") >= 20
     assert set(codes) == {"unavailable", "invalid_credentials"}

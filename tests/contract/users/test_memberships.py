@@ -22,7 +22,7 @@ async def prepared(pool: Pool) -> list[str]:
 async def test_change_shows_only_once_it_is_committed(
     users: Any, pool: Pool, change_of: Change
 ) -> None:
-    """A yes is durable and invisible; the commit makes it seen."""
+    """A yes is durable and invisible; the commit makes the change visible."""
     ann, bob = await users.sign_up("Ann"), await users.sign_up("Bob")
     change = change_of(ann, add=[ann.id, bob.id])
     await users.call("prepare", change)
@@ -34,7 +34,7 @@ async def test_change_shows_only_once_it_is_committed(
 
 
 async def test_rollback_leaves_nothing(users: Any, pool: Pool, change_of: Change) -> None:
-    """Not even the chat's own row."""
+    """Not even the chat's row."""
     ann = await users.sign_up("Ann")
     change = change_of(ann, add=[ann.id])
     await users.call("prepare", change)
@@ -47,14 +47,14 @@ async def test_rollback_leaves_nothing(users: Any, pool: Pool, change_of: Change
 
 @pytest.mark.parametrize("commit", [True, False])
 async def test_finish_of_what_is_gone_is_no_error(users: Any, commit: bool) -> None:
-    """The coordinator may ask twice, or for what was never prepared."""
+    """The coordinator may ask twice, or for a transaction that was never prepared."""
     await users.finish(new_id(), commit=commit)
 
 
 async def test_repeated_prepare_is_the_same_yes(
     start_replica: Callable[..., Awaitable[Any]], pool: Pool, change_of: Change
 ) -> None:
-    """On any replica, while it is prepared and after it was committed; nothing applies twice."""
+    """On any replica, while it is prepared and after it is committed; nothing is applied twice."""
     one, other = await start_replica(), await start_replica()
     ann, bob = await one.sign_up("Ann"), await one.sign_up("Bob")
     change = change_of(ann, add=[bob.id])
@@ -73,7 +73,8 @@ async def test_repeated_prepare_is_the_same_yes(
 async def test_prepares_of_one_transaction_in_parallel_are_one(
     start_replica: Callable[..., Awaitable[Any]], pool: Pool, change_of: Change
 ) -> None:
-    """A caller that lost patience with one replica asks another while the first still works."""
+    """A caller whose call to one replica timed out asks another while the first is still
+    working."""
     replicas = [await start_replica(), await start_replica()]
     ann = await replicas[0].sign_up("Ann")
     change = change_of(ann, add=[ann.id])
@@ -84,7 +85,8 @@ async def test_prepares_of_one_transaction_in_parallel_are_one(
 
 
 async def test_unknown_users_are_named(users: Any, pool: Pool, change_of: Change) -> None:
-    """The no names those who do not exist, in the order of the request, and leaves nothing."""
+    """The refusal lists those who do not exist, in the order of the request, and nothing is
+    stored."""
     ann = await users.sign_up("Ann")
     ghosts = [new_id(), new_id()]
     with pytest.raises(Refusal) as refused:
@@ -95,7 +97,7 @@ async def test_unknown_users_are_named(users: Any, pool: Pool, change_of: Change
 
 
 async def test_session_must_be_alive_and_the_users_own(users: Any, change_of: Change) -> None:
-    """A session that has ended, or somebody else's, changes nothing."""
+    """An ended session, or another user's, changes nothing."""
     ann, bob = await users.sign_up("Ann"), await users.sign_up("Bob")
     await users.log_out(ann)
     for change in (change_of(ann), change_of(ann, session=bob.session)):
@@ -105,7 +107,7 @@ async def test_session_must_be_alive_and_the_users_own(users: Any, change_of: Ch
 
 
 async def fill_up(pool: Pool, person: Any) -> None:
-    """There is room for one chat."""
+    """Leaves room for one chat."""
     async with pool.connection() as connection:
         await connection.execute(
             "INSERT INTO memberships (user_id, chat_id)"
@@ -115,7 +117,7 @@ async def fill_up(pool: Pool, person: Any) -> None:
 
 
 async def test_limit_of_chats_a_user(users: Any, pool: Pool, change_of: Change) -> None:
-    """10,000 chats are allowed, one more is refused, and being added again is none more."""
+    """10,000 chats are allowed, one more is refused, and being added again does not count."""
     ann, bob = await users.sign_up("Ann"), await users.sign_up("Bob")
     await fill_up(pool, bob)
     last = change_of(ann, add=[bob.id])
@@ -131,8 +133,8 @@ async def test_limit_of_chats_a_user(users: Any, pool: Pool, change_of: Change) 
 async def test_limit_of_chats_a_user_holds_for_changes_at_once(
     start_replica: Callable[..., Awaitable[Any]], pool: Pool, change_of: Change
 ) -> None:
-    """The second of two waits for the first: committed, it took the last room; else there is
-    some."""
+    """The second of two waits for the first: if it is committed, no room is left; else there is
+    room."""
     one, other = await start_replica(), await start_replica()
     ann, bob = await one.sign_up("Ann"), await one.sign_up("Bob")
     await fill_up(pool, bob)
@@ -153,7 +155,7 @@ async def test_limit_of_chats_a_user_holds_for_changes_at_once(
 
 
 async def test_deleted_chat_is_nobodys(users: Any, change_of: Change) -> None:
-    """`remove_all` takes everybody out; other chats stay."""
+    """`remove_all` removes all participants; other chats stay."""
     ann, bob = await users.sign_up("Ann"), await users.sign_up("Bob")
     kept, deleted = (change_of(ann, add=[ann.id, bob.id]) for _ in range(2))
     for change in (kept, deleted, change_of(ann, chat=deleted.chat, remove_all=True)):
@@ -165,7 +167,7 @@ async def test_deleted_chat_is_nobodys(users: Any, change_of: Change) -> None:
 async def test_changes_of_one_chat_are_serial(
     start_replica: Callable[..., Awaitable[Any]], pool: Pool, change_of: Change
 ) -> None:
-    """The second waits for the first's end; nothing deadlocks, and other chats do not wait."""
+    """The second waits until the first ends; nothing deadlocks, and other chats do not wait."""
     one, other = await start_replica(), await start_replica()
     ann, bob = await one.sign_up("Ann"), await one.sign_up("Bob")
     first = change_of(ann, add=[ann.id, bob.id])
@@ -186,7 +188,8 @@ async def test_changes_of_one_chat_are_serial(
 async def test_wait_for_another_change_is_bounded(
     users: Any, pool: Pool, change_of: Change
 ) -> None:
-    """A chat that stays in doubt costs its next change a second, then `unavailable`, no yes."""
+    """If a chat stays in doubt, its next change waits a second, then gets `unavailable`, not a
+    yes."""
     ann = await users.sign_up("Ann")
     first = change_of(ann, add=[ann.id])
     await users.call("prepare", first)
@@ -199,7 +202,8 @@ async def test_wait_for_another_change_is_bounded(
 async def test_nothing_is_prepared_for_a_caller_that_has_given_up(
     users: Any, pool: Pool, change_of: Change
 ) -> None:
-    """It got the chat's lock too late, leaves nothing, and the next change has the lock at once."""
+    """It got the chat's lock too late and stores nothing, and the next change gets the lock at
+    once."""
     ann = await users.sign_up("Ann")
     first = change_of(ann, add=[ann.id])
     late = change_of(ann, chat=first.chat, remove=[ann.id])
@@ -211,14 +215,14 @@ async def test_nothing_is_prepared_for_a_caller_that_has_given_up(
     await users.finish(late.transaction, commit=False)
     await users.finish(first.transaction, commit=True)
     following = change_of(ann, chat=first.chat, remove=[ann.id])
-    await users.call("prepare", following)  # has its turn after the late one
+    await users.call("prepare", following)  # gets its turn after the late one
     assert await prepared(pool) == [following.transaction]
 
 
 async def test_waiting_changes_leave_connections_for_those_who_finish(
     users: Any, change_of: Change
 ) -> None:
-    """Forty changes of one chat in parallel: each that is prepared can be finished meanwhile."""
+    """Forty changes of one chat in parallel: each prepared one can be finished meanwhile."""
     ann = await users.sign_up("Ann")
     chat = new_id()
 

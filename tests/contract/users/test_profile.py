@@ -1,4 +1,4 @@
-"""A person's own profile, and what others see of them."""
+"""A user's own profile, and what others see of it."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -46,7 +46,7 @@ async def search(users: Any, prefix: str) -> list[str]:
 async def test_chats_are_listed_newest_first(
     users: Any, change_of: Callable[..., PrepareMemberships]
 ) -> None:
-    """In the order of their making, whatever the order of joining."""
+    """In the order of creation, whatever the order of joining."""
     ann = await users.sign_up("Ann")
     older, newer = (
         change_of(ann, chat=chat, add=[ann.id]) for chat in sorted([new_id(), new_id()])
@@ -61,7 +61,7 @@ async def test_chats_are_listed_newest_first(
 
 
 async def test_first_password_makes_log_in_possible(users: Any) -> None:
-    """An account without one needs no current password."""
+    """An account without a password needs no current password."""
     ann = await users.sign_up("Ann")
     await users.call("change_profile", change(ann, password="correct horse"), Account)
     assert (await log_in(users, "correct horse")).user.id == ann.id
@@ -70,7 +70,7 @@ async def test_first_password_makes_log_in_possible(users: Any) -> None:
 async def test_new_password_ends_the_other_sessions(
     users: Any, sessions_of: Callable[..., Awaitable[list[str]]]
 ) -> None:
-    """The one that changed it stays, and the old password is good for nothing."""
+    """The session that changed it stays, and the old password no longer works."""
     ann = await users.sign_up("Ann", "correct horse")
     others = await sessions_of(ann, 2)
     await users.call(
@@ -87,7 +87,7 @@ async def test_new_password_ends_the_other_sessions(
 
 @pytest.mark.parametrize("current", [None, "wrong horse"])
 async def test_current_password_is_demanded(users: Any, current: str | None) -> None:
-    """Missing or wrong where one is set: refused, and nothing changes."""
+    """If one is set and it is missing or wrong, the change is refused and nothing changes."""
     ann = await users.sign_up("Ann", "correct horse")
     request = change(ann, email="new@example.org", password="x" * 8, current_password=current)
     with pytest.raises(Refusal) as refused:
@@ -97,7 +97,7 @@ async def test_current_password_is_demanded(users: Any, current: str | None) -> 
 
 
 async def test_address_changes_without_a_password(users: Any) -> None:
-    """The answer has the new address as it was given."""
+    """The answer has the new address as it was sent."""
     ann = await users.sign_up("Ann", "correct horse")
     account = await users.call("change_profile", change(ann, email="Ann@Example.com"), Account)
     assert account == Account(id=ann.id, username="Ann", email="Ann@Example.com")
@@ -105,7 +105,7 @@ async def test_address_changes_without_a_password(users: Any) -> None:
 
 
 async def test_name_and_status_are_shown_wherever_a_user_is(users: Any) -> None:
-    """What is not named stays, None takes it away, and no password is asked for."""
+    """Fields left out stay, None removes one, and no password is needed."""
     ann = await users.sign_up("Ann", "correct horse")
     named = await users.call(
         "change_profile", change(ann, display_name=" Ann Smith", status="Away"), OwnAccount
@@ -121,7 +121,7 @@ async def test_name_and_status_are_shown_wherever_a_user_is(users: Any) -> None:
 
 
 async def test_changes_of_different_fields_at_once_all_stay(users: Any) -> None:
-    """Neither takes back what the other has set."""
+    """Neither reverts what the other has set."""
     ann = await users.sign_up("Ann")
     fields = {"display_name": "A", "status": "s", "email": "new@example.org"}
     await asyncio.gather(
@@ -135,7 +135,8 @@ async def test_changes_of_different_fields_at_once_all_stay(users: Any) -> None:
 
 
 async def test_address_and_password_changed_at_once_both_stay(users: Any, pool: Pool) -> None:
-    """Whichever comes first: the address needs no password, and so no other one refuses it."""
+    """Whichever comes first: the address needs no password, so a changed password does not refuse
+    it."""
     ann = await users.sign_up("Ann", "correct horse")
     requests = (
         change(ann, password="better horse", current_password="correct horse"),
@@ -172,7 +173,7 @@ async def test_people_are_listed_in_the_order_of_their_ids(users: Any) -> None:
 
 
 async def test_taken_address_changes_nothing(users: Any) -> None:
-    """The password in the same request stays as it was."""
+    """The password in the same request is not changed either."""
     ann = await users.sign_up("Ann")
     await users.sign_up("Bob")
     request = change(ann, email="BOB@example.org", password="correct horse")
@@ -192,7 +193,7 @@ async def test_repeated_change_is_answered_alike(users: Any) -> None:
 
 
 async def test_ended_session_changes_nothing(users: Any) -> None:
-    """A replica that hears of the log-out late is told by the session's owner."""
+    """A replica that learns of the log-out late is told by the session's owner."""
     ann = await users.sign_up("Ann")
     await users.log_out(ann)
     with pytest.raises(Refusal) as refused:
@@ -201,14 +202,14 @@ async def test_ended_session_changes_nothing(users: Any) -> None:
 
 
 async def test_unknown_user_has_no_profile(users: Any) -> None:
-    """A token outlives its user only where the database was restored."""
+    """A token outlives its user only if the database was restored."""
     with pytest.raises(Refusal) as refused:
         await users.call("get_profile", GetProfile(user=new_id()), Profile)
     assert refused.value.code == "unauthenticated"
 
 
 async def test_person_shows_no_address(users: Any) -> None:
-    """Others see the id, the names, the status and the picture."""
+    """Other users see the id, the names, the status and the picture."""
     ann = await users.sign_up("Ann")
     seen = await users.call("get_person", GetPerson(person=ann.id), dict)
     nothing = dict.fromkeys(("displayName", "status", "avatar"))
@@ -224,7 +225,7 @@ async def test_unknown_person_is_not_found(users: Any, person: str) -> None:
 
 
 async def test_search_folds_case_and_takes_every_character_as_it_is(users: Any) -> None:
-    """`%` and `_` match themselves only; the order is the names'."""
+    """`%` and `_` match only themselves; the results are ordered by name."""
     for name in ("ann_b", "Annabel", "anna", "ann.x", "bob"):
         await users.sign_up(name)
     assert await search(users, "ANN") == ["ann.x", "ann_b", "anna", "Annabel"]
@@ -254,7 +255,7 @@ async def test_search_finds_at_most_twenty_by_index(users: Any, pool: Pool) -> N
 
 
 async def test_log_in_and_change_of_password_are_serial(users: Any, pool: Pool) -> None:
-    """No session begins with a password that is being changed: the log-in waits and is refused."""
+    """No session starts with a password that is being changed: the log-in waits and is refused."""
     await users.sign_up("Ann", "correct horse")
     async with pool.connection() as connection:
         await connection.execute("BEGIN")

@@ -1,4 +1,4 @@
-"""What users throws away, and how much of it at a time."""
+"""What users purges, and how much of it at a time."""
 
 import asyncio
 from datetime import datetime, timedelta
@@ -15,7 +15,7 @@ from users.settings import Settings
 from users.store.invitations import insert_invitation
 from users.store.upkeep import purge_stale_rows
 
-# Sessions of one user: five dead ones of either kind, one just revoked and one alive, each with ten
+# Sessions of one user: five dead ones of each kind, one just revoked and one alive, each with ten
 # refresh tokens.
 MAKE_SESSIONS = """
 WITH made AS (
@@ -53,8 +53,8 @@ async def count(pool: Pool) -> tuple[int, int]:
 
 
 async def test_dead_sessions_go_in_slices(users: Any, pool: Pool) -> None:
-    """However many tokens they have, no statement deletes more rows than it is told to; what lives,
-    or was revoked a moment ago, stays."""
+    """However many tokens they have, no statement deletes more rows than its limit; live sessions
+    and those revoked a moment ago stay."""
     ann = await users.sign_up("Ann")
     async with pool.connection() as connection:
         await connection.execute(MAKE_SESSIONS, (ann.id,))
@@ -66,7 +66,7 @@ async def test_dead_sessions_go_in_slices(users: Any, pool: Pool) -> None:
 
 
 async def test_other_rows_go_in_slices(users: Any, pool: Pool) -> None:
-    """Committed transactions, results of keys and revocations as well, the oldest first."""
+    """Committed transactions, results of keys and revocations too, the oldest first."""
     async with pool.connection() as connection:
         for _ in range(5):
             await connection.execute(
@@ -97,8 +97,8 @@ async def test_other_rows_go_in_slices(users: Any, pool: Pool) -> None:
 
 
 async def test_who_was_seen_is_known_without_their_sessions(users: Any, pool: Pool) -> None:
-    """Somebody logged out long ago, and nothing is left of their session but when it was used last;
-    an older session that is purged later changes nothing."""
+    """A user logged out long ago, and of their session only the time of its last use is left;
+    purging an older session later changes nothing."""
 
     async def seen() -> str | None:
         request = i.ListUsers(caller=ann.id, prefix="ben", before=None, limit=9)
@@ -130,7 +130,7 @@ async def test_who_was_seen_is_known_without_their_sessions(users: Any, pool: Po
 
 
 async def test_the_log_is_kept_for_400_days(users: Any, pool: Pool) -> None:
-    """What is older goes, as much at a time as is told; what is younger stays."""
+    """Older entries are deleted, up to the limit at a time; younger ones stay."""
     async with pool.connection() as connection:
         await connection.execute(
             "INSERT INTO audit_log (id, at, action, detail)"
@@ -205,7 +205,8 @@ async def test_days_have_24_hours_in_any_time_zone(settings: Settings, users: An
 async def test_what_is_renewed_while_it_is_thrown_away_stays(
     users: Any, pool: Pool, stale: tuple[str, ...], fresh: str, count_rows: str
 ) -> None:
-    """A session that is refreshed in its last moment, and a chat that has news after an hour."""
+    """A session that is refreshed at its last moment, and a chat with a new message after an
+    hour."""
     await users.sign_up("ann")
     async with pool.connection() as connection:
         for statement in stale:
@@ -222,8 +223,8 @@ async def test_what_is_renewed_while_it_is_thrown_away_stays(
 
 
 async def test_what_cannot_be_thrown_away_keeps_nothing_else(users: Any, pool: Pool) -> None:
-    """Somebody holds a revocation for long: the statement ends at its time, and the others follow.
-    The failure is told at the end."""
+    """A revocation is locked for long: the statement ends at its timeout, and the others follow.
+    The failure is reported at the end."""
     async with pool.connection() as holder, holder.transaction():
         await holder.execute(
             "INSERT INTO revocations VALUES (1, gen_random_uuid(), now() - interval '1 hour')"

@@ -1,4 +1,4 @@
-"""Subscriptions for push notifications, and what waits for them, as users keeps them."""
+"""Subscriptions for push notifications, and what is pending for them, as stored by users."""
 
 import asyncio
 from base64 import urlsafe_b64encode
@@ -64,7 +64,7 @@ async def make_user(pool: Pool) -> str:
 
 
 async def subscribe(pool: Pool, user: str, **more: Any) -> SavePush:
-    """With a session of its own."""
+    """With a separate session."""
     session = new_id()
     async with pool.connection() as connection:
         await connection.execute(
@@ -83,12 +83,12 @@ async def offer(pool: Pool, user: str, chat: str, seq: int, *, personal: bool = 
 
 
 async def claim(pool: Pool) -> list[tuple[str, int]]:
-    """Session and seq of everything that waits, due or not."""
+    """Session and seq of everything pending, due or not."""
     return [(row.session, row.seq) for row in await claim_rows(pool)]
 
 
 async def claim_rows(pool: Pool) -> list[store.ClaimedRow]:
-    """Everything that waits, due or not."""
+    """Everything pending, due or not."""
     async with pool.connection() as connection:
         await connection.execute("UPDATE pushes SET due_at = '-infinity' WHERE due_at < 'infinity'")
     return await store.claim_pushes(pool, 100, 60.0)
@@ -101,12 +101,12 @@ def done(wanted: SavePush, chat: str, seq: int) -> PushOutcome:
 
 
 async def test_a_message_is_told_once(pool: Pool) -> None:
-    """An offer that is repeated is none, and of a chat the newest message counts."""
+    """A repeated offer is ignored, and for each chat only the newest message counts."""
     ann, chat = await make_user(pool), new_id()
     one = await subscribe(pool, ann)
     assert [await offer(pool, ann, chat, seq) for seq in (7, 7, 6, 8)] == [1, 0, 0, 1]
     assert await claim(pool) == [(one.session, 8)]
-    await offer(pool, ann, chat, 9)  # while 8 is on its way
+    await offer(pool, ann, chat, 9)  # while 8 is being sent
     await store.settle_pushes(pool, [done(one, chat, 8)])
     assert await claim(pool) == [(one.session, 9)]
     await store.settle_pushes(pool, [done(one, chat, 9)])
@@ -115,7 +115,8 @@ async def test_a_message_is_told_once(pool: Pool) -> None:
 
 
 async def test_an_older_message_takes_the_place_of_a_newer_one(pool: Pool) -> None:
-    """By whom it was sent; what was told before never does, nor where a newer one has come."""
+    """With its own sender; a message that was sent before never does, nor does one if a newer one
+    has come."""
     ann, ben, chat = await make_user(pool), await make_user(pool), new_id()
     one = await subscribe(pool, ann)
     for seq in (7, 8):
@@ -139,7 +140,7 @@ async def test_an_older_message_takes_the_place_of_a_newer_one(pool: Pool) -> No
 
 
 async def test_each_browser_hears_what_it_wants(pool: Pool) -> None:
-    """Everything, or what is personal; and somebody without any is named."""
+    """Everything, or only what is personal; a user without any subscription is reported."""
     ann, ben, chat = await make_user(pool), await make_user(pool), new_id()
     usual, calm = await subscribe(pool, ann), await subscribe(pool, ann, level="mentions")
     offers = [
@@ -152,7 +153,7 @@ async def test_each_browser_hears_what_it_wants(pool: Pool) -> None:
 
 
 async def test_a_subscription_ends_with_its_session(pool: Pool) -> None:
-    """What waits for it goes too; a browser's next session takes its address over."""
+    """What is pending for it is deleted too; a browser's next session takes over its address."""
     ann, ben = await make_user(pool), await make_user(pool)
     one = await subscribe(pool, ann)
     await offer(pool, ann, new_id(), 3)
@@ -163,7 +164,7 @@ async def test_a_subscription_ends_with_its_session(pool: Pool) -> None:
     first = await subscribe(pool, ann)
     other = await subscribe(pool, ben, endpoint=first.endpoint)
     assert await store.list_unsubscribed(pool, [ann, ben]) == [ann]
-    await store.drop_subscription(pool, ann, other.session)  # somebody else's
+    await store.drop_subscription(pool, ann, other.session)  # another user's
     assert await store.list_unsubscribed(pool, [ben]) == []
 
 
@@ -193,7 +194,7 @@ async def test_sessions_that_save_one_browser_at_once_take_turns(pool: Pool) -> 
 async def test_a_push_service_is_called_by_its_origin(
     pool: Pool, endpoint: str, audience: str
 ) -> None:
-    """However the address is spelled: a push service refuses a token for another one."""
+    """However the address is spelled: a push service refuses a token for another origin."""
     ann = await make_user(pool)
     await subscribe(pool, ann, endpoint=endpoint)
     await offer(pool, ann, new_id(), 3)
@@ -206,7 +207,7 @@ async def test_a_push_service_is_called_by_its_origin(
 
 
 async def test_a_user_has_twenty_at_most(pool: Pool) -> None:
-    """The one that was saved longest ago goes."""
+    """The one that was saved longest ago is removed."""
     ann = await make_user(pool)
     subscriptions = [await subscribe(pool, ann) for _ in range(store.MAX_SUBSCRIPTIONS + 1)]
     await offer(pool, ann, new_id(), 3)
@@ -215,7 +216,7 @@ async def test_a_user_has_twenty_at_most(pool: Pool) -> None:
 
 
 async def find_file(pool: Pool) -> str:
-    """Of the table with the key."""
+    """The file of the table with the key."""
     async with pool.connection() as connection:
         cursor = await connection.execute("SELECT pg_relation_filepath('push_key')")
         ((path,),) = await cursor.fetchall()
@@ -223,7 +224,7 @@ async def find_file(pool: Pool) -> str:
 
 
 async def test_the_key_is_made_once(pool: Pool) -> None:
-    """Every replica finds the same one, and signs for each push service."""
+    """Every replica finds the same key, and signs with it for each push service."""
     one, other = PushKey(pool, WRAPPING), PushKey(pool, WRAPPING)
     assert await one.public() == await other.public()
     assert len(await one.public()) == 87
@@ -233,7 +234,8 @@ async def test_the_key_is_made_once(pool: Pool) -> None:
 
 
 async def test_a_key_from_before_there_was_a_secret_is_wrapped(pool: Pool) -> None:
-    """By whoever starts first; browsers go on with it, and it is in the database no more."""
+    """By the first replica to start; browsers keep using it, and the plain key is no longer in the
+    database."""
     private = generate_private_key(SECP256R1())
     plain = private.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
     point = private.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
@@ -250,13 +252,13 @@ async def test_a_key_from_before_there_was_a_secret_is_wrapped(pool: Pool) -> No
         rows = await connection.execute("SELECT private_key, wrapped FROM push_key")
         ((kept, wrapped),) = await rows.fetchall()
     assert (kept, WRAPPING.unwrap("push", wrapped)) == (None, plain)
-    assert await find_file(pool) != before  # nor in what a page keeps of rows that were changed
+    assert await find_file(pool) != before  # nor in what a page keeps of changed rows
     assert await store.list_unsubscribed(pool, [ann]) == []
 
 
 async def test_another_secret_does_not_open_the_key(pool: Pool) -> None:
-    """Whoever starts with it is told what to do. Where the old one is lost, a revocation removes
-    the key and the subscriptions that are tied to it; one that is opened stays."""
+    """A replica that starts with it says what to do. If the old secret is lost, a revocation
+    removes the key and the subscriptions tied to it; a key that can be decrypted stays."""
     key = PushKey(pool, WRAPPING)
     before = await key.public()
     await subscribe(pool, await make_user(pool))
@@ -284,8 +286,8 @@ async def test_nothing_is_told_where_push_is_off(pool: Pool) -> None:
 
 
 async def test_what_is_settled_waits_in_the_order_of_offers(pool: Pool) -> None:
-    """Whatever the order of the outcomes: nothing is held that an offer may want before what is
-    waited for. What it waited for counts."""
+    """Whatever the order of the outcomes: while it waits it holds no lock that an offer may need
+    first. The result it waited for counts."""
     ann, chat = await make_user(pool), new_id()
     first, last = sorted([await subscribe(pool, ann) for _ in range(2)], key=lambda s: s.session)
     await offer(pool, ann, chat, 7)
@@ -304,7 +306,7 @@ async def test_what_is_settled_waits_in_the_order_of_offers(pool: Pool) -> None:
 
 
 async def wait_for_lock(pool: Pool) -> None:
-    """Until some transaction of the database waits for another one."""
+    """Waits until some transaction of the database waits for another one."""
     question = (
         "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database()"
         " AND wait_event_type = 'Lock')"
@@ -317,7 +319,7 @@ async def wait_for_lock(pool: Pool) -> None:
 async def test_a_deadlock_costs_no_offer_and_no_outcome(
     pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The transaction that PostgreSQL ended is tried again, so that nothing is sent twice."""
+    """The transaction that PostgreSQL ended is retried, so nothing is sent twice."""
     ann, chat = await make_user(pool), new_id()
     one = await subscribe(pool, ann)
     push = Push(pool, PushKey(pool, WRAPPING), None, "local")  # type: ignore[arg-type]
@@ -331,7 +333,7 @@ async def test_a_deadlock_costs_no_offer_and_no_outcome(
 
 
 def ending_first(statement: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
-    """It loses against another transaction once."""
+    """Loses once against another transaction."""
     tries = count(1)
 
     async def execute(*arguments: Any) -> Any:

@@ -1,5 +1,6 @@
-"""Changes whose answer is lost: the repeat that the caller makes by itself (common/calls/calls.py)
-gets the answer that the first one got."""
+"""Changes whose answer is lost: the caller's automatic retry (common/calls/calls.py) gets the
+answer that the first call got.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -38,8 +39,8 @@ Repeat = Callable[[str, msgspec.Struct, Any], Awaitable[Any]]
 
 @asynccontextmanager
 async def losing_first_answer(address: str) -> AsyncIterator[tuple[str, list[bytes]]]:
-    """An address of the replica whose first connection breaks once the answer is there; what was
-    lost."""
+    """An address of the replica whose first connection breaks once the answer is there; and the
+    lost answer."""
     host, _, port = address.rpartition(":")
     lost: list[bytes] = []
 
@@ -67,7 +68,7 @@ async def losing_first_answer(address: str) -> AsyncIterator[tuple[str, list[byt
 
 @pytest.fixture
 def repeat(users: Any) -> Repeat:
-    """Makes a call whose first answer is lost; gives the second, which must be the first one's."""
+    """Makes a call whose first answer is lost; returns the second, which must equal the first."""
 
     async def call(name: str, request: msgspec.Struct, answer: Any) -> Any:
         async with losing_first_answer(users.address) as (address, lost):
@@ -98,7 +99,7 @@ async def code_of(awaitable: Awaitable[Any]) -> str:
 
 
 async def actions_of(users: Any, caller: Any) -> list[str]:
-    """What the audit log has, oldest first."""
+    """The entries of the audit log, oldest first."""
     request = i.ListLog(caller=caller.id, before=None, limit=200)
     page = await users.call("list_log", request, i.LogPage)
     return [entry.action for entry in page.entries[::-1]]
@@ -110,8 +111,8 @@ def deletion_of(person: Any, **changes: Any) -> i.DeleteOwnAccount:
 
 
 async def test_a_deletion_of_ones_own_account(users: Any, repeat: Repeat) -> None:
-    """Is a success though the session has ended, and is in the log once. With another key, from
-    another session or by somebody else it is what it would be without the first one."""
+    """The repeat succeeds though the session has ended, and is in the log once. With another key,
+    from another session or by another user it gets what it would get without the first one."""
     ann, ben = await make_owner(users, "ann"), await users.sign_up("ben", PASSWORD)
     request = deletion_of(ben)
     await repeat("delete_own_account", request, Empty)
@@ -131,7 +132,7 @@ async def test_a_deletion_of_ones_own_account(users: Any, repeat: Repeat) -> Non
 
 
 async def test_a_deletion_from_a_session_that_has_ended(users: Any) -> None:
-    """Is refused alike whatever the password: it is nobody's to try out."""
+    """The refusal is the same whatever the password: passwords cannot be tried out."""
     ben = await users.sign_up("ben", PASSWORD)
     await users.log_out(ben)
     for password in (PASSWORD, "wrong horse", None):
@@ -140,7 +141,7 @@ async def test_a_deletion_from_a_session_that_has_ended(users: Any) -> None:
 
 
 async def test_a_deletion_that_is_repeated_while_it_is_under_way(users: Any) -> None:
-    """Whichever comes first, both succeed, and there is one."""
+    """Whichever runs first, both succeed, and the account is deleted once."""
     ann, ben = await make_owner(users, "ann"), await users.sign_up("ben", PASSWORD)
     request = deletion_of(ben)
     await asyncio.gather(*(users.call("delete_own_account", request) for _ in range(4)))
@@ -148,7 +149,7 @@ async def test_a_deletion_that_is_repeated_while_it_is_under_way(users: Any) -> 
 
 
 async def test_an_owner_who_deletes_themself_among_all_users(users: Any, repeat: Repeat) -> None:
-    """Is nobody any more when the repeat comes."""
+    """They no longer exist when the repeat comes."""
     ann, ben = await make_owner(users, "ann"), await make_owner(users, "ben")
     await repeat("delete_user", i.DeleteUser(caller=ben.id, user=ben.id, key=new_id()), Empty)
     again = i.DeleteUser(caller=ben.id, user=ben.id, key=new_id())
@@ -165,7 +166,7 @@ async def invite(users: Any, person: Any) -> str:
 
 
 async def test_a_revocation_of_an_invitation(users: Any, repeat: Repeat) -> None:
-    """A second one, which has another key or none, is not found as before."""
+    """A second one, with another key or none, is not found, as before."""
     ann = await make_owner(users, "ann")
     code, other = await invite(users, ann), await invite(users, ann)
     request = i.RevokeInvitation(caller=ann.id, code=code, key=new_id())
@@ -223,8 +224,8 @@ async def test_a_use_of_a_reset_that_is_repeated_while_it_is_under_way(users: An
 async def test_a_change_of_oneself_that_ends_ones_own_role(
     users: Any, repeat: Repeat, change: dict[str, Any]
 ) -> None:
-    """The first one took away what the repeat would need; it shows what the first one made, also
-    where somebody has changed it since."""
+    """The first call removed the role that the repeat would need; the repeat shows what the first
+    did, even if another user has changed it since."""
     ann, ben = await make_owner(users, "ann"), await make_owner(users, "ben")
     fields: dict[str, Any] = {"active": None, "role": None, **change}
     request = i.ChangeUser(caller=ben.id, user=ben.id, key=new_id(), **fields)
@@ -238,7 +239,8 @@ async def test_a_change_of_oneself_that_ends_ones_own_role(
 async def test_a_new_password_that_is_set_again_while_it_is_under_way(
     users: Any, pool: Pool
 ) -> None:
-    """The repeat, which has compared the old password, is no other change; another one is."""
+    """The repeat, which has compared the old password, is not another change; a call with another
+    key is."""
     ann = await users.sign_up("ann", PASSWORD)
     fields: dict[str, Any] = {"user": ann.id, "session": ann.session, "email": None}
     request = ChangeProfile(
@@ -260,7 +262,7 @@ async def test_a_new_password_that_is_set_again_while_it_is_under_way(
 
 
 async def wait_for_waiting(pool: Pool, number: int) -> None:
-    """Until so many transactions of the database wait for locks of others."""
+    """Waits until this many transactions of the database wait for locks of others."""
     while True:
         async with pool.connection() as connection:
             cursor = await connection.execute(
@@ -273,7 +275,7 @@ async def wait_for_waiting(pool: Pool, number: int) -> None:
 
 
 async def request_of(name: str, users: Any, change_of: Any) -> tuple[msgspec.Struct, Any]:
-    """A call with a key, and what it answers."""
+    """A call with a key, and its answer."""
     ann, ben = await make_owner(users, "ann"), await users.sign_up("ben", PASSWORD)
     by, key = ann.id, new_id()
     match name:
@@ -316,7 +318,7 @@ async def request_of(name: str, users: Any, change_of: Any) -> tuple[msgspec.Str
     "name", [call.name for call in declared_calls("users") if call.repeat == "key"]
 )
 async def test_each_call_with_a_key(name: str, users: Any, repeat: Repeat, change_of: Any) -> None:
-    """Is answered as the first one was."""
+    """It gets the same answer as the first."""
     request, answer = await request_of(name, users, change_of)
     await repeat(name, request, answer)
     if isinstance(request, PrepareMemberships):

@@ -1,4 +1,4 @@
-"""A code that resets a password holds as long as its maker may still make it."""
+"""A password reset code is valid as long as its creator may still create it."""
 
 import asyncio
 import shutil
@@ -34,7 +34,7 @@ async def use(users: Any, code: str) -> None:
 
 @pytest.mark.parametrize("role", ["admin", "owner"])
 async def test_a_code_ends_with_a_change_of_role(users: Any, role: i.Role) -> None:
-    """Whoever made it: nobody logs in as an owner with the password that an admin chose."""
+    """Whoever created it: nobody logs in as an owner with a password that an admin chose."""
     ann, ben = await make_owner(users, "ann"), await users.sign_up("ben")
     for maker in ("admin", "owner"):
         await change(users, ann, ben, role=maker)
@@ -68,7 +68,7 @@ async def test_a_code_that_is_asked_for_again_is_the_first_one(users: Any) -> No
 
 @pytest.mark.parametrize("end", ["demoted", "deactivated", "deleted"])
 async def test_a_code_is_worth_what_its_maker_may_do(users: Any, end: str) -> None:
-    """One of somebody who is no longer in charge does not work."""
+    """A code of a user who is no longer an admin or owner does not work."""
     ann, ben, cat = [await users.sign_up(name) for name in ("ann", "ben", "cat")]
     await make_owner_of(users, "ann")
     await change(users, ann, ben, role="admin")
@@ -83,7 +83,7 @@ async def test_a_code_is_worth_what_its_maker_may_do(users: Any, end: str) -> No
 
 
 async def test_a_code_ends_with_the_persons_own_change_of_password(users: Any) -> None:
-    """A change of anything else leaves it alone."""
+    """Any other change does not affect it."""
     ann, ben = await make_owner(users, "ann"), await users.sign_up("ben", PASSWORD)
 
     async def change_own(**fields: Any) -> None:
@@ -103,7 +103,7 @@ async def test_a_code_ends_with_the_persons_own_change_of_password(users: Any) -
 
 
 async def test_no_code_can_be_read_in_the_database(users: Any, pool: Pool) -> None:
-    """Nor in a copy of it, though a repeat is answered with it."""
+    """Nor in a copy of it, although a repeat returns it."""
     ann, ben = await make_owner(users, "ann"), await users.sign_up("ben")
     request = i.CreateReset(caller=ann.id, user=ben.id, key=new_id())
     code = (await users.call("create_reset", request, i.Code)).code
@@ -121,7 +121,7 @@ async def test_no_code_can_be_read_in_the_database(users: Any, pool: Pool) -> No
 
 
 async def test_a_key_of_before_another_secret_is_refused(users: Any, pool: Pool) -> None:
-    """Nobody can say any more what it was answered with; another key makes another code."""
+    """Its answer can no longer be determined; another key creates another code."""
     ann, ben = await make_owner(users, "ann"), await users.sign_up("ben")
     request = i.CreateReset(caller=ann.id, user=ben.id, key=new_id())
     await users.call("create_reset", request, i.Code)
@@ -132,7 +132,7 @@ async def test_a_key_of_before_another_secret_is_refused(users: Any, pool: Pool)
 
 
 async def test_a_key_of_the_release_before_is_known(users: Any, pool: Pool) -> None:
-    """It kept the code as it is."""
+    """It stored the code in the clear."""
     ann, ben = await make_owner(users, "ann"), await users.sign_up("ben")
     request = i.CreateReset(caller=ann.id, user=ben.id, key=new_id())
     made = await users.call("create_reset", request, i.Code)
@@ -143,7 +143,7 @@ async def test_a_key_of_the_release_before_is_known(users: Any, pool: Pool) -> N
 
 
 async def test_a_promotion_that_is_under_way_counts(users: Any, pool: Pool) -> None:
-    """A use that began before it waits for it, and finds the code void."""
+    """A use that began earlier waits for it, and finds the code void."""
     ann, ben, cat = [await users.sign_up(name) for name in ("ann", "ben", "cat")]
     await make_owner_of(users, "ann")
     await change(users, ann, ben, role="admin")
@@ -157,7 +157,7 @@ async def test_a_promotion_that_is_under_way_counts(users: Any, pool: Pool) -> N
 
 
 async def until_something_waits(pool: Pool) -> None:
-    """For a lock of the test's database."""
+    """Waits until something waits for a lock of the test's database."""
     async with asyncio.timeout(20), pool.connection() as connection:
         while True:
             cursor = await connection.execute(
@@ -180,7 +180,7 @@ def migrations_before(tmp_path: Path) -> Path:
 async def test_a_code_from_before_its_maker_was_kept_stays(
     database_url: str, migrations_before: Path
 ) -> None:
-    """Its maker is the last one of whom the audit log says so."""
+    """Its creator is the last one that the audit log names for it."""
     await migrate(database_url, migrations_before)
     ann, ben, cat = new_id(), new_id(), new_id()
     async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as connection:

@@ -25,7 +25,7 @@ from users.store.memberships import list_in_doubt
 
 Change = Callable[..., PrepareMemberships]
 
-WAIT_SECONDS = 30  # for what takes four where the machine is idle
+WAIT_SECONDS = 30  # for what takes four on an idle machine
 PROJECT = Path(__file__).parents[3]
 _BEFORE_FIELD_RULES = """
 ALTER TABLE users DROP CONSTRAINT users_username_fits, DROP CONSTRAINT users_email_fits,
@@ -35,7 +35,7 @@ DELETE FROM migrations WHERE name = '0004_field_rules.sql'
 
 
 class Coordinator:
-    """Answers what chats answers to a resolver, and remembers what it was told."""
+    """Answers a resolver as chats does, and records the calls."""
 
     def __init__(self) -> None:
         self.committed: set[str] = set()
@@ -82,7 +82,7 @@ async def wait_until(condition: Callable[[], Awaitable[bool]]) -> None:
 async def test_decisions_are_carried_out(
     users: Any, pool: Pool, change_of: Change, coordinator: Coordinator, chats: Calls
 ) -> None:
-    """A commit is committed and forgotten by chats, everything else is rolled back."""
+    """A commit is committed and dropped by chats, everything else is rolled back."""
     ann, bob = await users.sign_up("Ann"), await users.sign_up("Bob")
     made, lost = change_of(ann, add=[ann.id, bob.id]), change_of(ann, add=[ann.id])
     coordinator.committed.add(made.transaction)
@@ -97,7 +97,7 @@ async def test_decisions_are_carried_out(
 async def test_young_transactions_are_left_to_their_coordinator(
     users: Any, pool: Pool, change_of: Change, chats: Calls
 ) -> None:
-    """Nobody asks before three seconds: asking would abort what is just being committed."""
+    """Nobody asks before three seconds: asking would abort a commit in progress."""
     ann = await users.sign_up("Ann")
     await users.call("prepare", change_of(ann, add=[ann.id]))
     assert await resolve_in_doubt(pool, chats) == 0
@@ -107,7 +107,7 @@ async def test_young_transactions_are_left_to_their_coordinator(
 async def test_what_is_only_named_like_ours_is_left_alone(
     users: Any, pool: Pool, change_of: Change, chats: Calls
 ) -> None:
-    """Chats could not decide on it, and what was prepared after it would wait for ever."""
+    """chats could not decide on it, and what was prepared after it would wait for ever."""
     ann = await users.sign_up("Ann")
     async with pool.connection() as connection:
         await connection.execute("BEGIN")
@@ -124,7 +124,7 @@ async def test_what_is_only_named_like_ours_is_left_alone(
 async def test_nothing_is_decided_while_chats_is_gone(
     users: Any, pool: Pool, change_of: Change
 ) -> None:
-    """Without an answer the transaction stays in doubt, and the metrics say so."""
+    """Without an answer the transaction stays in doubt, and the metrics show it."""
     ann = await users.sign_up("Ann")
     await users.call("prepare", change_of(ann, add=[ann.id]))
     with closing(HttpClient(AnyCaller("a secret for tests"))) as http:
@@ -161,7 +161,8 @@ async def test_killed_process_leaves_what_another_one_resolves(
     coordinator: Coordinator,
     start_process: Callable[[int], Awaitable[asyncio.subprocess.Process]],
 ) -> None:
-    """`python -m users` dies by kill -9 between prepare and finish; the next one finishes."""
+    """`python -m users` is killed with kill -9 between prepare and finish; the next process
+    finishes."""
     ann = await users.sign_up("Ann")
     made, lost = change_of(ann, add=[ann.id]), change_of(ann, add=[ann.id])
     coordinator.committed.add(made.transaction)
@@ -187,8 +188,8 @@ async def test_a_migration_does_not_wait_for_ever_for_what_is_prepared(
     coordinator: Coordinator,
     start_process: Callable[[int], Awaitable[asyncio.subprocess.Process]],
 ) -> None:
-    """All of the release before died at once: a new process that has tables to alter finishes what
-    they left, whose locks it waits for."""
+    """All processes of the previous release died at once: a new process that has tables to alter
+    finishes their prepared transactions, whose locks it waits for."""
     ann = await users.sign_up("Ann")
     async with pool.connection() as connection:
         await connection.execute(_BEFORE_FIELD_RULES)
@@ -202,7 +203,7 @@ async def test_a_migration_does_not_wait_for_ever_for_what_is_prepared(
 async def start_process(
     environment: dict[str, str], coordinator: Coordinator
 ) -> AsyncIterator[Callable[[int], Awaitable[asyncio.subprocess.Process]]]:
-    """Starts the service as the fleet does, on a port of 127.0.0.1."""
+    """Starts the service like the fleet, on a port of 127.0.0.1."""
     processes: list[asyncio.subprocess.Process] = []
 
     async def start(port: int) -> asyncio.subprocess.Process:

@@ -1,4 +1,4 @@
-"""The revocation log: dense numbers in commit order, and a wake-up over Valkey."""
+"""The revocation log: consecutive numbers in commit order, and a wake-up via Valkey."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -41,7 +41,7 @@ async def test_numbers_are_dense_and_in_commit_order(
         seen.extend(answer.sessions)
 
     async def end(replica: Any, person: Any) -> None:
-        """Again where the machine is too busy."""
+        """Retries if the machine is too busy."""
         while True:
             try:
                 return await replica.log_out(person)
@@ -67,7 +67,7 @@ async def test_revocation_wakes_those_who_poll(users: Any, revoked_topic: Any) -
 async def test_log_out_works_without_valkey(
     start_replica: Callable[..., Awaitable[Any]], settings: Any
 ) -> None:
-    """The log is the truth; the notice is only faster."""
+    """The log is the source of truth; the notice is only faster."""
     service = msgspec.structs.replace(settings.service, valkey_url="redis://127.0.0.1:8399")
     users = await start_replica(service=service)
     ann = await users.sign_up("Ann")
@@ -77,7 +77,7 @@ async def test_log_out_works_without_valkey(
 
 
 async def test_entries_are_kept_until_every_access_token_is_dead(users: Any, pool: Pool) -> None:
-    """After 20 minutes an entry goes, and the numbers go on."""
+    """An entry is deleted after 20 minutes, and the numbers continue."""
     old, young = await users.sign_up("Ann"), await users.sign_up("Bob")
     await users.log_out(old)
     async with pool.connection() as connection:

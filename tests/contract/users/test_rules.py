@@ -1,5 +1,6 @@
-"""Names, addresses and passwords: users holds them to the rules whoever calls, and so do its
-tables."""
+"""Names, addresses and passwords: users enforces the rules for every caller, and so do its
+tables.
+"""
 
 import shutil
 from pathlib import Path
@@ -48,7 +49,7 @@ async def field_refused(users: Any, name: str, request: Any, answer: type[Any]) 
 
 
 async def test_a_sign_up_that_breaks_a_rule_is_refused(users: Any, pool: Pool) -> None:
-    """The field is named, and no account is made."""
+    """The field is named, and no account is created."""
     good = {"username": "ann", "email": "ann@example.org", "password": "correct horse"}
     for case, (field, value) in WRONG.items():
         request = SignUp(key=new_id(), **{**good, field: value})
@@ -83,7 +84,7 @@ async def insert(connection: Any, **changes: Any) -> None:
 
 
 async def test_no_row_breaks_a_rule(pool: Pool) -> None:
-    """Beneath the service the database refuses too, also a password that is no Argon2id hash."""
+    """The database refuses too, including a password that is not an Argon2id hash."""
     wrong = [changed for changed in WRONG.values() if changed[0] != "password"]
     async with pool.connection() as connection:
         for field, value in [*wrong, ("password_hash", "correct horse")]:
@@ -109,7 +110,7 @@ def migrations_before(tmp_path: Path) -> Path:
 async def test_a_row_from_before_the_rules_stops_no_upgrade(
     database_url: str, migrations_before: Path
 ) -> None:
-    """It stays, and new rows are held to the rules."""
+    """It stays, and the rules are enforced for new rows."""
     await migrate(database_url, migrations_before)
     async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as connection:
         await insert(connection, username="a b")

@@ -1,4 +1,4 @@
-"""The service as a whole: its database gone, its credential, its start."""
+"""The service as a whole: database outages, credentials, start."""
 
 import asyncio
 import os
@@ -30,7 +30,7 @@ async def status_of(users: Any, path: str) -> int:
 async def test_dead_database_is_unavailable_and_comes_back(
     start_replica: Callable[..., Awaitable[Any]], make_postgres: Callable[[], Any]
 ) -> None:
-    """503 and not ready while PostgreSQL is gone, and served again once it is back."""
+    """503 and not ready while PostgreSQL is down; it serves again once PostgreSQL is back."""
     server = make_postgres()
     url = server.make_database()
     await set_up_database(url)
@@ -63,8 +63,8 @@ async def test_dead_database_is_unavailable_and_comes_back(
 async def test_calls_demand_the_credential_of_a_service(
     users: Any, credentials: Credentials
 ) -> None:
-    """Health is open, calls are not: not to strangers, nor to a service that shows what it shows to
-    another one, or that names itself another one."""
+    """Health is open, calls are not: they refuse strangers, a service that presents its credential
+    for another service, and one that claims another's name."""
     edge = Caller("edge", credentials.secrets["edge"])
     (name, value), *_ = edge.headers("users").items()
     for shown in (
@@ -88,8 +88,8 @@ async def test_calls_demand_the_credential_of_a_service(
 async def test_each_service_may_make_its_own_calls_alone(
     users: Any, credentials: Credentials
 ) -> None:
-    """All others are refused with a sentence, before their body is read; the credential that all
-    shared in 0.1.0 does not help who names itself."""
+    """All others are refused with a message, before their body is read; the credential that all
+    shared in 0.1.0 does not help a caller that names itself."""
     for caller, call in (("realtime", "sign_up"), ("edge", "prepare"), ("files", "make_owner")):
         for shared in (None, credentials.shared):
             shown = Caller(caller, credentials.secrets[caller], shared).headers("users")
@@ -100,14 +100,14 @@ async def test_each_service_may_make_its_own_calls_alone(
 
 
 async def test_malformed_call_is_refused(users: Any) -> None:
-    """A struct without its fields is a problem, not a crash."""
+    """A struct without its fields is a problem response, not a crash."""
     with pytest.raises(Refusal) as refused:
         await users.call("log_in", SearchPeople(prefix="a"), Grant)
     assert refused.value.code == "invalid_request"
 
 
 async def test_calls_are_described_by_openapi(users: Any) -> None:
-    """Every call stands in the document, with the structs it takes and gives."""
+    """Every call is in the document, with its request and response structs."""
     shown = users.http.caller.headers("users")
     answered = await users.http.get(users.address, "/openapi.json", shown)
     document = msgspec.json.decode(answered.body)
@@ -117,7 +117,7 @@ async def test_calls_are_described_by_openapi(users: Any) -> None:
 
 
 async def test_prepared_transactions_are_needed(make_postgres: Callable[..., Any]) -> None:
-    """Without them no two-phase commit: the process says what to do and ends."""
+    """Without them there is no two-phase commit: the process says what to do and exits."""
     server = make_postgres(max_prepared_transactions="0")
     with pytest.raises(PreparedTransactionsOff, match="set it to 200 in"):
         await set_up_database(server.make_database())
@@ -141,7 +141,7 @@ def test_missing_setting_ends_the_start_with_a_sentence(environment: dict[str, s
 async def test_the_operator_makes_an_owner_by_the_command_line(
     users: Any, environment: dict[str, str]
 ) -> None:
-    """`python -m users owner NAME`, also while a replica runs; an unknown name is said so."""
+    """`python -m users owner NAME`, also while a replica runs; it reports an unknown name."""
     ann = await users.sign_up("ann")
 
     async def run(*words: str) -> tuple[int | None, str]:

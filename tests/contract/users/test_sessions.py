@@ -71,7 +71,7 @@ async def test_tokens_of_one_replica_verify_with_the_keys_of_another(
 
 
 async def test_refresh_rotates_and_slides(users: Any, pool: Pool) -> None:
-    """Each refresh gives another refresh token and 30 days from now."""
+    """Each refresh returns another refresh token, valid 30 days from now."""
     ann = await users.sign_up("Ann")
     async with pool.connection() as connection:
         await connection.execute("UPDATE sessions SET expires_at = expires_at - interval '29 days'")
@@ -86,7 +86,7 @@ async def test_refresh_rotates_and_slides(users: Any, pool: Pool) -> None:
 
 
 async def test_no_token_is_stored(users: Any, pool: Pool) -> None:
-    """The database holds hashes of refresh tokens only."""
+    """The database stores only hashes of refresh tokens."""
     ann = await users.sign_up("Ann")
     async with pool.connection() as connection:
         rows = await (await connection.execute("SELECT hash FROM refresh_tokens")).fetchall()
@@ -95,8 +95,8 @@ async def test_no_token_is_stored(users: Any, pool: Pool) -> None:
 
 
 async def test_lost_answers_log_nobody_out(users: Any) -> None:
-    """A refresh token works again and again, and gives the same next one, until that one or its
-    access token was seen."""
+    """A refresh token works repeatedly, and returns the same next one, until that one or its access
+    token was used."""
     ann = await users.sign_up("Ann")
     grants = [await refresh(users, ann.grant) for _ in range(3)]
     assert len({grant.refresh_token for grant in grants}) == 1
@@ -118,7 +118,7 @@ async def test_two_windows_that_refresh_at_once_go_on(users: Any) -> None:
 async def test_next_refresh_token_is_kept_while_it_may_be_asked_for_again(
     users: Any, pool: Pool
 ) -> None:
-    """Sealed by the one before; once that is used up nothing is left of it."""
+    """Encrypted with the previous one; once that is used up nothing is left of it."""
     ann = await users.sign_up("Ann")
     query = "SELECT s::text, successor IS NULL FROM sessions s"
     next_token = (await refresh(users, ann.grant)).refresh_token
@@ -133,8 +133,8 @@ async def test_next_refresh_token_is_kept_while_it_may_be_asked_for_again(
 
 @pytest.mark.parametrize("kept", ["successor", "NULL"])
 async def test_refresh_after_one_by_the_release_before(users: Any, pool: Pool, kept: str) -> None:
-    """That kept no next token, and left what it found: both answers may have been lost, so the
-    token gives another one."""
+    """That release stored no next token, and left what it found: both answers may have been lost,
+    so the token returns another one."""
     ann = await users.sign_up("Ann")
     lost = await refresh(users, ann.grant)
     async with pool.connection() as connection:
@@ -151,7 +151,7 @@ async def test_refresh_after_one_by_the_release_before(users: Any, pool: Pool, k
 async def test_used_refresh_token_ends_the_session_once_the_next_access_token_was_seen(
     users: Any,
 ) -> None:
-    """Two parties hold tokens of one session: all of them end."""
+    """Two parties hold tokens of one session: the session ends for both."""
     ann = await users.sign_up("Ann")
     second = await refresh(users, ann.grant)
     await users.call("tokens_used", TokensUsed(used=[(ann.session, 1), (ann.session, 0)]))
@@ -169,7 +169,7 @@ async def test_used_refresh_token_ends_the_session_once_a_newer_one_was_used(use
 
 
 async def test_generations_that_never_were_end_no_grace(users: Any) -> None:
-    """Only a generation that was given can have been used."""
+    """Only a generation that was issued can have been used."""
     ann = await users.sign_up("Ann")
     await users.call("tokens_used", TokensUsed(used=[(ann.session, 7)]))
     assert await refresh(users, ann.grant)
@@ -178,7 +178,7 @@ async def test_generations_that_never_were_end_no_grace(users: Any) -> None:
 async def test_refreshes_in_parallel_are_one(
     start_replica: Callable[..., Awaitable[Any]],
 ) -> None:
-    """Over two replicas each gets the same refresh token, of the next generation."""
+    """On two replicas each gets the same refresh token, of the next generation."""
     replicas = [await start_replica(), await start_replica()]
     ann = await replicas[0].sign_up("Ann")
     grants = await asyncio.gather(*(refresh(replicas[n % 2], ann.grant) for n in range(10)))
@@ -197,7 +197,7 @@ async def test_unknown_refresh_token_is_refused(users: Any, token: str) -> None:
 
 
 async def test_expired_session_is_refused(users: Any, pool: Pool) -> None:
-    """30 days without a refresh end a session, and that is no revocation."""
+    """A session ends after 30 days without a refresh, and this is not a revocation."""
     ann = await users.sign_up("Ann")
     async with pool.connection() as connection:
         await connection.execute("UPDATE sessions SET expires_at = now()")
@@ -206,7 +206,7 @@ async def test_expired_session_is_refused(users: Any, pool: Pool) -> None:
 
 
 async def test_log_out_ends_one_session(users: Any) -> None:
-    """It is in the revocation log once, however often it is asked for."""
+    """It is in the revocation log once, however often it is requested."""
     ann = await users.sign_up("Ann")
     await users.log_out(ann)
     await users.log_out(ann)
@@ -215,7 +215,7 @@ async def test_log_out_ends_one_session(users: Any) -> None:
 
 
 async def test_nobody_ends_the_session_of_another(users: Any) -> None:
-    """A session of somebody else is not found."""
+    """The session of another user is not found."""
     ann, bob = await users.sign_up("Ann"), await users.sign_up("Bob")
     with pytest.raises(Refusal) as refused:
         await users.call("log_out", EndSession(user=bob.id, session=ann.session))

@@ -32,7 +32,7 @@ async def count_users(pool: Pool) -> int:
 
 
 async def test_account_keeps_name_and_address_as_they_were_given(users: Any) -> None:
-    """The answer has the account and a pair of tokens, and nothing of it is folded."""
+    """The answer has the account and a pair of tokens, and nothing in it is case-folded."""
     grant = await users.call("sign_up", request(), Grant)
     assert (grant.user.username, grant.user.email) == ("Ann", "Ann@example.org")
     assert grant.expires_in == 900
@@ -50,7 +50,7 @@ async def test_account_keeps_name_and_address_as_they_were_given(users: Any) -> 
 async def test_name_and_address_are_unique_in_lower_case(
     users: Any, fields: dict[str, str], code: str
 ) -> None:
-    """A taken name is refused before a taken address."""
+    """A taken name is reported before a taken address."""
     await users.call("sign_up", request(), Grant)
     with pytest.raises(Refusal) as refused:
         await users.call("sign_up", request(key="key-2", **fields), Grant)
@@ -61,7 +61,7 @@ async def test_name_and_address_are_unique_in_lower_case(
 async def test_repeat_returns_the_same_user_with_new_tokens(
     users: Any, password: str | None
 ) -> None:
-    """The same key and the same body make no second account and no refusal."""
+    """The same key and the same body create no second account and are not refused."""
     first = await users.call("sign_up", request(password=password), Grant)
     again = await users.call("sign_up", request(password=password), Grant)
     assert again.user == first.user
@@ -78,7 +78,7 @@ async def test_repeat_returns_the_same_user_with_new_tokens(
     ],
 )
 async def test_key_with_another_body_is_refused(users: Any, other: dict[str, Any]) -> None:
-    """A key stands for one body; the password counts as much as the rest."""
+    """A key belongs to one body; the password counts as much as the rest."""
     await users.call("sign_up", request(), Grant)
     with pytest.raises(Refusal) as refused:
         await users.call("sign_up", request(**other), Grant)
@@ -86,7 +86,7 @@ async def test_key_with_another_body_is_refused(users: Any, other: dict[str, Any
 
 
 async def change(users: Any, grant: Grant, **fields: str) -> None:
-    """What the account's owner does right after the sign-up."""
+    """A change that the account's user makes right after the sign-up."""
     own = {"user": grant.user.id, "session": claims_of(grant)["sid"], "key": new_id()}
     others = {"email": None, "password": None, "current_password": None}
     await users.call("change_profile", ChangeProfile(**{**own, **others, **fields}), OwnAccount)
@@ -102,7 +102,7 @@ async def code_of_repeat(users: Any, **fields: Any) -> str:
 async def test_repeat_is_compared_with_the_address_that_was_signed_up_with(
     users: Any, email: str
 ) -> None:
-    """Not with the one that the account has by now."""
+    """Not with the account's current address."""
     first = await users.call("sign_up", request(), Grant)
     await change(users, first, email=email)
     assert (await users.call("sign_up", request(), Grant)).user.id == first.user.id
@@ -114,7 +114,7 @@ async def test_repeat_is_compared_with_the_address_that_was_signed_up_with(
 async def test_repeat_gives_no_tokens_for_a_password_that_is_not_that_of_the_account_any_more(
     users: Any, password: str | None
 ) -> None:
-    """It is refused as a log-in is; another body is still another body."""
+    """It is refused like a log-in; another body is still reported as another body."""
     first = await users.call("sign_up", request(password=password), Grant)
     current = {} if password is None else {"current_password": password}
     await change(users, first, password="better horse", **current)
@@ -124,7 +124,7 @@ async def test_repeat_gives_no_tokens_for_a_password_that_is_not_that_of_the_acc
 
 
 async def test_repeat_gives_no_tokens_of_a_deactivated_account(users: Any, pool: Pool) -> None:
-    """It is refused as a log-in is."""
+    """It is refused like a log-in."""
     await users.call("sign_up", request(), Grant)
     async with pool.connection() as connection:
         await connection.execute("UPDATE users SET active = false")
@@ -135,7 +135,7 @@ async def test_repeat_gives_no_tokens_of_a_deactivated_account(users: Any, pool:
 async def test_repeat_makes_no_second_account_after_the_deletion_of_the_first(
     users: Any, pool: Pool
 ) -> None:
-    """It is refused as a log-in is. Of the body nothing is left to compare it with."""
+    """It is refused like a log-in. Nothing is left to compare the body with."""
     first = await users.call("sign_up", request(), Grant)
     deletion = DeleteOwnAccount(
         caller=first.user.id,
@@ -154,7 +154,7 @@ async def test_repeat_makes_no_second_account_after_the_deletion_of_the_first(
 
 
 async def test_key_of_the_release_before(users: Any, pool: Pool) -> None:
-    """It kept no address: the account's own is what there is to compare."""
+    """That release stored no address: the account's current one is compared."""
     first = await users.call("sign_up", request(), Grant)
     async with pool.connection() as connection:
         await connection.execute("UPDATE sign_up_keys SET email = NULL")
@@ -163,7 +163,7 @@ async def test_key_of_the_release_before(users: Any, pool: Pool) -> None:
 
 
 async def test_key_is_forgotten_after_ten_minutes(users: Any, pool: Pool) -> None:
-    """Then it makes another account."""
+    """Then it creates another account."""
     first = await users.call("sign_up", request(), Grant)
     async with pool.connection() as connection:
         await connection.execute(
@@ -176,7 +176,7 @@ async def test_key_is_forgotten_after_ten_minutes(users: Any, pool: Pool) -> Non
 async def test_fifty_repeats_in_parallel_make_one_account(
     start_replica: Callable[..., Awaitable[Any]], pool: Pool
 ) -> None:
-    """Over two replicas all fifty are answered with the same user."""
+    """On two replicas all fifty get the same user."""
     replicas = [await start_replica(), await start_replica()]
     grants = await asyncio.gather(
         *(replicas[n % 2].call("sign_up", request(), Grant) for n in range(50))
@@ -189,7 +189,8 @@ async def test_fifty_repeats_in_parallel_make_one_account(
 async def test_many_who_want_one_name_get_one_account(
     start_replica: Callable[..., Awaitable[Any]], pool: Pool
 ) -> None:
-    """Different keys are different people: one wins, the others are told that the name is taken."""
+    """Different keys are different users: one wins, the others get a refusal that the name is
+    taken."""
     replicas = [await start_replica(), await start_replica()]
     answers = await asyncio.gather(
         *(

@@ -1,4 +1,6 @@
-"""Signing keys in users' database: made once, wrapped, rotated, revoked, taken over from files."""
+"""Signing keys in users' database: created once, encrypted, rotated, revoked, imported from
+files.
+"""
 
 import asyncio
 import os
@@ -54,7 +56,7 @@ async def age_keys(pool: Pool, seconds: int) -> None:
 
 
 async def test_replicas_that_start_together_have_one_key(start_replica: START) -> None:
-    """One makes it, the others read it; each publishes it."""
+    """One creates it, the others read it; each publishes it."""
     replicas = await asyncio.gather(*(start_replica() for _ in range(3)))
     published = [await one.call("keys", Empty(), KeySet) for one in replicas]
     assert len(published[0].keys) == 1
@@ -62,7 +64,7 @@ async def test_replicas_that_start_together_have_one_key(start_replica: START) -
 
 
 async def test_no_private_key_is_in_the_database(pool: Pool) -> None:
-    """What is stored holds neither the key nor anything that its public part tells."""
+    """What is stored contains neither the key nor anything that its public part does not reveal."""
     keys = opened_by(pool)
     await keys.open()
     async with pool.connection() as connection:
@@ -74,7 +76,8 @@ async def test_no_private_key_is_in_the_database(pool: Pool) -> None:
 
 
 async def test_keys_that_are_known_are_not_opened_again(pool: Pool) -> None:
-    """They are read every ten seconds. What was wrapped anew since is."""
+    """They are read every ten seconds. A key that was encrypted again since then is decrypted
+    again."""
     keys = opened_by(pool)
     await keys.open()
     (first,) = keys._ring._keys
@@ -91,8 +94,8 @@ async def test_keys_that_are_known_are_not_opened_again(pool: Pool) -> None:
 
 
 async def test_rotation_logs_nobody_out(pool: Pool) -> None:
-    """The old key signs for another minute and stays published beside the new one; it goes with a
-    rotation after its last token has run out."""
+    """The old key signs for another minute and stays published with the new one; a rotation after
+    its last token has expired removes it."""
     keys = opened_by(pool)
     await keys.open()
     (old,) = kids(keys)
@@ -107,7 +110,7 @@ async def test_rotation_logs_nobody_out(pool: Pool) -> None:
 
 
 async def test_a_revoked_key_is_gone_at_once(pool: Pool) -> None:
-    """The new one alone is published and signs; a verifier that has read it refuses the old."""
+    """Only the new one is published and signs; a verifier that has read it refuses the old."""
     keys = opened_by(pool)
     await keys.open()
     verifier = TokenVerifier()
@@ -124,8 +127,8 @@ async def test_a_revoked_key_is_gone_at_once(pool: Pool) -> None:
 
 
 async def test_keys_of_the_release_before_are_taken_over(pool: Pool, tmp_path: Path) -> None:
-    """Under their names and with their age, so that replicas of both releases sign with the same
-    key; once only, so that a key that was revoked stays away."""
+    """With their names and ages, so that replicas of both releases sign with the same key; only
+    once, so that a revoked key does not come back."""
     write_pem(tmp_path, "old", age=3600)
     second = write_pem(tmp_path, "second", age=120)
     keys = opened_by(pool, folder=tmp_path)
@@ -140,7 +143,7 @@ async def test_keys_of_the_release_before_are_taken_over(pool: Pool, tmp_path: P
 
 
 async def test_foreign_files_stop_the_start_with_their_name(pool: Pool, tmp_path: Path) -> None:
-    """A key of another kind, or no key at all, is not passed over."""
+    """A key of another type, or a file that is no key, is not skipped."""
     write_pem(tmp_path, "other", age=0, kind=X25519PrivateKey)
     with pytest.raises(SigningKeysError, match=r"other\.pem holds another kind of key"):
         await opened_by(pool, folder=tmp_path).open()
@@ -150,8 +153,8 @@ async def test_foreign_files_stop_the_start_with_their_name(pool: Pool, tmp_path
 
 
 async def test_another_secret_opens_nothing_and_is_told_what_to_do(pool: Pool) -> None:
-    """A process that was given it does not start; one that runs keeps its keys. Where the secret is
-    lost a revocation with the new one makes a key that it opens."""
+    """A process that starts with it exits; one that runs keeps its keys. If the secret is lost, a
+    revocation with the new one creates a key that it decrypts."""
     keys = opened_by(pool)
     await keys.open()
     before = kids(keys)
@@ -170,7 +173,7 @@ async def test_another_secret_opens_nothing_and_is_told_what_to_do(pool: Pool) -
 def test_the_operator_changes_keys_by_the_command_line(
     own_database: str, environment: dict[str, str]
 ) -> None:
-    """It needs the database and the secret alone, and says what it made and removed."""
+    """It needs only the database and the secret, and reports what it created and removed."""
     needed = {
         name: environment[name]
         for name in ("HUBBUB_USERS_DATABASE_URL", "HUBBUB_SIGNING_SECRET_FILE")
@@ -191,7 +194,7 @@ def test_the_operator_changes_keys_by_the_command_line(
 def test_keys_of_a_database_that_was_never_set_up_are_a_sentence(
     make_database: Callable[[], str], environment: dict[str, str], what: str
 ) -> None:
-    """As before the first start, or after one that did not get so far."""
+    """As before the first start, or after one that failed early."""
     given = {**environment, "HUBBUB_USERS_DATABASE_URL": make_database()}
     done = subprocess.run(
         [sys.executable, "-m", "users", "keys", what], env={"PATH": os.environ["PATH"], **given},
