@@ -1,4 +1,6 @@
-"""HAProxy as the fleet starts it, in front of servers that say whom they are told of."""
+"""HAProxy as started by the fleet, in front of servers that return the client address they are
+told.
+"""
 
 import asyncio
 import re
@@ -24,7 +26,7 @@ from fleet.processes.supervised import Program
 
 SERVERS = [PoolServer(pool, f"{pool}-1", f"{pool}-1.sock") for pool in ("edge", "files")]
 START_SECONDS = 60.0
-POLL_SECONDS = 0.02  # how often a server looks whether it is to end
+POLL_SECONDS = 0.02  # how often a server checks whether it is to end
 PIECE_BYTES = 65536
 KEY = "the secret of the balancer"
 
@@ -44,14 +46,14 @@ class Entrance:
                 await asyncio.sleep(0.05)
 
     async def kill(self) -> None:
-        """Returns when it is gone."""
+        """Returns when it has ended."""
         self._process.kill()
         assert self._process.stdout is not None
         self._process.stdout.close()
         await asyncio.to_thread(self._process.wait)
 
     async def seen_address(self, *headers: str, first: bytes = b"") -> str:
-        """Where edge is told that the client is; `first` is sent before the request."""
+        """The client address that edge is told; `first` is sent before the request."""
         said = await self.ask(*headers, first=first)
         return client_in(said)
 
@@ -73,13 +75,13 @@ class Entrance:
         )
 
     async def certificate(self) -> str:
-        """The name in the one that is served."""
+        """The name in the certificate that is served."""
         pem = await asyncio.to_thread(ssl.get_server_certificate, (LOOPBACK, self.port))
         return x509.load_pem_x509_certificate(pem.encode()).subject.rfc4514_string()
 
 
 def client_in(said: str) -> str:
-    """The address in what HAProxy told edge, which edge has answered with."""
+    """The client address that HAProxy sent to edge, which edge has returned."""
     (line,) = [line for line in said.splitlines() if line.lower().startswith(BALANCER_HEADER)]
     return line.split(" ")[-2]
 
@@ -89,7 +91,7 @@ MakeEntrance = Callable[[Front], Awaitable[Entrance]]
 
 @pytest.fixture
 async def make_entrance(tmp_path: Path) -> AsyncIterator[MakeEntrance]:
-    """Starts one with what stands before it."""
+    """Starts one with the given proxy in front."""
     async with AsyncExitStack() as stack:
 
         async def make(front: Front) -> Entrance:
@@ -123,9 +125,9 @@ async def _running(folder: Path, front: Front) -> AsyncIterator[Entrance]:
 
 @contextmanager
 def _echoing(folder: Path, name: str) -> Iterator[None]:
-    """A server on threads, which are joined at the end. asyncio's, in Python 3.11, may leave a
-    connection open that it has only just accepted."""
-    (folder / name).unlink(missing_ok=True)  # of an entrance before this one
+    """A server on threads, which are joined at the end. asyncio's, in Python 3.11, may leave open a
+    connection that it has only just accepted."""
+    (folder / name).unlink(missing_ok=True)  # of a previous entrance
     with short_path(folder, name) as path:
         server = ThreadingUnixStreamServer(path, _Echo)
     with server:
@@ -139,7 +141,7 @@ def _echoing(folder: Path, name: str) -> Iterator[None]:
 
 
 class _Echo(StreamRequestHandler):
-    """Answers with the head of the request, when all of it has come."""
+    """Answers with the head of the request, once it is complete."""
 
     def handle(self) -> None:
         head = b""
@@ -154,7 +156,7 @@ class _Echo(StreamRequestHandler):
 
 
 def write_certificate(name: str, chain: Path, key: Path) -> None:
-    """A self-signed one."""
+    """A self-signed certificate."""
     own = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
     now = datetime.now(UTC)

@@ -1,4 +1,4 @@
-"""TLS on the public port of one machine, by files of the operator."""
+"""TLS on the public port of one machine, with certificate files of the operator."""
 
 import asyncio
 import os
@@ -25,7 +25,7 @@ def files(tmp_path: Path) -> Certificate:
 async def test_a_renewed_certificate_is_served_and_open_connections_stay(
     make_entrance: MakeEntrance, files: Certificate
 ) -> None:
-    """The files are read again when they change, and not before both of them fit."""
+    """The files are read again when they change, but only once they match each other."""
     entrance = await make_entrance(Front(certificate=files))
     assert await entrance.seen_address() == LOOPBACK
     assert await entrance.certificate() == "CN=first.example"
@@ -51,7 +51,8 @@ async def test_a_renewed_certificate_is_served_and_open_connections_stay(
 async def test_haproxy_is_started_again_with_the_certificate_that_was_served(
     make_entrance: MakeEntrance, files: Certificate, tmp_path: Path, damage: str
 ) -> None:
-    """Where it dies while the files hold no whole one; the next whole one is served."""
+    """If it dies while the files contain no complete certificate; the next complete one is
+    served."""
     entrance = await make_entrance(Front(certificate=files))
     if damage == "missing":
         files.key.unlink()
@@ -71,7 +72,7 @@ async def test_haproxy_is_started_again_with_the_certificate_that_was_served(
 def test_files_that_do_not_fit_are_refused_with_a_sentence(
     files: Certificate, tmp_path: Path, damage: str
 ) -> None:
-    """Which names them."""
+    """It names them."""
     match damage:
         case "missing":
             files.key.unlink()
@@ -84,14 +85,14 @@ def test_files_that_do_not_fit_are_refused_with_a_sentence(
 
 
 def test_one_file_that_is_missing_is_named_once(tmp_path: Path) -> None:
-    """Where it should hold both."""
+    """If it should contain both."""
     missing = tmp_path / "missing.pem"
     with pytest.raises(BadCertificate, match=f"^{missing} holds no certificate with its key: "):
         Certificate(missing, missing).read()
 
 
 def test_one_file_may_hold_both(files: Certificate, tmp_path: Path) -> None:
-    """As HAProxy and many certificate tools have it."""
+    """As with HAProxy and many certificate tools."""
     both = tmp_path / "both.pem"
     both.write_bytes(files.chain.read_bytes() + b"\n\n" + files.key.read_bytes())
     pem = Certificate(both, both).read()
@@ -102,7 +103,7 @@ def test_one_file_may_hold_both(files: Certificate, tmp_path: Path) -> None:
 async def test_a_certificate_that_haproxy_refuses_is_not_taken_for_served(
     make_entrance: MakeEntrance, files: Certificate
 ) -> None:
-    """Here one with more certificates beside it than HAProxy reads while it runs."""
+    """Here one with more certificates in the chain than HAProxy reads at run time."""
     entrance = await make_entrance(Front(certificate=files))
     write_certificate("second.example", *files)
     second = files.chain.read_bytes()

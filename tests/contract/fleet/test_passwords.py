@@ -1,4 +1,4 @@
-"""Roles of a database whose passwords were lost."""
+"""Database roles whose passwords were lost."""
 
 import asyncio
 from collections.abc import Callable
@@ -44,14 +44,14 @@ def test_a_role_gets_another_password_while_no_server_runs(
 
 @pytest.fixture
 def settings(tmp_path: Path) -> FleetSettings:
-    """Of a Hubbub that does not run, with its databases."""
+    """The settings of a Hubbub that is not running, with its databases."""
     found = read_settings({"HUBBUB_DATA": str(tmp_path / "data")})
     open_cluster(found.data / "postgres", found.keys)
     return found
 
 
 def let_in(settings: FleetSettings) -> None:
-    """Both roles, with the passwords of their files. Raises psycopg.OperationalError."""
+    """Logs in as both roles, with the passwords of their files. Raises psycopg.OperationalError."""
 
     async def connect() -> None:
         async with databases_of(settings, may_run=False) as urls:
@@ -64,7 +64,7 @@ def let_in(settings: FleetSettings) -> None:
 def test_whatever_opens_the_databases_first_gives_a_lost_password_anew(
     settings: FleetSettings, tmp_path: Path
 ) -> None:
-    """A backup between the loss and the next start, as cron makes it."""
+    """A backup between the loss and the next start, as by cron."""
     password_path(settings.keys, "users").unlink()
     back_up(settings, tmp_path / "backup.tar")
     let_in(settings)
@@ -73,7 +73,7 @@ def test_whatever_opens_the_databases_first_gives_a_lost_password_anew(
 def test_a_password_that_no_role_got_is_in_no_file(
     settings: FleetSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What ends a start in the middle of it leaves it to the next one."""
+    """If a start is interrupted, the next one sets the password."""
     path = password_path(settings.keys, "users")
     path.unlink()
 
@@ -89,7 +89,7 @@ def test_a_password_that_no_role_got_is_in_no_file(
 
 
 def test_a_lost_password_of_a_server_that_runs_is_not_made_up(settings: FleetSettings) -> None:
-    """It keeps the old one until it is started again, which is said."""
+    """It keeps the old one until it is restarted, which the message says."""
     path = password_path(settings.keys, "users")
     path.unlink()
     server = ProcessState("postgres", 1, 1, 5432, None, 0.0, "ready")

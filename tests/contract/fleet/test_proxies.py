@@ -1,4 +1,4 @@
-"""The snippets of deploy/proxies, in front of HAProxy as docs/operations.md says."""
+"""The snippets of deploy/proxies, in front of HAProxy as described in docs/operations.md."""
 
 import asyncio
 import os
@@ -20,7 +20,7 @@ from fleet.settings import PROJECT_FOLDER
 from tests.contract.fleet.conftest import PIECE_BYTES, MakeEntrance, client_in, write_certificate
 
 SNIPPETS = PROJECT_FOLDER / "deploy" / "proxies"
-CLIENT = "127.0.0.2"  # is no proxy, as 127.0.0.1 is
+CLIENT = "127.0.0.2"  # not a proxy, unlike 127.0.0.1
 NAME = "chat.example.org"
 START_SECONDS = 60.0
 
@@ -37,7 +37,7 @@ def start_nginx(folder: Path, hubbub: int, port: int) -> subprocess.Popen[bytes]
         f"{kind}_temp_path {folder}/{kind};"
         for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     )
-    user = "user root;" if os.geteuid() == 0 else ""  # to whom the test's folder is open
+    user = "user root;" if os.geteuid() == 0 else ""  # who can read the test's folder
     (folder / "nginx.conf").write_text(
         f"{user} pid {folder}/nginx.pid; daemon off; events {{}}"
         f" http {{ access_log off; {paths}\n{text}}}"
@@ -78,7 +78,7 @@ def start_traefik(folder: Path, hubbub: int, port: int) -> subprocess.Popen[byte
             "traefik-hubbub.yml",
             routes,
             (
-                ("{certResolver: letsencrypt}", "{}"),  # an authority is not asked here
+                ("{certResolver: letsencrypt}", "{}"),  # no certificate authority is used here
                 ("127.0.0.1:8000", f"127.0.0.1:{hubbub}"),
                 ("http:\n  routers", f"{certificates}\nhttp:\n  routers"),
             ),
@@ -90,8 +90,8 @@ def start_traefik(folder: Path, hubbub: int, port: int) -> subprocess.Popen[byte
 
 
 def _changed(snippet: str, *changes: tuple[str, str]) -> str:
-    """A snippet with ports and folders of the test's own. Raises AssertionError where it has not
-    what is to be changed."""
+    """A snippet with ports and folders of the test. Raises AssertionError if the text to replace is
+    missing."""
     text = (SNIPPETS / snippet).read_text()
     for ours, tested in changes:
         assert ours in text, ours
@@ -114,8 +114,8 @@ Speak = Callable[..., Awaitable[str]]
 async def through_proxy(
     request: pytest.FixtureRequest, make_entrance: MakeEntrance, tmp_path: Path
 ) -> AsyncIterator[Speak]:
-    """Sends lines of a request through the proxy that the test's parameter starts; gives the whole
-    answer."""
+    """Sends lines of a request through the proxy that the test's parameter starts; returns the
+    whole answer."""
     write_certificate(NAME, tmp_path / "chain.pem", tmp_path / "key.pem")
     entrance = await make_entrance(Front(trusted_proxies=(LOOPBACK,)))
     reserved = ReservedPort()
@@ -151,7 +151,7 @@ async def through_proxy(
 
 
 async def _send_zeros(writer: asyncio.StreamWriter, count: int) -> None:
-    """As many as are taken."""
+    """As many as are accepted."""
     with suppress(OSError):
         for _ in range(0, count, PIECE_BYTES):
             writer.write(bytes(PIECE_BYTES))
@@ -174,7 +174,7 @@ in_front = pytest.mark.parametrize(
 @pytest.mark.long
 @in_front
 async def test_hubbub_sees_clients_through_the_proxy(through_proxy: Speak) -> None:
-    """Their own address, whatever header they forge; the upgrade to a WebSocket is passed on."""
+    """Their own address, whatever header they forge; the WebSocket upgrade is forwarded."""
     said = await through_proxy(
         "GET / HTTP/1.1", "Connection: Upgrade", "Upgrade: websocket",
         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Version: 13",
@@ -188,7 +188,7 @@ async def test_hubbub_sees_clients_through_the_proxy(through_proxy: Speak) -> No
 @pytest.mark.long
 @in_front
 async def test_a_large_file_is_passed_on(through_proxy: Speak) -> None:
-    """As large as one may be, whole."""
+    """One of the maximum size, complete."""
     said = await through_proxy(
         "POST /api/chat/0197f3a0-0000-7000-8000-000000000000/file HTTP/1.1",
         "Content-Type: image/png",

@@ -1,4 +1,4 @@
-"""What the pools of a running HAProxy hold after a command of the fleet was refused or got lost."""
+"""The servers of a running HAProxy after a command of the fleet was refused or lost."""
 
 import asyncio
 import socket
@@ -14,7 +14,7 @@ WAIT_SECONDS = 10.0
 
 
 async def held(entrance: Entrance, folder: Path) -> set[str]:
-    """The names of the servers of edge, by HAProxy's own word."""
+    """The names of edge's servers, as HAProxy reports them."""
     with short_path(folder, SOCKET_NAME) as path:
         reader, writer = await asyncio.open_unix_connection(path)
     writer.write(b"show servers state edge\n")
@@ -26,7 +26,7 @@ async def held(entrance: Entrance, folder: Path) -> set[str]:
 async def test_a_server_whose_sessions_have_not_ended_is_deleted_after_them(
     make_entrance: MakeEntrance, tmp_path: Path
 ) -> None:
-    """HAProxy ends them a moment after it was told to, and refuses the deletion until then."""
+    """HAProxy ends them a moment after the command, and refuses the deletion until then."""
     entrance = await make_entrance(Front())
     _, writer = await entrance.connect()
     writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n" + b"x" * 80_000)
@@ -39,7 +39,7 @@ async def test_a_server_whose_sessions_have_not_ended_is_deleted_after_them(
 
 
 async def has_session(folder: Path) -> bool:
-    """Whether a request is at the server of edge."""
+    """Whether a request is in progress on the server of edge."""
     with short_path(folder, SOCKET_NAME) as path:
         reader, writer = await asyncio.open_unix_connection(path)
     writer.write(b"show stat edge 4 -1\n")

@@ -1,4 +1,4 @@
-"""Services by fork: what shares memory is as much a process of its own as what does not."""
+"""Services by fork: a process that shares memory behaves exactly like one that does not."""
 
 import json
 import os
@@ -25,14 +25,14 @@ said += [open("/proc/self/cmdline").read().rstrip("\\0").replace("\\0", " ")]
 print(*said, sep="\\n")
 sys.exit("it ends")
 """
-# Prints the sockets that it has.
+# Prints its open sockets.
 LOOKING = """
 import os
 for link in os.scandir("/proc/self/fd"):
     if int(link.name) > 2 and os.path.exists(link.path) and ":[" in os.readlink(link.path):
         print(os.readlink(link.path))
 """
-# Prints each service's metrics, where it has been started and then where it has been forked.
+# Prints each service's metrics, started and then forked.
 METRICS = """
 import importlib, json, os
 from prometheus_client import REGISTRY
@@ -56,7 +56,7 @@ each(load_services().take)
 
 @pytest.fixture
 async def template(tmp_path: Path) -> AsyncIterator[Template]:
-    """Which knows `a_service` and `another`, too."""
+    """A template that also knows `a_service` and `another`."""
     for name, program in (("a_service", SERVICE), ("another", LOOKING)):
         (tmp_path / name).mkdir()
         (tmp_path / name / "__main__.py").write_text(f"def main():\n{indent(program, '    ')}")
@@ -72,8 +72,8 @@ async def test_a_forked_service_is_a_child_with_its_own_surroundings(
     template: Template, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Parent, environment, descriptors, name, output and exit code are as if it had been started as
-    a program. What it is told does not go through the template, whose memory the next one shares;
-    nor does it have the way to the template. Once the code has changed, nothing is forked: no
+    a program. Its input does not go through the template, whose memory the next service shares; nor
+    does it have the connection to the template. Once the code has changed, nothing is forked: no
     process is half old, half new."""
     asked = []
 
@@ -111,7 +111,7 @@ async def test_a_forked_service_is_a_child_with_its_own_surroundings(
 async def test_without_a_template_there_is_no_fork_and_soon_another_template(
     template: Template, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The fleet then starts the service as a program, and loads the next template."""
+    """The fleet then starts the service as a program, and loads another template."""
     monkeypatch.setattr(module, "RETRY_SECONDS", 0.0)
     assert not template.is_to_be_loaded()
     assert template._process is not None
@@ -122,7 +122,7 @@ async def test_without_a_template_there_is_no_fork_and_soon_another_template(
 
 
 def test_a_forked_service_has_the_metrics_of_a_started_one() -> None:
-    """Those of other services, which the template has loaded too, are not among them."""
+    """Those of other services, which the template has loaded too, are left out."""
     done = subprocess.run(
         [sys.executable, "-c", METRICS], cwd=PROJECT_FOLDER, capture_output=True, check=True
     )
@@ -134,7 +134,7 @@ def test_a_forked_service_has_the_metrics_of_a_started_one() -> None:
 
 
 def test_what_others_left_behind_is_waited_for() -> None:
-    """Children that nobody here knows would stay as zombies; those of others are left to them."""
+    """Orphaned children would stay as zombies; those of others are left to their parents."""
     own = _ended_child(3)
     reap_adopted([own])
     assert os.waitstatus_to_exitcode(os.waitpid(own, 0)[1]) == 3

@@ -1,4 +1,4 @@
-"""Where clients are, behind proxies that are trusted and behind others."""
+"""Client addresses behind trusted proxies and behind others."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -18,7 +18,7 @@ FORGED = "X-Forwarded-For: 203.0.113.7"
 async def test_without_trusted_proxies_a_forged_header_counts_for_nothing(
     make_entrance: MakeEntrance,
 ) -> None:
-    """Nor does one that is from a network that is not trusted."""
+    """Nor does one from a network that is not trusted."""
     entrance = await make_entrance(NO_FRONT)
     assert await entrance.seen_address(FORGED) == LOOPBACK
     entrance = await make_entrance(Front(trusted_proxies=("198.51.100.0/24", "2001:db8::/32")))
@@ -41,13 +41,13 @@ async def test_without_trusted_proxies_a_forged_header_counts_for_nothing(
 async def test_the_client_is_the_last_address_that_is_no_trusted_proxy(
     make_entrance: MakeEntrance, headers: tuple[str, ...], client: str
 ) -> None:
-    """What stands further left a client can forge."""
+    """A client can forge what is further left."""
     entrance = await make_entrance(Front(trusted_proxies=("127.0.0.0/8", "198.51.100.0/24")))
     assert await entrance.seen_address(*headers) == client
 
 
 async def test_a_trusted_proxy_may_speak_the_proxy_protocol(make_entrance: MakeEntrance) -> None:
-    """Whose client's own header counts for nothing then; without it there is no connection."""
+    """Then its client's header is ignored; without the PROXY protocol there is no connection."""
     front = Front(trusted_proxies=(LOOPBACK,), proxy_protocol=True)
     entrance = await make_entrance(front)
     first = b"PROXY TCP4 203.0.113.9 192.0.2.1 5000 443\r\n"

@@ -1,5 +1,6 @@
-"""A real realtime node before real users and chats processes; one set for the tests of this folder,
-and more of what a test may kill."""
+"""A real realtime node with real users and chats processes; one set shared by the tests of this
+folder, and separate ones for tests that kill processes.
+"""
 
 import asyncio
 import base64
@@ -43,7 +44,7 @@ Frame = dict[str, Any]
 
 
 class Process(NamedTuple):
-    """A service process, and where it serves and tells its health."""
+    """A service process, and where it serves calls and health."""
 
     server: Server
     address: str
@@ -51,7 +52,7 @@ class Process(NamedTuple):
 
 
 class Tier:
-    """Processes that find each other, each on ports that it keeps."""
+    """Processes that find each other, each on fixed ports."""
 
     def __init__(self, folder: Path, postgres: PostgresServer, valkey_url: str) -> None:
         self._folder = folder
@@ -78,7 +79,7 @@ class Tier:
         }
 
     def start(self, role: str, **environment: str) -> Process:
-        """A process of the role, ready."""
+        """Starts a process of the role and waits until it is ready."""
         port, health = ReservedPort(), ReservedPort()
         self._ports += [port, health]
         probe = health if role == "realtime" else port
@@ -108,19 +109,19 @@ class Tier:
 
     @contextlib.contextmanager
     def running_node(self, **environment: str) -> Iterator[Process]:
-        """One for some tests alone: an idle process costs those after them time."""
+        """A node for some tests only: an idle process slows down the tests after them."""
         node = self.start("realtime", **environment)
         yield node
         node.server.kill()
 
     def log_of(self, process: Process) -> str:
-        """What the process has logged so far."""
+        """The log of the process so far."""
         number = self._processes.index(process)
         (path,) = self._folder.glob(f"*-{number}.log")
         return path.read_text()
 
     def sign(self, person: "Person", seconds_left: float) -> str:
-        """An access token of the person's session that runs out sooner than usual."""
+        """An access token of the user's session that expires sooner than usual."""
         url = self._shared["HUBBUB_USERS_DATABASE_URL"]
         keys = KeyRing(
             [read_signing_key(url, self._signing_secret)],
@@ -136,7 +137,7 @@ class Tier:
 
     @contextlib.asynccontextmanager
     async def world(self, node: Process) -> AsyncIterator["World"]:
-        """What a test does, on this node."""
+        """What a test can do, on this node."""
         with contextlib.closing(HttpClient(AnyCaller(self.credentials.shared))) as http:
             users = Replicas("users", (self._shared["HUBBUB_USERS_SEEDS"],))
             chats = Replicas("chats", tuple(self.chats_replicas))
@@ -152,7 +153,7 @@ def is_ready(address: str) -> bool:
 
 
 async def read_metrics(node: Process) -> str:
-    """What the node's internal port says."""
+    """The metrics on the node's internal port."""
     reader, writer = await asyncio.open_connection(*node.health.split(":"))
     writer.write(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
     text = (await reader.read()).decode()
@@ -161,7 +162,7 @@ async def read_metrics(node: Process) -> str:
 
 
 class Person:
-    """Somebody with an account and a session; `token` may be replaced."""
+    """A user with an account and a session; `token` may be replaced."""
 
     def __init__(self, grant: u.Grant) -> None:
         self.id = grant.user.id
@@ -176,7 +177,7 @@ def _decode_part(part: str) -> bytes:
 
 
 class Socket:
-    """A client's side of one connection: reads line by line."""
+    """The client's end of one connection: reads line by line."""
 
     def __init__(self, connection: ClientConnection) -> None:
         self.connection = connection
@@ -184,12 +185,12 @@ class Socket:
         self.ready: Frame = {}
 
     async def say(self, *frames: Frame | str) -> None:
-        """All in one text frame."""
+        """Sends all in one text frame."""
         lines = [f if isinstance(f, str) else msgspec.json.encode(f).decode() for f in frames]
         await self.connection.send("\n".join(lines))
 
     async def hear(self, seconds: float = PATIENCE_SECONDS) -> Frame:
-        """The next object, whatever it is."""
+        """The next object of any type."""
         if not self._lines:
             async with asyncio.timeout(seconds):
                 data = await self.connection.recv()
@@ -198,13 +199,13 @@ class Socket:
         return self._lines.pop(0)
 
     async def hear_type(self, type_: str) -> Frame:
-        """The next object of a type; others before it are passed over."""
+        """The next object of a type; others before it are skipped."""
         while (frame := await self.hear())["type"] != type_:
             pass
         return frame
 
     async def hear_event(self) -> Frame:
-        """The next object with a seq that is no answer."""
+        """The next object with a seq that is not an answer."""
         while "seq" not in (frame := await self.hear()) or frame["type"] == "sent":
             pass
         return frame
@@ -217,7 +218,7 @@ class Socket:
         return events
 
     async def hear_nothing_more(self) -> list[Frame]:
-        """All that is on its way: a ping's answer comes after it."""
+        """Everything in transit: a ping's answer comes after it."""
         await self.say({"type": "ping"})
         frames = []
         while (frame := await self.hear())["type"] != "pong":
@@ -225,7 +226,7 @@ class Socket:
         return frames
 
     async def hear_end(self, seconds: float = PATIENCE_SECONDS) -> tuple[int, str]:
-        """The close code and reason; whatever comes before is passed over."""
+        """The close code and reason; everything before is skipped."""
         try:
             async with asyncio.timeout(seconds):
                 while True:
@@ -235,7 +236,7 @@ class Socket:
 
 
 class World:
-    """People, chats and sockets on one node."""
+    """Users, chats and sockets on one node."""
 
     def __init__(self, tier: Tier, node: Process, users: Calls, chats: Calls) -> None:
         self.tier = tier
@@ -310,7 +311,7 @@ class World:
 
     @contextlib.asynccontextmanager
     async def dial(self, node: Process | None = None, **options: Any) -> AsyncIterator[Socket]:
-        """An upgraded connection that has said nothing yet."""
+        """An upgraded connection that has sent nothing yet."""
         async with connect(
             f"ws://{(node or self.node).address}/ws",
             subprotocols=[Subprotocol("chat.v1")],
@@ -358,7 +359,7 @@ def node(tier: Tier) -> Process:
 
 @pytest.fixture(scope="session")
 def other_node(tier: Tier, node: Process) -> Process:
-    """Another one."""
+    """Another shared node."""
     return tier.start("realtime", HUBBUB_RATE_LIMITS="high")
 
 
@@ -372,7 +373,7 @@ async def world(tier: Tier, node: Process) -> AsyncIterator[World]:
 def make_tier(
     tmp_path: Path, postgres: PostgresServer, make_valkey: Callable[[], ValkeyServer]
 ) -> Iterator[Callable[[], tuple[Tier, ValkeyServer]]]:
-    """Services and a Valkey of a test's own, whose processes it may kill."""
+    """Separate services and a Valkey for one test, which may kill their processes."""
     tiers: list[Tier] = []
 
     def make() -> tuple[Tier, ValkeyServer]:

@@ -1,5 +1,6 @@
-"""chats' events do not arrive over the bus while this node's own connection to it is well: the node
-notices, polls, says so, and stays ready."""
+"""chats' events do not arrive over the bus although this node's own connection to it works: the
+node notices, polls, reports it, and stays ready.
+"""
 
 import asyncio
 import time
@@ -26,8 +27,8 @@ from tests.fixtures.lossy_bus import end_of_reply
 from tests.fixtures.proxy import Proxy
 from tests.fixtures.servers import PostgresServer, ValkeyServer
 
-# Silence is noticed after 2.5 s, and polls are half a second apart; on a machine that runs other
-# tests everything takes longer.
+# Silence is noticed after 2.5 s, and polls are half a second apart; everything takes longer on a
+# machine that runs other tests.
 FIRST_SECONDS = bound(4.5, 8.0)
 LATER_SECONDS = bound(2.0, 5.0)
 OUTAGE_SECONDS = 6.5  # longer than a poll looks back
@@ -47,7 +48,7 @@ def own_valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ValkeyServe
 def own_tier(
     tmp_path_factory: pytest.TempPathFactory, postgres: PostgresServer, own_valkey: ValkeyServer
 ) -> Iterator[Tier]:
-    """Two chats replicas that log in to Valkey as a user of their own."""
+    """Two chats replicas that log in to Valkey as a separate user."""
     place = urlsplit(own_valkey.url).netloc
     found = Tier(tmp_path_factory.mktemp("cut"), postgres, f"redis://{OPERATOR}@{place}")
     asyncio.run(shut_to_strangers(own_valkey))
@@ -73,7 +74,8 @@ async def own_world(own_tier: Tier, own_node: Process) -> AsyncIterator[World]:
 
 
 async def shut_to_strangers(valkey: ValkeyServer) -> None:
-    """A log-in that fails would leave its connection to the default user, who may do everything."""
+    """Else a connection whose log-in fails would stay with the default user, who may do
+    everything."""
     async with connect_valkey(valkey.url) as client:
         for user in ("operator", "chats"):
             await client.execute_command("ACL", "SETUSER", user, *ALLOWED)
@@ -110,7 +112,7 @@ async def hear_post(world: World, chat: str, sender: Person, socket: Socket) -> 
 
 
 async def hear_new_chat(world: World, owner: Person, other: Person, socket: Socket) -> float:
-    """Seconds from making a chat to its `chat.created`."""
+    """Seconds from creating a chat to its `chat.created`."""
     started = time.monotonic()
     made = await world.make_chat(owner, other)
     event = await socket.hear_event()
@@ -143,7 +145,8 @@ async def talk_while_cut(
         await hear_post(world, chat, ann, socket)
         async with cut(begin, end):
             started = time.monotonic()
-            # The join of a moment ago may still read the log, and find this one without a poll.
+            # The join of a moment ago may still be reading the log, and find this one without a
+            # poll.
             assert await hear_post(world, chat, ann, socket) < FIRST_SECONDS
             await until_polling(world, lambda reasons: reason in reasons)
             is_over = False
@@ -161,7 +164,7 @@ async def talk_while_cut(
 async def test_chats_that_may_not_log_in_to_valkey_is_polled(
     own_world: World, own_valkey: ValkeyServer
 ) -> None:
-    """Their user is switched off and their connections are gone; leases run out, too."""
+    """Their Valkey user is disabled and their connections are closed; leases expire, too."""
 
     async def switch_off() -> None:
         await as_operator(own_valkey, "ACL", "SETUSER", "chats", "off")
@@ -178,7 +181,7 @@ async def test_chats_that_may_not_log_in_to_valkey_is_polled(
 async def test_chats_that_may_not_publish_is_polled(
     own_world: World, own_valkey: ValkeyServer
 ) -> None:
-    """Their leases hold, and nothing comes of them."""
+    """Their leases are renewed, but no events arrive."""
 
     async def forbid() -> None:
         await as_operator(own_valkey, "ACL", "SETUSER", "chats", "-publish")
@@ -190,7 +193,7 @@ async def test_chats_that_may_not_publish_is_polled(
 
 
 class Deaf:
-    """A filter of the proxy: once `topics` are set, what is published on others does not come."""
+    """A filter of the proxy: once `topics` are set, what is published on others is dropped."""
 
     def __init__(self) -> None:
         self.topics: tuple[bytes, ...] | None = None
@@ -227,7 +230,8 @@ async def test_one_node_to_which_valkey_delivers_nothing_polls(
     reason: str,
     carried: tuple[bytes, ...],
 ) -> None:
-    """It hears its own canary, so that the connection looks well; another node hears everything."""
+    """It receives its own canary, so the connection looks healthy; another node receives
+    everything."""
     deaf, place = Deaf(), urlsplit(own_valkey.url)
 
     async def turn_deaf() -> None:
@@ -254,7 +258,7 @@ async def test_a_chat_joined_during_an_outage_of_everything_is_heard_after_it(
     own_tier: Tier, own_valkey: ValkeyServer
 ) -> None:
     """The node is stopped and its connection is closed for longer than any digest or poll looks
-    back: whoever was added meanwhile gets the chat from the event of the joining on."""
+    back: users added meanwhile get the chat from the event of their joining on."""
     node = own_tier.start("realtime", HUBBUB_RATE_LIMITS="high")
     async with own_tier.world(node) as world:
         ann, ben = await world.make_people(2)

@@ -6,7 +6,7 @@ from tests.contract.realtime.conftest import World
 
 
 async def test_both_hear_of_it_and_talk_until_an_account_ends(world: World) -> None:
-    """For both users; then the other one's sends are refused, and the socket goes on."""
+    """For both users; after that the other's sends are refused, and the socket stays open."""
     ann, ben = await world.make_people(2)
     async with world.connect(ann) as anns, world.connect(ben) as bens:
         request = d.OpenDirectChat(user=ann.id, session=ann.session, key=new_id(), other=ben.id)

@@ -1,4 +1,4 @@
-"""Tokens, limits, slow readers and drain: every way in which a node ends a socket."""
+"""Tokens, limits, slow readers and drain: every way in which a node closes a socket."""
 
 import asyncio
 import contextlib
@@ -19,17 +19,17 @@ from tests.fixtures.busy import BUSY
 
 @pytest.fixture(scope="module")
 def strict_node(tier: Tier) -> Iterator[Process]:
-    """A node with the limits of the contract and a small bound for what is unsent."""
+    """A node with the documented limits and a small bound for unsent bytes."""
     with tier.running_node(HUBBUB_MAX_UNSENT_BYTES="200000") as node:
         yield node
 
 
 async def test_bad_expired_and_revoked_tokens_are_told_apart(world: World) -> None:
-    """4500 for what is no token of ours, 4003 for one that was good, 4502 for an ended session."""
+    """4500 for an invalid token, 4003 for one that was valid, 4502 for an ended session."""
     ann, ben = await world.make_people(2)
     async with world.connect(ben) as s:
         await world.log_out(ben)
-        assert (await s.hear_end())[0] == 4502  # so the node has heard of it
+        assert (await s.hear_end())[0] == 4502  # so the node has learned of it
     head, payload, signature = ann.token.split(".")
     forged = f"{head}.{payload}.{signature[:-4]}AAAA"
     cases = {
@@ -46,7 +46,7 @@ async def test_bad_expired_and_revoked_tokens_are_told_apart(world: World) -> No
 
 
 async def test_a_log_out_ends_the_sessions_sockets_within_a_second(world: World) -> None:
-    """All sockets of the session, and no others."""
+    """All sockets of the session are closed, and no others."""
     ann, ben = await world.make_people(2)
     async with world.connect(ann) as a, world.connect(ann) as a2, world.connect(ben) as b:
         started = time.monotonic()
@@ -58,7 +58,7 @@ async def test_a_log_out_ends_the_sessions_sockets_within_a_second(world: World)
 
 
 async def test_who_does_not_refresh_is_told_and_then_ended(world: World) -> None:
-    """`expiring` before the end of the token, 4003 five seconds after it."""
+    """`expiring` before the token expires, 4003 five seconds after it."""
     ann = await world.make_person()
     ann.token = world.tier.sign(ann, 2)
     async with world.connect(ann) as s:
@@ -71,7 +71,7 @@ async def test_who_does_not_refresh_is_told_and_then_ended(world: World) -> None
 
 
 async def test_a_refresh_keeps_the_socket(world: World) -> None:
-    """A fresh token of the same session is answered; others are errors; the socket goes on."""
+    """A fresh token of the same session is answered; others are errors; the socket stays open."""
     ann, ben = await world.make_people(2)
     ann.token = world.tier.sign(ann, 1)
     async with world.connect(ann) as s:
@@ -83,14 +83,14 @@ async def test_a_refresh_keeps_the_socket(world: World) -> None:
             await s.say({"type": "refresh", "token": bad})
             error = await s.hear()
             assert (error["type"], error["code"]) == ("error", "unauthenticated")
-        await asyncio.sleep(6.5)  # the first token's end and its grace
+        await asyncio.sleep(6.5)  # the expiry of the first token and its grace
         assert await s.hear_nothing_more() == []
 
 
 async def test_a_person_has_at_most_20_sockets_on_a_node(
     world: World, strict_node: Process
 ) -> None:
-    """The 21st is ended; when one of the 20 goes there is room again."""
+    """The 21st is closed; when one of the 20 ends there is room again."""
     ann = await world.make_person()
     async with contextlib.AsyncExitStack() as stack:
         first = [
@@ -107,7 +107,8 @@ async def test_a_person_has_at_most_20_sockets_on_a_node(
 async def test_an_address_has_at_most_200_sockets_on_a_node(
     world: World, strict_node: Process
 ) -> None:
-    """The 201st is refused before the upgrade; addresses are the balancer's word, with its key."""
+    """The 201st is refused before the upgrade; addresses are those that the balancer sends with its
+    key."""
     said = f"203.0.113.7 {new_id()}"
     headers = {"X-Hubbub-Balancer": f"{world.tier.balancer_key} {said}"}
     async with contextlib.AsyncExitStack() as stack:
@@ -122,11 +123,11 @@ async def test_an_address_has_at_most_200_sockets_on_a_node(
         assert response.headers["Content-Type"] == "application/problem+json"
         forged = {"X-Hubbub-Balancer": f"wrong {said}"}
         async with world.dial(strict_node, additional_headers=forged):
-            pass  # without the key it is our own address that counts
+            pass  # without the key our own address counts
 
 
 async def test_a_network_of_ipv6_is_one_address(world: World, strict_node: Process) -> None:
-    """Sockets from anywhere in a /64 count together; the next network has its own count."""
+    """Sockets from anywhere in a /64 count together; the next network has a separate count."""
 
     def said(address: str) -> dict[str, str]:
         return {"X-Hubbub-Balancer": f"{world.tier.balancer_key} {address} {new_id()}"}
@@ -146,7 +147,7 @@ async def test_a_network_of_ipv6_is_one_address(world: World, strict_node: Proce
 
 
 async def test_200_refused_frames_are_borne_and_no_more(world: World, strict_node: Process) -> None:
-    """The 201st within ten seconds ends the socket with 4509."""
+    """The 201st within ten seconds closes the socket with 4509."""
     ann = await world.make_person()
     async with world.connect(ann, strict_node) as s:
         await s.say(*([{"type": "nope"}] * 200))
@@ -156,7 +157,7 @@ async def test_200_refused_frames_are_borne_and_no_more(world: World, strict_nod
 
 
 async def test_sends_above_the_rate_are_errors(world: World, strict_node: Process) -> None:
-    """A burst of 50 passes; what is above it is refused with `retryAfter`."""
+    """A burst of 50 is accepted; what exceeds it is refused with `retryAfter`."""
     ann = await world.make_person()
     chat = await world.make_chat(ann)
     async with world.connect(ann, strict_node) as s:
@@ -176,7 +177,7 @@ async def test_sends_above_the_rate_are_errors(world: World, strict_node: Proces
 async def test_who_does_not_read_is_ended_and_holds_up_nobody(
     world: World, strict_node: Process
 ) -> None:
-    """A slow reader loses its socket at the bound; the others get every event meanwhile."""
+    """A slow reader's socket is closed at the bound; the others get every event meanwhile."""
     ann, ben = await world.make_people(2)
     chat = await world.make_chat(ann, ben)
     async with world.connect(ann, strict_node) as good, world.dial(strict_node) as stuck:
@@ -200,7 +201,7 @@ async def test_who_does_not_read_is_ended_and_holds_up_nobody(
 async def test_a_close_code_that_a_client_makes_up_is_counted_as_other(
     world: World, strict_node: Process
 ) -> None:
-    """It is no label of the metric; the code is echoed all the same."""
+    """It does not become a label of the metric; the code is echoed all the same."""
     async with world.dial(strict_node) as client:
         await client.connection.close(code=3456)
         assert client.connection.close_code == 3456
@@ -220,7 +221,7 @@ async def test_who_reads_late_gets_everything_in_order(world: World) -> None:
         late.connection.transport.pause_reading()
         for _ in range(10):
             await world.post(chat, ann, *("x" * 8000 for _ in range(8)))
-        await other.hear_until(81)  # so the node has them all before it is asked
+        await other.hear_until(81)  # so the node has all of them before the request
         await until_metric(world.node, r"hubbub_realtime_unsent_bytes [2-9]\d{5}")
         await late.say({"type": "ping"})
         late.connection.transport.resume_reading()
@@ -233,7 +234,7 @@ async def test_who_reads_late_gets_everything_in_order(world: World) -> None:
 
 @pytest.mark.parametrize("end", ["a bad line", "a bad frame", "a close"])
 async def test_what_was_sent_before_the_end_is_stored(world: World, end: str) -> None:
-    """All of it comes to the node in one piece."""
+    """All of it reaches the node in one piece."""
     ann = await world.make_person()
     chat = await world.make_chat(ann)
     texts = [f"{number}" for number in range(5)]
@@ -259,7 +260,7 @@ async def test_what_was_sent_before_the_end_is_stored(world: World, end: str) ->
 
 
 async def test_a_drain_sends_everybody_away_and_loses_no_send(world: World) -> None:
-    """SIGTERM: 4001 with a delay in ms, every send answered or stored, exit 0, nobody new."""
+    """SIGTERM: 4001 with a delay in ms, every send answered or stored, exit 0, no new sockets."""
     node = world.tier.start("realtime", HUBBUB_RATE_LIMITS="high")
     people = await world.make_people(5)
     chat = await world.make_chat(*people)

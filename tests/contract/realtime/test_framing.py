@@ -1,4 +1,4 @@
-"""RFC 6455 held strictly, the handshake, and every end that a client can cause."""
+"""Strict RFC 6455 framing, the handshake, and every close that a client can cause."""
 
 import asyncio
 import base64
@@ -24,7 +24,7 @@ class Answer(NamedTuple):
 
 
 class Wire:
-    """A connection on which a test writes bytes as it pleases."""
+    """A connection on which a test writes arbitrary bytes."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader, self.writer = reader, writer
@@ -54,7 +54,7 @@ class Wire:
             return first & 0x0F, await self.reader.readexactly(size)
 
     async def read_end(self) -> int:
-        """The close code, after anything else."""
+        """The close code; everything before is skipped."""
         while True:
             opcode, payload = await self.read()
             if opcode == CLOSE:
@@ -79,7 +79,7 @@ def frame(
 
 
 def request(**changes: str | None) -> str:
-    """A good handshake; None leaves a header out."""
+    """A valid handshake; None leaves a header out."""
     headers = {
         "Host": "127.0.0.1",
         "Upgrade": "websocket",
@@ -148,7 +148,7 @@ async def open_socket(world: World, person: Person) -> AsyncIterator[Wire]:
 async def test_refusals_before_the_upgrade_are_problems(
     world: World, changes: dict[str, str | None], status: int, code: str
 ) -> None:
-    """What is no good handshake is refused as problem+json, and the connection ends."""
+    """An invalid handshake is refused as problem+json, and the connection ends."""
     async with open_wire(world) as wire:
         answer = await wire.ask(request(**changes))
         assert answer.status == status
@@ -166,7 +166,7 @@ async def test_refusals_before_the_upgrade_are_problems(
 async def test_headers_may_have_16_kib(
     world: World, size: int, status: int, names: int, query: str
 ) -> None:
-    """In one or in many, beside a line of any length; one byte more is refused."""
+    """In one or in many, in addition to a request line of any length; one byte more is refused."""
     fields = {f"X_{number:03}": "x" for number in range(names)}
     line = f"GET /ws{query} HTTP/1.1"
     have = len(request(line=line, **fields).partition("\r\n")[2])
@@ -179,7 +179,7 @@ async def test_headers_may_have_16_kib(
 async def test_the_subprotocol_is_echoed_and_nothing_is_compressed(
     world: World, origin: str | None
 ) -> None:
-    """The public origin, or none, may upgrade; an offer to compress is not taken."""
+    """The public origin, or none, may upgrade; an offer to compress is declined."""
     async with open_wire(world) as wire:
         answer = await wire.ask(
             request(
@@ -230,7 +230,7 @@ BROKEN_RULES = [
 async def test_who_breaks_a_rule_is_closed_and_nobody_else_notices(
     world: World, neighbour: tuple[Person, Wire], data: bytes, code: int
 ) -> None:
-    """The close code says which rule; a neighbour's socket goes on."""
+    """The close code says which rule; another client's socket stays open."""
     person, other = neighbour
     async with open_socket(world, person) as wire:
         wire.write(frame(TEXT, PING_TEXT), data)
@@ -251,7 +251,7 @@ async def neighbour(world: World) -> AsyncIterator[tuple[Person, Wire]]:
 
 
 async def test_exactly_64_kib_is_taken(world: World) -> None:
-    """Also in fragments, with a ping between them and a character across them."""
+    """Also in fragments, with a ping between them and a character split across them."""
     person = await world.make_person()
     async with open_socket(world, person) as wire:
         start = '{"type":"ping","x":"☃'.encode()
@@ -270,7 +270,7 @@ async def test_exactly_64_kib_is_taken(world: World) -> None:
 
 
 async def test_a_close_is_echoed(world: World) -> None:
-    """The client's own end is answered with its code, and the connection ends."""
+    """A close by the client is answered with its code, and the connection ends."""
     person = await world.make_person()
     async with open_socket(world, person) as wire:
         wire.write(frame(CLOSE, struct.pack("!H", 1000) + b"bye"))
@@ -295,7 +295,7 @@ async def test_a_close_is_echoed(world: World) -> None:
     ],
 )
 async def test_a_malformed_first_frame_is_a_protocol_error(world: World, first: bytes) -> None:
-    """Anything but a well-formed `connect` ends with 4501."""
+    """Anything but a well-formed `connect` closes the socket with 4501."""
     async with open_wire(world) as wire:
         assert (await wire.ask(request())).status == 101
         wire.write(frame(TEXT, first))
@@ -325,7 +325,7 @@ async def test_a_thousand_chats_may_be_resumed(world: World) -> None:
 async def test_a_bad_object_is_an_error_and_the_socket_goes_on(
     world: World, line: dict[str, object]
 ) -> None:
-    """Unknown types and bad fields are refused; lines around them count."""
+    """Unknown types and invalid fields are refused; lines around them are processed."""
     person = await world.make_person()
     async with world.connect(person) as socket:
         await socket.say({"type": "ping"}, line, {"type": "ping"})
@@ -335,7 +335,7 @@ async def test_a_bad_object_is_an_error_and_the_socket_goes_on(
 
 
 async def test_lone_surrogates_and_deep_nesting_are_errors(world: World) -> None:
-    """JSON that msgspec cannot read but that is JSON does not end the socket."""
+    """Valid JSON that msgspec cannot decode does not close the socket."""
     person = await world.make_person()
     async with world.connect(person) as socket:
         chat, key = new_id(), new_id()

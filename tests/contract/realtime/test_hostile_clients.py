@@ -1,4 +1,4 @@
-"""Hostile clients of a real node: what they get, and that nobody else notices."""
+"""Hostile clients of a real node: what they get, and that nobody else is affected."""
 
 import asyncio
 import contextlib
@@ -18,7 +18,7 @@ PING = frame(TEXT, b'{"type":"ping"}')
 
 @pytest.fixture(scope="module")
 def narrow_node(tier: Tier) -> Iterator[Process]:
-    """A node that bears few unfinished handshakes."""
+    """A node that allows few unfinished handshakes."""
     with tier.running_node(HUBBUB_MAX_PENDING_HANDSHAKES=str(MAX_HANDSHAKES)) as node:
         yield node
 
@@ -30,7 +30,7 @@ async def narrow_world(tier: Tier, narrow_node: Process) -> AsyncIterator[World]
 
 
 def make_streams(number: int) -> list[bytes]:
-    """The same ones at every run: who fails can be found again."""
+    """The same in every run, so that a failing one can be found again."""
     found: list[bytes] = []
 
     @settings(
@@ -46,8 +46,8 @@ def make_streams(number: int) -> list[bytes]:
 
 
 async def test_made_up_frames_break_nothing(world: World) -> None:
-    """A hundred streams of nonsense: each socket goes on or ends in order, a neighbour's goes on,
-    and the node has nothing to say about it in its log."""
+    """A hundred streams of nonsense: each socket stays open or is closed properly, another client's
+    stays open, and the node logs nothing about it."""
     person, other = await world.make_people(2)
     async with world.connect(other) as neighbour:
         for stream in make_streams(100):
@@ -62,7 +62,7 @@ async def test_made_up_frames_break_nothing(world: World) -> None:
 
 
 async def test_unfinished_handshakes_are_bounded_and_keep_nobody_out(narrow_world: World) -> None:
-    """Three times as many as it bears: it keeps the newest, and people still connect."""
+    """Three times as many as the maximum: it keeps the newest, and users can still connect."""
     person = await narrow_world.make_person()
     half = request().encode()[:60]
     async with contextlib.AsyncExitStack() as stack:
@@ -77,14 +77,15 @@ async def test_unfinished_handshakes_are_bounded_and_keep_nobody_out(narrow_worl
         metrics = await read_metrics(narrow_world.node)
         (line,) = [m for m in metrics.splitlines() if m.startswith("hubbub_realtime_handshakes ")]
         assert float(line.split()[1]) <= MAX_HANDSHAKES
-        await asyncio.sleep(1.0)  # what an honest handshake is given
+        await asyncio.sleep(1.0)  # the time an honest handshake is given
         async with narrow_world.connect(person) as socket:
             await socket.say({"type": "ping"})
             assert await socket.hear_type("pong")
 
 
 async def test_a_handshake_that_does_not_end_is_cut_off(world: World) -> None:
-    """After ten seconds, also when a byte comes now and then; a socket without `connect` too."""
+    """After ten seconds, even if a byte comes now and then; the same for a socket without
+    `connect`."""
 
     async def drip() -> float:
         async with open_wire(world) as wire:

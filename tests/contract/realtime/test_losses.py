@@ -1,4 +1,4 @@
-"""Live delivery while the bus is gone, hangs, or loses messages; and while chats' replicas die."""
+"""Live delivery while the bus is down, hangs, or loses messages; and while chats' replicas die."""
 
 import asyncio
 import statistics
@@ -10,7 +10,7 @@ from tests.fixtures.busy import bound
 from tests.fixtures.servers import ValkeyServer
 
 PROMISED_SECONDS = 2.0
-# A single delivery may wait for a processor that other tests use; the median may not.
+# A single delivery may wait for a CPU that other tests use; the median may not.
 WORST_SECONDS = bound(4.0, 8.0)
 MakeTier = Callable[[], tuple[Tier, ValkeyServer]]
 
@@ -22,8 +22,8 @@ def start(tier: Tier) -> None:
 
 
 async def test_everything_goes_on_without_valkey(make_tier: MakeTier) -> None:
-    """Killed, Valkey costs no event: sends, connects, joins and removals go on, delivery takes at
-    most two seconds; when it is back, delivery is quick again."""
+    """No event is lost when Valkey is killed: sends, connects, joins and removals continue,
+    delivery takes at most two seconds; when it is back, delivery is fast again."""
     tier, valkey = make_tier()
     start(tier)
     async with tier.world(tier.start("realtime", HUBBUB_RATE_LIMITS="high")) as world:
@@ -69,7 +69,7 @@ async def test_a_bus_that_hangs_is_noticed(make_tier: MakeTier) -> None:
 
 
 async def test_a_dead_chats_replica_costs_no_event(make_tier: MakeTier) -> None:
-    """Killed in the middle of sends, a replica costs neither an answered send nor an event."""
+    """A replica killed in the middle of sends loses neither an answered send nor an event."""
     tier, _ = make_tier()
     tier.start("users")
     victim = tier.start("chats")
@@ -98,7 +98,7 @@ async def test_a_dead_chats_replica_costs_no_event(make_tier: MakeTier) -> None:
 async def hear_posts(
     world: World, chat: str, sender: Person, socket: Socket, seqs: Sequence[int]
 ) -> None:
-    """One post after the other, each heard with its seq, and in time."""
+    """Posts one after the other; each is received with its seq, and in time."""
     took = []
     for seq in seqs:
         started = time.monotonic()
@@ -110,6 +110,6 @@ async def hear_posts(
 
 
 async def until_bus_is_up(node: Process) -> None:
-    async with asyncio.timeout(8):  # a start of Valkey, and the reconnect's longest pause
+    async with asyncio.timeout(8):  # a start of Valkey, and the longest pause before a reconnect
         while "hubbub_realtime_bus_up 1.0" not in await read_metrics(node):  # noqa: ASYNC110
             await asyncio.sleep(0.05)

@@ -6,7 +6,7 @@ from tests.contract.realtime.conftest import World
 
 
 async def test_a_new_chat_comes_to_all_participants_that_are_connected(world: World) -> None:
-    """First participants hear `chat.created` with seq 1, then the rest."""
+    """Initial participants get `chat.created` with seq 1, then the rest."""
     ann, ben = await world.make_people(2)
     async with world.connect(ann) as a, world.connect(ben) as b:
         chat = await world.make_chat(ann, ben)
@@ -18,7 +18,8 @@ async def test_a_new_chat_comes_to_all_participants_that_are_connected(world: Wo
 
 
 async def test_who_is_added_gets_a_snapshot_and_then_everything(world: World) -> None:
-    """The added user gets `chat.created` with the seq of the addition; the others the addition."""
+    """The added user gets `chat.created` with the seq of the addition; the others get the
+    addition."""
     ann, ben, eve = await world.make_people(3)
     chat = await world.make_chat(ann, ben)
     await world.post(chat, ann, "before")
@@ -35,7 +36,7 @@ async def test_who_is_added_gets_a_snapshot_and_then_everything(world: World) ->
 
 
 async def test_who_is_removed_gets_nothing_above_their_removal(world: World) -> None:
-    """`participant.removed` is the last event of the removed; the others go on."""
+    """`participant.removed` is the last event for the removed user; the others continue."""
     ann, ben = await world.make_people(2)
     chat = await world.make_chat(ann, ben)
     async with world.connect(ann) as a, world.connect(ben) as b:
@@ -49,7 +50,7 @@ async def test_who_is_removed_gets_nothing_above_their_removal(world: World) -> 
 
 
 async def test_removed_and_added_again_hears_from_the_second_join_on(world: World) -> None:
-    """What was said in between is not delivered; the snapshot has the seq of the second join."""
+    """Messages in between are not delivered; the snapshot has the seq of the second join."""
     ann, ben = await world.make_people(2)
     chat = await world.make_chat(ann, ben)
     async with world.connect(ben) as b:
@@ -62,7 +63,8 @@ async def test_removed_and_added_again_hears_from_the_second_join_on(world: Worl
 
 
 async def test_a_deleted_chat_says_so_once(world: World) -> None:
-    """`chat.deleted` is the last event, also of a chat that nobody else here listened to."""
+    """`chat.deleted` is the last event, also of a chat that no one else on the node subscribed
+    to."""
     ann, ben = await world.make_people(2)
     async with world.connect(ben) as b:
         chat = await world.make_chat(ann, ben)
@@ -74,7 +76,8 @@ async def test_a_deleted_chat_says_so_once(world: World) -> None:
 
 
 async def test_many_chats_made_at_once_all_arrive(world: World) -> None:
-    """Twenty chats made in parallel with messages in them: each is heard from its first event."""
+    """Twenty chats created in parallel with messages in them: each is received from its first
+    event."""
     ann, ben = await world.make_people(2)
     async with world.connect(ben) as b:
 

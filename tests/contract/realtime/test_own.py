@@ -1,4 +1,4 @@
-"""What is one person's own, on their sockets: read markers and settings, over two nodes."""
+"""A user's private data on their sockets: read markers and settings, over two nodes."""
 
 import asyncio
 from typing import Any
@@ -35,12 +35,12 @@ def read(chat: str, seq: Any) -> Frame:
 
 
 async def own_frames(socket: Socket) -> list[Frame]:
-    """What it was told of its user's own so far."""
+    """The user's private frames received so far."""
     return [f for f in await socket.hear_nothing_more() if f["type"] in ("read", "mine")]
 
 
 async def test_a_marker_reaches_the_other_sockets_alone(world: World, other_node: Process) -> None:
-    """On every node; neither the socket that said it nor anybody else hears it."""
+    """On every node; neither the socket that sent it nor any other user receives it."""
     ann, ben = await world.make_people(2)
     chat = await world.make_chat(ann, ben)
     await world.post(chat, ann, "one", "two", "three")
@@ -62,7 +62,8 @@ async def test_a_marker_reaches_the_other_sockets_alone(world: World, other_node
 
 
 async def test_turning_back_waits_for_what_was_said_before(world: World) -> None:
-    """The answer, and the one thing that other sockets hear of it, is the marker below the seq."""
+    """The answer, and the only frame that other sockets receive for it, is the marker below the
+    seq."""
     ann, ben = await world.make_people(2)
     chats = [await world.make_chat(ann, ben) for _ in range(8)]
     for chat in chats:
@@ -73,7 +74,7 @@ async def test_turning_back_waits_for_what_was_said_before(world: World) -> None
         turned = await asyncio.gather(*(turn_back(world, chat, ben, 8) for chat in chats))
         assert turned == [8] * len(chats)
         heard: list[Frame] = []
-        while len(heard) < len(chats):  # chats may answer before the node has heard
+        while len(heard) < len(chats):  # chats may answer before the node has received it
             heard += [frame for frame in await own_frames(beside) if "back" in frame]
     assert sorted(frame["chat"] for frame in heard) == sorted(chats)
     assert {frame["upTo"] for frame in heard} == {8}
@@ -98,7 +99,7 @@ async def test_the_highest_marker_counts(world: World, other_node: Process) -> N
 
 async def test_a_frame_never_undoes_an_unread_after_it(world: World, other_node: Process) -> None:
     """Not even one that waits to be stored, which counts up to there; one that comes later counts,
-    also a lower one."""
+    even a lower one."""
     ann, ben = await world.make_people(2)
     chat = await world.make_chat(ann, ben)
     await world.post(chat, ann, *map(str, range(20)))
@@ -117,7 +118,8 @@ async def test_a_frame_never_undoes_an_unread_after_it(world: World, other_node:
             while await there.hear_type("read") != read(chat, 9):
                 pass
             assert await read_marker(world, chat, ben) == 9
-            # The socket that said it near the turn is told too: it may hear of the turn afterwards.
+            # The socket that sent it around the turning back is told too: it may receive the latter
+            # afterwards.
             while await here.hear_type("read") != read(chat, 9):
                 pass
             await turn_back(world, chat, ben, 0)
@@ -126,8 +128,8 @@ async def test_a_frame_never_undoes_an_unread_after_it(world: World, other_node:
 
 
 async def test_what_is_no_marker_is_refused_silently(world: World) -> None:
-    """Above the head, of a chat of others, of none; it takes no good one with it. What is no seq is
-    an error."""
+    """Above the head, of another user's chat, of none; valid markers with it still count. A seq of
+    the wrong type is an error."""
     ann, ben = await world.make_people(2)
     chat, other = await world.make_chat(ann, ben), await world.make_chat(ann)
     await world.post(chat, ann, "one", "two")
@@ -143,7 +145,7 @@ async def test_what_is_no_marker_is_refused_silently(world: World) -> None:
 
 
 async def test_settings_reach_all_sockets(world: World, other_node: Process) -> None:
-    """In the order in which they were made."""
+    """In the order in which they were changed."""
     ann = (await world.make_people(1))[0]
     chat = await world.make_chat(ann)
     async with world.connect(ann) as here, world.connect(ann, other_node) as there:
@@ -168,7 +170,7 @@ async def test_settings_reach_all_sockets(world: World, other_node: Process) -> 
 
 
 async def test_a_marker_of_a_socket_that_goes_is_stored(world: World) -> None:
-    """Also where it waits for the batch before."""
+    """Also if it waits for the previous batch."""
     ann, ben = await world.make_people(2)
     chat = await world.make_chat(ann, ben)
     await world.post(chat, ann, "one", "two", "three")

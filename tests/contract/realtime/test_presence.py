@@ -1,4 +1,4 @@
-"""Presence: watching over two nodes, what is told and what is not."""
+"""Presence: watching over two nodes, and which changes are sent."""
 
 import asyncio
 import contextlib
@@ -20,7 +20,7 @@ from tests.contract.realtime.conftest import (
 )
 from tests.fixtures.servers import ValkeyServer
 
-TOLD_SECONDS = 2.0  # where the machine is at rest
+TOLD_SECONDS = 2.0  # on an idle machine
 
 
 async def watch(socket: Socket, *people: Person) -> dict[str, str]:
@@ -30,7 +30,7 @@ async def watch(socket: Socket, *people: Person) -> dict[str, str]:
 
 
 async def until_told(socket: Socket, person: Person, state: str) -> None:
-    """Until the socket is told that the person is so, and nothing else before."""
+    """Waits until the socket is told this state of the user, and nothing else before."""
     told = await socket.hear_type("presence")
     assert told["users"] == {person.id: state}
 
@@ -40,8 +40,8 @@ async def told_more(socket: Socket) -> list[Any]:
 
 
 async def test_a_watch_is_answered_with_all_of_its_list(world: World, other_node: Process) -> None:
-    """Oneself too; those who share no chat, and ids of nobody, are left out; an empty list is
-    answered, and each list replaces the one before."""
+    """Oneself too; users without a shared chat, and unknown ids, are left out; an empty list is
+    answered, and each list replaces the previous one."""
     ann, ben, cat, dan = await world.make_people(4)
     chat = await world.make_chat(ann, ben, cat)
     async with world.connect(ann) as socket, world.connect(ben, other_node) as there:
@@ -55,7 +55,7 @@ async def test_a_watch_is_answered_with_all_of_its_list(world: World, other_node
         async with world.connect(cat, other_node):
             await until_told(socket, cat, "online")
         assert await watch(socket, cat, ben) == {cat.id: "online", ben.id: "away"}
-        # What was shared at the moment of watching counts.
+        # The chats shared at the moment of watching count.
         await world.remove(chat, ann, ben)
         await there.say({"type": "active", "active": True})
         await until_told(socket, ben, "online")
@@ -69,7 +69,7 @@ async def test_a_watch_is_answered_with_all_of_its_list(world: World, other_node
 async def test_online_while_one_of_their_sockets_is_active(
     world: World, other_node: Process
 ) -> None:
-    """On whichever node; what changes nothing is not told."""
+    """On whichever node; a change without effect is not sent."""
     ann, ben = await world.make_people(2)
     await world.make_chat(ann, ben)
     async with world.connect(ann) as socket, world.connect(ben) as one:
@@ -77,13 +77,13 @@ async def test_online_while_one_of_their_sockets_is_active(
         async with world.connect(ben, other_node) as other:
             await one.say({"type": "active", "active": False})
             await asyncio.sleep(1.5)
-            # Only what went before the other node had said that they are there.
+            # Only what was sent before the other node had announced them.
             assert (await told_more(socket) or [{ben.id: "online"}])[-1] == {ben.id: "online"}
             await other.say({"type": "active", "active": False})
             await until_told(socket, ben, "away")
             await one.say({"type": "active", "active": True})
             await until_told(socket, ben, "online")
-        # They still have a socket: what they are is what that one is.
+        # They still have a socket: its state is theirs.
         await one.say({"type": "active", "active": False})
         await until_told(socket, ben, "away")
         await one.say({"type": "active", "active": False})
@@ -92,7 +92,7 @@ async def test_online_while_one_of_their_sockets_is_active(
 
 
 async def test_changes_are_told_once_a_second(world: World, other_node: Process) -> None:
-    """However often they change, and at the end what is true; over both nodes."""
+    """However often they change, with the final state at the end; over both nodes."""
     ann, ben = await world.make_people(2)
     await world.make_chat(ann, ben)
     async with world.connect(ann, other_node) as socket, world.connect(ben) as there:
@@ -110,7 +110,7 @@ async def test_changes_are_told_once_a_second(world: World, other_node: Process)
 
 
 async def test_watching_too_often_is_refused(world: World, tier: Tier) -> None:
-    """A list a second, ten at once; the socket goes on."""
+    """One list a second, ten at once; the socket stays open."""
     ann, ben = await world.make_people(2)
     await world.make_chat(ann, ben)
     with tier.running_node() as node:
@@ -126,8 +126,8 @@ async def test_watching_too_often_is_refused(world: World, tier: Tier) -> None:
 async def test_those_whom_nobody_watches_cost_nothing(
     make_tier: Callable[[], tuple[Tier, ValkeyServer]],
 ) -> None:
-    """Valkey hears of a user when they come to a node, and then no more, whatever they do; watched
-    by many sockets of two nodes, a change is a message for each node."""
+    """Valkey is told of a user when they come to a node, and then no more, whatever they do;
+    watched by many sockets of two nodes, a change is one message per node."""
     tier, valkey = make_tier()
     tier.start("users")
     tier.start("chats")
@@ -151,11 +151,11 @@ async def test_those_whom_nobody_watches_cost_nothing(
         for socket in watchers:
             await until_told(socket, ben, "away")
         assert await told_of(nodes) == 2
-        assert len(keys_of_presence(valkey)) == 2  # what the node has said, and leases
+        assert len(keys_of_presence(valkey)) == 2  # what the node has announced, and leases
 
 
 async def told_of(nodes: list[Process]) -> float:
-    """Messages that nodes have published of users, times those that heard them."""
+    """Messages that nodes have published about users, times their receivers."""
     told = 0.0
     for node in nodes:
         [line] = [

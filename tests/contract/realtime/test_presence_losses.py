@@ -10,11 +10,11 @@ from tests.contract.realtime.test_presence import TOLD_SECONDS, told_more, until
 from tests.fixtures.servers import ValkeyServer
 
 MakeTier = Callable[[], tuple[Tier, ValkeyServer]]
-LATE_SECONDS = 3.0  # a machine that is busy
+LATE_SECONDS = 3.0  # on a busy machine
 
 
 async def until_offline(socket: Socket, people: list[Person], since: float) -> dict[str, float]:
-    """How long after `since` each of them was told to be; nothing else is told."""
+    """How long after `since` each of them was reported offline; nothing else is reported."""
     seconds: dict[str, float] = {}
     while len(seconds) < len(people):
         told = await socket.hear(45)
@@ -25,9 +25,9 @@ async def until_offline(socket: Socket, people: list[Person], since: float) -> d
 
 
 async def test_those_who_have_no_sockets_any_more(make_tier: MakeTier) -> None:
-    """Keep their state for half a minute and are offline then, whether they disconnected or their
-    node was killed; watchers on a node that starts to watch them later are told the same. Of a user
-    who reconnects in time nothing is told."""
+    """They keep their state for half a minute and are offline then, whether they disconnected or
+    their node was killed; watchers on a node that starts to watch them later are told the same.
+    Nothing is reported of a user who reconnects in time."""
     tier, _ = make_tier()
     tier.start("users")
     tier.start("chats")
@@ -66,8 +66,8 @@ async def test_those_who_have_no_sockets_any_more(make_tier: MakeTier) -> None:
 
 
 async def test_while_valkey_is_gone_nothing_changes(make_tier: MakeTier) -> None:
-    """Lists are answered with what is known; when it is back, empty, all is told by itself, and
-    nobody who was there all the time is told to be anything else."""
+    """Lists are answered with what is known; when it is back, empty, everything is announced again
+    automatically, and no user who was connected throughout is reported as anything else."""
     tier, valkey = make_tier()
     tier.start("users")
     tier.start("chats")
@@ -99,7 +99,7 @@ async def test_while_valkey_is_gone_nothing_changes(make_tier: MakeTier) -> None
             if frame["type"] == "presence":
                 told |= frame["users"]
         assert told == {goes_away.id: "away", comes.id: "online"}
-        # Longer than until a node that does not renew its lease is taken for gone.
+        # Longer than until a node that does not renew its lease counts as dead.
         await asyncio.sleep(8)
         assert await told_more(watcher) == []
         await there.say({"type": "active", "active": True})

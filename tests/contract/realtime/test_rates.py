@@ -1,4 +1,4 @@
-"""How often somebody may send: one bucket a person, whichever way the messages come."""
+"""How often a user may send: one bucket per user, whichever way the messages come."""
 
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -16,7 +16,7 @@ from tests.contract.realtime.conftest import Frame, Person, Process, Socket, Tie
 
 @pytest.fixture(scope="module")
 def strict_node(tier: Tier) -> Iterator[Process]:
-    """A node with the rates of the contract."""
+    """A node with the documented rates."""
     with tier.running_node() as node:
         yield node
 
@@ -46,7 +46,7 @@ async def hear_answers(socket: Socket, frames: list[Frame]) -> dict[str, Frame]:
 
 
 async def test_50_at_once_and_then_10_a_second(strict_world: World) -> None:
-    """What is too much is refused with the seconds to wait, and the socket goes on."""
+    """Sends above it are refused with the seconds to wait, and the socket stays open."""
     person, chat = await make_chat(strict_world)
     async with strict_world.connect(person) as socket:
         frames = [send(chat) for _ in range(100)]
@@ -68,13 +68,13 @@ async def test_50_at_once_and_then_10_a_second(strict_world: World) -> None:
 async def test_what_is_sent_elsewhere_counts_from_the_first_frame(
     strict_world: World, strict_node: Process, tier: Tier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Another process gave out a full bucket: of forty sends in a fresh socket's first frame only
-    those are taken that have flowed back meanwhile."""
+    """Another process emptied the bucket: of forty sends in the first frame of a new socket, only
+    as many are accepted as tokens were refilled meanwhile."""
     monkeypatch.setattr(shared_rates, "ANSWER_SECONDS", 30.0)
 
     def counted_alone() -> int:
-        """How often Valkey's answer was late, for the machine is busy: then the node is right to
-        take all forty."""
+        """How often Valkey's answer was late because the machine is busy: then the node rightly
+        accepts all forty."""
         return tier.log_of(strict_node).count("limits are local for now")
 
     while True:

@@ -1,4 +1,4 @@
-"""`connect` with `resume`: what is replayed, what is named in `behind`, and no hole between."""
+"""`connect` with `resume`: what is replayed, what is named in `behind`, and no gap in between."""
 
 import asyncio
 
@@ -7,7 +7,7 @@ from tests.contract.realtime.conftest import World
 
 
 async def test_what_was_missed_is_replayed_in_order(world: World) -> None:
-    """From SEQ+1 to HEAD, then live, as the same objects as history."""
+    """From SEQ+1 to HEAD, then live, as the same objects as in history."""
     ann, ben = await world.make_people(2)
     chat, other = await world.make_chat(ann, ben), await world.make_chat(ann, ben)
     await world.post(chat, ann, *"abcdef")
@@ -20,7 +20,7 @@ async def test_what_was_missed_is_replayed_in_order(world: World) -> None:
 
 
 async def test_at_most_200_events_are_replayed(world: World) -> None:
-    """A client that misses 200 gets them; one that misses 201 is told to fetch."""
+    """A client that lacks 200 gets them; one that lacks 201 is told to fetch."""
     ann, ben = await world.make_people(2)
     chat = await world.make_chat(ann, ben)
     for _ in range(3):
@@ -35,7 +35,7 @@ async def test_at_most_200_events_are_replayed(world: World) -> None:
 
 
 async def test_no_more_than_a_mebibyte_is_replayed_in_all(world: World) -> None:
-    """Chats are replayed until the sum is reached; the others are named in `behind`."""
+    """Chats are replayed until the total is reached; the others are named in `behind`."""
     ann, ben = await world.make_people(2)
     chats = [await world.make_chat(ann, ben) for _ in range(6)]
     for chat in chats:
@@ -58,7 +58,7 @@ async def test_more_than_256_kib_of_one_chat_is_behind(world: World) -> None:
 
 
 async def test_a_seq_above_the_head_is_behind(world: World) -> None:
-    """The client's cursor is wrong: it must start that chat anew."""
+    """The client's cursor is wrong: it must load that chat again."""
     (ann,) = await world.make_people(1)
     chat = await world.make_chat(ann)
     async with world.connect(ann, resume={chat: 9}) as socket:
@@ -66,7 +66,7 @@ async def test_a_seq_above_the_head_is_behind(world: World) -> None:
 
 
 async def test_foreign_chats_in_resume_are_ignored(world: World) -> None:
-    """Neither replayed nor named: one that does not exist, and one that the user has left."""
+    """One that does not exist, and one that the user has left, are neither replayed nor named."""
     ann, ben = await world.make_people(2)
     chat = await world.make_chat(ann, ben)
     await world.remove(chat, ann, ben)
@@ -90,7 +90,7 @@ async def test_another_epoch_makes_resume_void(world: World) -> None:
 
 
 async def test_who_was_added_while_away_gets_the_snapshot_at_that_seq(world: World) -> None:
-    """In a replay, too, the own joining is `chat.created` in place of `participant.added`."""
+    """In a replay, too, the user's own joining is `chat.created` instead of `participant.added`."""
     ann, ben = await world.make_people(2)
     chat = await world.make_chat(ann)
     await world.add(chat, ann, ben)
@@ -101,7 +101,7 @@ async def test_who_was_added_while_away_gets_the_snapshot_at_that_seq(world: Wor
 
 
 async def test_joining_a_busy_chat_leaves_no_hole(world: World) -> None:
-    """Sockets that connect while messages pour in hear every seq from HEAD+1, or SEQ+1, on."""
+    """Sockets that connect while messages arrive receive every seq from HEAD+1, or SEQ+1, on."""
     ann, ben = await world.make_people(2)
     chat = await world.make_chat(ann, ben)
 

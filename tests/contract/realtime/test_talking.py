@@ -1,4 +1,4 @@
-"""Connect, ready, live messages, sends, typing: what a socket does on a good day."""
+"""Connect, ready, live messages, sends, typing: a socket without failures."""
 
 import asyncio
 import contextlib
@@ -8,7 +8,8 @@ from tests.contract.realtime.conftest import Frame, Socket, World
 
 
 async def test_ready_names_the_chats_and_their_heads(world: World) -> None:
-    """`ready` is the first line; it names the user, their chats with heads, and what is fixed."""
+    """`ready` is the first line; it names the user, their chats with heads, and the fixed
+    limits."""
     ann, ben = await world.make_people(2)
     chat = await world.make_chat(ann, ben)
     await world.post(chat, ann, "one", "two")
@@ -29,7 +30,7 @@ async def test_ready_names_the_chats_and_their_heads(world: World) -> None:
 
 
 async def test_a_sent_message_is_answered_and_reaches_all(world: World) -> None:
-    """The sender gets `sent` and their own event; everyone gets the event that history holds."""
+    """The sender gets `sent` and their own event; everyone gets the event as in history."""
     ann, ben = await world.make_people(2)
     chat = await world.make_chat(ann, ben)
     async with world.connect(ann) as a, world.connect(ben) as b:
@@ -45,7 +46,7 @@ async def test_a_sent_message_is_answered_and_reaches_all(world: World) -> None:
 
 
 async def test_a_repeat_of_a_client_id_is_answered_with_the_first_result(world: World) -> None:
-    """The same clientId again gives the same answer and no second event."""
+    """The same clientId again gets the same answer and no second event."""
     (ann,) = await world.make_people(1)
     chat = await world.make_chat(ann)
     async with world.connect(ann) as socket:
@@ -71,7 +72,8 @@ async def test_pipelined_sends_keep_their_order(world: World) -> None:
 
 
 async def test_sends_that_fail_are_answered_each(world: World) -> None:
-    """A chat that one is not in, an empty message and a bad id are errors; the socket goes on."""
+    """A chat that the user is not in, an empty message and an invalid id are errors; the socket
+    stays open."""
     ann, ben = await world.make_people(2)
     foreign = await world.make_chat(ben)
     async with world.connect(ann) as socket:
@@ -96,7 +98,8 @@ async def test_sends_that_fail_are_answered_each(world: World) -> None:
 
 
 async def test_typing_reaches_others_once_a_second(world: World) -> None:
-    """Others in the chat see who types; the typist does not, nor does a chat that one is not in."""
+    """Others in the chat see who types; the typing user does not, nor does a chat that they are not
+    in."""
     ann, ben = await world.make_people(2)
     chat = await world.make_chat(ann, ben)
     foreign = await world.make_chat(ben)
@@ -109,7 +112,7 @@ async def test_typing_reaches_others_once_a_second(world: World) -> None:
 
 
 async def test_frames_before_ready_wait_for_it(world: World) -> None:
-    """What follows `connect` in the same or the next frame is done after `ready`."""
+    """What follows `connect` in the same or the next frame is processed after `ready`."""
     (ann,) = await world.make_people(1)
     chat = await world.make_chat(ann)
     async with world.dial() as socket:
@@ -122,7 +125,7 @@ async def test_frames_before_ready_wait_for_it(world: World) -> None:
 
 
 async def test_everyone_sees_parallel_sends_in_one_order(world: World) -> None:
-    """Eight people send at once: all see every seq once, in the order of history."""
+    """Eight users send at once: all see every seq once, in the order of history."""
     people = await world.make_people(8)
     chat = await world.make_chat(people[0], *people[1:])
 

@@ -1,4 +1,4 @@
-"""The simulation's model of chats' database gives the answers that PostgreSQL gives."""
+"""The simulation's model of chats' database answers like PostgreSQL."""
 
 import random
 import re
@@ -41,7 +41,7 @@ LONG_AGO = timedelta(seconds=60)
 
 
 def plain(answer: Any) -> Any:
-    """The answer without what differs by right: times, and the ids of the outbox's rows."""
+    """The answer without legitimate differences: times, and the ids of the outbox's rows."""
     match answer:
         case bytes():
             return re.sub(rb'"at":"[^"]*"', b"", answer)
@@ -66,14 +66,14 @@ def plain(answer: Any) -> Any:
 
 
 class Both:
-    """PostgreSQL and the model, asked the same."""
+    """PostgreSQL and the model, given the same requests."""
 
     def __init__(self, pool: Pool, seed: int) -> None:
         self.pool = pool
         self.model = ChatsDatabase(time.time, "")
         self.random = random.Random(seed)
         self.people = [new_id() for _ in range(4)]
-        self.chats = [new_id()]  # the first is never made
+        self.chats = [new_id()]  # the first is never created
         self.keys = [new_id() for _ in range(12)]
         self.transactions = [new_id() for _ in range(6)]
         self.versions: dict[str, int] = {}
@@ -82,7 +82,7 @@ class Both:
         self.number = 0
 
     async def ask(self, function: Callable[..., Awaitable[Any]], *args: Any, **options: Any) -> Any:
-        """The model's answer, which is PostgreSQL's. A refusal is an answer."""
+        """The model's answer, which must equal PostgreSQL's. A refusal is an answer."""
         name = function.__name__
         real = await _outcome(function(self.pool, *args, **options))
         modelled = await _outcome(_at_once(getattr(self.model, name), *args, **options))
@@ -104,7 +104,7 @@ class Both:
     # ---- changes
 
     async def change(self) -> None:
-        """Of any chat: right, outdated, repeated, too old, or decided already."""
+        """Of any chat: valid, outdated, repeated, too old, or already decided."""
         r = self.random
         chat = self.chat()
         if r.random() < 0.2:
@@ -165,7 +165,7 @@ class Both:
         self.rows.update((real_rows[chat], rows[chat]) for chat in rows)
 
     async def open_direct_chat(self) -> None:
-        """Of two who may have one; now and then all of somebody's are closed."""
+        """For two users who may have one; now and then all direct chats of a user are closed."""
         pair = self.random.sample(self.people, 2)
         chat, by = new_id(), pair[0]
         event = ChatUpdated(chat=chat, by=by, chat_name="", owner=by, **UNSTAMPED)
@@ -189,12 +189,12 @@ class Both:
     # ---- the outbox
 
     async def claim(self) -> None:
-        """Nothing is older than an hour; everything is older than nothing."""
+        """No row is older than an hour; every row is older than 0 ms."""
         age = self.random.choice((0, 3_600_000))
         await self.ask(outbox.claim_rows, above=0, older_than_ms=age, limit=500)
 
     async def publish(self) -> None:
-        """Some rows go."""
+        """Removes some rows."""
         gone = self.random.sample(sorted(self.rows), len(self.rows) // 2)
         await outbox.mark_published(self.pool, gone)
         self.model.mark_published([self.rows.pop(id_) for id_ in gone])
@@ -222,7 +222,7 @@ class Both:
         await self.ask(decisions.list_old_commits, older_than_seconds=3600, limit=50, skip=0)
 
     async def clean_up(self) -> None:
-        """Aborts and results that are too young stay; one deleted chat goes in slices."""
+        """Aborts and results that are too young stay; one deleted chat is purged in slices."""
         await self.ask(cleanup.drop_old_aborts, 3600)
         await self.ask(cleanup.drop_old_results, 3600, 50)
         await self.ask(canaries.forget_silent_canaries, older_than_seconds=3600)
@@ -231,7 +231,7 @@ class Both:
             await self.ask(cleanup.purge_deleted_chat, older_than_seconds=0, rows=2)
 
     async def mark(self) -> None:
-        """Some markers move: forward, back, above the head, of strangers, asked for long ago."""
+        """Moves some markers: forward, back, above the head, of strangers, requested long ago."""
         asked = {
             (self.chat(), self.person()): (self.seq(), self.random.random() < 0.3)
             for _ in range(self.random.randint(1, 4))
@@ -250,7 +250,7 @@ class Both:
         self.rows[real] = self.model.store_canary_message(canary, self.number)
 
     async def read(self) -> None:
-        """Everything that is read of chats, participants and the log."""
+        """All reads of chats, participants and the log."""
         chat, person, people = self.chat(), self.person(), self.some()
         await self.ask(chats.find_chat_of_member, chat, person)
         await self.ask(markers.find_marker, chat, person)
@@ -303,7 +303,7 @@ async def _at_once(method: Callable[..., Any], *args: Any, **options: Any) -> An
 async def test_model_answers_as_postgresql_does(
     make_database: Callable[[], str], seed: int
 ) -> None:
-    """Whatever is asked, in whatever order, also what is refused."""
+    """For all requests in any order, including refused ones."""
     url = make_database()
     await set_up_database(url)
     pool = create_pool(url, size=2, options=PLAN_OPTIONS)

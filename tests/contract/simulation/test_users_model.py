@@ -1,4 +1,4 @@
-"""The simulation's model of users' database gives the answers that PostgreSQL gives."""
+"""The simulation's model of users' database answers like PostgreSQL."""
 
 import random
 import time
@@ -16,7 +16,7 @@ OPERATIONS = 80
 
 
 class Both:
-    """PostgreSQL and the model, asked the same."""
+    """PostgreSQL and the model, given the same requests."""
 
     def __init__(self, pool: Pool, seed: int) -> None:
         self.pool = pool
@@ -49,7 +49,7 @@ class Both:
         return [*known, new_id()] if self.random.random() < 0.1 else known
 
     async def prepare(self) -> None:
-        """A change of a chat, which waits for nobody: one that is prepared already holds it."""
+        """A change of a chat that does not block: if one is prepared already, it has the lock."""
         fresh = new_id() if self.random.random() < 0.8 or not self.transactions else ""
         transaction = fresh or self.random.choice(self.transactions)
         chat = self.random.choice(self.chats)
@@ -115,14 +115,14 @@ class Both:
         return facts._replace(unknown_users=sorted(facts.unknown_users))
 
     async def finish(self) -> None:
-        """Also what is finished, or was never prepared."""
+        """Including one that is finished, or was never prepared."""
         transaction = self.random.choice([*self.transactions, new_id()])
         commit = self.random.random() < 0.6
         await memberships.finish_prepared(self.pool, transaction, commit=commit)
         self.model.finish_prepared(transaction, commit=commit)
 
     async def revoke(self) -> None:
-        """One session, perhaps again."""
+        """Revokes a session, perhaps again."""
         if self.random.random() < 0.7:
             return
         session = self.random.choice(self.sessions)
@@ -150,7 +150,7 @@ class Both:
 
 
 async def test_model_answers_as_postgresql_does(make_database: Callable[[], str]) -> None:
-    """Votes, what is prepared and how it ends, and who has which session."""
+    """Votes, what is prepared and how it ends, and the sessions of each user."""
     url = make_database()
     await set_up_database(url)
     pool = create_pool(url, size=2)

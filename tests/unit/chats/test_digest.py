@@ -1,11 +1,11 @@
-"""What a replica tells of its last seconds."""
+"""What a replica reports of its last seconds."""
 
 from chats.log.digest import RecentChanges
 from common.protocol.chats import Control, Join
 
 
 def test_it_tells_the_newest_head_of_each_chat() -> None:
-    """Only of the seconds asked for; a head never goes back."""
+    """Only for the requested seconds; a head never goes back."""
     now = 100.0
     recent = RecentChanges("me", clock=lambda: now)
     recent.note(("a", 1, []))
@@ -30,7 +30,7 @@ def test_it_tells_who_joined() -> None:
 
 
 def test_it_forgets() -> None:
-    """What is older than five seconds is gone from memory."""
+    """Entries older than five seconds are removed from memory."""
     now = 0.0
     recent = RecentChanges("me", clock=lambda: now)
     recent.note(("a", 1, [Control(seq=1, action="join", users=["u"])]))
@@ -41,7 +41,7 @@ def test_it_forgets() -> None:
 
 
 def test_it_says_for_how_long_it_has_kept_what_it_did() -> None:
-    """Since its start, or since it forgot all because another server took over."""
+    """Since its start, or since it dropped everything because another server took over."""
     now = 100.0
     recent = RecentChanges("me", clock=lambda: now)
     recent.note(("a", 1, []))

@@ -31,7 +31,7 @@ AT = "2026-01-02T03:04:05.678Z"
 
 @given(st.text(), st.integers(1, 2**53))
 def test_a_stamped_draft_is_the_event(text: str, seq: int) -> None:
-    """Whatever people write, the same bytes come out as if the event were encoded with its seq."""
+    """Whatever users write, the bytes are the same as if the event were encoded with its seq."""
     ids = {"chat": new_id(), "by": new_id(), "message_id": new_id()}
     draft = draft_event(Message(**ids, **UNSTAMPED, message=text))
     event = Message(**ids, seq=seq, at=AT, message=text)
@@ -49,7 +49,7 @@ def test_text_that_looks_like_a_mark_is_left_alone() -> None:
 
 
 def test_control_entries_get_the_seq_and_their_snapshot_too() -> None:
-    """The entry and the snapshot in it bear the event's seq and time."""
+    """The entry and its snapshot have the event's seq and time."""
     event = ChatDeleted(chat=new_id(), by=new_id(), **UNSTAMPED)
     draft = draft_controls(
         [
@@ -75,7 +75,7 @@ def test_no_control_entries_are_nothing() -> None:
 
 @pytest.mark.parametrize("kind", [Message, MessageEdited])
 def test_a_blank_event_has_no_text(kind: type[Message | MessageEdited]) -> None:
-    """What is left is everything else."""
+    """All other fields stay."""
     fields = {"chat": "c", "seq": 2, "at": AT, "by": "ann", "message_id": "m"}
     more = {"client_id": "k", "reply_to": "r"} if kind is Message else {"of": 1}
     before = kind(**fields, **more, message="secret", mentions=["bob"])
@@ -86,7 +86,7 @@ def test_a_blank_event_has_no_text(kind: type[Message | MessageEdited]) -> None:
 
 
 def test_a_deletion_says_whose() -> None:
-    """In the bytes that all events about the message have; other events delete nothing."""
+    """In the bytes that all events about the message share; other events delete nothing."""
     ids = {"chat": new_id(), "by": new_id(), "message_id": new_id()}
     about = {**ids, "seq": 2, "at": AT, "of": 1}
     deletion = msgspec.json.encode(MessageDeleted(**about))

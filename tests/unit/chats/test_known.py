@@ -1,4 +1,4 @@
-"""What is held of chats in memory."""
+"""What is cached of chats in memory."""
 
 import tracemalloc
 
@@ -38,7 +38,7 @@ async def test_it_takes_no_more_memory_than_it_may(monkeypatch: pytest.MonkeyPat
 
 
 async def test_it_counts_what_came_from_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Chats and what is somebody's own of them, and the bytes that it holds."""
+    """Chats and users' private data, and the cached bytes."""
     state = OwnState("epoch", 5, 1, "all", None)
 
     async def count(_: object, wanted: list[tuple[str, str]]) -> list[Counted]:

@@ -1,4 +1,4 @@
-"""Which links of a text are asked for."""
+"""Which links of a text are fetched."""
 
 import json
 from pathlib import Path
@@ -29,7 +29,7 @@ CASES = Path(__file__).parents[2] / "fixtures" / "prose_cases.json"
     ],
 )
 def test_the_links_of_a_text(text: str, found: list[str]) -> None:
-    """Three at most, and none that stands in code."""
+    """Three at most, and none in code."""
     assert find_addresses(text) == found
 
 
@@ -40,7 +40,7 @@ def test_the_page_shows_the_same_links() -> None:
 
 
 def _links_in(found: Any) -> list[str]:
-    """Of blocks, or of pieces of them, however deep."""
+    """Of blocks, or of parts of them, at any depth."""
     if isinstance(found, list):
         return [link for one in found for link in _links_in(one)]
     if not isinstance(found, dict):
@@ -49,6 +49,6 @@ def _links_in(found: Any) -> list[str]:
 
 
 def test_fences_that_nothing_closes_are_looked_for_once() -> None:
-    """Eight times as many would take 64 times as long if each looked through the rest."""
+    """Eight times as many would take 64 times as long if each searched the rest."""
     few, many = ("http://x\n" + "```a\n" * number for number in (1_000, 8_000))
     assert cpu_seconds(lambda: find_addresses(many)) < 24 * cpu_seconds(lambda: find_addresses(few))

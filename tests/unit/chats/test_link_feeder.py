@@ -1,4 +1,4 @@
-"""How a replica looks for links in what it has stored."""
+"""How a replica searches stored messages for links."""
 
 import asyncio
 from typing import cast
@@ -8,7 +8,7 @@ import msgspec
 from chats.links.feeder import LinkFeeder
 from common.database.pool import Pool
 
-NO_POOL = cast(Pool, None)  # of what has no links nothing is kept
+NO_POOL = cast(Pool, None)  # nothing is stored without links
 
 
 def message(seq: int, text: str) -> bytes:
@@ -18,7 +18,7 @@ def message(seq: int, text: str) -> bytes:
 
 
 async def test_everything_else_has_its_turn_between_two_messages() -> None:
-    """However many there are to look at in one pass."""
+    """However many there are to search in one pass."""
     feeder = LinkFeeder(NO_POOL)
     feeder.note("c", [message(seq, "ftp://a.org") for seq in range(1, 101)])
     turns = 0

@@ -1,4 +1,4 @@
-"""What a replica offers of what it has noted."""
+"""Which of its noted messages a replica offers."""
 
 import pytest
 
@@ -18,5 +18,6 @@ from chats.store.push import Found
 def test_browsers_that_want_what_is_personal_have_their_own_newest(
     found: Found, offered: list[tuple[int, str, bool]]
 ) -> None:
-    """Direct chats and mentions are; with a newer message behind a mention both are offered."""
+    """Direct chats and mentions are personal; if a newer message follows a mention, both are
+    offered."""
     assert [(one.seq, one.by, one.personal) for one in offers_of(found)] == offered

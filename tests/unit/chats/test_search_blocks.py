@@ -17,7 +17,7 @@ def entries(count: int, *, after: int = 0, line: str = " word ") -> list[Entry]:
 @pytest.mark.parametrize("found", [0, 1, 7, 15, 40])
 @pytest.mark.parametrize("count", [1, 2, 9, 16, 17, 24, 40, 1000])
 def test_all_that_is_there_goes_into_blocks_once_there_are_enough(found: int, count: int) -> None:
-    """Every entry once and in order; the first block takes what stood in rows."""
+    """Every entry once and in order; the first block takes what was in rows."""
     given = entries(count, after=found)
     made = make_blocks(Open(found, 20 * found), given)
     if found + count < 16:
@@ -36,7 +36,7 @@ def test_all_that_is_there_goes_into_blocks_once_there_are_enough(found: int, co
 
 
 def test_very_long_messages_are_left_to_the_database() -> None:
-    """It makes blocks of them by what they have in bytes."""
+    """It splits them into blocks by their size in bytes."""
     long = " " + "x" * (MAX_BLOCK_BYTES // 16) + " "
     assert make_blocks(Open(0, 0), entries(16, line=long)) is None
     assert make_blocks(Open(8, MAX_BLOCK_BYTES), entries(8)) is None

@@ -1,4 +1,4 @@
-"""What is found in texts of many scripts, and by strings that query parsers stumble over."""
+"""What is found in texts of many scripts, and by strings that trip query parsers."""
 
 import json
 from pathlib import Path
@@ -21,7 +21,7 @@ CASES = json.loads((Path(__file__).parents[2] / "fixtures" / "search_cases.json"
     ],
 )
 def test_a_query_finds_a_text_or_does_not(text: str, typed: str, found: bool) -> None:
-    """By the strings that must stand in the text's line."""
+    """By the strings that the text's line must contain."""
     query = parse_query(typed)
     assert query is not None
     line = line_of(text)

@@ -1,4 +1,4 @@
-"""What events of a log change in the search index."""
+"""How events of a log change the search index."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ def row(seq: int, kind: str = "message", **fields: Any) -> UnfedRow:
 
 
 def test_a_message_is_found_by_its_text_and_by_the_names_of_its_files() -> None:
-    """No phrase goes from one to the other."""
+    """No phrase spans both."""
     changes = changes_of([row(2, message="Hello you", attachments=FILES)])
     [entry] = changes.entries[CHAT]
     assert entry.line == " hello you | ubersicht 2026 pdf "

@@ -1,4 +1,4 @@
-"""How much of its time the search index's feeder works."""
+"""The share of its time that the search index's feeder works."""
 
 from chats.search.pace import CROWDED_SHARE, FULL_SHARE_SECONDS, Pace
 
@@ -16,7 +16,7 @@ def test_while_batches_are_small_feeding_goes_on_without_a_pause() -> None:
 
 
 def test_while_events_pile_up_feeding_takes_a_small_share_of_the_time() -> None:
-    """And a larger one the more is behind, at last all of it."""
+    """And a larger one the further it is behind, finally all of it."""
     pace = Pace(0.0)
     run(pace, 1, 100)
     took = 0.02
@@ -29,7 +29,7 @@ def test_while_events_pile_up_feeding_takes_a_small_share_of_the_time() -> None:
 
 
 def test_when_the_crowd_is_gone_feeding_goes_on_within_two_looks() -> None:
-    """The sign is of the last second or so, also where nothing is stored any more."""
+    """The signal covers the last second or so, even if nothing is stored any more."""
     pace = Pace(0.0)
     run(pace, 1, 100)
     assert pace.pause(1.0, 0.1, 1.0) > 0

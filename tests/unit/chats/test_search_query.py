@@ -1,4 +1,4 @@
-"""What somebody types to find messages, taken apart."""
+"""Parsing what a user types to find messages."""
 
 import pytest
 
@@ -42,7 +42,7 @@ from chats.search.words import line_of, marks_of
     ],
 )
 def test_a_query_finds_what_the_contract_says(typed: str, text: str, found: bool) -> None:
-    """All words, the last one outside quotes as a beginning, quoted ones side by side."""
+    """All words, the last one outside quotes as a prefix, quoted ones next to each other."""
     query = parse_query(typed)
     line = line_of(text)
     assert (query is not None and all(wanted in line for wanted in query.strings)) == found
@@ -50,19 +50,19 @@ def test_a_query_finds_what_the_contract_says(typed: str, text: str, found: bool
 
 @pytest.mark.parametrize("typed", ["", " ", '""', "!?", "\u0301", '" "'])
 def test_a_query_without_letter_or_digit_asks_for_nothing(typed: str) -> None:
-    """Marks, signs and quotes are no words."""
+    """Marks, signs and quotes are not words."""
     assert parse_query(typed) is None
 
 
 def test_terms_are_words_of_the_index() -> None:
-    """Whole words, beginnings, and each two characters of unspaced runs."""
+    """Whole words, prefixes, and every pair of characters in unspaced runs."""
     query = parse_query('foo "bar 漢字と" 字 be')
     assert query is not None
     assert query.terms == "'foo' & 'bar' & '漢字' & '字と' & '字' & 'be':*"
 
 
 def test_a_phrase_is_looked_up_by_the_marks_of_its_words() -> None:
-    """Not words that only stand in one query."""
+    """Not words that are merely in the same query."""
     query = parse_query('"one two" three')
     assert query is not None
     (mark,) = marks_of(["one", "two"])

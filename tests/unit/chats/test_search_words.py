@@ -1,4 +1,4 @@
-"""What counts as a word, and when two are the same."""
+"""What counts as a word, and when two are equal."""
 
 from unicodedata import category, combining, normalize
 
@@ -42,17 +42,18 @@ from tests.fixtures.busy import cpu_seconds
     ],
 )
 def test_a_text_becomes_a_line_of_its_words(text: str, line: str) -> None:
-    """Folded, Latin, Greek and Cyrillic without marks, scripts without spaces as runs."""
+    """Case-folded, Latin, Greek and Cyrillic without marks, scripts without spaces as runs."""
     assert line_of(text) == line
 
 
 def test_a_word_counts_up_to_its_200th_character() -> None:
-    """Of longer ones the beginning is what is compared."""
+    """Of longer ones only the first 200 characters are compared."""
     assert line_of("x" * 300) == f" {'x' * MAX_WORD_CHARACTERS} "
 
 
 def test_no_character_makes_a_run_of_marks_that_is_not_cut() -> None:
-    """Whatever normalising sorts, alone or as a part of a compatibility form, counts as a mark."""
+    """Whatever normalisation reorders, alone or as part of a compatibility form, counts as a
+    mark."""
     sorted_ones = [
         character
         for character in map(chr, range(0x110000))
@@ -66,14 +67,15 @@ def test_no_character_makes_a_run_of_marks_that_is_not_cut() -> None:
 
 
 def test_no_sign_puts_a_mark_into_a_word() -> None:
-    """What is neither letter, mark nor digit separates, whatever its compatibility form has."""
+    """What is neither letter, mark nor digit separates words, whatever its compatibility form
+    contains."""
     for character in map(chr, range(0x110000)):
         if category(character)[0] not in "CLMN":
             assert not any(category(c)[0] == "M" for c in line_of(f"a{character}b")), character
 
 
 def test_up_to_thirty_marks_in_a_row_all_count() -> None:
-    """So no word of any language is another one than it was without the limit."""
+    """So no word of any language changes by the limit."""
     marks = "\u05b0" * MAX_COMBINING_MARKS
     assert split_runs(f"\u05d0{marks}") == [f"\u05d0{marks}"]
     assert split_runs(f"\u05d0{marks}\u05d0{marks}") == [f"\u05d0{marks}\u05d0{marks}"]
@@ -87,7 +89,7 @@ def test_marks_in_a_row_are_sorted_in_linear_time() -> None:
 
 
 def test_not_all_characters_that_there_are_are_held() -> None:
-    """Whatever people write, and what a character becomes does not depend on those before it."""
+    """Whatever users write, and the result for a character does not depend on those before it."""
     letters = Letters()
     for code in range(0x110000):
         assert letters[code] == Letters()[code]
@@ -100,7 +102,7 @@ def test_unspaced_runs_are_found_by_each_two_characters() -> None:
 
 
 def test_two_words_side_by_side_have_a_mark_that_is_no_word() -> None:
-    """The same one for the same two, in any text; none where something else is between."""
+    """The same mark for the same two words, in any text; none if something else is in between."""
     first, second = pairs_of(line_of("Foo bar longest"))
     assert category(first) == category(second) == "Co"
     assert first != second
@@ -111,8 +113,8 @@ def test_two_words_side_by_side_have_a_mark_that_is_no_word() -> None:
 
 
 def test_latin_letters_are_compared_as_unaccent_does(database_url: str) -> None:
-    """For every Latin letter of Latin-1, Extended-A, Extended-B and Extended Additional but ẚ,
-    which NFKC takes apart otherwise."""
+    """For every Latin letter of Latin-1, Extended-A, Extended-B and Extended Additional except ẚ,
+    which NFKC decomposes differently."""
     letters = [
         chr(code)
         for first, last in ((0xC0, 0x24F), (0x1E00, 0x1EFF))

@@ -28,14 +28,14 @@ def test_the_database_is_all_it_needs_beside_the_common_ones(environment: dict[s
 
 @pytest.mark.parametrize("value", ["0", "-1", "many"])
 def test_a_bound_that_is_no_number_is_told(environment: dict[str, str], value: str) -> None:
-    """The sentence names the variable."""
+    """The message names the variable."""
     environment["HUBBUB_CHATS_WINDOW_BYTES"] = value
     with pytest.raises(SettingsError, match="HUBBUB_CHATS_WINDOW_BYTES"):
         read_chats_settings(environment)
 
 
 def test_without_a_database_it_does_not_start(environment: dict[str, str]) -> None:
-    """The sentence names the variable."""
+    """The message names the variable."""
     del environment["HUBBUB_CHATS_DATABASE_URL"]
     with pytest.raises(SettingsError, match="HUBBUB_CHATS_DATABASE_URL"):
         read_chats_settings(environment)

@@ -29,7 +29,7 @@ def seqs(window: Window, after: int, limit: int = 1_000, chat: str = CHAT) -> li
 
 
 def test_it_answers_only_what_it_holds_without_a_hole() -> None:
-    """It reaches back to its first event and says what its last one is."""
+    """It reaches back to its first event and reports its last one."""
     window = make_window()
     window.add(CHAT, events(4, 6))
     window.add(CHAT, events(7, 8))
@@ -44,7 +44,7 @@ def test_it_answers_only_what_it_holds_without_a_hole() -> None:
 
 
 def test_the_garbage_collector_does_not_know_its_events() -> None:
-    """It would stop the process for as long as it looks at each of a hundred thousand."""
+    """It would stop the process while it visits each of a hundred thousand."""
     window = make_window(max_bytes=1_000_000, max_bytes_a_chat=1_000_000)
     window.add(CHAT, [Recent(seq, b"x" * 10) for seq in range(1, 1_001)])
     found = window.list_events(CHAT, 0, 1_000)
@@ -54,7 +54,7 @@ def test_the_garbage_collector_does_not_know_its_events() -> None:
 
 
 def test_a_gap_begins_anew() -> None:
-    """What was committed after a hole takes the place of what is here; old events are ignored."""
+    """An event after a gap replaces what is held; old events are ignored."""
     window = make_window()
     window.add(CHAT, events(1, 3))
     window.add(CHAT, events(5, 6))
@@ -64,7 +64,7 @@ def test_a_gap_begins_anew() -> None:
 
 
 def test_what_was_read_extends_it_backwards() -> None:
-    """A slice read up to the head replaces a shorter run, but not one that has gone on."""
+    """A slice read up to the head replaces a shorter run, but not one that has newer events."""
     window = make_window()
     window.add(CHAT, events(5, 6))
     window.fill(CHAT, events(1, 6))
@@ -76,7 +76,7 @@ def test_what_was_read_extends_it_backwards() -> None:
 
 
 def test_a_chat_keeps_its_newest_events() -> None:
-    """Beyond the bytes of a chat its oldest events go."""
+    """Above the byte limit of a chat its oldest events are dropped."""
     window = make_window(max_bytes_a_chat=500)
     window.add(CHAT, events(1, 9))
     assert seqs(window, 6) == [7, 8, 9]
@@ -84,7 +84,7 @@ def test_a_chat_keeps_its_newest_events() -> None:
 
 
 def test_the_chat_that_was_used_least_recently_goes_first() -> None:
-    """Beyond the bytes of all chats; reading counts as use."""
+    """Above the byte limit of all chats; reading counts as use."""
     window = make_window(max_bytes=1_000)
     for chat in ("a", "b", "c"):
         window.add(chat, events(1, 2))
@@ -109,7 +109,7 @@ def test_snapshots_count() -> None:
 def test_it_is_dense_and_bounded_whatever_comes(
     additions: list[tuple[str, int, int, bool]],
 ) -> None:
-    """Every answer is without a hole from `after` to its last seq, and the bytes add up."""
+    """Every answer is without a gap from `after` to its last seq, and the bytes add up."""
     window = make_window(max_bytes=1_600, max_bytes_a_chat=1_000)
     for chat, first, more, is_read in additions:
         (window.fill if is_read else window.add)(chat, events(first, first + more))
@@ -165,7 +165,7 @@ def assert_is_blank(window: Window) -> None:
 
 
 def test_a_deletion_blanks_what_is_held() -> None:
-    """The text of the message and of its edits goes when the deletion comes; others stay."""
+    """The text of the message and of its edits is removed when the deletion comes; others stay."""
     window = make_window()
     window.add(CHAT, HELD)
     window.add(CHAT, [DELETION])
@@ -173,7 +173,7 @@ def test_a_deletion_blanks_what_is_held() -> None:
 
 
 def test_a_deletion_that_was_read_blanks_what_is_held() -> None:
-    """Also where it was committed by another replica, and what follows was read from the log."""
+    """Also if another replica committed it, and the events after it were read from the log."""
     window = make_window()
     window.add(CHAT, HELD)
     window.fill(CHAT, [HELD[3], DELETION])

@@ -1,4 +1,4 @@
-"""The cases of what a word is that the page's finder is held to as well."""
+"""The test cases for words, which the page's finder must pass too."""
 
 import json
 from pathlib import Path

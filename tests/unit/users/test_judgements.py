@@ -1,4 +1,4 @@
-"""The decisions that are made without I/O: refresh tokens and votes."""
+"""Decisions without I/O: refresh tokens and votes."""
 
 import pytest
 
@@ -29,12 +29,12 @@ def shown(*, token: int, held: int, current: int, is_alive: bool = True) -> Refr
 def test_refresh_token_is_used_up_once_a_newer_one_was_held(
     token: int, held: int, current: int, expected: Shown
 ) -> None:
-    """A generation works until its client has shown to hold a later one."""
+    """A generation works until its client has proved to have a later one."""
     assert judge_refresh_token(shown(token=token, held=held, current=current)) is expected
 
 
 def test_dead_session_has_no_good_token() -> None:
-    """Nor a used one: it is over already."""
+    """Nor a reused one: the session has ended already."""
     assert judge_refresh_token(None) is Shown.DEAD
     for token in (0, 1):
         row = shown(token=token, held=1, current=1, is_alive=False)
@@ -50,7 +50,7 @@ def vote(facts: Facts, full_users: list[str], add: list[str]) -> str:
 
 
 def test_vote_is_yes_only_where_nothing_is_wrong() -> None:
-    """A dead session outweighs unknown users, and they outweigh a limit."""
+    """A dead session takes precedence over unknown users, and they over a limit."""
     assert vote(Facts(True, [], ["a"]), [], ["a"]) == "yes"
     assert vote(Facts(True, [], ["a"]), ["a"], ["a"]) == "invalid_request"
     assert vote(Facts(True, ["b"], ["a"]), ["a"], ["a", "b"]) == "unknown_user"

@@ -1,4 +1,4 @@
-"""Signing keys in a process: who signs, who is published, and how tokens end."""
+"""Signing keys in a process: which one signs, which are published, and how tokens end."""
 
 import time
 
@@ -41,12 +41,12 @@ def test_new_key_is_published_before_it_signs() -> None:
 
 
 def test_a_key_that_is_alone_signs_at_once() -> None:
-    """The first one of a system, and the one that a revocation leaves."""
+    """The first one of a system, and the one left after a revocation."""
     assert signer(KeyRing([key("only", age=0)])) == "only"
 
 
 def test_removed_key_verifies_no_more() -> None:
-    """Tokens that it signed are bad at once for those who fetched the keys since."""
+    """Tokens that it signed are invalid at once for services that have fetched the keys since."""
     keys = KeyRing([key("old", age=DAY)])
     verifier = verifier_of(keys)
     token = keys.sign_access_token("u", "s", 3)
@@ -64,7 +64,7 @@ def test_published_keys_are_public() -> None:
 
 
 def test_tokens_die_after_fifteen_minutes() -> None:
-    """An expired token is told from a bad one."""
+    """An expired token is distinguished from an invalid one."""
     now, one = time.time(), key("one", age=DAY)
     young = KeyRing([one], clock=lambda: now - 890)
     old = KeyRing([one], clock=lambda: now - 901)
@@ -75,7 +75,7 @@ def test_tokens_die_after_fifteen_minutes() -> None:
 
 
 def test_tokens_of_a_later_clock_are_good_within_seconds() -> None:
-    """Machines' clocks differ a little; a token from the future is bad."""
+    """Machines' clocks differ a little; a token from the future is invalid."""
     now, one = time.time(), key("one", age=DAY)
     verifier = verifier_of(KeyRing([one]))
     near = KeyRing([one], clock=lambda: now + 3)
@@ -86,14 +86,15 @@ def test_tokens_of_a_later_clock_are_good_within_seconds() -> None:
 
 
 def test_keys_go_when_their_last_token_has_run_out() -> None:
-    """Twenty minutes after the next one was made; the newest never."""
+    """Twenty minutes after the next one was created; the newest never."""
     assert dead_keys([("only", DAY)]) == []
     assert dead_keys([("new", 1199.0), ("old", DAY)]) == []
     assert dead_keys([("new", 10.0), ("older", 1201.0), ("oldest", DAY)]) == ["oldest"]
 
 
 def test_a_wrapped_key_is_opened_by_its_secret_and_name_alone() -> None:
-    """Another secret, another name and a changed byte are refused; no two wrappings are alike."""
+    """Another secret, another name and a changed byte are refused; encrypting twice gives different
+    bytes."""
     wrapping = Wrapping("the secret of all replicas")
     wrapped = wrapping.wrap("one", b"k" * 32)
     assert wrapped != wrapping.wrap("one", b"k" * 32)

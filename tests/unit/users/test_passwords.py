@@ -1,4 +1,4 @@
-"""Passwords: what is demanded of the hashes, and the queue that refuses."""
+"""Passwords: the required hash parameters, and the bounded queue."""
 
 import asyncio
 import threading
@@ -25,7 +25,7 @@ async def test_hashes_are_argon2id_at_the_demanded_cost() -> None:
 
 
 async def test_only_the_password_matches(cheap: argon2.PasswordHasher) -> None:
-    """And nothing matches where there is no hash, not even what the dummy was made of."""
+    """And nothing matches without a hash, not even the dummy's input."""
     passwords = Passwords(cheap, threads=1)
     hashed = await passwords.hash("correct horse")
     assert await passwords.matches("correct horse", hashed)
@@ -35,7 +35,7 @@ async def test_only_the_password_matches(cheap: argon2.PasswordHasher) -> None:
 
 
 def test_composition_does_not_matter() -> None:
-    """NFC makes one of two spellings; compatibility characters stay apart."""
+    """NFC unifies two spellings; compatibility characters stay distinct."""
     assert normalise("e\u0301") == normalise("\u00e9") == "\u00e9"
     assert normalise("\ufb01") != normalise("fi")
 
@@ -62,7 +62,7 @@ class _Gate(argon2.PasswordHasher):
 
 
 async def test_queue_refuses_rather_than_grows() -> None:
-    """One at work and 64 waiting; the next is refused at once, and the queue recovers."""
+    """One in progress and 64 waiting; the next is refused at once, and the queue recovers."""
     gate = _Gate()
     passwords = Passwords(gate, threads=1)
     gate.is_open.clear()
@@ -71,7 +71,7 @@ async def test_queue_refuses_rather_than_grows() -> None:
     with pytest.raises(Refusal) as refused:
         await passwords.hash("x")
     assert refused.value.code == "unavailable"
-    assert GAVE_UP_HEADER in refused.value.headers  # or callers would try again and again
+    assert GAVE_UP_HEADER in refused.value.headers  # or callers would retry
     gate.is_open.set()
     await asyncio.gather(*inside)
     assert await passwords.hash("x")
@@ -79,7 +79,7 @@ async def test_queue_refuses_rather_than_grows() -> None:
 
 
 async def test_nobody_waits_longer_than_a_caller_does() -> None:
-    """Work that was not begun in time is given up, and never done."""
+    """Work that was not started in time is cancelled, and never done."""
     gate = _Gate()
     passwords = Passwords(gate, threads=1)
     gate.is_open.clear()
