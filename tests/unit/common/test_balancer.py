@@ -1,4 +1,4 @@
-"""Whose word about a request counts."""
+"""Whose headers about a request are trusted."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from common.calls.balancer import Word, network_of, read_word
 @pytest.mark.parametrize("secret", ["a-secret-of-16-chars", "one of several words"])
 @pytest.mark.parametrize("address", ["203.0.113.7", "2001:db8::7"])
 def test_the_balancers_word_is_taken(secret: str, address: str) -> None:
-    """Its secret may have spaces; an address and a key have none."""
+    """Its secret may contain spaces; an address and a key may not."""
     assert read_word(f"{secret} {address} key", secret) == Word(address, "key")
 
 
@@ -25,12 +25,12 @@ def test_the_balancers_word_is_taken(secret: str, address: str) -> None:
     ],
 )
 def test_nobody_elses_is(header: str) -> None:
-    """Less than all of it, more than one of it, or another secret in it is only text."""
+    """An incomplete header, a repeated one, or one with another secret is ignored."""
     assert read_word(header, "secret") is None
 
 
 def test_without_a_balancer_there_is_nobody_to_believe() -> None:
-    """Not even with an empty secret."""
+    """Not even one with an empty secret."""
     assert read_word(" 203.0.113.7 key", None) is None
 
 
@@ -49,5 +49,5 @@ def test_without_a_balancer_there_is_nobody_to_believe() -> None:
     ],
 )
 def test_a_client_is_what_it_could_have_all_of(address: str, network: str) -> None:
-    """An address of IPv4, however it came in; a /64 of IPv6; whatever else is not an address."""
+    """An IPv4 address, in either form; a /64 of IPv6; anything else is left unchanged."""
     assert network_of(address) == network

@@ -1,4 +1,4 @@
-"""The counters of tries, by replica."""
+"""The counters of tries, per replica."""
 
 from contextlib import closing, suppress
 
@@ -17,7 +17,7 @@ class Ask(msgspec.Struct):
 
 
 def counted(role: str) -> set[str]:
-    """The replicas of which there are counters."""
+    """The replicas that have counters."""
     samples = [sample for metric in TRIES.collect() for sample in metric.samples]
     return {sample.labels["replica"] for sample in samples if sample.labels["to"] == role}
 
@@ -25,9 +25,9 @@ def counted(role: str) -> set[str]:
 async def test_counters_of_replicas_that_are_gone_are_dropped(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Only once there are many; those of replicas that are there stay."""
+    """Only once there are many; those of known replicas stay."""
     monkeypatch.setattr(calls_module, "MAX_KEPT_TRIES", 6)
-    stays, comes, *gone = [f"127.0.0.1:{port}" for port in range(1, 8)]  # nobody listens there
+    stays, comes, *gone = [f"127.0.0.1:{port}" for port in range(1, 8)]  # nothing listens there
     with closing(HttpClient()) as http:
         known = Replicas("counted", ())
         calls = Calls(http, known)

@@ -1,4 +1,4 @@
-"""Who calls: credentials by service, and the table of who may call what."""
+"""Callers: credentials per service, and the table of who may call what."""
 
 import re
 import subprocess
@@ -33,7 +33,7 @@ def known_to(callee: str, shared: str | None = None) -> KnownCallers:
 
 
 def test_each_service_is_known_by_its_own_secret() -> None:
-    """And by nothing that it shows to another service, or that another one shows."""
+    """And not by what it presents to another service, or what another service presents."""
     for callee in CALLED:
         for name in set(CALLERS) - {callee}:
             assert (
@@ -51,7 +51,7 @@ def test_each_service_is_known_by_its_own_secret() -> None:
 
 
 def test_what_a_service_knows_of_its_callers_is_no_credential() -> None:
-    """Neither a secret nor what is shown can be read in the file."""
+    """Neither a secret nor a presented credential can be read in the file."""
     text = callers_lines(SECRETS, "chats")
     for name, secret in SECRETS.items():
         assert secret not in text
@@ -59,8 +59,8 @@ def test_what_a_service_knows_of_its_callers_is_no_credential() -> None:
 
 
 def test_the_credential_of_the_release_before_counts_while_it_is_there() -> None:
-    """Also what a process of this release shows is good at one of that; who names itself is judged
-    by its own credential alone."""
+    """A credential of this release is also valid for a service of that one; a caller that names
+    itself is checked by its own credential only."""
     both = Caller("edge", SECRETS["edge"], "the shared one").headers("chats")
     assert both["Authorization"] == "Bearer the shared one"
     old = shown({"Authorization": "Bearer the shared one"})
@@ -73,7 +73,7 @@ def test_the_credential_of_the_release_before_counts_while_it_is_there() -> None
 
 
 def test_a_file_of_callers_that_cannot_be_right_is_refused() -> None:
-    """Empty, an unknown service, something that is no hash; two hashes of one service are good."""
+    """Empty, an unknown service, a malformed hash; two hashes of one service are valid."""
     for text in ("", "nobody " + "a" * 64, "edge abc", "edge " + "x" * 64, "a" * 64):
         with pytest.raises(ValueError, match=r"names no caller|line 1 is not|hexadecimal"):
             read_callers(text)
@@ -82,14 +82,14 @@ def test_a_file_of_callers_that_cannot_be_right_is_refused() -> None:
 
 
 def test_a_call_must_say_who_may_make_it() -> None:
-    """Nobody, or somebody who is no service, is a mistake at the start."""
+    """An empty text, or one that names no services, is an error at the start."""
     for by in ("", "edge and realtime"):
         with pytest.raises(ValueError, match="does not name services"):
             Call("x", by, "reads", Any, Any, MagicMock())  # type: ignore[type-var]
 
 
 def test_containers_and_the_fleet_make_the_same_files(tmp_path: Path) -> None:
-    """deploy/make-secrets computes what common/calls/callers.py does; a new secret of one service
+    """deploy/make-secrets computes the same as common/calls/callers.py; a new secret of one service
     renews them."""
     for gone in ("", "edge.key"):
         (tmp_path / gone).unlink() if gone else None
@@ -102,7 +102,7 @@ def test_containers_and_the_fleet_make_the_same_files(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("service", CALLED)
 def test_the_table_of_internals_says_who_may_call_what(service: str) -> None:
-    """docs/internals.md has a row for each call, with exactly those who may make it."""
+    """docs/internals.md has a row for each call, with exactly the services that may make it."""
     text = (ROOT / "docs" / "internals.md").read_text()
     table = text.partition(f"| call of {service} | called by |")[2].partition("\n\n")[0]
     documented: dict[str, set[str]] = {}

@@ -1,4 +1,4 @@
-"""Calls between services against real little HTTP servers that break in every way."""
+"""Calls between services, with small real HTTP servers that fail in every way."""
 
 import asyncio
 import time
@@ -37,7 +37,7 @@ class Told(msgspec.Struct):
 
 
 class Replica:
-    """A server on a port that it keeps; `answer` and `ready` may be changed at any time."""
+    """A server on a fixed port; `answer` and `ready` may be changed at any time."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -91,7 +91,7 @@ async def hang(_: web.Request) -> web.Response:
 
 @pytest_asyncio.fixture
 async def replicas() -> AsyncIterator[list[Replica]]:
-    """Three that run."""
+    """Three running replicas."""
     made = [Replica(name) for name in "abc"]
     for replica in made:
         await replica.start()
@@ -116,7 +116,7 @@ def first_for(calls: Calls, replicas: list[Replica], key: str) -> Replica:
 
 
 async def test_a_key_goes_to_one_replica(http: HttpClient, replicas: list[Replica]) -> None:
-    """Calls with one key meet one replica, with the credential and a trace."""
+    """Calls with one key go to one replica, with the credential and a trace."""
     seen: list[str] = []
     calls = call_all(http, replicas)
     first = first_for(calls, replicas, "k")
@@ -134,7 +134,7 @@ async def test_a_key_goes_to_one_replica(http: HttpClient, replicas: list[Replic
 async def test_the_next_replica_answers_when_one_is_gone(
     http: HttpClient, replicas: list[Replica]
 ) -> None:
-    """A dead replica costs nothing but a try."""
+    """A dead replica costs only one try."""
     calls = call_all(http, replicas)
     await first_for(calls, replicas, "k").stop()
     await calls.call("x", Ask("?"), Told, key="k", try_timeout=60, timeout=120)
@@ -144,7 +144,7 @@ async def test_the_next_replica_answers_when_one_is_gone(
 async def test_a_hung_replica_is_left_alone_until_it_is_ready(
     http: HttpClient, replicas: list[Replica]
 ) -> None:
-    """The first call pays one try; later ones go elsewhere at once."""
+    """The first call loses one try; later ones go elsewhere at once."""
     calls = call_all(http, replicas)
     first = first_for(calls, replicas, "k")
     first.answer, first.ready = hang, False
@@ -157,7 +157,7 @@ async def test_a_hung_replica_is_left_alone_until_it_is_ready(
 async def test_a_call_without_time_blames_no_replica(
     http: HttpClient, replicas: list[Replica]
 ) -> None:
-    """What is cut short by its caller's deadline says nothing about a healthy replica."""
+    """A try cut short by its caller's deadline says nothing about a healthy replica."""
     calls = call_all(http, replicas)
     first = first_for(calls, replicas, "k")
 
@@ -175,7 +175,7 @@ async def test_a_call_without_time_blames_no_replica(
 async def test_a_replica_comes_back_when_it_is_ready(
     http: HttpClient, replicas: list[Replica]
 ) -> None:
-    """Its keys are its own again within two seconds."""
+    """It gets its keys back within two seconds."""
     calls = call_all(http, replicas)
     first = first_for(calls, replicas, "k")
     await first.stop()
@@ -200,7 +200,7 @@ async def test_a_restart_is_waited_out(http: HttpClient) -> None:
 
 
 async def test_a_call_gives_up_at_its_deadline(http: HttpClient) -> None:
-    """`unavailable` with Retry-After, when the timeout is over."""
+    """`unavailable` with Retry-After, when the timeout has expired."""
     replica = Replica("a")
     calls = call_all(http, [replica])
     started = time.monotonic()
@@ -242,7 +242,7 @@ async def test_a_role_that_is_gone_is_given_up_and_found_again(
 async def test_calls_that_wait_are_refused_when_the_role_is_given_up(
     http: HttpClient, hangs: bool
 ) -> None:
-    """Not at their deadlines, whether they wait for an answer or for somebody to ask."""
+    """Not at their deadlines, whether they wait for an answer or for a replica."""
     replica = Replica("a")
     if hangs:
         await replica.start()
@@ -260,7 +260,7 @@ async def test_calls_that_wait_are_refused_when_the_role_is_given_up(
 async def test_a_role_that_is_ready_is_never_given_up(
     http: HttpClient, replicas: list[Replica]
 ) -> None:
-    """Calls that fail for long do not shut out others while a replica says that it is ready."""
+    """Calls that keep failing do not block others while a replica reports that it is ready."""
     calls = call_all(http, replicas, open_after=0.2)
     for replica in replicas:
         replica.answer = refuse("unavailable", 503)
@@ -272,7 +272,7 @@ async def test_a_role_that_is_ready_is_never_given_up(
 
 
 async def test_a_refusal_is_passed_on(http: HttpClient, replicas: list[Replica]) -> None:
-    """A refusal of the request itself is final, whichever replica says it."""
+    """A refusal of the request itself is final, whichever replica sends it."""
     calls = call_all(http, replicas)
     first = first_for(calls, replicas, "k")
     first.answer = refuse("unknown_user", 400)
@@ -297,7 +297,7 @@ async def test_what_is_not_about_the_request_is_tried_elsewhere(
 async def test_a_replica_that_gave_up_itself_ends_the_call(
     http: HttpClient, replicas: list[Replica]
 ) -> None:
-    """What the replica depends on is gone: its siblings cannot know better."""
+    """Its dependency is down: other replicas would fail too."""
     calls = call_all(http, replicas)
     first = first_for(calls, replicas, "k")
     first.answer = refuse("unavailable", 503, {GAVE_UP_HEADER: "1"})
@@ -310,8 +310,8 @@ async def test_a_replica_that_gave_up_itself_ends_the_call(
 async def test_a_wrong_service_key_is_no_answer_to_a_user(
     http: HttpClient, replicas: list[Replica], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Another replica is asked; where all refuse the key the call fails at once, as unavailable.
-    Each of them is logged once."""
+    """Another replica is asked; if all refuse the key the call fails at once, as unavailable. Each
+    of them is logged once."""
     calls = call_all(http, replicas)
     refuse_key = refuse("unauthenticated", 401, {KEY_REFUSED_HEADER: "1"})
     first = first_for(calls, replicas, "k")
@@ -333,15 +333,15 @@ async def test_a_wrong_service_key_is_no_answer_to_a_user(
 async def test_a_key_that_is_good_again_is_forgotten_to_have_been_refused(
     http: HttpClient, replicas: list[Replica]
 ) -> None:
-    """As when all replicas of a role learn of it later than its caller: an outage after that is
-    waited out, and nobody is told that the key is refused."""
+    """As when all replicas of a role learn the key later than its caller: a later outage is waited
+    out, and nobody is told that the key is refused."""
     calls = call_all(http, replicas)
     for replica in replicas:
         replica.answer = refuse("unauthenticated", 401, {KEY_REFUSED_HEADER: "1"})
     with pytest.raises(Refusal):
         await calls.call("x", Ask("?"), Told)
     assert REFUSED_BY.labels("users")._value.get() == 3
-    await asyncio.sleep(0.3)  # all of them are ready meanwhile
+    await asyncio.sleep(0.3)  # meanwhile all of them are ready
     for replica in replicas:
         replica.answer = replica._serve
     for number in range(100):
@@ -358,7 +358,7 @@ async def test_a_key_that_is_good_again_is_forgotten_to_have_been_refused(
 
 
 async def test_retries_of_one_call_are_few(http: HttpClient, replicas: list[Replica]) -> None:
-    """Five seconds of refusals cost a replica at most ten tries of one call."""
+    """Five seconds of refusals cause at most ten tries of one call per replica."""
     calls = call_all(http, replicas)
     for replica in replicas:
         replica.answer = refuse("unavailable", 503)
@@ -380,7 +380,7 @@ async def test_readiness_of_a_role(http: HttpClient, replicas: list[Replica]) ->
 async def test_who_watches_gives_a_role_up_before_anybody_calls(
     http: HttpClient, replicas: list[Replica]
 ) -> None:
-    """The first call after an outage's begin fails at once, without a try."""
+    """The first call after the start of an outage fails at once, without a try."""
     calls = call_all(http, replicas, open_after=0.2)
     for replica in replicas:
         replica.ready = False

@@ -1,10 +1,10 @@
-"""When a replica is out and when a role is given up, as pure decisions."""
+"""When a replica is out and when a circuit is open, as pure decisions."""
 
 from common.calls.circuits import OPEN_AFTER_SECONDS, Circuits
 
 
 def test_a_replica_that_breaks_is_out_until_a_probe_finds_it_ready() -> None:
-    """It stays out through probes that fail and is in after the first that does not."""
+    """It stays out while probes fail and is back after the first that succeeds."""
     circuits = Circuits()
     circuits.break_off("a", 0)
     circuits.judge({"a": False, "b": True}, 1)
@@ -15,7 +15,7 @@ def test_a_replica_that_breaks_is_out_until_a_probe_finds_it_ready() -> None:
 
 
 def test_one_ready_replica_keeps_the_role() -> None:
-    """However long a replica is out, the role is not given up while another one is ready."""
+    """However long a replica is out, the circuit stays closed while another one is ready."""
     circuits = Circuits()
     circuits.break_off("a", 0)
     circuits.judge({"a": False, "b": True}, 100)
@@ -46,7 +46,7 @@ def test_a_served_call_starts_the_clock_anew() -> None:
 
 
 def test_a_role_without_replicas_is_given_up_too() -> None:
-    """Where nobody is known there is nobody to be ready."""
+    """If no replica is known, none can be ready."""
     circuits = Circuits()
     circuits.fail(0)
     circuits.judge({}, OPEN_AFTER_SECONDS)
@@ -54,7 +54,7 @@ def test_a_role_without_replicas_is_given_up_too() -> None:
 
 
 def test_a_replica_that_is_gone_is_forgotten() -> None:
-    """An address that nobody lists any more needs no probes."""
+    """An address that is no longer listed needs no probes."""
     circuits = Circuits()
     circuits.break_off("a", 0)
     circuits.judge({"b": True}, 1)

@@ -1,4 +1,4 @@
-"""Which text is one emoji: Unicode's list, as the package that it was made from has it."""
+"""Which text is one emoji: the list of Unicode, compared with the package it was generated from."""
 
 from weakref import ref
 
@@ -16,7 +16,7 @@ WHOLE, COMPONENT = STATUS["fully_qualified"], STATUS["component"]
 
 
 def test_every_listed_spelling_has_its_qualified_one() -> None:
-    """Fully qualified ones stay; others get the selectors that they lack; components are none."""
+    """Fully qualified ones stay; others get the missing selectors; components are not emoji."""
     for text, about in EMOJI_DATA.items():
         found = qualify_emoji(text)
         if about["status"] == COMPONENT:
@@ -30,7 +30,7 @@ def test_every_listed_spelling_has_its_qualified_one() -> None:
 
 
 def test_the_list_is_of_unicode_16_or_later() -> None:
-    """An emoji of 16 is there."""
+    """It contains an emoji of Unicode 16."""
     assert qualify_emoji("\U0001fae9") == "\U0001fae9"
 
 
@@ -55,12 +55,12 @@ def test_the_list_is_of_unicode_16_or_later() -> None:
     ],
 )
 def test_anything_else_is_none(text: str) -> None:
-    """Text, parts of emoji, more than one, selectors that are in no listed spelling."""
+    """Text, parts of emoji, more than one, selectors that no listed spelling has."""
     assert qualify_emoji(text) is None
 
 
 class Text(str):
-    """One of which a test sees that nobody holds it."""
+    """A string that can be weakly referenced, to check that nothing holds it."""
 
 
 def test_no_longer_text_than_the_longest_spelling_is_held() -> None:

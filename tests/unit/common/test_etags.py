@@ -1,4 +1,4 @@
-"""Validators of requests, as RFC 9110 has them."""
+"""Conditional requests, by RFC 9110."""
 
 import pytest
 
@@ -17,5 +17,5 @@ from common.protocol.etags import is_among
     ],
 )
 def test_if_none_match(header: str | None, found: bool) -> None:
-    """Tags are compared weakly, any of a list will do."""
+    """Tags are compared weakly, and any of a list matches."""
     assert is_among(header, '"a"') is found

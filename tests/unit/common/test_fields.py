@@ -1,4 +1,4 @@
-"""What fields are held to."""
+"""Rules for fields."""
 
 from unicodedata import normalize
 
@@ -14,8 +14,8 @@ LONGEST = "\u1f82" * MAX_PASSWORD_CHARACTERS
 
 
 def test_a_password_may_be_spelled_in_four_times_its_characters() -> None:
-    """No character has a longer canonical decomposition, so none that NFC makes short enough is
-    refused."""
+    """No character has a longer canonical decomposition, so no password is refused that NFC makes
+    short enough."""
     decompositions = (normalize("NFD", chr(code)) for code in range(0x110000))
     assert MAX_PASSWORD_CHARACTERS * max(map(len, decompositions)) == MAX_PASSWORD_SPELLING
     spelled = normalize("NFD", LONGEST)
@@ -26,7 +26,7 @@ def test_a_password_may_be_spelled_in_four_times_its_characters() -> None:
 
 
 def test_no_password_takes_more_than_linear_time() -> None:
-    """One of eight times as many marks would take 64 times as long if NFC sorted them."""
+    """One with eight times as many marks would take 64 times as long if NFC sorted them."""
     few, many = ("a" + "\u0301" * number + "\u0323" * number for number in (1_000, 8_000))
     assert cpu_seconds(lambda: _judge(many)) < 24 * cpu_seconds(lambda: _judge(few))
 

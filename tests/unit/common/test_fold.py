@@ -1,4 +1,4 @@
-"""The fold, held to the cases that the page's fold is held to as well."""
+"""The fold, tested with the same cases as the page's fold."""
 
 import copy
 import json
@@ -16,7 +16,8 @@ CASES: list[dict[str, Any]] = json.loads(
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
 def test_the_fold(case: dict[str, Any]) -> None:
-    """History before, folded with the events since, is history now, and is left as it was."""
+    """Earlier history, folded with the events since, is the current history, and is not
+    modified."""
     before = {message["seq"]: message for message in case["history"]}
     untouched = copy.deepcopy(before)
     after = fold(before, case["events"])
@@ -26,7 +27,7 @@ def test_the_fold(case: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
 def test_the_fold_may_be_made_in_steps(case: dict[str, Any]) -> None:
-    """It makes no difference where the events are cut in two."""
+    """The result does not depend on where the events are split."""
     before = {message["seq"]: message for message in case["history"]}
     for cut in range(len(case["events"]) + 1):
         half = fold(before, case["events"][:cut])

@@ -1,11 +1,11 @@
-"""Memory that only a start needs."""
+"""Memory that only the start needs."""
 
 import subprocess
 import sys
 
 from fleet.settings import PROJECT_FOLDER
 
-# Prints how much of files is in memory before and after, and how much else.
+# Prints how much memory is file-backed before and after, and how much is not.
 PROGRAM = """
 import ssl
 from common.process.given_back import give_back_code, give_back_free_memory
@@ -30,7 +30,7 @@ print(before, resident("RssAnon:"))
 
 def test_what_ran_once_leaves_memory_and_runs_again() -> None:
     """Also code whose addresses the linker has written: that page is in no file. Free blocks below
-    one that is in use are given back, too."""
+    one in use are returned, too."""
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM], cwd=PROJECT_FOLDER, capture_output=True, check=True
     )

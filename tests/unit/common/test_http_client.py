@@ -1,4 +1,4 @@
-"""The client of calls between services against servers that answer in every way."""
+"""The client for calls between services, with servers that answer in every way."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -14,7 +14,7 @@ Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 class Server:
-    """`talk` serves a connection; it ends when that returns."""
+    """`talk` serves a connection, which is closed when it returns."""
 
     def __init__(self) -> None:
         self.talk: Talk = say(OK)
@@ -64,7 +64,7 @@ async def server_and_client() -> AsyncIterator[tuple[Server, HttpClient]]:
 
 
 async def until_nothing_is_idle(client: HttpClient) -> None:
-    """Until the client has noticed that the other side has hung up."""
+    """Waits until the client has noticed that the server has closed."""
     async with asyncio.timeout(30):
         while any(client._idle.values()):  # noqa: ASYNC110 - what changes is a list
             await asyncio.sleep(0.005)
@@ -75,7 +75,7 @@ async def ask(server: Server, client: HttpClient) -> Response:
 
 
 async def test_a_request_and_its_answer() -> None:
-    """Byte by byte what goes out, and what comes back."""
+    """The bytes that are sent, and the answer that is parsed."""
     async with server_and_client() as (server, client):
         answered = await client.post(server.address, "/calls/a", b"{}", {"Trace": "1"})
         assert answered == Response(200, {b"x-name": b"value", b"content-length": b"2"}, b"ok")
@@ -86,7 +86,7 @@ async def test_a_request_and_its_answer() -> None:
 
 
 async def test_one_connection_serves_one_after_the_other_and_not_two_at_once() -> None:
-    """Connections are kept, and never shared by two requests."""
+    """Connections are persistent, and never shared by two concurrent requests."""
     async with server_and_client() as (server, client):
         for _ in range(3):
             await ask(server, client)
@@ -118,7 +118,7 @@ async def test_an_answer_may_come_in_pieces(parts: list[bytes]) -> None:
 
 @pytest.mark.parametrize("nonsense", [b"hello\r\n\r\n", b"HTTP/1.1 2", b"", OK[:-1]])
 async def test_no_whole_answer_is_an_error(nonsense: bytes) -> None:
-    """Neither nonsense nor half an answer reaches the caller, and the next call works."""
+    """Neither nonsense nor a truncated answer reaches the caller, and the next call works."""
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await say(nonsense)(reader, writer)
@@ -133,7 +133,7 @@ async def test_no_whole_answer_is_an_error(nonsense: bytes) -> None:
 
 
 async def test_a_connection_that_was_ended_meanwhile_is_not_used() -> None:
-    """The other side hangs up while it is idle."""
+    """The server closes it while it is idle."""
 
     async def answer_and_hang_up(
         reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -150,7 +150,7 @@ async def test_a_connection_that_was_ended_meanwhile_is_not_used() -> None:
 
 
 async def test_nothing_is_kept_of_an_address_without_connections() -> None:
-    """Replicas come and go, each at an address of its own."""
+    """Replicas come and go, each at another address."""
 
     async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.close()
@@ -171,7 +171,7 @@ async def test_nothing_is_kept_of_an_address_without_connections() -> None:
 
 
 async def test_a_last_answer_and_one_too_many_end_the_connection() -> None:
-    """`Connection: close`, and an answer that nobody asked for."""
+    """`Connection: close`, and an unrequested answer."""
     async with server_and_client() as (server, client):
         for last in (OK.replace(b"X-Name: value", b"Connection: close"), OK + OK):
             server.talk = say(last)
@@ -184,7 +184,7 @@ async def test_a_last_answer_and_one_too_many_end_the_connection() -> None:
 async def test_an_idle_connection_is_not_used_when_it_is_old(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The other side may be about to end it."""
+    """The server may be about to close it."""
     async with server_and_client() as (server, client):
         await ask(server, client)
         monkeypatch.setattr(http_client, "MAX_IDLE_SECONDS", 0.01)
@@ -194,7 +194,7 @@ async def test_an_idle_connection_is_not_used_when_it_is_old(
 
 
 async def test_a_late_answer_goes_to_nobody() -> None:
-    """A request that was given up ends its connection: the next one's answer is its own."""
+    """A request that timed out ends its connection, so the next one gets its own answer."""
 
     async def late(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await asyncio.sleep(0.05)
@@ -222,7 +222,7 @@ async def test_nobody_there_is_an_error() -> None:
 
 
 async def test_a_closed_client_fails_what_is_under_way_and_what_comes() -> None:
-    """Nothing waits for a client that ends."""
+    """No call waits for a client that is closed."""
     async with server_and_client() as (server, client):
         await ask(server, client)
         asked = asyncio.Event()

@@ -1,4 +1,4 @@
-"""The server of internal ports against clients that say raw bytes, right and wrong."""
+"""The server of internal ports, with clients that send raw bytes, valid and invalid."""
 
 import asyncio
 import gc
@@ -16,7 +16,7 @@ END_OF_HEAD = b"\r\n\r\n"
 
 
 class Server:
-    """`gate` holds back whoever asks for /slow."""
+    """`gate` delays requests for /slow."""
 
     def __init__(self) -> None:
         self.seen: list[Request] = []
@@ -47,7 +47,7 @@ class Server:
         return await asyncio.open_connection(*self._address)
 
     async def ask(self, *parts: bytes) -> bytes:
-        """All that comes back until the server ends the connection."""
+        """Everything received until the server closes the connection."""
         reader, writer = await self.dial()
         for part in parts:
             writer.write(part)
@@ -75,7 +75,7 @@ async def read_answer(reader: asyncio.StreamReader) -> bytes:
 
 
 async def test_an_answer_is_http_and_the_connection_stays() -> None:
-    """Byte by byte what comes back, twice on one connection."""
+    """The exact bytes of the answer, twice on one connection."""
     async with server() as one:
         reader, writer = await one.dial()
         for _ in range(2):
@@ -118,21 +118,21 @@ async def test_requests_that_come_at_once_are_answered_in_their_order() -> None:
         one.gate.set()
         for n in ("slow", "2", "3"):
             assert (await read_answer(reader)).endswith(f"/{n}".encode())
-        writer.write(GET)  # it reads on
+        writer.write(GET)  # it keeps reading
         assert (await read_answer(reader)).endswith(b"/a")
         writer.close()
 
 
 @pytest.mark.parametrize("nonsense", [b"hello\r\n\r\n", b"\x16\x03\x01\x02\x00\x01", b"GET /\x00"])
 async def test_what_is_not_http_is_refused(nonsense: bytes) -> None:
-    """400, and the handler sees nothing of it."""
+    """400, and the handler does not see it."""
     async with server() as one:
         assert (await one.ask(nonsense)).startswith(b"HTTP/1.1 400 Bad Request\r\n")
         assert one.seen == []
 
 
 async def test_an_upgrade_is_not_offered() -> None:
-    """Answered as if it were not asked for, and nothing behind it is read."""
+    """Answered as if it were not requested, and nothing after it is read."""
     async with server() as one:
         said = await one.ask(b"GET / HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
         assert said.startswith(b"HTTP/1.1 200 OK\r\n")
@@ -151,7 +151,7 @@ async def test_too_much_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_who_does_nothing_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The idle and who never ends a request; not who waits for an answer."""
+    """An idle one and one that never completes a request; not one that waits for an answer."""
     for name, seconds in (("IDLE", 0.1), ("REQUEST", 0.1)):
         monkeypatch.setattr(http_server, f"MAX_{name}_SECONDS", seconds)
     monkeypatch.setattr(http_server, "SWEEP_SECONDS", 0.02)
@@ -187,7 +187,7 @@ async def test_a_stop_lets_requests_finish_and_ends_the_idle() -> None:
 
 
 async def test_what_has_begun_is_finished_for_nobody() -> None:
-    """A caller that goes does not stop a change half way."""
+    """A caller that disconnects does not stop a change half way."""
     async with server() as one:
         _, writer = await one.dial()
         writer.write(b"GET /slow HTTP/1.1\r\n\r\n")

@@ -1,4 +1,4 @@
-"""A lane serves all that ask, in order, whatever becomes of one of them."""
+"""A lane serves all callers in order, whatever happens to one of them."""
 
 import asyncio
 from functools import partial
@@ -11,7 +11,7 @@ from common.protocol.errors import Refusal, unavailable
 
 
 async def test_what_piles_up_during_a_call_is_the_next_call() -> None:
-    """One call at a time in a lane; results go to those who asked, in order."""
+    """One call at a time in a lane; each caller gets its results, in order."""
     calls: list[list[int]] = []
     gate = asyncio.Event()
 
@@ -33,7 +33,7 @@ async def test_what_piles_up_during_a_call_is_the_next_call() -> None:
 
 
 async def test_a_key_stays_in_its_lane_while_it_waits() -> None:
-    """When a chat's owner changes, what is asked next does not overtake what was asked before."""
+    """When a chat's owner changes, later items do not overtake earlier ones."""
     owner = "one"
     gate = asyncio.Event()
     done: list[int] = []
@@ -54,7 +54,7 @@ async def test_a_key_stays_in_its_lane_while_it_waits() -> None:
 
 
 async def test_a_lane_that_fails_tells_everybody_and_goes_on() -> None:
-    """A refusal reaches each item; an answer that makes no sense is `unavailable`."""
+    """A refusal reaches each item; a nonsensical answer is `unavailable`."""
     answers: list[Exception] = [unavailable(), ValueError("not readable")]
 
     async def call(_: str, items: list[int], __: float) -> list[int]:
@@ -70,8 +70,8 @@ async def test_a_lane_that_fails_tells_everybody_and_goes_on() -> None:
 
 
 async def test_a_lane_may_pause_between_calls() -> None:
-    """What is asked alone leaves at once; what is asked soon after shares the next call. After a
-    call of many the pause is twice as long."""
+    """A single item is sent at once; items soon after it share the next call. After a call of many
+    the pause is twice as long."""
     calls: list[tuple[float, list[int]]] = []
 
     async def call(_: str, items: list[int], __: float) -> list[int]:
@@ -91,8 +91,8 @@ async def test_a_lane_may_pause_between_calls() -> None:
 
 
 async def test_a_lane_may_gather_a_crowd() -> None:
-    """Who is answered with a crowd and asks again goes with those who asked meanwhile; few wait for
-    nothing."""
+    """A caller that is answered with a crowd and asks again joins those who asked meanwhile; a few
+    wait for nothing."""
     calls: list[list[int]] = []
 
     async def call(_: str, items: list[int], __: float) -> list[int]:
@@ -123,7 +123,8 @@ async def test_a_lane_may_gather_a_crowd() -> None:
 
 
 async def test_a_pause_ends_when_all_have_come_back() -> None:
-    """Who was answered, and who asked meanwhile, wait for each other and for nobody else."""
+    """Callers that were answered, and those who asked meanwhile, wait for each other and for nobody
+    else."""
     calls: list[list[int]] = []
 
     async def call(_: str, items: list[int], __: float) -> list[int]:
@@ -163,7 +164,7 @@ async def test_whoever_does_not_come_back_is_waited_for_until_the_pause_ends() -
 
 
 async def test_a_full_batch_does_not_wait_for_the_pause() -> None:
-    """As many as fit into one call are on their way at once, behind a call that has just begun."""
+    """As many as fit into one call are sent at once, right after a call that has just started."""
 
     async def call(_: str, items: list[int], __: float) -> list[int]:
         return items
@@ -181,7 +182,8 @@ async def test_a_full_batch_does_not_wait_for_the_pause() -> None:
     ],
 )
 async def test_a_full_batch_leaves_before_others_are_told(items: int, order: list[str]) -> None:
-    """To tell many takes as long as a call; what fills no call waits for whoever asks again."""
+    """Answering many callers takes as long as a call; what does not fill a call waits for callers
+    that ask again."""
     seen: list[str] = []
 
     async def call(_: str, items: list[int], __: float) -> list[int]:
@@ -198,7 +200,7 @@ async def test_a_full_batch_leaves_before_others_are_told(items: int, order: lis
 
 
 async def test_a_batch_is_bounded_in_bytes() -> None:
-    """What would be too much goes with the next; one that is too large alone goes alone."""
+    """What exceeds the limit goes with the next call; one item above it goes alone."""
     calls: list[list[int]] = []
 
     async def call(_: str, items: list[int], __: float) -> list[int]:
@@ -213,7 +215,7 @@ async def test_a_batch_is_bounded_in_bytes() -> None:
 
 
 class Clock:
-    """A time that tests set."""
+    """A clock that tests set."""
 
     def __init__(self) -> None:
         self.now = 100.0
@@ -223,7 +225,7 @@ class Clock:
 
 
 async def test_a_call_has_the_time_that_its_oldest_item_has_left() -> None:
-    """What has waited for half a second has four and a half more."""
+    """After a wait of half a second it has four and a half more."""
     clock = Clock()
     seconds: list[float] = []
     gate = asyncio.Event()
@@ -246,7 +248,7 @@ async def test_a_call_has_the_time_that_its_oldest_item_has_left() -> None:
 
 
 async def test_what_waited_through_an_outage_takes_no_time_from_what_came_later() -> None:
-    """Items of different ages go in different calls, and one without time left in none."""
+    """Items of different ages go in different calls, and expired ones in none."""
     clock = Clock()
     calls: list[tuple[list[int], float]] = []
     gate = asyncio.Event()
@@ -273,7 +275,7 @@ async def test_what_waited_through_an_outage_takes_no_time_from_what_came_later(
 
 @pytest.mark.parametrize("answer", [[], [1, 2]])
 async def test_an_answer_of_the_wrong_size_ends_no_lane(answer: list[int]) -> None:
-    """Those who asked are refused, and whoever asks next through the same lane is served."""
+    """Its callers are refused, and the next one in the same lane is served."""
     answers = [answer]
 
     async def call(_: str, items: list[int], __: float) -> list[int]:
@@ -288,7 +290,7 @@ async def test_an_answer_of_the_wrong_size_ends_no_lane(answer: list[int]) -> No
 
 
 async def test_a_lane_that_is_cancelled_leaves_nobody_waiting() -> None:
-    """At the end of a process whoever is in a call, or waits for the next one, is refused."""
+    """At the end of a process, callers in a call, or waiting for the next one, are refused."""
 
     async def call(_: str, items: list[int], __: float) -> list[int]:
         raise asyncio.CancelledError
@@ -302,7 +304,7 @@ async def test_a_lane_that_is_cancelled_leaves_nobody_waiting() -> None:
 
 
 async def test_a_call_ahead_that_is_cancelled_leaves_nobody_waiting() -> None:
-    """Those of the call before it have their results."""
+    """The callers of the previous call get their results."""
 
     async def call(_: str, items: list[int], __: float) -> list[int]:
         if items == [0]:
@@ -319,7 +321,7 @@ async def test_a_call_ahead_that_is_cancelled_leaves_nobody_waiting() -> None:
 
 
 async def test_too_many_are_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Memory is bounded however slow the other side is."""
+    """Memory is bounded however slow the server is."""
     monkeypatch.setattr(module, "MAX_WAITING_ITEMS", 2)
     gate = asyncio.Event()
 
@@ -339,7 +341,7 @@ async def test_too_many_are_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 async def test_an_asker_that_breaks_does_not_end_the_lane() -> None:
-    """Items asked with it and after it get an answer."""
+    """Items sent with it and after it get an answer."""
 
     async def call(_: str, items: list[int], __: float) -> list[int]:
         return items

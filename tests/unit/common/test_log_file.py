@@ -1,4 +1,4 @@
-"""A file of log lines that is renamed while it is written to, or on a disk that is full."""
+"""A log file that is renamed while it is written, or on a full disk."""
 
 import asyncio
 import os
@@ -13,7 +13,7 @@ from common.process.log_file import LogFile
 def test_a_renamed_file_is_followed_by_a_new_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No line is lost, whoever renamed it, and however many write to it."""
+    """No line is lost, whoever renamed it, and however many processes write to it."""
     monkeypatch.setattr(log_file, "FOLLOW_SECONDS", 0.0)
     path, old = tmp_path / "edge-1.log", tmp_path / "edge-1.log.old"
     one, other = LogFile(path), LogFile(path)
@@ -42,7 +42,7 @@ def test_whether_it_was_renamed_is_asked_once_a_second(
 def test_a_line_that_was_torn_by_a_full_disk_spoils_no_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What is written when there is room again stands on a line of its own."""
+    """When there is room again, the next line starts on a new line."""
     file = LogFile(tmp_path / "log")
     write = os.write
     monkeypatch.setattr(os, "write", lambda fd, data: write(fd, data[:5]))
@@ -55,7 +55,7 @@ def test_a_line_that_was_torn_by_a_full_disk_spoils_no_other(
 async def test_lines_of_one_turn_are_written_together(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In their order, also with one that is written at once, and before the next turn is over."""
+    """In order, also with one that is written at once, and before the next turn ends."""
     written: list[bytes] = []
     write = os.write
     monkeypatch.setattr(os, "write", lambda fd, data: written.append(data) or write(fd, data))
@@ -74,5 +74,5 @@ async def test_lines_of_one_turn_are_written_together(
 
 
 def test_a_folder_that_is_not_there_stops_nobody(tmp_path: Path) -> None:
-    """Lines are lost until it is there."""
+    """Lines are lost until it exists."""
     LogFile(tmp_path / "gone" / "log").append(b"lost\n")

@@ -1,4 +1,4 @@
-"""Log lines of a process of its own."""
+"""Log lines of a separate process."""
 
 import json
 import subprocess
@@ -40,7 +40,8 @@ def without_time(line: str) -> dict[str, Any]:
 
 
 def test_every_line_is_json_whoever_wrote_it() -> None:
-    """Ours, with a traceback or without, and a library's; what cannot be written breaks nobody."""
+    """Ours, with and without a traceback, and a library's; what cannot be formatted breaks
+    nothing."""
     done = run(THREE_LINES)
     ours, broken, library = map(without_time, done.stdout.splitlines())
     usual = {"role": "edge", "process": "edge-1", "trace": "a" * 32}
@@ -52,7 +53,7 @@ def test_every_line_is_json_whoever_wrote_it() -> None:
 
 
 def test_a_full_disk_stops_nobody() -> None:
-    """The line is lost, the program goes on."""
+    """The line is lost, the program continues."""
     program = """
 import os
 from common.process.logs import log, set_up_logs

@@ -1,4 +1,4 @@
-"""How late the loop is."""
+"""The lag of the event loop."""
 
 import asyncio
 import time
@@ -7,12 +7,12 @@ from common.process.loop_lag import LOOP_LAG, TICK_SECONDS, measuring_loop_lag
 
 
 def measured() -> float:
-    """All lag so far, in seconds."""
+    """The total lag so far, in seconds."""
     return next(s.value for m in LOOP_LAG.collect() for s in m.samples if s.name.endswith("_sum"))
 
 
 async def test_what_blocks_the_loop_is_measured() -> None:
-    """A timer that was due while the loop was busy is late by the rest of it."""
+    """A timer that was due while the loop was busy is late by the remaining time."""
     before = measured()
     async with measuring_loop_lag():
         await asyncio.sleep(0)

@@ -1,4 +1,4 @@
-"""A malformed variable ends the process with a sentence that names it, whoever reads it."""
+"""A malformed variable ends the process with a message that names it, whichever module reads it."""
 
 import pytest
 
@@ -55,7 +55,7 @@ def readers_of(name: str) -> list[Variable]:
     ],
 )  # fmt: skip
 def test_what_is_malformed_is_refused_and_named(name: str, text: str) -> None:
-    """By everybody who reads it, in a sentence of ours."""
+    """By every reader, in a message of our own."""
     for variable in readers_of(name):
         with pytest.raises(SettingsError, match=f"^{name}: (?!invalid)"):
             variable.read({name: text})
@@ -71,7 +71,7 @@ def test_what_is_malformed_is_refused_and_named(name: str, text: str) -> None:
     ],
 )
 def test_a_password_is_not_told(name: str, text: str) -> None:
-    """The URL may hold one, and the sentence goes to a log."""
+    """The URL may contain one, and the message goes to a log."""
     for variable in readers_of(name):
         with pytest.raises(SettingsError) as refused:
             variable.read({name: text})
@@ -91,7 +91,7 @@ def test_a_password_is_not_told(name: str, text: str) -> None:
     ],
 )
 def test_what_is_well_formed_is_taken_as_it_is(name: str, text: str) -> None:
-    """In every spelling that its readers know."""
+    """In every spelling that its readers accept."""
     assert [variable.read({name: text}) for variable in readers_of(name)] == [text] * len(
         readers_of(name)
     )
@@ -108,7 +108,7 @@ def test_what_is_well_formed_is_taken_as_it_is(name: str, text: str) -> None:
     ],
 )
 def test_origins_are_what_browsers_send(text: str, origin: str) -> None:
-    """However they are written: a page whose origin is spelled otherwise would get no socket."""
+    """However they are written: a page whose origin is spelled differently would get no socket."""
     assert {v.read({v.name: text}) for v in readers_of("HUBBUB_PUBLIC_URL")} == {origin}
     listed = {v.name: f"{text}, {text}" for v in readers_of("HUBBUB_ORIGINS")}
     assert {v.read(listed) for v in readers_of("HUBBUB_ORIGINS")} == {(origin, origin)}

@@ -1,4 +1,4 @@
-"""What an edge remembers itself: bounded, and no longer than it may."""
+"""The in-memory cache of an edge: bounded in size and time."""
 
 from common.process.memory_cache import MemoryCache
 
@@ -12,7 +12,7 @@ class Clock:
 
 
 def test_what_was_not_used_for_longest_goes_first() -> None:
-    """A value that was asked for outlives those that nobody asked for."""
+    """A value that was read outlives those that were not."""
     memory = MemoryCache(max_bytes=3_000)
     for key in ("a", "b"):
         memory.put(key, key, 1_000, 60)
@@ -22,7 +22,7 @@ def test_what_was_not_used_for_longest_goes_first() -> None:
 
 
 def test_its_size_stays_within_its_bound() -> None:
-    """However much is put in, replaced, or too large for it."""
+    """However much is added, replaced, or too large for it."""
     memory = MemoryCache(max_bytes=10_000)
     for number in range(500):
         memory.put(f"{number % 37}", number, 17 * number, 60)
@@ -30,7 +30,7 @@ def test_its_size_stays_within_its_bound() -> None:
 
 
 def test_a_value_ends_with_its_time() -> None:
-    """It is there until then and not after, and gives its room back."""
+    """It is there until then and not after, and frees its space."""
     clock = Clock()
     memory = MemoryCache(max_bytes=10_000, clock=clock)
     memory.put("a", "a", 10, seconds=5)

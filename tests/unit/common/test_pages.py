@@ -1,4 +1,4 @@
-"""Pages whose parts are encoded already are what the encoder makes of the structs."""
+"""Pages made of encoded parts equal what the encoder makes of the structs."""
 
 import msgspec
 import pytest
@@ -31,7 +31,7 @@ PAGES = [b'{"messages":[{"text":"],\\"pages\\":["}]}', b"null", b'{"events":[]}'
 
 @pytest.mark.parametrize("pages", [PAGES, PAGES[1:2]])
 def test_pages_are_found_by_their_lengths(pages: list[bytes]) -> None:
-    """By this release; the one before reads the same answer as JSON, and tells no lengths."""
+    """In this release; the previous one reads the same answer as JSON, and sends no lengths."""
     answer = encode_pages(pages)
     assert read_pages(answer) == pages
     decoded = msgspec.json.decode(answer, type=PagesAnswer)
@@ -44,6 +44,6 @@ def test_pages_are_found_by_their_lengths(pages: list[bytes]) -> None:
     "answer", [b"", b"{}", b'{"lengths":[5],"pages":[null]}', b'{"lengths":[4],"pages":[null,1]}']
 )
 def test_what_is_no_answer_is_none(answer: bytes) -> None:
-    """Nobody gets a part of somebody else's page."""
+    """Nobody gets a part of another user's page."""
     with pytest.raises(ValueError, match=r"lengths|subsection|malformed|truncated|missing"):
         read_pages(answer)

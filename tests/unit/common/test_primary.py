@@ -1,4 +1,4 @@
-"""Which server is asked first, and what a failover may have lost."""
+"""Which server is tried first, and what a failover may have lost."""
 
 import pytest
 
@@ -9,7 +9,7 @@ URL = "postgresql://me:se%2Ccret@one:5433,two/it?sslmode=require"
 
 
 def test_the_server_that_took_writes_comes_first() -> None:
-    """So that new connections do not wait for one whose machine is gone."""
+    """So that new connections do not wait for one whose machine is down."""
     hosts = Hosts(URL)
     assert hosts.are_several
     assert "host=one,two port=5433,5432" in hosts.conninfo()
@@ -53,13 +53,13 @@ def facts(
         (facts(2), "same"),
         (facts(1), "older"),
         (facts(3, began=100), "kept"),
-        (facts(3, began=None), "lost"),  # it has started again since, so that nobody can say
-        (facts(3, began=40), "lost"),  # a standby was let go for a while, at 50
-        (facts(3, system=2), "first"),  # another database altogether
+        (facts(3, began=None), "lost"),  # it has restarted since, so it is unknown
+        (facts(3, began=40), "lost"),  # it did without a standby for a while, at 50
+        (facts(3, system=2), "first"),  # a different database
     ],
 )
 def test_what_another_server_is(seen: ServerFacts, verdict: Verdict) -> None:
-    """Beside one whose commits have waited for a standby since position 50."""
+    """Compared with one whose commits have waited for a standby since position 50."""
     primary = Primary()
     assert primary.judge(seen) == "first"
     primary.note(facts(2, position=50, survives="process"))
@@ -69,7 +69,7 @@ def test_what_another_server_is(seen: ServerFacts, verdict: Verdict) -> None:
 
 @pytest.mark.parametrize("survives", ["nothing", "process"])
 def test_where_no_standby_had_to_have_them_answers_may_be_lost(survives: Survives) -> None:
-    """What was answered after the last look is not known to anybody."""
+    """What was answered after the last check is unknown."""
     primary = Primary()
     primary.note(facts(2, survives=survives))
     assert primary.judge(facts(3, began=1_000)) == "lost"

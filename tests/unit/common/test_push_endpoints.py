@@ -1,4 +1,4 @@
-"""Which addresses of push services are taken."""
+"""Which push service addresses are accepted."""
 
 import pytest
 
@@ -20,19 +20,19 @@ BAD = (
 
 @pytest.mark.parametrize("endpoint", GOOD)
 def test_those_that_browsers_have(endpoint: str) -> None:
-    """https, on the usual port of a name."""
+    """https, on the default port of a host name."""
     assert wrong_with_endpoint(endpoint, "on") is None
 
 
 @pytest.mark.parametrize("endpoint", BAD)
 def test_nothing_else(endpoint: str) -> None:
-    """Nor this machine, unless the operator says so."""
+    """Nor this machine, unless the operator allows it."""
     assert wrong_with_endpoint(endpoint, "on") is not None
     assert wrong_with_endpoint(endpoint, "local") is not None
 
 
 def test_this_machine_where_it_is_meant() -> None:
-    """For tests; and even there no other one without TLS."""
+    """For tests; and even then no other host without TLS."""
     assert wrong_with_endpoint("http://127.0.0.1:8080/x", "local") is None
     assert wrong_with_endpoint("http://127.0.0.1:8080/x", "on") is not None
     assert wrong_with_endpoint("http://192.168.1.1/x", "local") is not None

@@ -1,4 +1,4 @@
-"""Token buckets: the burst, the flow, what is refused and what is given back."""
+"""Token buckets: the burst, the refill, what is refused and what is returned."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +9,7 @@ SENDS = Rate(10, 50)
 
 
 def test_a_burst_and_not_one_more() -> None:
-    """A full bucket gives its burst at once; the next is refused with a second to wait."""
+    """A full bucket allows its burst at once; the next is refused with a second to wait."""
     buckets = Buckets()
     taken = [buckets.take("a", SENDS, 0.0) for _ in range(51)]
     assert [verdict.allowed for verdict in taken] == [True] * 50 + [False]
@@ -18,7 +18,7 @@ def test_a_burst_and_not_one_more() -> None:
 
 
 def test_tokens_flow_back() -> None:
-    """After an empty bucket a second brings what the rate says."""
+    """After an empty bucket one second refills as many as the rate says."""
     buckets = Buckets()
     for _ in range(50):
         buckets.take("a", SENDS, 0.0)
@@ -36,7 +36,7 @@ def test_a_slow_rate_says_how_long_to_wait() -> None:
 
 
 def test_what_is_given_back_can_be_taken_again() -> None:
-    """A token that need not have been taken leaves no trace."""
+    """Returning a token that was not needed leaves no trace."""
     buckets, rate = Buckets(), Rate(1, 1)
     assert buckets.take("a", rate, 0.0).allowed
     buckets.give_back("a", rate, 0.0)
@@ -45,14 +45,14 @@ def test_what_is_given_back_can_be_taken_again() -> None:
 
 
 def test_keys_do_not_share() -> None:
-    """One key's bucket says nothing of another's."""
+    """One key's bucket does not affect another's."""
     buckets, rate = Buckets(), Rate(1, 1)
     assert buckets.take("a", rate, 0.0).allowed
     assert buckets.take("b", rate, 0.0).allowed
 
 
 def test_the_number_of_buckets_is_bounded() -> None:
-    """A flood of keys pushes out the oldest."""
+    """A flood of keys evicts the oldest."""
     buckets, rate = Buckets(max_buckets=3), Rate(1, 1)
     for key in "abcd":
         buckets.take(key, rate, 0.0)
@@ -62,7 +62,7 @@ def test_the_number_of_buckets_is_bounded() -> None:
 
 @given(st.lists(st.floats(0, 0.5), max_size=200))
 def test_no_window_gives_more_than_burst_and_flow(gaps: list[float]) -> None:
-    """Whatever the times of asking, at most burst + rate x time is given."""
+    """Whenever they are requested, at most burst + rate x time are granted."""
     buckets, rate = Buckets(), Rate(5, 10)
     now, given_out = 0.0, 0
     for gap in gaps:

@@ -1,4 +1,4 @@
-"""Why calls may be repeated: what each declares, and what its request carries."""
+"""Why calls may be repeated: what each declares, and what its request contains."""
 
 from collections.abc import Iterator
 from typing import Any, get_args
@@ -11,7 +11,7 @@ from tests.fixtures.declared_calls import CREATE, declared_calls
 
 
 def names_in(kind: Any) -> Iterator[str]:
-    """The fields of a struct, or of those that a list or union has."""
+    """The fields of a struct, or of those in a list or union."""
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
         for field in msgspec.structs.fields(kind):
             yield field.name
@@ -22,8 +22,8 @@ def names_in(kind: Any) -> Iterator[str]:
 
 @pytest.mark.parametrize("service", CREATE)
 def test_each_call_says_why_it_may_be_repeated(service: str) -> None:
-    """By a key where its request has one to be found by, and otherwise not: a key that nobody looks
-    for would promise what is not so."""
+    """By a key only if its request has one to look it up by: a key that nobody looks up would be a
+    false promise."""
     for call in declared_calls(service):
         assert call.repeat in get_args(Repeat), call.name
         names = set(names_in(call.request))

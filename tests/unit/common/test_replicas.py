@@ -4,11 +4,11 @@ from weakref import ref
 
 from common.calls.replicas import MAX_KEPT_CHARACTERS, MAX_KEPT_KEYS, Replicas
 
-KEYS = [f"key {number}" for number in range(MAX_KEPT_KEYS + 1)]  # more than are remembered
+KEYS = [f"key {number}" for number in range(MAX_KEPT_KEYS + 1)]  # more than are cached
 
 
 def test_only_the_keys_of_a_replica_that_is_gone_move() -> None:
-    """All others stay where they are, and all are as before when it is back."""
+    """All others stay where they are, and all return when it is back."""
     replicas = Replicas("role", ())
     replicas.replace_leased(("a:1", "b:1", "c:1"))
     before = [replicas.ranked(key) for key in KEYS]
@@ -21,7 +21,7 @@ def test_only_the_keys_of_a_replica_that_is_gone_move() -> None:
 
 
 class Key(str):
-    """One of which a test sees that nobody holds it."""
+    """A key that can be weakly referenced, to check that nothing holds it."""
 
 
 def test_keys_that_are_no_ids_names_or_tokens_are_not_held() -> None:

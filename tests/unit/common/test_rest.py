@@ -1,4 +1,4 @@
-"""A process at rest does things more seldom, and at once what they were when somebody comes."""
+"""An idle process does things less often, and returns to normal at once when it is used."""
 
 import asyncio
 from typing import Any
@@ -24,7 +24,7 @@ async def until(condition: Any) -> None:
 
 
 async def test_a_pause_at_rest_ends_when_somebody_comes() -> None:
-    """Every pause; the ones after it are short."""
+    """Every pause; the following ones are short."""
     rest = Rest(after_seconds=0.0)
     pauses = [asyncio.create_task(rest.pause(0.001, LONG)) for _ in range(3)]
     event: asyncio.Event = asyncio.Event()
@@ -39,7 +39,7 @@ async def test_a_pause_at_rest_ends_when_somebody_comes() -> None:
 
 
 async def test_what_is_waited_for_ends_a_rest_as_well() -> None:
-    """An event that is set and a future that is done need no beat."""
+    """An event that is set and a future that is done need no timer."""
     rest = Rest(after_seconds=0.0)
     event: asyncio.Event = asyncio.Event()
     lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -55,7 +55,7 @@ async def test_what_is_waited_for_ends_a_rest_as_well() -> None:
 
 
 async def test_pauses_at_rest_end_together() -> None:
-    """At the last beat within each of them, so that one timer wakes up the process for all."""
+    """At the last tick within each of them, so one timer wakes the process for all."""
     now = 0.0
     rest = Rest(after_seconds=0.0, clock=lambda: now)
     now = 100 * BEAT_SECONDS - 0.15
@@ -64,7 +64,7 @@ async def test_pauses_at_rest_end_together() -> None:
 
 
 async def test_rest_begins_a_while_after_somebody_was_there() -> None:
-    """Until then pauses are as long as they say. Some processes never rest."""
+    """Until then pauses have their nominal length. Some processes never become idle."""
     now = 0.0
     rest = Rest(after_seconds=20.0, clock=lambda: now)
     assert not rest.has_begun()
@@ -97,7 +97,7 @@ async def test_who_is_there_for_long_is_there_all_the_time() -> None:
 
 
 async def test_pieces_at_rest_take_turns_until_somebody_comes() -> None:
-    """Then none waits for another one that takes its time."""
+    """Once it is used, none waits for another that takes long."""
     rest = Rest(after_seconds=0.0)
     begun: list[int] = []
     may_end = [asyncio.Event() for _ in range(3)]
@@ -123,7 +123,7 @@ async def test_pieces_at_rest_take_turns_until_somebody_comes() -> None:
 
 
 async def test_what_another_process_asks_for_waits_a_moment_for_its_turn() -> None:
-    """Not until a long piece of work has ended: the other one has a deadline."""
+    """It does not wait for the end of a long piece of work: the other process has a deadline."""
     rest = Rest(after_seconds=0.0)
     may_end = asyncio.Event()
     served: list[float] = []
@@ -146,7 +146,7 @@ async def test_what_another_process_asks_for_waits_a_moment_for_its_turn() -> No
 
 
 class UsersThatRevoke:
-    """Answers as users does; `is_gone` while it does not."""
+    """Answers like users, except while `is_gone`."""
 
     def __init__(self) -> None:
         self.revoked: list[str] = []
@@ -163,8 +163,8 @@ class UsersThatRevoke:
 
 
 async def test_who_comes_to_a_process_at_rest_is_judged_by_what_was_revoked_meanwhile() -> None:
-    """It does not ask while nobody is there, and lets nobody in before it has asked. Where users
-    does not answer, what was known before stands."""
+    """It does not poll while idle, and admits nobody before it has polled. If users does not
+    answer, what was known before applies."""
     users, rest = UsersThatRevoke(), Rest(after_seconds=0.0)
     credentials = Credentials(users, "edge", rest=rest)  # type: ignore[arg-type]
     watching = asyncio.create_task(credentials.watch())
@@ -175,7 +175,7 @@ async def test_who_comes_to_a_process_at_rest_is_judged_by_what_was_revoked_mean
         await asyncio.sleep(0.05)
         assert users.polls == polls
         assert not credentials.is_revoked("one")
-        rest._after_seconds = LONG  # somebody comes
+        rest._after_seconds = LONG  # the process is used
         rest.note()
         async with asyncio.timeout(30):
             await credentials.catch_up()

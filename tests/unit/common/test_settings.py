@@ -1,4 +1,4 @@
-"""Secrets from files, and the URLs of Valkey and PostgreSQL that are put together with one."""
+"""Secrets from files, and the Valkey and PostgreSQL URLs built with them."""
 
 from pathlib import Path
 from typing import Annotated
@@ -40,7 +40,7 @@ def secret(tmp_path: Path) -> Path:
 
 
 def test_sixteen_characters_are_enough(secret: Path) -> None:
-    """White space around them is none of the secret."""
+    """White space around them is not part of the secret."""
     assert KEY.read({"KEY_FILE": str(secret)}) == GOOD
 
 
@@ -50,14 +50,14 @@ def test_sixteen_characters_are_enough(secret: Path) -> None:
      "password5f0c1b7e9d", "this-is-a-Secret-5f0c"],
 )  # fmt: skip
 def test_what_nobody_chose_is_refused(secret: Path, content: str) -> None:
-    """Short ones, and what looks like a placeholder; the sentence names file and variable."""
+    """Short secrets, and likely placeholders; the message names file and variable."""
     secret.write_text(content)
     with pytest.raises(SettingsError, match=f"KEY_FILE: {secret} holds (no|a placeholder, not a)"):
         KEY.read({"KEY_FILE": str(secret)})
 
 
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    """With its path and the reason."""
+    """The message has its path and the reason."""
     with pytest.raises(SettingsError, match=f"cannot read {tmp_path}/none: No such file"):
         KEY.read({"KEY_FILE": f"{tmp_path}/none"})
 
@@ -79,7 +79,7 @@ def test_the_password_goes_into_the_url(secret: Path, url: str, whole: str) -> N
 
 
 def test_odd_characters_are_quoted(secret: Path) -> None:
-    """As RFC 3986 section 2.1 has it."""
+    """By RFC 3986 section 2.1."""
     secret.write_text("5f0c1b7e/9d3@4826:#")
     assert (
         url_of("redis://edge@valkey", secret) == "redis://edge:5f0c1b7e%2F9d3%404826%3A%23@valkey"
@@ -88,26 +88,26 @@ def test_odd_characters_are_quoted(secret: Path) -> None:
 
 @pytest.mark.parametrize("url", ["redis://edge:pw@valkey:6379", "redis://u:p@valkey", "rediss://v"])
 def test_a_url_is_used_as_it_is_without_a_file(url: str) -> None:
-    """Somebody else's Valkey, with whatever it wants."""
+    """An external Valkey, with whatever it needs."""
     assert url_of(url, None) == url
 
 
 @pytest.mark.parametrize("url", ["redis://valkey:6379", "redis://edge:pw@valkey:6379"])
 def test_a_file_needs_a_user_without_a_password(secret: Path, url: str) -> None:
-    """Whose password would it be?"""
+    """Else it would be unclear whose password it is."""
     with pytest.raises(SettingsError, match="URL must name a user"):
         url_of(url, secret)
 
 
 @pytest.mark.parametrize("size", ["0", "-1", "many", "1.5", "\u00b2"])
 def test_a_number_that_is_none_is_told(size: str) -> None:
-    """The sentence names the variable, what it says, and the bound."""
+    """The message has the variable, its value, and the bound."""
     with pytest.raises(SettingsError, match=f"SIZE: '{size}' is not a whole number of at least 1"):
         read_variables(Database, {"URL": "postgresql://", "SIZE": size})
 
 
 def test_an_empty_variable_is_none() -> None:
-    """As a compose file passes on what nobody has set."""
+    """As a compose file passes on an unset variable."""
     assert read_variables(Database, {"URL": "postgresql://", "SIZE": ""}).size == 16
     with pytest.raises(SettingsError, match="URL is not set"):
         read_variables(Database, {"URL": ""})

@@ -1,4 +1,4 @@
-"""Buckets that processes share, on a real Valkey that comes and goes."""
+"""Buckets shared by processes, on a real Valkey that comes and goes."""
 
 import asyncio
 import time
@@ -21,8 +21,8 @@ Make = Callable[[str], SharedBuckets]
 
 @pytest_asyncio.fixture
 async def make(topic_prefix: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Make]:
-    """The buckets of one more process on the Valkey at a URL. They wait for it, or a machine that
-    is busy for a moment would let each process count alone."""
+    """The buckets of another process on the Valkey at a URL. They wait for it, or a briefly busy
+    machine would let each process count alone."""
     monkeypatch.setattr(shared_rates, "ANSWER_SECONDS", 30.0)
     with ExitStack() as stack:
 
@@ -33,14 +33,14 @@ async def make(topic_prefix: str, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
 
 
 async def take_when_there_is_one(buckets: SharedBuckets, whom: str, rate: Rate) -> None:
-    """Asks again and again."""
+    """Retries until a token is available."""
     async with asyncio.timeout(30):
         while not (await buckets.take("x", whom, rate)).allowed:  # noqa: ASYNC110 - a clock's work
             await asyncio.sleep(0.01)
 
 
 async def test_processes_share_a_bucket(make: Make, valkey_url: str) -> None:
-    """Ten at once over two processes, and not one more, in parallel too."""
+    """Ten at once over two processes, and not one more, also in parallel."""
     processes, whom = [make(valkey_url), make(valkey_url)], new_id()
     takes = [processes[n % 2].take("x", whom, RATE) for n in range(30)]
     verdicts = await asyncio.gather(*takes)
@@ -50,7 +50,7 @@ async def test_processes_share_a_bucket(make: Make, valkey_url: str) -> None:
 
 
 async def test_people_and_kinds_have_buckets_of_their_own(make: Make, valkey_url: str) -> None:
-    """What one has used up another has not."""
+    """What one has used up is available to another."""
     buckets, whom = make(valkey_url), new_id()
     for _ in range(10):
         assert (await buckets.take("x", whom, RATE)).allowed
@@ -60,7 +60,7 @@ async def test_people_and_kinds_have_buckets_of_their_own(make: Make, valkey_url
 
 
 async def test_what_is_given_back_may_be_taken_anywhere(make: Make, valkey_url: str) -> None:
-    """A token that one process gives back another one takes."""
+    """A token that one process returns can be taken by another."""
     one, other, whom = make(valkey_url), make(valkey_url), new_id()
     for _ in range(10):
         await one.take("x", whom, RATE)
@@ -71,7 +71,7 @@ async def test_what_is_given_back_may_be_taken_anywhere(make: Make, valkey_url: 
 async def test_what_was_returned_is_there_for_all_at_once(
     make: Make, make_valkey: Callable[[], ValkeyServer]
 ) -> None:
-    """And where Valkey hangs, for its own process."""
+    """And if Valkey hangs, for its own process."""
     server = make_valkey()
     one, other, whom = make(server.url), make(server.url), new_id()
     for _ in range(10):
@@ -85,7 +85,8 @@ async def test_what_was_returned_is_there_for_all_at_once(
 
 
 async def test_a_bucket_that_is_not_known_is_asked_for(make: Make, valkey_url: str) -> None:
-    """What another process has emptied refuses the first take here, and then at once."""
+    """If another process has emptied it, the first take here is refused, and the following ones at
+    once."""
     one, other, whom = make(valkey_url), make(valkey_url), new_id()
     for _ in range(10):
         assert (await one.take("x", whom, RATE)).allowed
@@ -99,7 +100,7 @@ async def test_a_bucket_that_is_not_known_is_asked_for(make: Make, valkey_url: s
 async def test_few_takes_are_given_at_once_until_valkey_has_counted_them(
     make: Make, valkey_url: str
 ) -> None:
-    """So a process that knows a bucket gives out a tenth of it too much at the most: here one."""
+    """So a process that knows a bucket grants at most a tenth of it too much: here one token."""
     one, other, whom = make(valkey_url), make(valkey_url), new_id()
     assert (await one.take("x", whom, RATE)).allowed
     for _ in range(9):
@@ -114,7 +115,7 @@ async def test_few_takes_are_given_at_once_until_valkey_has_counted_them(
 
 
 async def test_what_was_given_at_once_is_counted_soon(make: Make, valkey_url: str) -> None:
-    """Valkey is told of all of it, without another take."""
+    """All of it is reported to Valkey, without another take."""
     one, other, whom, rate = make(valkey_url), make(valkey_url), new_id(), Rate(1 / 3600, 100)
     assert (await one.take("x", whom, rate)).allowed
     for _ in range(5):
@@ -127,7 +128,7 @@ async def test_what_was_given_at_once_is_counted_soon(make: Make, valkey_url: st
 
 
 async def test_takes_of_a_bucket_keep_their_order(make: Make, valkey_url: str) -> None:
-    """Whether they are given at once or asked for, and whether one that asks breaks."""
+    """Whether they are granted at once or by Valkey, and whether one of them fails."""
     buckets, whom, order = make(valkey_url), new_id(), list[int]()
 
     def take(number: int) -> None:
@@ -180,7 +181,7 @@ async def test_one_is_given_at_once_where_a_bucket_has_filled_up_since(
 async def test_the_number_of_remembered_buckets_is_bounded(
     make: Make, valkey_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Those that were heard of first are forgotten, once they are full."""
+    """The oldest entries are dropped, once their buckets are full."""
     monkeypatch.setattr(shared_rates, "MAX_REMEMBERED", 2)
     now = 100.0
     with closing(Valkey(valkey_url, f"{new_id()}:")) as valkey:
@@ -194,11 +195,11 @@ async def test_the_number_of_remembered_buckets_is_bounded(
         assert buckets.take_at_once("x", "ben", RATE) is None
         verdict = buckets.take_at_once("x", "cem", RATE)
     assert verdict is not None
-    assert verdict.remaining == 10 - 2 - 1  # by the clock of Valkey no minute has passed
+    assert verdict.remaining == 10 - 2 - 1  # no minute has passed by Valkey's clock
 
 
 async def test_one_too_much_is_paid_back(make: Make, valkey_url: str, topic_prefix: str) -> None:
-    """Another process has emptied the bucket: what was given beyond it flows back first."""
+    """Another process has emptied the bucket: what was granted beyond it is refilled first."""
     now, other, whom = 100.0, make(valkey_url), new_id()
     with closing(Valkey(valkey_url, topic_prefix)) as valkey:
         one = SharedBuckets(valkey, clock=lambda: now)
@@ -213,7 +214,7 @@ async def test_one_too_much_is_paid_back(make: Make, valkey_url: str, topic_pref
 
 
 async def test_tokens_flow_back_in_valkey_too(make: Make, valkey_url: str) -> None:
-    """A bucket of twenty a second gives the first one at once and six more in 0.3 s."""
+    """A bucket of twenty a second grants the first one at once and six more in 0.3 s."""
     buckets, whom, rate = make(valkey_url), new_id(), Rate(20, 1)
     started = time.monotonic()
     for _ in range(7):
@@ -225,7 +226,7 @@ async def test_a_clock_that_is_set_back_empties_no_bucket_for_long(
     make: Make, valkey_url: str, topic_prefix: str
 ) -> None:
     """Valkey's clock was an hour ahead when the bucket was emptied: the next token is not an hour
-    away, but twice the time at most in which a bucket fills up."""
+    away, but at most twice the time in which a bucket fills."""
     buckets, whom, rate = make(valkey_url), new_id(), Rate(100, 10)
     with closing(Valkey(valkey_url, topic_prefix)) as valkey:
         ahead = str(int((time.time() + 3600) * 1e6)).encode()
@@ -237,7 +238,7 @@ async def test_a_clock_that_is_set_back_empties_no_bucket_for_long(
 async def test_without_valkey_each_process_limits_alone(
     make: Make, make_valkey: Callable[[], ValkeyServer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One take waits for a hung Valkey and those after it do not, and the limit still holds."""
+    """One take waits for a hung Valkey and those after it do not, and the limit still applies."""
     server = make_valkey()
     buckets, whom = make(server.url), new_id()
     for _ in range(4):
@@ -260,7 +261,7 @@ async def test_what_was_counted_alone_is_counted_for_all(
     monkeypatch: pytest.MonkeyPatch,
     topic_prefix: str,
 ) -> None:
-    """A Valkey that hung for a moment gives nobody the same tokens again."""
+    """A Valkey that hung for a moment does not grant the same tokens again."""
     server, whom, now = make_valkey(), new_id(), 100.0
     other = make(server.url)
     with closing(Valkey(server.url, topic_prefix)) as valkey:

@@ -1,4 +1,4 @@
-"""A tally's text, as Prometheus reads it."""
+"""A tally in the text format of Prometheus."""
 
 from collections.abc import Iterator
 

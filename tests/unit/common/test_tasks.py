@@ -1,4 +1,4 @@
-"""How work beside the service ends, also where its own code loses a cancellation."""
+"""How background tasks end, even if their code swallows a cancellation."""
 
 import asyncio
 import signal
@@ -11,7 +11,7 @@ from common.process import tasks
 async def test_a_task_that_loses_a_cancellation_is_cancelled_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """As often as it takes; one that ends at the first time goes at once."""
+    """As often as needed; one that ends at the first is done at once."""
     monkeypatch.setattr(tasks, "CANCEL_AGAIN_SECONDS", 0.02)
     losses = 0
 
@@ -38,7 +38,7 @@ async def test_nothing_to_stop() -> None:
 
 
 async def test_a_task_that_dies_ends_the_process() -> None:
-    """A process that is not whole is told to stop."""
+    """A process with a dead task is told to stop."""
     told = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, told.set)
 

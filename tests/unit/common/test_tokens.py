@@ -1,4 +1,4 @@
-"""Access tokens: every claim and every header that is not as it should be makes one worthless."""
+"""Access tokens: any wrong claim or header makes one invalid."""
 
 import base64
 import json
@@ -32,7 +32,7 @@ JWK = {
 
 @pytest.fixture(params=[False, True], ids=["its first token", "a later one"])
 def verifier(request: pytest.FixtureRequest) -> TokenVerifier:
-    """The library judges the first token with a header, and of later ones what is unusual."""
+    """The library checks the first token with a header, and later ones only if unusual."""
     verifier = TokenVerifier()
     verifier.replace_keys([JWK])
     if request.param:
@@ -41,7 +41,7 @@ def verifier(request: pytest.FixtureRequest) -> TokenVerifier:
 
 
 def claims(**changes: Any) -> dict[str, Any]:
-    """Good ones; None leaves a claim out."""
+    """Valid ones; None leaves a claim out."""
     now = int(time.time())
     good = {"iss": "hubbub", "aud": "hubbub", "sub": "user", "sid": "session", "gen": 1}
     all_ = {**good, "exp": now + 900, "nbf": now, **changes}
@@ -74,14 +74,14 @@ def test_a_good_token_says_who_it_is(verifier: TokenVerifier) -> None:
     ids=str,
 )  # fmt: skip
 def test_each_claim_counts(verifier: TokenVerifier, changes: dict[str, Any]) -> None:
-    """Missing, another one's, of another type, or not valid yet."""
+    """Missing, another's, of another type, or not valid yet."""
     with pytest.raises(TokenError) as refused:
         verifier.verify(sign(claims(**changes)))
     assert not isinstance(refused.value, TokenExpired)
 
 
 def test_a_good_token_has_one_spelling(verifier: TokenVerifier) -> None:
-    """Others would each have a place in the cache; only full padding is taken as well."""
+    """Else each spelling would take a place in the cache; only full padding is accepted as well."""
     token = sign(claims())
     last = token[-1]
     spare = token[:-1] + chr(ord(last) + 1)  # two bits that no byte needs
@@ -92,20 +92,20 @@ def test_a_good_token_has_one_spelling(verifier: TokenVerifier) -> None:
 
 
 def test_a_changed_claim_is_not_signed(verifier: TokenVerifier) -> None:
-    """Whatever else of the token is good."""
+    """However valid the rest of the token is."""
     head, _, signature = sign(claims()).split(".")
     with pytest.raises(TokenError):
         verifier.verify(f"{head}.{part(claims(sub='other'))}.{signature}")
 
 
 def test_clocks_may_differ_by_seconds(verifier: TokenVerifier) -> None:
-    """A token from a clock that is a little ahead is good already."""
+    """A token from a clock that is slightly ahead is already valid."""
     ahead = int(time.time()) + CLOCK_SKEW_SECONDS - 2
     assert verifier.verify(sign(claims(nbf=ahead)))
 
 
 def test_an_expired_token_is_told_from_a_bad_one(verifier: TokenVerifier) -> None:
-    """Also when it was seen while it was good; one with a bad signature is merely bad."""
+    """Also if it was seen while it was valid; one with a bad signature is always invalid."""
     past = claims(exp=int(time.time()) - 1)
     with pytest.raises(TokenExpired):
         verifier.verify(sign(past))
@@ -115,7 +115,7 @@ def test_an_expired_token_is_told_from_a_bad_one(verifier: TokenVerifier) -> Non
 
 
 def test_the_algorithm_is_not_the_tokens_choice(verifier: TokenVerifier) -> None:
-    """`none`, and HMAC with the public key as its secret, which everybody knows."""
+    """`none`, and HMAC with the public key, which everybody knows, as its secret."""
     unsigned = f"{part({'alg': 'none', 'kid': 'one'})}.{part(claims())}."
     by_hmac = jwt.encode(claims(), RAW, algorithm="HS256", headers={"kid": "one"})
     for token in (unsigned, by_hmac):
@@ -124,7 +124,7 @@ def test_the_algorithm_is_not_the_tokens_choice(verifier: TokenVerifier) -> None
 
 
 def test_the_key_is_one_of_those_that_are_published(verifier: TokenVerifier) -> None:
-    """Another key, another id, no id, a key in the header: none is believed."""
+    """Another key, another id, no id, a key in the header: all are refused."""
     embedded = jwt.encode(
         claims(), OTHER_KEY, algorithm="EdDSA", headers={"kid": "one", "jwk": JWK}
     )
@@ -136,7 +136,7 @@ def test_the_key_is_one_of_those_that_are_published(verifier: TokenVerifier) -> 
 
 
 def test_a_key_that_is_gone_takes_its_tokens_along(verifier: TokenVerifier) -> None:
-    """Those that were verified before too."""
+    """Including those that were verified before."""
     token = sign(claims())
     verifier.verify(token)
     verifier.replace_keys([{**JWK, "kid": "two"}])
@@ -145,7 +145,7 @@ def test_a_key_that_is_gone_takes_its_tokens_along(verifier: TokenVerifier) -> N
 
 
 def test_the_same_keys_again_change_nothing(verifier: TokenVerifier) -> None:
-    """Tokens that were verified need no second look, and others are judged as before."""
+    """Verified tokens are not verified again, and others are checked as before."""
     token = sign(claims())
     verifier.verify(token)
     verifier.replace_keys([dict(JWK)])
@@ -156,6 +156,6 @@ def test_the_same_keys_again_change_nothing(verifier: TokenVerifier) -> None:
 
 @pytest.mark.parametrize("token", ["", ".", "..", "a.b.c", "é", "x" * 10_000, "a.b.c.d.e", "\0"])
 def test_nonsense_is_refused(verifier: TokenVerifier, token: str) -> None:
-    """Without another exception than the one."""
+    """Always with the same exception."""
     with pytest.raises(TokenError):
         verifier.verify(token)

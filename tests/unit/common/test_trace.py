@@ -11,7 +11,7 @@ TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 
 
 def test_the_callers_trace_goes_on() -> None:
-    """Same id, a span of its own; what is asked for is followed."""
+    """Same id, a new span; a sampled trace is followed."""
     assert enter_trace(f"00-{TRACE}-{SPAN}-01") == (TRACE, True)
     assert current_trace.get() == followed_trace.get() == TRACE
     outgoing = re.fullmatch(r"00-([0-9a-f]{32})-([0-9a-f]{16})-01", outgoing_traceparent())
@@ -21,7 +21,7 @@ def test_the_callers_trace_goes_on() -> None:
 
 
 def test_a_trace_that_nobody_asks_for_is_not_followed() -> None:
-    """The sampled flag decides; the id goes on all the same."""
+    """The sampled flag decides; the id is passed on all the same."""
     assert enter_trace(f"00-{TRACE}-{SPAN}-00") == (TRACE, False)
     assert followed_trace.get() == ""
 
@@ -42,6 +42,6 @@ def test_a_trace_is_made_where_there_is_no_good_one(odd: str | None) -> None:
 
 
 def test_what_serves_nobody_says_so() -> None:
-    """Without a current trace the call is not sampled, so that who serves it writes nothing."""
+    """Without a current trace the call is not sampled, so the service it calls logs nothing."""
     current_trace.set("")
     assert outgoing_traceparent().endswith("-00")

@@ -1,4 +1,4 @@
-"""msgspec's sentences in the words of the contract."""
+"""msgspec's messages in the words of our API."""
 
 from typing import Annotated, Literal
 

@@ -1,4 +1,4 @@
-"""What the times of canaries say of messages that were late, lost or refused."""
+"""What canary times say about messages that were late, lost or refused."""
 
 import asyncio
 
@@ -13,7 +13,7 @@ from realtime.fan_out.canary import FlowCanary
 
 
 class Watched:
-    """A canary on a clock of its own, whose messages come when the test says so."""
+    """A canary on a separate clock, whose messages arrive when the test says so."""
 
     def __init__(self) -> None:
         self.now = 100.0
@@ -36,7 +36,7 @@ class Watched:
 
     @property
     def slow(self) -> tuple[int, int]:
-        """How many took longer than half a second, of how many."""
+        """How many took longer than half a second, and the total."""
         counts = dict(self.counters.canary_times.buckets)
         return int(counts["+Inf"] - counts["0.5"]), int(counts["+Inf"])
 
@@ -47,7 +47,7 @@ def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_one_that_never_came_is_as_late_as_the_next_that_did() -> None:
-    """What a bus that stutters does not take at once never comes; it must not look quick for it."""
+    """On an unstable bus some never arrive; it must not look faster for that."""
     watched = Watched()
     running = asyncio.ensure_future(watched.canary.run())
     await watched.until_sent(2)
@@ -64,7 +64,7 @@ async def test_one_that_never_came_is_as_late_as_the_next_that_did() -> None:
 
 
 async def test_nobody_waits_for_what_was_refused() -> None:
-    """Whoever sent it was told so; it is not late."""
+    """The sender knows about it; it is not late."""
     watched = Watched()
     watched.is_refusing = True
     running = asyncio.ensure_future(watched.canary.run())

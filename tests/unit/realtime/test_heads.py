@@ -1,4 +1,4 @@
-"""What polls tell of, and what they may not."""
+"""What polls cover, and what they may not."""
 
 import pytest
 
@@ -11,14 +11,14 @@ from realtime.fan_out.heads import MAX_GAP_SECONDS, may_lack
     [
         ((3600.0, 3600.0), 1.0, False),
         ((3600.0, 3600.0), MAX_GAP_SECONDS + 0.1, True),
-        ((3600.0, 0.3), 1.0, True),  # started again: what it did before is not in it
+        ((3600.0, 0.3), 1.0, True),  # restarted: what it did before is not included
         ((3600.0, 2.0), 1.0, False),
-        ((), 1.0, False),  # no replica answered: the next poll tells of this time too
+        ((), 1.0, False),  # no replica answered: the next poll covers this time too
     ],
 )
 def test_a_poll_tells_of_what_its_replicas_remember(
     ages: tuple[float, ...], seconds: float, lacks: bool
 ) -> None:
-    """Where it may not tell of all, all heads are compared."""
+    """If it may not cover everything, all heads are compared."""
     digests = [Digest(replica=str(age), heads={}, joins=[], age=age) for age in ages]
     assert may_lack(digests, seconds) is lacks

@@ -1,4 +1,4 @@
-"""A socket that joins, at moments that are chosen: it ends early, rooms go, chats are many."""
+"""A socket that joins, at chosen moments: it ends early, rooms are dropped, chats are many."""
 
 import asyncio
 from typing import Any, cast
@@ -39,7 +39,7 @@ async def test_a_socket_that_ends_before_its_join_begins_leaves_nothing() -> Non
 
 
 async def test_nobody_joins_before_the_node_knows_what_was_revoked_while_it_rested() -> None:
-    """What a socket says meanwhile waits; one that ends meanwhile is not judged any more."""
+    """What a socket sends meanwhile waits; one that ends meanwhile is not checked any more."""
     node = QuietNode()
     credentials: Any = node.services.credentials
     good, asked = credentials.verify, asyncio.Event()
@@ -66,8 +66,8 @@ async def test_nobody_joins_before_the_node_knows_what_was_revoked_while_it_rest
 
 
 async def test_a_room_is_kept_while_a_socket_joins_it() -> None:
-    """A room that would be swept stays while a joining socket waits for its stream, so that
-    `ready` names every chat."""
+    """A room due for a sweep stays while a joining socket waits for its stream, so `ready` names
+    every chat."""
     node = QuietNode()
     node.memberships = {FIRST: 5, SECOND: 5}
     answers: dict[str, asyncio.Future[None]] = {}
@@ -84,7 +84,7 @@ async def test_a_room_is_kept_while_a_socket_joins_it() -> None:
     node.now += LINGER_SECONDS + 1
     connection, wire = node.connect()
     await until(lambda: len(answers) == 2)
-    for chat in (SECOND, FIRST):  # one is there already while the other is waited for
+    for chat in (SECOND, FIRST):  # one is there already while the other is pending
         answers[chat].set_result(None)
         await asyncio.sleep(0)
         await rooms.drop_idle(LINGER_SECONDS)
@@ -98,7 +98,7 @@ async def test_a_room_is_kept_while_a_socket_joins_it() -> None:
 
 
 async def test_a_socket_of_many_chats_joins_and_its_rooms_go_in_slices() -> None:
-    """In one turn of the loop at most so many rooms are opened, attached or dropped."""
+    """At most a fixed number of rooms are opened, attached or dropped in one turn of the loop."""
     node = QuietNode()
     node.memberships = {str(UUID(int=number)): 5 for number in range(1, 3_000)}
     most = 0
@@ -123,7 +123,7 @@ async def test_a_socket_of_many_chats_joins_and_its_rooms_go_in_slices() -> None
 
 
 async def test_a_room_that_is_opened_while_rooms_are_swept_is_heard() -> None:
-    """Between two slices of a sweep a restore drops all rooms, and somebody joins again."""
+    """Between two slices of a sweep a restore drops all rooms, and a user joins again."""
     node = QuietNode()
     rooms = node.fan_out.rooms
     chats = [str(UUID(int=number)) for number in range(1, ROOMS_A_TURN + 2)]
@@ -140,7 +140,7 @@ async def test_a_room_that_is_opened_while_rooms_are_swept_is_heard() -> None:
 
 
 async def test_a_join_between_two_slices_is_not_lost() -> None:
-    """Somebody is removed from a chat and added again while their other chats are attached."""
+    """A user is removed from a chat and added again while their other chats are attached."""
     node = QuietNode()
     node.memberships = {str(UUID(int=number)): 5 for number in range(1, 2 * ROOMS_A_TURN)}
     connection, wire = node.connect()
@@ -151,7 +151,7 @@ async def test_a_join_between_two_slices_is_not_lost() -> None:
     assert last not in hub.rooms
     hub.dismiss(room, [USER], 7)
     assert hub.newcomers(room, [USER], 9) == [connection]
-    late = hub.open_room(last, 9)  # by another socket, and all happened in it meanwhile
+    late = hub.open_room(last, 9)  # by another socket, and everything happened in it meanwhile
     hub.dismiss(late, [USER], 7)
     assert hub.newcomers(late, [USER], 9) == [connection]
     await until(lambda: b'"ready"' in wire.data)
@@ -179,8 +179,8 @@ async def test_a_chat_joined_while_nothing_was_heard_is_found_again() -> None:
 
 
 async def test_a_late_notice_brings_back_nothing_that_its_user_has_left() -> None:
-    """A room is swept after its only user was removed; then a notice of an earlier join comes. One
-    of a later join is heard."""
+    """A room is swept after its only user was removed; then a notice of an earlier join comes. A
+    notice of a later join is accepted."""
     node = QuietNode()
     node.memberships = {FIRST: 5}
     connection, _ = await node.connect_and_wait()
@@ -200,8 +200,8 @@ async def test_a_late_notice_brings_back_nothing_that_its_user_has_left() -> Non
 
 @pytest.mark.parametrize("chats", [1, ROOMS_A_TURN // 2 - 1])
 async def test_who_comes_together_shares_a_question_and_has_turns(chats: int) -> None:
-    """Sockets of one turn ask the bus once; of many that can be made ready at once, as many as one
-    turn may have are, and fewer where each has many chats."""
+    """Sockets of one turn send one request to the bus; of many that are ready at once, one turn
+    handles up to its limit, and fewer if each has many chats."""
     node = QuietNode()
     node.memberships = {str(UUID(int=number)): 5 for number in range(1, chats + 1)}
     wires = [node.connect()[1] for _ in range(90)]
@@ -218,7 +218,7 @@ async def test_who_comes_together_shares_a_question_and_has_turns(chats: int) ->
 
 
 async def test_who_comes_while_the_bus_is_asked_waits_for_the_next_answer() -> None:
-    """What they have subscribed is behind the question that is on its way."""
+    """Their subscriptions come after the request in progress."""
     node = QuietNode()
     node.connect()
     await asyncio.sleep(0)
@@ -229,7 +229,7 @@ async def test_who_comes_while_the_bus_is_asked_waits_for_the_next_answer() -> N
 
 
 async def test_chats_that_refuses_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Until it tells, or until a join has taken too long."""
+    """Until it answers, or until a join has taken too long."""
     monkeypatch.setattr(joining, "RETRY_SECONDS", 0)
     node = QuietNode()
     refused = 0
@@ -251,7 +251,7 @@ async def test_chats_that_refuses_is_asked_again(monkeypatch: pytest.MonkeyPatch
 
 
 async def test_a_join_that_fails_ends_its_socket_alone() -> None:
-    """Whatever chats has told of one user."""
+    """Whatever chats has answered for one user."""
     node = QuietNode()
     told = iter([Memberships({FIRST: 5}, {}), cast(Memberships, None), Memberships({FIRST: 5}, {})])
     node.tell = lambda: next(told)

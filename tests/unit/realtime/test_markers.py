@@ -1,4 +1,4 @@
-"""Read markers of sockets on their way to chats: raised while they wait, and never forgotten."""
+"""Read markers of sockets in transit to chats: raised while they wait, and never forgotten."""
 
 import asyncio
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ class Reader:
 
 
 class Desk:
-    """Markers of a node that hears CHAT up to 50, and what chats is asked to store."""
+    """Markers of a node that has received CHAT up to 50, and what chats is asked to store."""
 
     def __init__(self) -> None:
         hub = Hub(lambda: 0.0)
@@ -52,8 +52,8 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_a_move_that_waits_is_raised() -> None:
-    """By any socket that says a higher seq; a lower one that came later stays beside it, and one
-    that may be refused for itself takes no other with it."""
+    """By any socket that sends a higher seq; a lower one that came later is kept separately, and
+    one that may be refused does not affect others."""
     desk, reader = Desk(), Reader("a")
     beside = Reader("b")
     beside.user = reader.user
@@ -73,7 +73,7 @@ async def test_a_thousand_frames_of_one_chat_are_one_move() -> None:
 
 
 async def test_moves_beyond_the_rate_are_refused() -> None:
-    """Of one user; each chat costs one."""
+    """Per user; each chat counts as one."""
     desk, reader = Desk(), Reader("a")
     taken = [desk.read(reader, 1, chat=new_id())[0] for _ in range(1_031)]
     assert (taken.count(True), taken[-1]) == (1_030, False)
@@ -82,7 +82,7 @@ async def test_moves_beyond_the_rate_are_refused() -> None:
 
 
 async def test_what_chats_did_not_store_is_asked_again() -> None:
-    """Until it answers; what is more than a node may hold meanwhile is dropped, and counted."""
+    """Until it answers; what exceeds the node's bound meanwhile is dropped, and counted."""
     desk = Desk()
     desk.is_gone = True
     readers = [Reader(str(number)) for number in range(module.MAX_MOVES + 1)]

@@ -1,4 +1,6 @@
-"""Requests that are read without the WebSocket library are judged as the library judges them."""
+"""Requests that are parsed without the WebSocket library are checked exactly like by the
+library.
+"""
 
 import random
 
@@ -27,7 +29,7 @@ BROWSER = [
     "User-Agent: Mozilla/5.0 (X11; Linux x86_64) Browser/1.0",
     "x-hubbub-balancer: a word",
 ]
-INSTEAD = {  # of the header of that name, or beside them
+INSTEAD = {  # instead of the header of that name, or in addition
     "host": ["", "Host: a\r\nHost: b", "hOsT: x"],
     "upgrade": ["", "Upgrade: WebSocket", "Upgrade: h2c", "Upgrade: websocket, h2c", "Upgrade:"],
     "connection": ["", "Connection: close", "Connection: upgrade ,x", "Connection: upgraded"],
@@ -78,7 +80,7 @@ REQUESTS = [
 
 
 def outcome(*parts: bytes) -> tuple[Outcome, bool]:
-    """What it asks for, and how it is answered; whether the library was spared."""
+    """The parsed request, and its answer; and whether the library was not needed."""
     opening = Opening(ORIGINS)
     for part in parts:
         read = opening.read(part)
@@ -95,18 +97,18 @@ def outcome(*parts: bytes) -> tuple[Outcome, bool]:
 
 
 def assert_alike(whole: bytes) -> None:
-    """However it comes: what is not whole in one read goes to the library."""
+    """However it arrives: a request that is incomplete in one read goes to the library."""
     assert outcome(whole)[0] == outcome(whole[:-1], whole[-1:])[0]
 
 
 @pytest.mark.parametrize("whole", REQUESTS)
 def test_both_ways_judge_alike(whole: bytes) -> None:
-    """What is asked for, the status, the accepted key, the subprotocol."""
+    """What is requested, the status, the accepted key, the subprotocol."""
     assert_alike(whole)
 
 
 def test_broken_requests_are_judged_alike() -> None:
-    """Bytes at random places are others, gone, or twice there."""
+    """Bytes at random places are replaced, removed or duplicated."""
     seed = random.randrange(2**32)
     print(f"seed {seed}")
     choose = random.Random(seed)
@@ -122,7 +124,7 @@ def test_broken_requests_are_judged_alike() -> None:
 
 
 def test_what_clients_write_needs_no_library() -> None:
-    """Browsers and libraries, also through the balancer; nothing that is long."""
+    """Browsers and libraries, also through the balancer; nothing long."""
     assert outcome(request(LINES[0], HEADERS))[1]
     assert outcome(request(LINES[0], BROWSER))[1]
     assert not outcome(request(LINES[0], [*HEADERS, "Long: " + "x" * MAX_PLAIN_BYTES]))[1]
@@ -130,7 +132,7 @@ def test_what_clients_write_needs_no_library() -> None:
 
 @pytest.mark.parametrize("length", [0, 1_000, 20_000])
 def test_a_wrong_method_is_refused_as_one_whatever_its_body(length: int) -> None:
-    """A body that comes together with the headers does not count as headers."""
+    """A body that arrives with the headers does not count as headers."""
     whole = request("POST /ws HTTP/1.1", ["Host: x", f"Content-Length: {length}"]) + b"x" * length
     refusal = Opening(ORIGINS).read(whole)
     assert isinstance(refusal, Refusal)

@@ -25,7 +25,7 @@ class Alarm:
 
 
 def test_the_wheel_asks_each_once_when_its_time_has_come() -> None:
-    """Not early, at most a tick late; what is moved or cancelled is not asked at its old time."""
+    """Not early, at most a tick late; a moved or cancelled item does not fire at its old time."""
     now = 100.0
     wheel: Wheel[Alarm] = Wheel(lambda: now)
     early, late, moved, gone = Alarm(), Alarm(), Alarm(), Alarm()
@@ -47,8 +47,8 @@ def test_the_wheel_asks_each_once_when_its_time_has_come() -> None:
 
 
 def test_the_wheel_asks_again_what_is_due_again_at_once() -> None:
-    """An item that is scheduled into the past while it is asked is asked at the next turn, and the
-    wheel keeps no bucket of one that is gone."""
+    """An item that is scheduled into the past while it fires does so at the next turn, and the
+    wheel keeps no bucket of a removed one."""
     now = 100.0
     wheel: Wheel[Alarm] = Wheel(lambda: now)
     for _ in range(100):
@@ -66,7 +66,7 @@ def test_the_wheel_asks_again_what_is_due_again_at_once() -> None:
 
 
 def test_rooms_and_people_linger_after_their_last_socket() -> None:
-    """Idle ones are handed over only when their time is up, and not if somebody came back."""
+    """Idle ones are returned only when their time is up, and not if they were used again."""
     now = 0.0
     hub = Hub(lambda: now)
     ann, ben = Ear("ann"), Ear("ben")
@@ -89,7 +89,7 @@ def test_rooms_and_people_linger_after_their_last_socket() -> None:
 
 
 def test_admission_counts_exactly() -> None:
-    """n pass and n+1 do not, for an address, a person and the node; whoever leaves makes room."""
+    """n pass and n+1 do not, for an address, a user and the node; each that leaves makes room."""
     admission = Admission(max_sockets=3, max_an_address=2, max_a_user=1)
     assert admission.enter("a") is None
     assert admission.enter("a") is None
@@ -110,7 +110,7 @@ def test_admission_counts_exactly() -> None:
 
 
 def test_large_batches_are_cut_between_events() -> None:
-    """No frame is above its limit, and no event is cut."""
+    """No frame exceeds its limit, and no event is split."""
     lines = [b"x" * 50_000] * 15
     frames, data = [], event_frames(b"\n".join(lines))
     while data:
@@ -130,7 +130,7 @@ def test_lines_that_are_no_objects(line: bytes) -> None:
 
 
 def test_a_number_of_thousands_of_digits_is_not_read() -> None:
-    """It is JSON: in an object the connection goes on, and the refusal names what was sent."""
+    """It is JSON: in an object the connection stays open, and the refusal names what was sent."""
     with pytest.raises(NotAnObject):
         read_line(DIGITS)
     refused = read_line(
@@ -150,7 +150,7 @@ def new_slice(after: int, count: int, *controls: Control) -> Slice:
 
 
 def test_a_replay_has_the_snapshot_at_the_own_join() -> None:
-    """For those who join; others get the event itself."""
+    """For users who join; others get the event itself."""
     join = Control(seq=7, action="join", users=["ann"], snapshot=msgspec.Raw(b"snapshot"))
     found = new_slice(5, 4, join)
     assert lines_since(found, "ann", 8) == [b"6", b"snapshot", b"8"]
@@ -158,7 +158,7 @@ def test_a_replay_has_the_snapshot_at_the_own_join() -> None:
 
 
 def test_an_arrival_begins_at_the_last_join() -> None:
-    """What was before it is not theirs; after a removal nothing is."""
+    """Earlier events are not for them; after a removal there are none."""
     join = Control(seq=7, action="join", users=["ann"], snapshot=msgspec.Raw(b"snapshot"))
     leave = Control(seq=8, action="leave", users=["ann"])
     assert arrival(new_slice(5, 4, join), "ann", 9) == ([b"snapshot", b"8", b"9"], 9, True)
@@ -168,7 +168,7 @@ def test_an_arrival_begins_at_the_last_join() -> None:
 
 
 def test_events_of_a_chat_that_is_being_purged_keep_their_seqs() -> None:
-    """Its oldest events are gone and its `close` is further on: the slice says where it begins."""
+    """Its oldest events are gone and its `close` comes later: the slice says where it begins."""
     events = [msgspec.Raw(b"%d" % seq) for seq in (18, 19, 20)]
     found = Slice(chat="c", after=5, events=events, controls=[], head=300, first=18)
     assert lines_since(found, "ann", 19) == [b"18", b"19"]
@@ -176,7 +176,7 @@ def test_events_of_a_chat_that_is_being_purged_keep_their_seqs() -> None:
 
 
 def test_of_a_deleted_chat_only_the_last_event_may_be_left() -> None:
-    """Its seq is the one of its `close`, whatever was asked for."""
+    """Its seq is the one of its `close`, whatever was requested."""
     close = Control(seq=20, action="close", users=[])
     found = Slice(chat="c", after=5, events=[msgspec.Raw(b"gone")], controls=[close], head=20)
     assert lines_since(found, "ann", 19) == []
@@ -184,7 +184,7 @@ def test_of_a_deleted_chat_only_the_last_event_may_be_left() -> None:
 
 
 def test_close_codes_that_clients_make_up_are_counted_together() -> None:
-    """All codes that are ours or in RFC 6455 have a count of their own."""
+    """All of our codes and those of RFC 6455 have separate counts."""
     counters = Counters()
     for code in range(1000, 5000):
         counters.end(code)

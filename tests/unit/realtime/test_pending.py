@@ -1,4 +1,4 @@
-"""Handshakes that are not finished: who has to go when there are too many."""
+"""Unfinished handshakes: which one is dropped when there are too many."""
 
 from realtime.sockets.pending import PendingHandshakes
 
@@ -11,7 +11,7 @@ def test_up_to_the_limit_nobody_goes() -> None:
 
 
 def test_above_it_the_oldest_goes_if_it_had_time_enough() -> None:
-    """An honest one takes a second at most; until then it is the newcomer who goes."""
+    """An honest one takes at most a second; until then the newcomer is dropped."""
     pending: PendingHandshakes[str] = PendingHandshakes(2)
     pending.enter("a", 0.0)
     pending.enter("b", 0.5)
@@ -23,7 +23,7 @@ def test_above_it_the_oldest_goes_if_it_had_time_enough() -> None:
 
 
 def test_who_asked_for_something_counts_no_more() -> None:
-    """And leaving twice does no harm."""
+    """And removing it twice does no harm."""
     pending: PendingHandshakes[str] = PendingHandshakes(1)
     pending.enter("a", 0.0)
     pending.leave("a")

@@ -1,4 +1,4 @@
-"""What a node tells of its users, to whom, and what it keeps of that."""
+"""What a node announces about its users, to whom, and what it stores of that."""
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,7 +18,7 @@ TOPICS = Topics()
 
 
 class Board:
-    """Stands for Valkey: what was published, and the node's hash. `hearers` are by topic."""
+    """Replaces Valkey: what was published, and the node's hash. `hearers` are by topic."""
 
     def __init__(self) -> None:
         self.topics = TOPICS
@@ -52,7 +52,7 @@ class Board:
         return not self.is_gone
 
     def take(self) -> list[tuple[str, list[SaidOf]]]:
-        """Topics, and what was told."""
+        """Topics, and what was announced."""
         published, self.published = self.published, []
         return [(topic, decode_tells(data).people) for topic, data in published]
 
@@ -67,7 +67,7 @@ class Scene:
         )
 
     async def tell(self) -> list[tuple[str, list[SaidOf]]]:
-        """After a second."""
+        """Announces after a second."""
         self.now += 1.0
         await self.teller.tell()
         return self.board.take()
@@ -79,7 +79,7 @@ def scene() -> Scene:
 
 
 async def test_whom_nobody_watches_is_told_once(scene: Scene) -> None:
-    """When they come; nothing is kept, whatever they do then."""
+    """When they come; nothing is stored, whatever they do then."""
     ear = Ear("ann")
     scene.hub.enter(ear)
     assert await scene.tell() == [(TOPICS.presence("ann"), [SaidOf("ann", True, THERE)])]
@@ -90,7 +90,7 @@ async def test_whom_nobody_watches_is_told_once(scene: Scene) -> None:
 
 
 async def test_news_reach_those_who_watched_before_somebody_asks(scene: Scene) -> None:
-    """The answer to one node is no news to the others."""
+    """The answer to one node does not inform the others."""
     ear = Ear("ann")
     scene.hub.enter(ear)
     await scene.tell()
@@ -103,15 +103,15 @@ async def test_news_reach_those_who_watched_before_somebody_asks(scene: Scene) -
     assert scene.board.take() == [(TOPICS.presence_node("second"), [SaidOf("ann", False, THERE)])]
     assert await scene.tell() == [(TOPICS.presence("ann"), [SaidOf("ann", False, THERE)])]
     assert scene.board.kept == {"ann": "0"}
-    scene.hub.enter(Ear("ann"))  # one that is active
+    scene.hub.enter(Ear("ann"))  # an active one
     scene.hub.set_active(ear, True)
     assert await scene.tell() == [(TOPICS.presence("ann"), [SaidOf("ann", True, THERE)])]
     scene.hub.set_active(ear, False)
-    assert await scene.tell() == []  # nothing is different
+    assert await scene.tell() == []  # nothing has changed
 
 
 async def test_nobody_hears_it_any_more(scene: Scene) -> None:
-    """Then it ends, and nothing is kept."""
+    """Then it ends, and nothing is stored."""
     ear = Ear("ann")
     scene.hub.enter(ear)
     await scene.teller.answer(Asks("first", 1, ["ann"]))
@@ -127,7 +127,7 @@ async def test_nobody_hears_it_any_more(scene: Scene) -> None:
 
 
 async def test_what_valkey_did_not_take_is_told_later(scene: Scene) -> None:
-    """As it is then."""
+    """With the state at that time."""
     ear = Ear("ann")
     scene.hub.enter(ear)
     await scene.teller.answer(Asks("first", 1, ["ann"]))

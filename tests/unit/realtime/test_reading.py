@@ -11,7 +11,7 @@ PING = text({"type": "ping"})
 
 async def test_others_have_their_turn_while_a_flood_is_read() -> None:
     """Nothing more is read from its socket until it is done, and what it sent is answered in
-    slices, with a turn for everybody between."""
+    slices, with a turn for other sockets in between."""
     node = QuietNode()
     connection, wire = await node.connect_and_wait()
     neighbour, neighbours_wire = await node.connect_and_wait()
@@ -32,7 +32,7 @@ async def test_others_have_their_turn_while_a_flood_is_read() -> None:
 
 
 async def test_what_comes_before_ready_is_read_when_it_is_ready() -> None:
-    """Also where it is more than may wait: the rest stays unread until then."""
+    """Also if it is more than may wait: the rest stays unread until then."""
     node = QuietNode()
     connection, wire = node.connect()
     connection.data_received(client_frame(0x81, b'{"type":"ping"}'.ljust(60_000)) * 4)
@@ -42,7 +42,7 @@ async def test_what_comes_before_ready_is_read_when_it_is_ready() -> None:
 
 
 async def test_a_socket_that_ends_in_the_middle_of_a_flood_reads_no_more() -> None:
-    """What was sent behind the end is dropped."""
+    """What was sent after the end is dropped."""
     node = QuietNode()
     connection, wire = await node.connect_and_wait()
     connection.data_received(PING * 10 * FRAMES_A_TURN)

@@ -1,4 +1,4 @@
-"""Repair of a room whose hole cannot be filled any more."""
+"""Repair of a room with a gap that can no longer be filled."""
 
 import asyncio
 import sys
@@ -15,8 +15,8 @@ from tests.fixtures.ears import Ear
 
 
 async def test_who_cannot_be_told_what_they_missed_is_sent_away() -> None:
-    """A node was cut off until a chat had ended and was being purged. Somebody may have been
-    removed in what is gone, so no socket gets what is left: each comes back and resumes."""
+    """A node was cut off until a chat was deleted and being purged. Users may have been removed in
+    the missing part, so no socket gets what is left: each reconnects and resumes."""
     close = Control(seq=20, action="close", users=[])
 
     async def fetch(chat: str, after: int) -> Slice:
@@ -34,7 +34,7 @@ async def test_who_cannot_be_told_what_they_missed_is_sent_away() -> None:
     assert room.stream.offer(early) == ()
     await repair.reach(room, 20)
     assert ear.lines == []
-    assert room.stream.offer(early) == ()  # what waited for the hole is not kept
+    assert room.stream.offer(early) == ()  # what waited for the gap is not kept
     assert not room.stream.is_behind
     assert sys.getrefcount(early) == 2
     assert ear.is_sent_away

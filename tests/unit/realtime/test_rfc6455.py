@@ -1,7 +1,7 @@
-"""RFC 6455, section by section: what a client may send, what it may not, and what it gets.
+"""RFC 6455, section by section: what a client may send, what it may not, and the answer.
 
-A row is what a connection that is ready receives and what the server says to it. The same rules
-are held by a real node in tests/contract/realtime/test_framing.py.
+A row is what a ready connection receives and what the server sends. A real node is tested with the
+same rules in tests/contract/realtime/test_framing.py.
 """
 
 import base64
@@ -27,7 +27,7 @@ def frame(head: int, payload: bytes = b"", *, is_masked: bool = True) -> bytes:
 
 
 def claim(short: int, size: bytes, payload: bytes = b"") -> bytes:
-    """A text frame whose length is written as one likes; its mask is zero."""
+    """A text frame with an arbitrary declared length; its mask is zero."""
     return bytes([FIN | TEXT, 0x80 | short]) + size + bytes(4) + payload
 
 
@@ -40,7 +40,7 @@ def end(number: int) -> tuple[int, bytes]:
 
 
 ROWS: list[tuple[str, str, bytes, Frames]] = [
-    # section, rule, what the client sends, what it gets (the reasons of closes are left out)
+    # section, rule, what the client sends, what it gets (close reasons are left out)
     ("5.1", "client frames are masked", frame(FIN | TEXT, HELLO, is_masked=False), [end(1002)]),
     ("5.1", "client control frames too", frame(FIN | PING, is_masked=False), [end(1002)]),
     ("5.2", "RSV1 is 0 without an extension", frame(FIN | RSV1 | TEXT, HELLO), [end(1002)]),
@@ -105,7 +105,7 @@ ROWS: list[tuple[str, str, bytes, Frames]] = [
 
 
 def answers(session: Session) -> Frames:
-    """What it has said, closes by their code alone."""
+    """The frames it has sent, with closes as codes only."""
     frames = read_frames(b"".join(d for d in session.take_output() if d != SEND_EOF))
     return [(opcode, data[:2] if opcode == CLOSE else data) for opcode, data in frames]
 
@@ -115,7 +115,7 @@ def answers(session: Session) -> Frames:
     ("data", "expected"), [r[2:] for r in ROWS], ids=[f"{r[0]} {r[1]}" for r in ROWS]
 )
 def test_frames(data: bytes, expected: Frames, is_cut: bool) -> None:
-    """The row holds, wherever the network cuts; who breaks a rule is ended."""
+    """The row holds however the network splits it; a violation ends the connection."""
     if is_cut and len(data) > 300:
         pieces = [data[:5], data[5:11], data[11:]]
     else:
@@ -123,7 +123,7 @@ def test_frames(data: bytes, expected: Frames, is_cut: bool) -> None:
     session = ready_session()
     for piece in pieces:
         session.receive(piece, 1.0)
-    # Pongs of the protocol and those of the contract have no order among them.
+    # Pongs of the protocol and those of our API have no order among them.
     assert sorted(answers(session)) == sorted(expected)
     is_over = any(opcode == CLOSE for opcode, _ in expected)
     assert (session.state is State.ENDING) is is_over
@@ -131,7 +131,7 @@ def test_frames(data: bytes, expected: Frames, is_cut: bool) -> None:
 
 KEY = base64.b64encode(bytes(16))
 REQUESTS: list[tuple[str, str, bytes, bytes, int]] = [
-    # section, rule, what is replaced in a good request, by what, the status
+    # section, rule, what is replaced in a valid request, by what, the status
     ("4.1", "a good one", b"", b"", 101),
     ("4.1", "HTTP/1.1 at least", b"HTTP/1.1", b"HTTP/1.0", 400),
     ("4.1", "a GET", b"GET", b"POST", 405),
@@ -156,7 +156,7 @@ REQUESTS: list[tuple[str, str, bytes, bytes, int]] = [
     ("old", "new", "status"), [r[2:] for r in REQUESTS], ids=[f"{r[0]} {r[1]}" for r in REQUESTS]
 )
 def test_requests(old: bytes, new: bytes, status: int) -> None:
-    """A handshake that keeps the rules is upgraded; all others are refused and end."""
+    """A valid handshake is upgraded; all others are refused and end."""
     session = Session(0.0, [None], 20.0, 3)
     for wish in session.receive(HANDSHAKE.replace(old, new, 1), 0.0):
         assert isinstance(wish, Upgrade)

@@ -1,4 +1,4 @@
-"""What a node keeps of chats while nothing goes well."""
+"""What a node keeps of chats during an outage."""
 
 import asyncio
 import gc
@@ -35,7 +35,7 @@ def count_rooms() -> int:
 async def test_a_room_that_was_dropped_is_gone_while_the_bus_is_down(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """People come and go for as long as Valkey is gone: nothing of their chats is kept."""
+    """Users come and go while Valkey is down: nothing of their chats is kept."""
     monkeypatch.setattr("realtime.fan_out.rooms.RETRY_SECONDS", 0.001)
     hub, counters = Hub(lambda: 0.0), Counters()
     delivery, replicas = Delivery(hub, counters), Replicas("chats", ())

@@ -1,4 +1,4 @@
-"""One connection's protocol, driven by hand through time."""
+"""The protocol of one connection, with a simulated clock."""
 
 import base64
 import struct
@@ -32,7 +32,7 @@ def client_frame(head: int, payload: bytes) -> bytes:
 
 
 def said(session: Session) -> list[object]:
-    """What the server has written: objects, `ping`, and close codes."""
+    """What the server has sent: objects, `ping`, and close codes."""
     found: list[object] = []
     data = b"".join(session.take_output())
     while data:
@@ -67,7 +67,7 @@ def ready_session(*, max_refused: int = 3, seconds_left: float = 900.0) -> Sessi
 
 
 def test_wishes_come_in_order_and_pings_are_answered_at_once() -> None:
-    """Several objects in a frame are several wishes."""
+    """Several objects in a frame are several requests."""
     session = ready_session()
     send = {"type": "send", "chat": CHAT, "clientId": CHAT, "message": "hi"}
     wishes = session.receive(text({"type": "typing", "chat": CHAT}, {"type": "ping"}, send), 1.0)
@@ -76,7 +76,7 @@ def test_wishes_come_in_order_and_pings_are_answered_at_once() -> None:
 
 
 def test_a_handshake_that_does_not_come_is_cut_off() -> None:
-    """Ten seconds for the request, without a word."""
+    """Ten seconds for the request, without an answer."""
     session = Session(0.0, [None], 20.0, 3)
     session.receive(HANDSHAKE[:30], 1.0)
     session.tick(9.9)
@@ -128,7 +128,7 @@ def test_the_token_runs_out() -> None:
 
 
 def test_no_notice_comes_before_ready() -> None:
-    """`ready` is always the first line, also of a socket whose token is about to end."""
+    """`ready` is always the first line, even on a socket whose token is about to expire."""
     session = open_session()
     session.receive(text({"type": "connect", "token": "t"}), 0.0)
     session.welcome(12.0, 0.0)
@@ -141,7 +141,8 @@ def test_no_notice_comes_before_ready() -> None:
 
 
 def test_what_comes_before_ready_waits() -> None:
-    """Also what follows `connect` in its own frame, and a line that will end the connection."""
+    """Including what follows `connect` in its own frame, and a line that will end the
+    connection."""
     session = open_session()
     connect = {"type": "connect", "token": "t"}
     assert len(session.receive(text(connect, {"type": "ping"}), 0.0)) == 1
@@ -154,7 +155,8 @@ def test_what_comes_before_ready_waits() -> None:
 
 
 def test_flooding_is_counted_in_a_window() -> None:
-    """More than the limit of refused frames within ten seconds ends it; later ones start anew."""
+    """More than the limit of refused frames within ten seconds ends it; after that the count
+    restarts."""
     session = ready_session(max_refused=3)
     session.receive(text(*[{"type": "x"}] * 3), 1.0)
     session.receive(text(*[{"type": "x"}] * 3), 11.5)
@@ -164,7 +166,7 @@ def test_flooding_is_counted_in_a_window() -> None:
 
 
 def test_flooding_is_counted_in_any_ten_seconds() -> None:
-    """Not only in those that begin with the first refused frame."""
+    """Not only in those that start with the first refused frame."""
     session = ready_session(max_refused=3)
     session.receive(text({"type": "x"}), 1.0)
     session.receive(text(*[{"type": "x"}] * 2), 10.5)
@@ -175,7 +177,7 @@ def test_flooding_is_counted_in_any_ten_seconds() -> None:
 
 
 def test_nothing_is_said_after_the_end() -> None:
-    """Answers that come late are dropped, wishes are not read any more."""
+    """Late answers are dropped, and input is not read any more."""
     session = ready_session()
     session.end(CloseCode.DRAINING, "100", 1.0)
     session.send(b"late")
@@ -188,7 +190,7 @@ def test_nothing_is_said_after_the_end() -> None:
 
 @pytest.mark.parametrize("data", [b"\x16\x03\x01\x02", b"GET /ws\r\n\r\n", b"GET / HTTP/9\r\n\r\n"])
 def test_what_is_no_http_is_refused(data: bytes) -> None:
-    """Bytes that are no request get an answer all the same, and the connection ends."""
+    """Bytes that are not a request are answered all the same, and the connection ends."""
     session = Session(0.0, [None], 20.0, 3)
     assert session.receive(data, 0.0) == []
     out = session.take_output()
@@ -211,7 +213,7 @@ def test_head_is_a_get_without_an_upgrade() -> None:
     "target", [b"http://x/ws", b"HTTPS://chat.example.org:8443/ws", b"http://x/ws?y=http://z/ws"]
 )
 def test_a_request_may_name_its_whole_address(target: bytes) -> None:
-    """RFC 6455, 4.2.1: as a request to a proxy does."""
+    """RFC 6455, 4.2.1: like a request to a proxy."""
     session = Session(0.0, [None], 20.0, 3)
     assert session.receive(HANDSHAKE.replace(b"/ws", target, 1), 0.0) == [Upgrade("GET", "/ws", "")]
     session.accept(0.0)
@@ -221,7 +223,7 @@ def test_a_request_may_name_its_whole_address(target: bytes) -> None:
 @pytest.mark.parametrize("body", [b"hello", b"x" * 50_000])
 @pytest.mark.parametrize("size", [1, 100_000])
 def test_a_body_is_ignored_where_no_upgrade_is_asked(body: bytes, size: int) -> None:
-    """426, however it comes."""
+    """426, however it is sent."""
     session = Session(0.0, [None], 20.0, 3)
     head = HANDSHAKE.replace(b"Upgrade: websocket", b"Content-Length: %d" % len(body))
     data = head + body
@@ -237,7 +239,7 @@ def test_a_body_is_ignored_where_no_upgrade_is_asked(body: bytes, size: int) -> 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 def test_a_request_may_come_byte_by_byte(method: str) -> None:
-    """Where the network cuts it makes no difference."""
+    """The result does not depend on how the network splits it."""
     session = Session(0.0, [None], 20.0, 3)
     request = HANDSHAKE.replace(b"GET", method.encode(), 1)
     wishes = [wish for byte in request for wish in session.receive(bytes([byte]), 0.0)]
@@ -254,7 +256,7 @@ def test_another_method_is_refused_as_soon_as_it_shows(start: bytes) -> None:
 
 
 def test_an_answer_to_a_socket_that_is_gone_is_dropped() -> None:
-    """A reset leaves nobody to write to, whatever was still under way."""
+    """After a reset there is nobody to write to, whatever was in progress."""
     session = ready_session()
     session.release()
     session.send(b"an answer")
@@ -266,8 +268,8 @@ def test_an_answer_to_a_socket_that_is_gone_is_dropped() -> None:
     "flood", [b"\x00\x80", b"\x89\x80", b"\x8a\x80"], ids=["empty", "ping", "pong"]
 )
 def test_a_flood_is_read_in_turns_and_ends(flood: bytes) -> None:
-    """Of forty thousand empty fragments, pings or unasked pongs in one read only so many are read
-    at a time; they count as refused frames."""
+    """Of forty thousand empty fragments, pings or unsolicited pongs in one read, only a fixed
+    number are processed at a time; they count as refused frames."""
     session = ready_session(max_refused=200)
     session.receive(client_frame(0x01, b""), 1.0)
     session.receive((flood + bytes(4)) * 40_000, 1.0)
@@ -281,7 +283,8 @@ def test_a_flood_is_read_in_turns_and_ends(flood: bytes) -> None:
 
 
 def test_a_message_of_very_many_fragments_is_a_message() -> None:
-    """Fragments that are not empty are no flood, however many: their sum is bounded."""
+    """Fragments that are not empty do not count as a flood, however many: their total is
+    bounded."""
     session = ready_session()
     message = b'{"type":"ping"}'.ljust(30_000)
     frames = [client_frame(0x00, message[at : at + 1]) for at in range(1, len(message) - 1)]
@@ -294,7 +297,8 @@ def test_a_message_of_very_many_fragments_is_a_message() -> None:
 
 
 def test_what_is_read_in_turns_keeps_its_order() -> None:
-    """Many lines in a frame, a broken one in the middle, frames behind it: all before it count."""
+    """Many lines in a frame, an invalid one in the middle, frames after it: all before it are
+    processed."""
     session = ready_session()
     number = 5 * FRAMES_A_TURN // 2
     typing = {"type": "typing", "chat": CHAT}
@@ -309,7 +313,7 @@ def test_what_is_read_in_turns_keeps_its_order() -> None:
 
 
 def test_a_frame_may_come_byte_by_byte() -> None:
-    """Heads and payloads that are cut anywhere are read as if they had come at once."""
+    """Heads and payloads that are split anywhere are read as if they had arrived at once."""
     session = ready_session()
     data = text({"type": "ping"}) * 2 + client_frame(0x81, b'{"type":"ping"}'.ljust(300))
     for at in range(len(data)):
