@@ -1,4 +1,4 @@
-"""Edits, deletions, reactions, replies and mentions: judged under the chat's lock, in batches."""
+"""Edits, deletions, reactions, replies and mentions: checked under the chat's lock, in batches."""
 
 import asyncio
 from typing import Any

@@ -131,7 +131,7 @@ async def test_a_repeated_creation_is_one_chat(world: World) -> None:
 
 
 async def test_a_rename_is_an_event_also_to_the_same_name(world: World) -> None:
-    """The owner renames; each rename is a chat.updated."""
+    """The owner renames the chat; each rename is a chat.updated."""
     ann, bob = await world.make_people(2)
     chat = await world.make_chat(ann, bob, name="A")
     for name in ("B", "B"):

@@ -226,7 +226,7 @@ async def test_a_slice_of_a_chat_that_is_being_purged_says_where_it_begins(
 
 
 async def test_heads_that_differ_are_told(world: World) -> None:
-    """Behind, ahead, deleted and unknown chats; those that agree are left out."""
+    """Behind, ahead, deleted and unknown chats are reported; those that agree are left out."""
     ann = await world.make_person()
     same, behind, gone = [await world.make_chat(ann) for _ in range(3)]
     await world.send(new_message(behind.id, ann))

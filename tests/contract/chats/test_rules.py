@@ -43,7 +43,7 @@ async def test_a_name_that_breaks_a_rule_is_refused(world: World) -> None:
 
 @pytest.mark.parametrize("ids", [[new_id() for _ in range(1001)], ["x"], [new_id().upper()]])
 async def test_lists_of_participants_are_judged(world: World, ids: list[str]) -> None:
-    """At most 1,000 as listed, each an id."""
+    """At most 1,000 entries, each an id."""
     ann = await world.make_person()
     request = create(ann, ids)
     assert await fields_refused(world, "create_chat", request, Chat) == ["participants"]

@@ -39,7 +39,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 async def search_all(world: World, reader: Person, typed: str) -> list[dict[str, Any]]:
-    """All pages."""
+    """The results of all pages."""
     found: list[dict[str, Any]] = []
     before = None
     while True:

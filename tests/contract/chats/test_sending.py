@@ -157,7 +157,7 @@ async def test_who_was_removed_cannot_send_or_repeat(world: World) -> None:
 
 
 async def test_parallel_sends_leave_no_hole(world: World) -> None:
-    """Batches for the same chats on two replicas give consecutive seqs, one per message."""
+    """Batches for the same chats on two replicas get consecutive seqs, one per message."""
     people = await world.make_people(4)
     chats = [await world.make_chat(*people) for _ in range(3)]
 

@@ -42,7 +42,7 @@ async def test_it_goes_on_where_psycopg_deallocates_everything(database_url: str
 
 
 async def test_what_the_database_refuses_leaves_it_usable(database_url: str) -> None:
-    """The error is PostgreSQL's own."""
+    """The caller gets PostgreSQL's own error."""
     async with create_pool(database_url, size=1) as pool:
         with pytest.raises(psycopg.errors.InvalidTextRepresentation):
             await TWICE.fetch(pool, [b"x"])
@@ -70,7 +70,7 @@ async def test_statements_that_follow_one_another_use_one_connection(database_ur
 
 
 async def test_who_waits_for_a_connection_gets_one_that_is_only_kept(database_url: str) -> None:
-    """A pool of one is enough."""
+    """A pool of one connection is enough."""
     async with create_pool(database_url, size=1) as pool, asyncio.timeout(BUSY):
         for number in range(5):
             assert await TWICE.fetch(pool, [b"%d" % number]) == [(2 * number, number)]
@@ -197,7 +197,7 @@ async def test_one_that_ends_in_the_middle_is_named(database_url: str) -> None:
 
 
 async def test_one_whose_answer_nobody_waits_for_is_not_used_again(database_url: str) -> None:
-    """The answer would be taken for that of the next statement."""
+    """Its answer would be taken for that of the next statement."""
     async with create_pool(database_url, size=2) as pool:
         [(pid,)] = await PID_AFTER.fetch(pool, [b"0"])
         with pytest.raises(TimeoutError):

@@ -195,8 +195,8 @@ async def test_asking_decides(world: World) -> None:
 async def test_decisions_of_finished_commits_are_dropped(
     stage: Stage, world: World, pool: Pool
 ) -> None:
-    """Once users has acknowledged, chats keeps no row; if the coordinator died in between, a little
-    later."""
+    """Once users has acknowledged, chats keeps no row; if the coordinator died in between, it drops
+    the row a little later."""
     await decide_commit_and_die(pool)
     ann, bob = await world.make_people(2)
     chat = await world.make_chat(ann, bob)

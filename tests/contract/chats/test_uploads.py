@@ -14,7 +14,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 async def test_uploads_to_two_chats_with_one_key_are_two(world: World) -> None:
-    """A repeat to the same chat counts once."""
+    """A repeat to the same chat counts only once."""
     ann = await world.make_person()
     chat, other = await world.make_chat(ann), await world.make_chat(ann)
     key = new_id()

@@ -83,7 +83,8 @@ def test_leases_and_values_are_kept(valkey: ValkeyServer, topic_prefix: str) -> 
 
 
 def test_what_is_passed_on_has_arrived(valkey: ValkeyServer, topic_prefix: str) -> None:
-    """The publisher knows it when every subscriber can read it, though it is answered first."""
+    """The publisher learns this when every subscriber can read it, although it is answered
+    first."""
     topic = f"{topic_prefix}topic"
     parts = urlsplit(valkey.url)
 

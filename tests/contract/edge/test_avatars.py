@@ -79,7 +79,7 @@ def test_the_bytes_of_the_picture_before_are_gone(ann: Any, folder: Path) -> Non
 
 
 def test_a_deleted_account_has_no_avatar(make_person: Callable[[], Any], ann: Any) -> None:
-    """At once."""
+    """It is gone at the answer to the deletion."""
     person = make_person()
     path = show(person, picture()).json()["avatar"]
     assert person.ask("POST", "/api/user/me/delete", json={}).status_code == 200

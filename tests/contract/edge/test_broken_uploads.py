@@ -134,7 +134,7 @@ def test_an_upload_that_goes_on_is_told_of(stage: Stage) -> None:
 
 
 def test_killed_behind_the_last_byte(stage: Stage) -> None:
-    """chats is told late or never that the bytes are stored: the file is created exactly once all
+    """chats learns late or never that the bytes are stored: the file is created exactly once all
     the same."""
     key, may_end = new_id(), threading.Event()
 

@@ -95,7 +95,7 @@ async def test_nobody_waits_for_a_node_that_hangs(
 async def test_without_any_node_everything_is_a_miss(
     cache: CacheNodes, nodes: list[ValkeyServer]
 ) -> None:
-    """Nothing raises and nothing waits."""
+    """No call raises, and none waits."""
     for node in nodes:
         node.kill()
     started = time.monotonic()

@@ -232,7 +232,8 @@ def test_roles_come_by_sign_up_alone(client: httpx.Client, owner: Any, ben: Any)
 def test_who_may_invite(
     owner: Any, make_person: Callable[[], Any], who: str, body: dict[str, Any], status: int
 ) -> None:
-    """Owners may invite with any role, admins members, members users into a chat of their own."""
+    """Owners may invite with any role, admins may invite members, members may invite users into
+    their own chats."""
     person, other = make_person(), make_person()
     if who == "owner":
         person = owner

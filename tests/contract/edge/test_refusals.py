@@ -198,7 +198,7 @@ def test_log_in_that_fits_no_account(client: httpx.Client, ann: Any, case: str, 
 
 
 def test_both_names_taken_names_the_username(client: httpx.Client, ann: Any) -> None:
-    """409 is username_taken if both are taken; case makes no difference."""
+    """409 is username_taken if both are taken; case does not matter."""
     email = f"{ann.name}@example.org"
     for username, own_email, code in (
         (ann.name.upper(), email, "username_taken"),

@@ -36,7 +36,7 @@ def test_a_malformed_key_is_refused(client: httpx.Client, ann: Any, chat: str, k
 
 
 def test_a_message_is_stored_once(ann: Any, chat: str) -> None:
-    """Twenty parallel repeats with one clientId get one answer, with the first text."""
+    """Twenty parallel repeats with one clientId get the same answer, with the first text."""
     place, key = f"/api/chat/{chat}/message", new_id()
     first = ann.ask("POST", place, json={"message": "first", "clientId": key})
 

@@ -82,7 +82,7 @@ def test_an_empty_body_of_unknown_length_is_refused(ann: Any, chat: str) -> None
 
 
 def test_what_the_sender_says_of_the_type_does_not_count(ann: Any, chat: str) -> None:
-    """Neither the header nor the name."""
+    """Both the header and the name are ignored."""
     headers = {"Content-Type": "image/svg+xml"}
     answer = upload(ann, chat, b"<svg onload='alert(1)'/>", name="a.svg", headers=headers)
     assert answer.json()["file"]["type"] == "text/plain; charset=utf-8"

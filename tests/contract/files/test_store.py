@@ -263,7 +263,7 @@ asyncio.run(fail(sys.argv[1]))
 
 @pytest.mark.parametrize(("mount", "why"), [("size=256k", "full"), ("ro", "read-only")])
 def test_a_folder_that_takes_nothing_says_why(mount: str, why: str, tmp_path: Path) -> None:
-    """Although it can be read."""
+    """The error has the reason, although the folder can be read."""
     command = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c",
                'mount -t tmpfs -o "$0" none "$1" && exec "$2" -c "$3" "$1"',
                mount, tmp_path, sys.executable, FAIL]  # fmt: skip

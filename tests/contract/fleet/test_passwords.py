@@ -24,7 +24,7 @@ NEW = "another-password"
 def test_a_role_gets_another_password_while_no_server_runs(
     make_postgres: Callable[..., PostgresServer], tmp_path: Path
 ) -> None:
-    """Also after a crash that left a prepared transaction, which is still there."""
+    """Also after a crash that left a prepared transaction, which stays."""
     server = make_postgres(max_prepared_transactions="5")
     old = server.make_database()
     with psycopg.connect(old, autocommit=True) as connection:

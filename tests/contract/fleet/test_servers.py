@@ -51,7 +51,7 @@ async def has_session(folder: Path) -> bool:
 async def test_a_command_that_died_with_its_haproxy_is_said_again(
     make_entrance: MakeEntrance, tmp_path: Path
 ) -> None:
-    """It took the connection and ended without an answer: the server is added all the same."""
+    """HAProxy took the connection and ended without an answer: the server is added all the same."""
     entrance = await make_entrance(Front())
     there = tmp_path / SOCKET_NAME
     real = there.rename(tmp_path / "real.sock")

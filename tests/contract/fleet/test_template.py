@@ -134,7 +134,8 @@ def test_a_forked_service_has_the_metrics_of_a_started_one() -> None:
 
 
 def test_what_others_left_behind_is_waited_for() -> None:
-    """Orphaned children would stay as zombies; those of others are left to their parents."""
+    """Unknown children, which would stay zombies, are reaped; known ones are left to their
+    owners."""
     own = _ended_child(3)
     reap_adopted([own])
     assert os.waitstatus_to_exitcode(os.waitpid(own, 0)[1]) == 3

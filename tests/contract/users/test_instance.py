@@ -116,7 +116,7 @@ async def test_what_the_environment_says_of_sign_up_wins(start_replica: Any) -> 
 
 
 async def test_admins_act_on_members_and_never_on_roles(users: Any) -> None:
-    """Owners may do everything; members nothing."""
+    """Owners may do everything, members nothing."""
     ann = await make_owner(users, "ann")
     ben, cat, dan = [await users.sign_up(name) for name in ("ben", "cat", "dan")]
     assert (await change(users, ann, ben, role="admin")).role == "admin"

@@ -34,7 +34,7 @@ async def test_name_is_compared_in_lower_case(users: Any) -> None:
 
 
 async def test_password_is_the_same_in_every_composition(users: Any) -> None:
-    """An accent typed as one character or as two is the same password (NFC)."""
+    """An accent typed as one character or as two gives the same password (NFC)."""
     await users.sign_up("Ann", "caf\u00e9 au lait")
     grant = await users.call("log_in", LogIn(username="Ann", password="cafe\u0301 au lait"), Grant)
     assert grant.user.username == "Ann"

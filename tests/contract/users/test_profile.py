@@ -165,7 +165,7 @@ async def test_repeated_password_is_known_after_another_change(users: Any) -> No
 
 
 async def test_people_are_listed_in_the_order_of_their_ids(users: Any) -> None:
-    """Each once; unknown ones are left out."""
+    """Each user is listed once; unknown ids are left out."""
     ann, bob = await users.sign_up("Ann"), await users.sign_up("Bob")
     wanted = ListPeople(people=[bob.id, new_id(), ann.id, bob.id])
     found = await users.call("list_people", wanted, PeopleFound)
@@ -218,7 +218,7 @@ async def test_person_shows_no_address(users: Any) -> None:
 
 @pytest.mark.parametrize("person", ["", "x", "0192d3a4-0000-7000-8000-000000000001"])
 async def test_unknown_person_is_not_found(users: Any, person: str) -> None:
-    """Whatever the id looks like."""
+    """Any unknown id is not found, whatever it looks like."""
     with pytest.raises(Refusal) as refused:
         await users.call("get_person", GetPerson(person=person), PersonSeen)
     assert refused.value.code == "not_found"
@@ -235,7 +235,7 @@ async def test_search_folds_case_and_takes_every_character_as_it_is(users: Any) 
 
 
 async def test_search_finds_at_most_twenty_by_index(users: Any, pool: Pool) -> None:
-    """The first twenty by name, without reading every account."""
+    """The first twenty by name are found without reading every account."""
     async with pool.connection() as connection:
         await connection.execute(
             "INSERT INTO users (id, username, email) SELECT gen_random_uuid(),"

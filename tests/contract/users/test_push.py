@@ -169,7 +169,7 @@ async def test_a_subscription_ends_with_its_session(pool: Pool) -> None:
 
 
 async def test_sessions_that_save_one_browser_at_once_take_turns(pool: Pool) -> None:
-    """One of them has it afterwards, and no call fails."""
+    """One of the sessions has it afterwards, and no call fails."""
     ann = await make_user(pool)
     sessions = [await subscribe(pool, ann) for _ in range(3)]
     for number in range(5):
@@ -273,7 +273,7 @@ async def test_another_secret_does_not_open_the_key(pool: Pool) -> None:
 
 
 async def test_nothing_is_told_where_push_is_off(pool: Pool) -> None:
-    """The page sees that there is no key."""
+    """The page gets no key, and saving a subscription is refused."""
     push = Push(pool, PushKey(pool, WRAPPING), None, "off")  # type: ignore[arg-type]
     assert (await push.get_key(Empty())).key is None
     wanted = SavePush(

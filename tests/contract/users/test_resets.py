@@ -47,7 +47,7 @@ async def test_a_code_ends_with_a_change_of_role(users: Any, role: i.Role) -> No
 
 
 async def test_a_code_ends_when_the_operator_makes_an_owner(users: Any) -> None:
-    """As with any change of role."""
+    """The code is void, as with any change of role."""
     ann, cat = await make_owner(users, "ann"), await users.sign_up("cat")
     code = await make_code(users, ann, cat)
     await make_owner_of(users, "cat")
@@ -55,7 +55,7 @@ async def test_a_code_ends_when_the_operator_makes_an_owner(users: Any) -> None:
 
 
 async def test_a_code_that_is_asked_for_again_is_the_first_one(users: Any) -> None:
-    """Whoever may ask for one by now."""
+    """A repeat returns the first code, even if the caller may not create one any more."""
     ann, ben, cat = [await users.sign_up(name) for name in ("ann", "ben", "cat")]
     await make_owner_of(users, "ann")
     await change(users, ann, ben, role="admin")

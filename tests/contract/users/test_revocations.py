@@ -25,7 +25,7 @@ async def revoked_topic(valkey_url: str, topic_prefix: str) -> AsyncIterator[Any
 async def test_numbers_are_dense_and_in_commit_order(
     start_replica: Callable[..., Awaitable[Any]],
 ) -> None:
-    """A poller misses none of forty sessions that end in parallel on two replicas."""
+    """A client that polls misses none of forty sessions that end in parallel on two replicas."""
     replicas = [await start_replica(), await start_replica()]
     people = [await replicas[0].sign_up(f"user-{n}") for n in range(40)]
     seen: list[str] = []
@@ -59,7 +59,7 @@ async def test_numbers_are_dense_and_in_commit_order(
 
 
 async def test_revocation_wakes_those_who_poll(users: Any, revoked_topic: Any) -> None:
-    """A notice goes out on the bus after the commit."""
+    """A notice is published on the bus after the commit."""
     await users.log_out(await users.sign_up("Ann"))
     assert await revoked_topic.get_message(ignore_subscribe_messages=True, timeout=5)
 

@@ -188,7 +188,7 @@ async def test_refreshes_in_parallel_are_one(
 
 @pytest.mark.parametrize("token", ["", "x", "\ud7ff\u0000", "A" * 43])
 async def test_unknown_refresh_token_is_refused(users: Any, token: str) -> None:
-    """And it revokes nothing."""
+    """The refusal revokes nothing."""
     await users.sign_up("Ann")
     with pytest.raises(Refusal) as refused:
         await users.call("refresh", RefreshSession(refresh_token=token), Grant)
@@ -224,7 +224,7 @@ async def test_nobody_ends_the_session_of_another(users: Any) -> None:
 
 
 async def test_other_sessions_end_and_one_stays(users: Any, sessions_of: Any) -> None:
-    """`keep` names the one that stays; without it all end."""
+    """`keep` names the session that stays; without it all end."""
     ann = await users.sign_up("Ann", "correct horse")
     others = await sessions_of(ann, 2)
     await users.call("end_other_sessions", EndOtherSessions(user=ann.id, keep=ann.session))
@@ -234,7 +234,7 @@ async def test_other_sessions_end_and_one_stays(users: Any, sessions_of: Any) ->
 
 
 async def test_list_has_the_living_sessions_newest_first(users: Any, sessions_of: Any) -> None:
-    """A session that ended is gone from the list."""
+    """A session that has ended is not in the list."""
     ann = await users.sign_up("Ann", "correct horse")
     first, second = await sessions_of(ann, 2)
     await users.call("log_out", EndSession(user=ann.id, session=first))

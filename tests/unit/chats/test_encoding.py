@@ -68,7 +68,7 @@ def test_control_entries_get_the_seq_and_their_snapshot_too() -> None:
 
 
 def test_no_control_entries_are_nothing() -> None:
-    """Most events have none."""
+    """Most events have no control entries."""
     assert draft_controls([]) is None
     assert stamp_controls(None, 1, AT) == decode_controls(None) == []
 

@@ -12,7 +12,7 @@ from common.protocol.ids import new_id
 
 
 async def test_it_takes_no_more_memory_than_it_may(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However short the messages are."""
+    """The bound holds however short the messages are."""
 
     async def count(_: object, wanted: list[tuple[str, str]]) -> list[Counted]:
         return [

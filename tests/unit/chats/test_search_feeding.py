@@ -29,7 +29,7 @@ def test_a_message_is_found_by_its_text_and_by_the_names_of_its_files() -> None:
 
 
 def test_what_changes_among_the_same_rows_is_changed_before_it_is_written() -> None:
-    """An edit keeps the names of files, a deletion nothing."""
+    """An edit keeps the names of files, a deletion keeps nothing."""
     rows = [
         row(2, message="one", attachments=FILES),
         row(3, message="two", attachments=FILES),
@@ -44,7 +44,7 @@ def test_what_changes_among_the_same_rows_is_changed_before_it_is_written() -> N
 
 
 def test_what_changes_a_message_of_before_is_another_line_for_it() -> None:
-    """The last one counts."""
+    """Of several lines of a message the last one counts."""
     rows = [
         row(7, "message.edited", message="uno", of=2),
         row(8, "message.edited", message="due", of=2),
@@ -58,5 +58,5 @@ def test_what_changes_a_message_of_before_is_another_line_for_it() -> None:
 
 
 def test_the_end_of_a_chat_takes_it_out_of_the_index() -> None:
-    """It is the last event of its log."""
+    """`chat.deleted`, the last event of the log, removes the chat from the index."""
     assert changes_of([row(2, message="one"), row(3, "chat.deleted")]).ended == [CHAT]

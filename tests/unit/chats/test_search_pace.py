@@ -9,7 +9,7 @@ def run(pace: Pace, seconds: float, events_at_once: int) -> None:
 
 
 def test_while_batches_are_small_feeding_goes_on_without_a_pause() -> None:
-    """However many there are."""
+    """However many small batches there are, the feeder does not pause."""
     pace = Pace(0.0)
     run(pace, 5, 12)
     assert pace.pause(5.0, took=0.5, behind=0.4) == 0.0
@@ -38,7 +38,7 @@ def test_when_the_crowd_is_gone_feeding_goes_on_within_two_looks() -> None:
 
 
 def test_a_crowd_of_an_hour_ago_is_no_sign() -> None:
-    """Whether or not feeding paused then."""
+    """Old large batches are ignored, whether or not feeding paused then."""
     pace = Pace(0.0)
     run(pace, 1, 100)
     assert pace.pause(1.0, 0.1, 1.0) > 0

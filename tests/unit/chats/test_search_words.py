@@ -97,7 +97,7 @@ def test_not_all_characters_that_there_are_are_held() -> None:
 
 
 def test_unspaced_runs_are_found_by_each_two_characters() -> None:
-    """And by single ones."""
+    """And by single characters."""
     assert pairs_of(line_of("漢字と foo")) == ["と", "字", "字と", "漢", "漢字"]
 
 

@@ -23,7 +23,7 @@ def test_one_ready_replica_keeps_the_role() -> None:
 
 
 def test_a_role_is_given_up_after_five_seconds() -> None:
-    """Not before: the restart of a process is waited out."""
+    """The circuit opens after five seconds, not before: the restart of a process is waited out."""
     circuits = Circuits()
     circuits.break_off("a", 10)
     circuits.judge({"a": False}, 10 + OPEN_AFTER_SECONDS - 0.1)

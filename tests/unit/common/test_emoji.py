@@ -64,7 +64,7 @@ class Text(str):
 
 
 def test_no_longer_text_than_the_longest_spelling_is_held() -> None:
-    """However many are refused."""
+    """Longer text is never cached, however much is refused."""
     assert max(map(len, LIST.read_text().split())) == MAX_SPELLING_CHARACTERS
     text = Text("x" * (MAX_SPELLING_CHARACTERS + 1))
     held = ref(text)

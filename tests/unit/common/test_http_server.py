@@ -167,7 +167,7 @@ async def test_who_does_nothing_is_ended(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 async def test_a_stop_lets_requests_finish_and_ends_the_idle() -> None:
-    """The last answer says that it is the last."""
+    """The last answer on a connection says that it is the last."""
     async with server() as one:
         idle, idle_writer = await one.dial()
         busy, busy_writer = await one.dial()

@@ -149,7 +149,7 @@ async def test_a_pause_ends_when_all_have_come_back() -> None:
 
 
 async def test_whoever_does_not_come_back_is_waited_for_until_the_pause_ends() -> None:
-    """The next call leaves without them."""
+    """At the end of the pause the next call leaves without the missing callers."""
     calls: list[list[int]] = []
 
     async def call(_: str, items: list[int], __: float) -> list[int]:

@@ -28,7 +28,7 @@ def test_a_renamed_file_is_followed_by_a_new_one(
 def test_whether_it_was_renamed_is_asked_once_a_second(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Lines come by the hundred."""
+    """Not for each line, since lines come by the hundred."""
     file = LogFile(tmp_path / "log")
     file.append(b"1\n")
     (tmp_path / "log").rename(tmp_path / "old")

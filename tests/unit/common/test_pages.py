@@ -16,7 +16,7 @@ from common.protocol.pages import (
 @pytest.mark.parametrize("parts", [[], [b'{"seq":1}'], [b'{"seq":2}', b'{"seq":1}']])
 @pytest.mark.parametrize("more", [False, True])
 def test_pages_are_joined_as_they_are_encoded(parts: list[bytes], more: bool) -> None:
-    """Byte for byte."""
+    """The joined page equals the encoded one byte for byte."""
     raw = [msgspec.Raw(part) for part in parts]
     assert encode_message_page(b",".join(parts), 7, more=more) == msgspec.json.encode(
         MessagePage(messages=raw, seq=7, more=more)

@@ -23,7 +23,7 @@ def test_the_server_that_took_writes_comes_first() -> None:
 
 
 def test_the_url_of_one_server_stays_as_it_is() -> None:
-    """Whatever libpq makes of it."""
+    """A URL with one server is passed to libpq unchanged."""
     for url in ("postgresql://me@one/it", "postgresql:///it?host=/run/postgresql", "users"):
         hosts = Hosts(url)
         assert not hosts.are_several
@@ -31,7 +31,7 @@ def test_the_url_of_one_server_stays_as_it_is() -> None:
 
 
 def test_only_a_server_that_takes_writes_will_do() -> None:
-    """Unless the URL says otherwise."""
+    """Unless the URL says otherwise, standbys are refused."""
     assert session_target(URL) == "read-write"
     assert session_target(f"{URL}&target_session_attrs=primary") == "primary"
 

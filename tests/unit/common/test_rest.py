@@ -82,7 +82,7 @@ async def test_rest_begins_a_while_after_somebody_was_there() -> None:
 
 
 async def test_who_is_there_for_long_is_there_all_the_time() -> None:
-    """An upload may take ten minutes."""
+    """A request in progress keeps the process active: an upload may take ten minutes."""
     now = 0.0
     rest = Rest(after_seconds=20.0, clock=lambda: now)
     with rest.visit():

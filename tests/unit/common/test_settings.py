@@ -114,6 +114,7 @@ def test_an_empty_variable_is_none() -> None:
 
 
 def test_what_is_given_counts_where_nothing_is_set() -> None:
-    """For defaults that only the process itself knows."""
+    """A given default applies if the variable is unset: for values that only the process itself
+    knows."""
     assert read_variables(Database, {"URL": "postgresql://"}, size=3).size == 3
     assert read_variables(Database, {"URL": "postgresql://", "SIZE": "4"}, size=3).size == 4

@@ -33,7 +33,7 @@ async def test_a_task_that_loses_a_cancellation_is_cancelled_again(
 
 
 async def test_nothing_to_stop() -> None:
-    """No task, no wait."""
+    """Without tasks there is no wait."""
     await tasks.stop([])
 
 

@@ -34,7 +34,7 @@ def test_a_trace_that_nobody_asks_for_is_not_followed() -> None:
     ],
 )  # fmt: skip
 def test_a_trace_is_made_where_there_is_no_good_one(odd: str | None) -> None:
-    """A new one each time."""
+    """Each call without a valid trace gets a new one."""
     first, second = enter_trace(odd), enter_trace(odd)
     assert re.fullmatch("[0-9a-f]{32}", first.id)
     assert first.id not in (second.id, TRACE)

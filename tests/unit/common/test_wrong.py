@@ -56,7 +56,7 @@ CASES = {
 
 @pytest.mark.parametrize("said", CASES)
 def test_a_sentence_is_plain(said: str) -> None:
-    """The field by its path, and the rule."""
+    """The message has the path of the field, and the rule."""
     whole = said if said[0] in "[{" else f'{{"type":"shape","text":"",{said}}}'
     with pytest.raises(msgspec.ValidationError) as error:
         msgspec.json.decode(whole, type=Shape)

@@ -65,7 +65,7 @@ async def test_a_move_that_waits_is_raised() -> None:
 
 
 async def test_a_thousand_frames_of_one_chat_are_one_move() -> None:
-    """A flood of them costs one move."""
+    """A flood of frames causes one move."""
     desk, reader = Desk(), Reader("a")
     assert all(desk.read(reader, *([50] * 5_000)))
     await desk.markers.drain()

@@ -89,7 +89,8 @@ def test_rooms_and_people_linger_after_their_last_socket() -> None:
 
 
 def test_admission_counts_exactly() -> None:
-    """n pass and n+1 do not, for an address, a user and the node; each that leaves makes room."""
+    """n pass and n+1 do not, for an address, a user and the node; each one that leaves makes
+    room."""
     admission = Admission(max_sockets=3, max_an_address=2, max_a_user=1)
     assert admission.enter("a") is None
     assert admission.enter("a") is None

@@ -4,7 +4,7 @@ from realtime.sockets.pending import PendingHandshakes
 
 
 def test_up_to_the_limit_nobody_goes() -> None:
-    """Three of three stay."""
+    """With a limit of three, three handshakes stay."""
     pending: PendingHandshakes[str] = PendingHandshakes(3)
     assert [pending.enter(name, 0.0) for name in "abc"] == [None] * 3
     assert len(pending) == 3

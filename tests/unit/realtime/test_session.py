@@ -248,7 +248,7 @@ def test_a_request_may_come_byte_by_byte(method: str) -> None:
 
 @pytest.mark.parametrize("start", [b"POST /ws", b"P", b"GETS", b"\x16\x03", b" GET", b"HEADER "])
 def test_another_method_is_refused_as_soon_as_it_shows(start: bytes) -> None:
-    """405, whatever was to follow."""
+    """405, before the rest of the request arrives."""
     session = Session(0.0, [None], 20.0, 3)
     for byte in start:
         session.receive(bytes([byte]), 0.0)

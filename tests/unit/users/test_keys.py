@@ -58,7 +58,7 @@ def test_removed_key_verifies_no_more() -> None:
 
 
 def test_published_keys_are_public() -> None:
-    """Never the private part."""
+    """The published form never contains the private part."""
     (published,) = KeyRing([key("one", age=0)]).published()
     assert published.keys() == {"kty", "crv", "x", "kid", "alg", "use"}
 

@@ -41,7 +41,7 @@ def test_composition_does_not_matter() -> None:
 
 
 async def test_outdated_hash_is_known(cheap: argon2.PasswordHasher) -> None:
-    """Other parameters than today's."""
+    """A hash with other parameters than today's is reported as outdated."""
     passwords = Passwords(cheap, threads=1)
     assert not passwords.is_outdated(cheap.hash("x"))
     assert passwords.is_outdated(create_hasher(memory_kib=128, passes=1).hash("x"))
