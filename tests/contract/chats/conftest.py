@@ -112,7 +112,7 @@ class World:
     async def until_memberships_are(self, person: Person, chats: set[str]) -> None:
         """users follows within a second, or after its resolver has run."""
         async with asyncio.timeout(30):
-            while set(await self.chats_in_users(person)) != chats:  # noqa: ASYNC110 - over HTTP
+            while set(await self.chats_in_users(person)) != chats:  # noqa: ASYNC110 - polls
                 await asyncio.sleep(0.02)
 
     async def make_chat(self, owner: Person, *others: Person, name: str = "A chat") -> Chat:

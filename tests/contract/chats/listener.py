@@ -42,5 +42,5 @@ async def until_outbox_is_empty(stage: Stage) -> None:
     with psycopg.connect(stage.chats_database_url, autocommit=True) as connection:
         async with asyncio.timeout(30):
             count = "SELECT count(*) FROM outbox"
-            while connection.execute(count).fetchone() != (0,):  # noqa: ASYNC110 - another server
+            while connection.execute(count).fetchone() != (0,):  # noqa: ASYNC110 - polls a server
                 await asyncio.sleep(0.02)

@@ -52,7 +52,7 @@ async def test_a_batch_whose_connection_ends_is_stored_all_the_same(
     with psycopg.connect(url) as lock, psycopg.connect(url, autocommit=True) as connection:
         lock.execute("SELECT FROM chats WHERE id = %s FOR UPDATE", (chat.id,))
         sending = asyncio.create_task(world.send(new_message(chat.id, ann), seconds=30.0))
-        while not connection.execute(  # noqa: ASYNC110 - nobody else tells
+        while not connection.execute(  # noqa: ASYNC110 - no event to wait for
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             " WHERE datname = current_database() AND wait_event_type = 'Lock'"
         ).fetchall():
@@ -108,7 +108,7 @@ async def until_each_sends(sent: dict[int, list[int]], more: int) -> None:
     """Waits until each sender has had this many more answers."""
     before = {sender: len(seqs) for sender, seqs in sent.items()}
     async with asyncio.timeout(20):
-        while any(  # noqa: ASYNC110 - answers over HTTP
+        while any(  # noqa: ASYNC110 - polls over HTTP
             len(sent.get(s, [])) < before.get(s, 0) + more for s in range(8)
         ):
             await asyncio.sleep(0.01)
@@ -147,7 +147,7 @@ async def test_a_chat_that_is_held_does_not_keep_others_waiting(stage: Stage, wo
             assert code_of(refused) == "unavailable"
         holder.commit()
     async with asyncio.timeout(BUSY):
-        while code_of((await world.append(item))[0]) == "unavailable":  # noqa: ASYNC110 - elsewhere
+        while code_of((await world.append(item))[0]) == "unavailable":  # noqa: ASYNC110 - polls
             await asyncio.sleep(0.05)
     assert len(await world.read_events(held, ann)) == 2
     for chat in others:

@@ -47,7 +47,7 @@ async def until_somebody_waits(stage: Stage, number: int = 1) -> None:
     )
     with psycopg.connect(stage.chats_database_url, autocommit=True) as connection:
         async with asyncio.timeout(10):
-            while connection.execute(waiting).fetchone() != (number,):  # noqa: ASYNC110 - a server
+            while connection.execute(waiting).fetchone() != (number,):  # noqa: ASYNC110 - polls
                 await asyncio.sleep(0.01)
 
 

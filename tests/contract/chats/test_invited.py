@@ -40,7 +40,7 @@ async def count_joins(stage: Stage) -> int:
 
 async def until_no_join_is_left(stage: Stage) -> None:
     async with asyncio.timeout(20):
-        while await count_joins(stage):  # noqa: ASYNC110 - the database tells nobody
+        while await count_joins(stage):  # noqa: ASYNC110 - polls a database
             await asyncio.sleep(0.05)
 
 

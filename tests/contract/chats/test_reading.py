@@ -124,7 +124,7 @@ async def test_nobody_reads_beyond_their_own_removal(
         try:
             page = await read(InterruptedPool(pool, meanwhile, stopped), ben.id, chat.id)
         except Refusal as refusal:
-            assert refusal.code == "not_found"  # noqa: PT017 - a page is as good
+            assert refusal.code == "not_found"  # noqa: PT017 - a page is valid too
         else:
             assert b"alone" not in page
 

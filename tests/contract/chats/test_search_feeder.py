@@ -81,7 +81,7 @@ async def test_what_cannot_be_put_into_the_index_is_tried_again(database_url: st
             feeder.note([chat], MESSAGES)
             before = failures()
             task = asyncio.create_task(repeat("feed search", 0.05, feeder.run, survives=Exception))
-            while failures() < before + 2:  # noqa: ASYNC110 - a figure
+            while failures() < before + 2:  # noqa: ASYNC110 - polls a metric
                 await asyncio.sleep(0.02)
             connection.execute("ALTER TABLE search_away RENAME TO search_open")
             upto = 0

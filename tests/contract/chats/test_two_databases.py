@@ -204,7 +204,7 @@ async def test_decisions_of_finished_commits_are_dropped(
     with psycopg.connect(stage.chats_database_url, autocommit=True) as connection:
         async with asyncio.timeout(30):
             query = "SELECT count(*) FROM decisions WHERE committed"
-            while connection.execute(query).fetchone() != (0,):  # noqa: ASYNC110 - another server
+            while connection.execute(query).fetchone() != (0,):  # noqa: ASYNC110 - polls a server
                 await asyncio.sleep(0.05)
 
 

@@ -85,5 +85,5 @@ async def test_an_event_that_nobody_can_publish_ages(
 
 async def until_metric(name: str, is_so: Callable[[float], bool]) -> None:
     async with asyncio.timeout(20):
-        while not is_so(REGISTRY.get_sample_value(name) or 0):  # noqa: ASYNC110 - a figure
+        while not is_so(REGISTRY.get_sample_value(name) or 0):  # noqa: ASYNC110 - polls a metric
             await asyncio.sleep(0.02)

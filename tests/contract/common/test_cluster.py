@@ -166,7 +166,7 @@ def test_a_replica_takes_over_in_order(make_cluster: Make) -> None:
             known = len(one.changes)
             await asyncio.to_thread(replica.tell, "CLUSTER", "FAILOVER")
             async with asyncio.timeout(PATIENCE_SECONDS):
-                while len(one.changes) < known + 2:  # noqa: ASYNC110 - what the bus says
+                while len(one.changes) < known + 2:  # noqa: ASYNC110 - no event to wait for
                     await asyncio.sleep(0.01)
             seconds = await one.until_all_are_heard()
             print(f"failed over: {seconds:.2f} s, {one.failed} not published")

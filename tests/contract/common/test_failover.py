@@ -121,7 +121,7 @@ async def test_what_was_answered_survives_the_primary_and_its_machine(
         began = time.monotonic()
         servers.standby.promote()
         async with asyncio.timeout(BACK_SECONDS):
-            while len(answered) < before + ENOUGH:  # noqa: ASYNC110 - whatever comes first
+            while len(answered) < before + ENOUGH:  # noqa: ASYNC110 - no event to wait for
                 await asyncio.sleep(0.02)
         gap = time.monotonic() - began
         enough.set()

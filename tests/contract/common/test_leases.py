@@ -62,7 +62,7 @@ def announcing(
 
 async def until_leased(valkey: Valkey, expected: set[str]) -> None:
     async with asyncio.timeout(60):
-        while set(await valkey.list_leases("chats") or ()) != expected:  # noqa: ASYNC110 - asked
+        while set(await valkey.list_leases("chats") or ()) != expected:  # noqa: ASYNC110 - polls
             await asyncio.sleep(0.05)
 
 

@@ -231,7 +231,7 @@ async def test_a_renewed_certificate_is_taken_up(
         shutil.copy(new.key, old.key)
         shutil.copy(new.certificate, old.certificate)
         async with asyncio.timeout(60):
-            while await shown_number() == first:  # noqa: ASYNC110 - it is asked over the network
+            while await shown_number() == first:  # noqa: ASYNC110 - polls over the network
                 await asyncio.sleep(0.02)
     reading.cancel()
     assert 2 * DAY_SECONDS < EXPIRES._value.get() - time.time() < 3 * DAY_SECONDS

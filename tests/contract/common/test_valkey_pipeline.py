@@ -91,7 +91,7 @@ def test_the_time_in_which_this_process_stood_still_is_not_the_servers(
     async def use(line: ValkeyPipeline, _: Proxy) -> None:
         assert await line.ask([("PING",)]) == [b"PONG"]
         asked = line.ask([("PING",)])
-        sleep(1.5 * ANSWER_TIMEOUT_SECONDS)  # noqa: ASYNC251 - the whole loop stands still
+        sleep(1.5 * ANSWER_TIMEOUT_SECONDS)  # noqa: ASYNC251 - blocks the loop on purpose
         assert await asked == [b"PONG"]
 
     with_line(valkey, use)

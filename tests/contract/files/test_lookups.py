@@ -25,7 +25,7 @@ class DeadNames:
         self._ended.set()
 
     async def until_asked(self, number: int) -> None:
-        while len(self.asked) < number:  # noqa: ASYNC110 - of threads
+        while len(self.asked) < number:  # noqa: ASYNC110 - polls threads
             await asyncio.sleep(0.01)
 
     def look_up(self, host: str, *arguments: Any, **options: Any) -> Any:

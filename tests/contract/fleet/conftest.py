@@ -42,7 +42,7 @@ class Entrance:
         """Returns when HAProxy answers."""
         self._process = self._program.start()
         async with asyncio.timeout(START_SECONDS):
-            while not await self._program.is_ready():  # noqa: ASYNC110 - another process
+            while not await self._program.is_ready():  # noqa: ASYNC110 - polls another process
                 await asyncio.sleep(0.05)
 
     async def kill(self) -> None:

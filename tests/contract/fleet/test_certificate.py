@@ -41,7 +41,7 @@ async def test_a_renewed_certificate_is_served_and_open_connections_stay(
     os.utime(files.key, ns=(time.time_ns(), time.time_ns() + 1))
     await entrance.balancer.renew_certificate()
     async with asyncio.timeout(WAIT_SECONDS):
-        while await entrance.certificate() != "CN=second.example":  # noqa: ASYNC110 - HAProxy
+        while await entrance.certificate() != "CN=second.example":  # noqa: ASYNC110 - polls HAProxy
             await asyncio.sleep(0.05)
     writer.write(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
     assert b" 200 OK" in await reader.read()
@@ -64,7 +64,7 @@ async def test_haproxy_is_started_again_with_the_certificate_that_was_served(
     write_certificate("second.example", *files)
     await entrance.balancer.renew_certificate()
     async with asyncio.timeout(WAIT_SECONDS):
-        while await entrance.certificate() != "CN=second.example":  # noqa: ASYNC110 - HAProxy
+        while await entrance.certificate() != "CN=second.example":  # noqa: ASYNC110 - polls HAProxy
             await asyncio.sleep(0.05)
 
 
@@ -115,5 +115,5 @@ async def test_a_certificate_that_haproxy_refuses_is_not_taken_for_served(
     files.chain.write_bytes(second)
     await entrance.balancer.renew_certificate()
     async with asyncio.timeout(WAIT_SECONDS):
-        while await entrance.certificate() != "CN=second.example":  # noqa: ASYNC110 - HAProxy
+        while await entrance.certificate() != "CN=second.example":  # noqa: ASYNC110 - polls HAProxy
             await asyncio.sleep(0.05)

@@ -31,7 +31,7 @@ async def test_a_server_whose_sessions_have_not_ended_is_deleted_after_them(
     _, writer = await entrance.connect()
     writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n" + b"x" * 80_000)
     async with asyncio.timeout(WAIT_SECONDS):
-        while not await has_session(tmp_path):  # noqa: ASYNC110 - HAProxy
+        while not await has_session(tmp_path):  # noqa: ASYNC110 - polls HAProxy
             await asyncio.sleep(0.02)
         while "edge-1" in await held(entrance, tmp_path):
             await entrance.balancer.set_servers({FILES: "ready"})

@@ -99,7 +99,7 @@ async def polling_reasons(node: Process) -> set[str]:
 
 async def until_polling(world: World, is_so: Callable[[set[str]], bool]) -> None:
     async with asyncio.timeout(10):
-        while not is_so(await polling_reasons(world.node)):  # noqa: ASYNC110 - another process
+        while not is_so(await polling_reasons(world.node)):  # noqa: ASYNC110 - polls
             await asyncio.sleep(0.1)
 
 

@@ -279,5 +279,5 @@ async def test_a_drain_sends_everybody_away_and_loses_no_send(world: World) -> N
 
 async def until_metric(node: Process, pattern: str) -> None:
     async with asyncio.timeout(30):
-        while not re.search(pattern, await read_metrics(node)):  # noqa: ASYNC110 - over HTTP
+        while not re.search(pattern, await read_metrics(node)):  # noqa: ASYNC110 - polls over HTTP
             await asyncio.sleep(0.1)

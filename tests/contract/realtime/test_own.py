@@ -21,7 +21,7 @@ async def read_marker(world: World, chat: str, person: Person) -> int:
 
 async def until_marker_is(world: World, chat: str, person: Person, seq: int) -> None:
     async with asyncio.timeout(STORED_SECONDS):
-        while await read_marker(world, chat, person) != seq:  # noqa: ASYNC110 - over HTTP
+        while await read_marker(world, chat, person) != seq:  # noqa: ASYNC110 - polls over HTTP
             await asyncio.sleep(0.02)
 
 

@@ -85,7 +85,7 @@ async def test_while_valkey_is_gone_nothing_changes(make_tier: MakeTier) -> None
         before = {stays.id: "online", goes_away.id: "online", comes.id: "offline"}
         assert await watch(watcher, stays, goes_away, comes) == before
         valkey.kill()
-        while await buses_up(nodes):  # noqa: ASYNC110 - over HTTP
+        while await buses_up(nodes):  # noqa: ASYNC110 - polls over HTTP
             await asyncio.sleep(0.02)
         await there.say({"type": "active", "active": False})
         await connect(comes, 1)

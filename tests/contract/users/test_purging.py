@@ -215,7 +215,7 @@ async def test_what_is_renewed_while_it_is_thrown_away_stays(
         await holder.execute(fresh)
         purging = asyncio.create_task(purge_stale_rows(pool, rows=30))
         async with pool.connection() as watcher, asyncio.timeout(30):
-            while (await watcher.execute(WAITING)).rowcount == 0:  # noqa: ASYNC110 - a database's
+            while (await watcher.execute(WAITING)).rowcount == 0:  # noqa: ASYNC110 - polls
                 await asyncio.sleep(0.01)
     assert await purging is False
     async with pool.connection() as connection:

@@ -75,7 +75,7 @@ async def chats(coordinator: Coordinator) -> AsyncIterator[Calls]:
 
 async def wait_until(condition: Callable[[], Awaitable[bool]]) -> None:
     async with asyncio.timeout(WAIT_SECONDS):
-        while not await condition():  # noqa: ASYNC110 - other processes set no events
+        while not await condition():  # noqa: ASYNC110 - polls another process
             await asyncio.sleep(0.05)
 
 

@@ -183,7 +183,7 @@ async def test_a_replica_comes_back_when_it_is_ready(
     assert calls.preferred("k") != first.address
     await first.start()
     async with asyncio.timeout(BUSY * 2):
-        while calls.preferred("k") != first.address:  # noqa: ASYNC110 - nothing tells it
+        while calls.preferred("k") != first.address:  # noqa: ASYNC110 - no event to wait for
             await asyncio.sleep(0.01)
 
 
@@ -387,7 +387,7 @@ async def test_who_watches_gives_a_role_up_before_anybody_calls(
     OPEN_CIRCUITS.labels("users").set(0)
     watching = asyncio.create_task(calls.watch())
     async with asyncio.timeout(30):
-        while not OPEN_CIRCUITS.labels("users")._value.get():  # noqa: ASYNC110 - a figure
+        while not OPEN_CIRCUITS.labels("users")._value.get():  # noqa: ASYNC110 - polls a metric
             await asyncio.sleep(0.05)
     with pytest.raises(Refusal, match="unavailable"):
         await calls.call("x", Ask("?"), Told, key="k")

@@ -66,7 +66,7 @@ async def server_and_client() -> AsyncIterator[tuple[Server, HttpClient]]:
 async def until_nothing_is_idle(client: HttpClient) -> None:
     """Waits until the client has noticed that the server has closed."""
     async with asyncio.timeout(30):
-        while any(client._idle.values()):  # noqa: ASYNC110 - what changes is a list
+        while any(client._idle.values()):  # noqa: ASYNC110 - polls a list
             await asyncio.sleep(0.005)
 
 

@@ -196,7 +196,7 @@ async def test_what_has_begun_is_finished_for_nobody() -> None:
         await asyncio.sleep(0.05)
         one.gate.set()
         async with asyncio.timeout(30):
-            while one.finished != ["/slow"]:  # noqa: ASYNC110 - what changes is a list
+            while one.finished != ["/slow"]:  # noqa: ASYNC110 - polls a list
                 await asyncio.sleep(0.01)
 
 

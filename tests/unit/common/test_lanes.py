@@ -111,7 +111,7 @@ async def test_a_lane_may_gather_a_crowd() -> None:
             lanes.ask("", item, ask_soon if item == 0 else lambda _: None)
         await asyncio.sleep(0)
         lanes.ask("", 99, lambda _: None)
-        while not lanes.is_idle:  # noqa: ASYNC110 - nothing tells it
+        while not lanes.is_idle:  # noqa: ASYNC110 - no event to wait for
             await asyncio.sleep(0.001)
 
     await send(range(FEWEST_GATHERED))
@@ -139,7 +139,7 @@ async def test_a_pause_ends_when_all_have_come_back() -> None:
         await lanes.fetch("", 10 + item)
 
     async def ask_meanwhile() -> None:
-        while not calls:  # noqa: ASYNC110 - a list
+        while not calls:  # noqa: ASYNC110 - polls a list
             await asyncio.sleep(0)
         await lanes.fetch("", 7)
 
@@ -194,7 +194,7 @@ async def test_a_full_batch_leaves_before_others_are_told(items: int, order: lis
     for item in range(items):
         lanes.ask("a", item, lambda result: seen.append(f"told {result}"))
     async with asyncio.timeout(5):
-        while not lanes.is_idle:  # noqa: ASYNC110 - nothing tells that a lane has ended
+        while not lanes.is_idle:  # noqa: ASYNC110 - no event when a lane ends
             await asyncio.sleep(0)
     assert seen == order
 
@@ -237,7 +237,7 @@ async def test_a_call_has_the_time_that_its_oldest_item_has_left() -> None:
 
     lanes: Lanes[int, int] = Lanes(lambda _: "", call, max_items=10, clock=clock)
     asked = [asyncio.create_task(lanes.fetch("a", 1))]
-    while not seconds:  # noqa: ASYNC110 - a list
+    while not seconds:  # noqa: ASYNC110 - polls a list
         await asyncio.sleep(0)
     asked.append(asyncio.create_task(lanes.fetch("a", 2)))
     await asyncio.sleep(0)

@@ -19,7 +19,7 @@ KEY = {**OKPAlgorithm.to_jwk(PUBLIC, as_dict=True), "kid": "one", "alg": ALGORIT
 
 async def until(condition: Any) -> None:
     async with asyncio.timeout(30):
-        while not condition():  # noqa: ASYNC110 - it is not told
+        while not condition():  # noqa: ASYNC110 - no event to wait for
             await asyncio.sleep(0.005)
 
 

@@ -35,7 +35,7 @@ async def make(topic_prefix: str, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
 async def take_when_there_is_one(buckets: SharedBuckets, whom: str, rate: Rate) -> None:
     """Retries until a token is available."""
     async with asyncio.timeout(30):
-        while not (await buckets.take("x", whom, rate)).allowed:  # noqa: ASYNC110 - a clock's work
+        while not (await buckets.take("x", whom, rate)).allowed:  # noqa: ASYNC110 - waits
             await asyncio.sleep(0.01)
 
 

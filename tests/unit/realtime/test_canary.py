@@ -28,7 +28,7 @@ class Watched:
             raise unavailable()
 
     async def until_sent(self, count: int) -> None:
-        while len(self.sent) < count:  # noqa: ASYNC110 - its own task's doing
+        while len(self.sent) < count:  # noqa: ASYNC110 - no event to wait for
             await asyncio.sleep(0)
 
     def hear(self, number: int) -> None:

@@ -89,7 +89,7 @@ async def test_what_chats_did_not_store_is_asked_again() -> None:
     for reader in readers:
         assert desk.read(reader, 7) == [True]
     async with asyncio.timeout(30):
-        while not desk.counters.drops["read marker not stored"]:  # noqa: ASYNC110 - a count
+        while not desk.counters.drops["read marker not stored"]:  # noqa: ASYNC110 - polls a metric
             await asyncio.sleep(0.001)
     assert desk.counters.drops["read marker not stored"] == 1
     desk.is_gone = False

@@ -53,6 +53,6 @@ async def test_a_room_that_was_dropped_is_gone_while_the_bus_is_down(
                 rooms.drop(room)
         del room
         async with asyncio.timeout(5):
-            while count_rooms() > before:  # noqa: ASYNC110 - of the collector
+            while count_rooms() > before:  # noqa: ASYNC110 - waits for garbage collection
                 await asyncio.sleep(0.02)
         await stop([confirming])
