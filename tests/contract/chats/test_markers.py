@@ -53,8 +53,9 @@ async def test_batches_of_markers(world: World) -> None:
 
 
 async def test_a_move_asked_for_before_the_marker_was_turned_back(world: World) -> None:
-    """Moves it up to that seq, also if the turning back moved nothing or waits in the same batch; a
-    move from before the previous turning back is ignored."""
+    """It moves the marker at most to the seq that it was turned back to, also if the turning back
+    moved nothing or waits in the same batch; a move from before the previous turning back is
+    ignored."""
     ann, bob = await world.make_people(2)
     chat = (await world.make_chat(ann, bob)).id
     await world.send(*(new_message(chat, ann) for _ in range(20)))

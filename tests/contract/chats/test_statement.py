@@ -24,7 +24,7 @@ PID_AFTER = Statement(
 
 
 async def test_it_goes_on_where_psycopg_deallocates_everything(database_url: str) -> None:
-    """psycopg does so with its next statement after a rollback, as for that of a prepared
+    """psycopg does so with its next statement after a rollback, such as that of a prepared
     transaction."""
     async with create_pool(database_url, size=1) as pool:
         assert await TWICE.fetch(pool, [b"21"]) == [(42, 21)]

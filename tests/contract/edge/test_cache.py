@@ -74,8 +74,8 @@ async def test_keys_of_a_dead_node_go_to_the_others_and_come_back(
 async def test_nobody_waits_for_a_node_that_hangs(
     cache: CacheNodes, nodes: list[ValkeyServer]
 ) -> None:
-    """The first read that meets it times out, and the others avoid it: a third of them would meet
-    it."""
+    """The first read that meets it times out, and the others avoid it; otherwise a third of them
+    would meet it."""
     keys = [f"person:{number}" for number in range(300)]
     slowest = []
     for node in nodes:

@@ -180,8 +180,8 @@ def test_the_password_is_asked_for(leaver: Person, password: str | None) -> None
 
 
 def test_groups_are_left_as_by_leaving(ann: Person, leaver: Person) -> None:
-    """The events name the user themself; ownership of their chats passes on; a chat with no one
-    else is deleted."""
+    """The events name the user as the one who left; ownership of their chats passes on; a chat with
+    no one else is deleted."""
     own, other = leaver.create_chat(ann.id), ann.create_chat(leaver.id)
     leaver.create_chat()
     assert delete_account(leaver).status_code == 200

@@ -98,8 +98,8 @@ async def test_the_highest_marker_counts(world: World, other_node: Process) -> N
 
 
 async def test_a_frame_never_undoes_an_unread_after_it(world: World, other_node: Process) -> None:
-    """Not even one that waits to be stored, which counts up to there; one that comes later counts,
-    even a lower one."""
+    """Not even one that waits to be stored, which moves the marker at most to there; a later frame
+    counts, even with a lower seq."""
     ann, ben = await world.make_people(2)
     chat = await world.make_chat(ann, ben)
     await world.post(chat, ann, *map(str, range(20)))

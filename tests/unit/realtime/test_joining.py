@@ -218,7 +218,7 @@ async def test_who_comes_together_shares_a_question_and_has_turns(chats: int) ->
 
 
 async def test_who_comes_while_the_bus_is_asked_waits_for_the_next_answer() -> None:
-    """Their subscriptions come after the request in progress."""
+    """Their subscriptions come after the ping in progress."""
     node = QuietNode()
     node.connect()
     await asyncio.sleep(0)

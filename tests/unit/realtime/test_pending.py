@@ -23,7 +23,7 @@ def test_above_it_the_oldest_goes_if_it_had_time_enough() -> None:
 
 
 def test_who_asked_for_something_counts_no_more() -> None:
-    """And removing it twice does no harm."""
+    """A handshake whose request has arrived is not counted; removing it twice does no harm."""
     pending: PendingHandshakes[str] = PendingHandshakes(1)
     pending.enter("a", 0.0)
     pending.leave("a")
