@@ -346,7 +346,7 @@ def test_a_role_opens_no_chat(
 def test_what_others_have_named(
     staff: Staff, make_person: Callable[[], Any], operation: Operation, who: str
 ) -> None:
-    """Owners and admins find users, and list and revoke invitations of others; they cannot end
+    """Owners and admins find users, and accept and revoke invitations of others; they cannot end
     another user's session."""
     (parameter,) = operation.path_parameters
     place = operation.path.format(**{parameter: NAMES[parameter](make_person())})

@@ -91,8 +91,8 @@ async def test_a_lane_may_pause_between_calls() -> None:
 
 
 async def test_a_lane_may_gather_a_crowd() -> None:
-    """A caller that is answered with a crowd and asks again joins those who asked meanwhile; a few
-    wait for nothing."""
+    """A caller that is answered in a crowd and asks again joins those who asked meanwhile; a few
+    callers do not wait."""
     calls: list[list[int]] = []
 
     async def call(_: str, items: list[int], __: float) -> list[int]:

@@ -22,8 +22,8 @@ def names_in(kind: Any) -> Iterator[str]:
 
 @pytest.mark.parametrize("service", CREATE)
 def test_each_call_says_why_it_may_be_repeated(service: str) -> None:
-    """By a key only if its request has one to look it up by: a key that nobody looks up would be a
-    false promise."""
+    """By a key only if its request has a key to look it up by: a key that nobody looks up would be
+    a false promise."""
     for call in declared_calls(service):
         assert call.repeat in get_args(Repeat), call.name
         names = set(names_in(call.request))
