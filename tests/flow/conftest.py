@@ -1,4 +1,4 @@
-"""What the flow tests share: one whole Hubbub, people, and their devices."""
+"""Shared by the flow tests: one whole Hubbub, users, and their devices."""
 
 import asyncio
 import time
@@ -17,7 +17,7 @@ MakeDevice = Callable[[Person], Device]
 
 
 async def eventually(condition: Callable[[], Awaitable[bool]], seconds: float = 20.0) -> None:
-    """Ask again until the answer is yes. Raises AssertionError when it is not in time."""
+    """Repeats the check until it is true. Raises AssertionError if it is not in time."""
     deadline = time.monotonic() + seconds
     while not await condition():
         assert time.monotonic() < deadline, f"not true within {seconds} s"
@@ -26,7 +26,7 @@ async def eventually(condition: Callable[[], Awaitable[bool]], seconds: float = 
 
 @pytest.fixture(scope="session")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hubbub]:
-    """One Hubbub for all flow tests; a test that breaks it waits until it is whole again."""
+    """One Hubbub for all flow tests. A test that breaks it waits until it has recovered."""
     hubbub = Hubbub(tmp_path_factory.mktemp("hubbub") / "data")
     asyncio.run(hubbub.start())
     yield hubbub
@@ -36,7 +36,7 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hubbub]:
 
 @pytest.fixture
 async def http() -> AsyncIterator[aiohttp.ClientSession]:
-    """Connections of one test."""
+    """The connections of one test."""
     connector = aiohttp.TCPConnector(limit=0)
     async with aiohttp.ClientSession(connector=connector) as session:
         yield session
@@ -44,7 +44,7 @@ async def http() -> AsyncIterator[aiohttp.ClientSession]:
 
 @pytest.fixture(scope="session")
 def documents(system: Hubbub) -> Documents:
-    """What the system publishes about itself; every answer and frame is held against it."""
+    """What the system publishes about itself; every answer and frame is checked against it."""
     return Documents(system.origin)
 
 
@@ -60,24 +60,24 @@ async def _somebody(nobody: Rest, documents: Documents) -> Person:
 
 @pytest.fixture
 async def ann(nobody: Rest, documents: Documents) -> Person:
-    """A new person."""
+    """A new user."""
     return await _somebody(nobody, documents)
 
 
 @pytest.fixture
 async def ben(nobody: Rest, documents: Documents) -> Person:
-    """Another one."""
+    """Another new user."""
     return await _somebody(nobody, documents)
 
 
 @pytest.fixture
 async def cat(nobody: Rest, documents: Documents) -> Person:
-    """A third one."""
+    """A third new user."""
     return await _somebody(nobody, documents)
 
 
 @pytest.fixture
 def make_device(documents: Documents) -> MakeDevice:
-    """A device of somebody, whose frames are held against the published document."""
+    """Makes a user's device, whose frames are checked against the published document."""
     history = History()
     return lambda person: Device(person, history, check_frame=documents.check_frame)

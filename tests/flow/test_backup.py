@@ -1,4 +1,4 @@
-"""A backup of a running system, put into an empty one; everybody logs in and goes on."""
+"""A backup of a running system, restored into an empty one; all users log in and continue."""
 
 import asyncio
 from pathlib import Path
@@ -37,22 +37,22 @@ async def download(http: aiohttp.ClientSession, person: Person, chat: str, file:
 
 
 async def read_own(person: Person) -> dict[str, tuple[int, int, int]]:
-    """Marker, unread messages and mentions by chat."""
+    """Read marker, unread messages and mentions by chat."""
     listed = (await person.ask("GET", "/api/chat")).body["chats"]
     own = {chat["id"]: chat["mine"] for chat in listed}
     return {id_: (mine["read"], mine["unread"], mine["mentions"]) for id_, mine in own.items()}
 
 
 def count_own(events: list[dict[str, Any]], person: Person, read: int) -> tuple[int, int, int]:
-    """The same of a chat's events, all messages of others."""
+    """The same, counted from a chat's events: all messages of others."""
     unread = [e for e in events if e["type"] == "message" and e["seq"] > read]
     mentions = [event for event in unread if person.id in event.get("mentions", ())]
     return read, len(unread), len(mentions)
 
 
 async def test_restored_into_an_empty_system_every_history_is_back(tmp_path: Path) -> None:
-    """Chats, events, memberships and counts are as they were; sessions of before are over; devices
-    that log in see another epoch and hold what history holds; new seqs go on from there."""
+    """Chats, events, memberships and counts are unchanged. Earlier sessions have ended. Devices
+    that log in see another epoch and hold what history holds. New seqs continue from there."""
     data, backup = tmp_path / "data", tmp_path / "backup.tar"
     settings = read_settings({"HUBBUB_DATA": str(data)})
     replicas = "edge=1,realtime=1,files=1,users=1,chats=1"

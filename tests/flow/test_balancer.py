@@ -25,7 +25,7 @@ NIL = "00000000-0000-4000-8000-000000000000"
 
 
 class Said(NamedTuple):
-    """An answer to raw bytes."""
+    """The answer to raw bytes."""
 
     status: int
     headers: Message
@@ -33,14 +33,14 @@ class Said(NamedTuple):
 
     @property
     def code(self) -> str:
-        """Of a problem."""
+        """The code of the problem."""
         assert self.headers.get_content_type() == PROBLEM
         problem: dict[str, str] = json.loads(self.body)
         return problem["code"]
 
 
 def request(start: str, **headers: str) -> bytes:
-    """The bytes of one without a body, after which the connection ends."""
+    """A request without a body, as bytes; the connection ends after it."""
     lines = {"Host": "x", "Connection": "close", **headers}
     return "\r\n".join(
         [f"{start} HTTP/1.1", *(f"{name}: {value}" for name, value in lines.items()), "", ""]
@@ -48,7 +48,7 @@ def request(start: str, **headers: str) -> bytes:
 
 
 async def say(origin: str, request_bytes: bytes) -> Said:
-    """Raw bytes to the public port."""
+    """Sends raw bytes to the public port."""
     host, port = origin.removeprefix("http://").split(":")
     reader, writer = await asyncio.open_connection(host, int(port))
     writer.write(request_bytes)
@@ -60,7 +60,7 @@ async def say(origin: str, request_bytes: bytes) -> Said:
 
 
 def check_has_the_headers_of_all(answer: Said) -> None:
-    """Those that each answer of edge has."""
+    """Checks the headers that each answer of edge has."""
     assert answer.headers["Cache-Control"] == "no-store"
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
@@ -78,7 +78,7 @@ def check_has_the_headers_of_all(answer: Said) -> None:
 async def test_an_unknown_method_is_judged_after_the_path(
     system: Hubbub, method: str, path: str, status: int, allow: str | None
 ) -> None:
-    """404 where there is nothing, otherwise 405 with the methods that there are."""
+    """404 for an unknown path, otherwise 405 with the allowed methods."""
     answer = await say(system.origin, request(f"{method} {path}"))
     assert answer.status == status
     assert answer.headers.get("Allow") == allow
@@ -86,7 +86,7 @@ async def test_an_unknown_method_is_judged_after_the_path(
 
 
 async def test_connect_is_refused_as_a_problem(system: Hubbub) -> None:
-    """It asks for a tunnel and has no path."""
+    """CONNECT asks for a tunnel and has no path."""
     answer = await say(system.origin, request("CONNECT example.org:80", Host="example.org:80"))
     assert (answer.status, answer.code) == (400, "invalid_request")
     check_has_the_headers_of_all(answer)
@@ -106,7 +106,7 @@ async def test_connect_is_refused_as_a_problem(system: Hubbub) -> None:
 async def test_what_is_not_http_is_refused_and_ends_the_connection(
     system: Hubbub, request_bytes: bytes
 ) -> None:
-    """400 by HAProxy's parser, whose answer no setting of 2.8 changes."""
+    """400 from HAProxy's parser, whose answer no setting of 2.8 changes."""
     assert (await say(system.origin, request_bytes)).status == 400
 
 
@@ -115,7 +115,7 @@ async def test_what_is_not_http_is_refused_and_ends_the_connection(
 async def test_headers_may_have_16_kib(
     system: Hubbub, size: int, status: int, name_and_value_bytes: int
 ) -> None:
-    """In one or in many; more is 431, as a problem."""
+    """In one header or in many; more is 431, as a problem."""
     each = name_and_value_bytes - len("x-0000")
     names = [f"X-{n:04}" for n in range(size // (name_and_value_bytes + len(": \r\n")) + 1)]
     headers = {name: "x" * each for name in names[:-1]}
@@ -132,8 +132,8 @@ async def test_headers_may_have_16_kib(
 async def test_the_last_byte_of_16_kib_counts(
     system: Hubbub, path: str, size: int, is_refused: bool
 ) -> None:
-    """Each line counts with its end, but `Connection: close`, which ends at the balancer, and what
-    the balancer adds."""
+    """Each line counts with its line end, except `Connection: close`, which ends at the balancer,
+    and headers that the balancer adds."""
     rest = len("Host: x\r\nX: \r\n")
     answer = await say(system.origin, request(f"GET {path}", X="x" * (size - rest)))
     assert (answer.status == 431) is is_refused
@@ -160,7 +160,7 @@ async def test_a_body_that_does_not_end_is_refused_as_a_problem(system: Hubbub) 
 async def test_a_connection_goes_on_after_a_large_body_that_was_refused_by_its_head(
     system: Hubbub, start: str, refused: int
 ) -> None:
-    """Also where the body comes in one piece after the answer."""
+    """Even if the body arrives in one piece after the answer."""
     host, port = system.origin.removeprefix("http://").split(":")
     first, rest = b"x" * 100_000, b"x" * 300_000  # edge is asked when HAProxy's buffer is full
     for _ in range(20):
@@ -179,7 +179,8 @@ async def test_a_connection_goes_on_after_a_large_body_that_was_refused_by_its_h
 async def test_without_an_edge_it_says_unavailable_and_when_to_come_back(
     tmp_path: Path, http: aiohttp.ClientSession
 ) -> None:
-    """503 with the same body as edge would give; a person at `/` reads a sentence instead."""
+    """503 with the same body and Retry-After as from edge; a browser at `/` shows a sentence
+    instead."""
     async with Hubbub(tmp_path, replicas="edge=1,realtime=1,users=1,chats=1") as hubbub:
         paused = hubbub.signal_all("edge", signal.SIGSTOP)
         async with asyncio.timeout(10):
@@ -202,8 +203,8 @@ async def test_without_an_edge_it_says_unavailable_and_when_to_come_back(
 
 
 class Talk:
-    """Eight people who write and read, and count; they ask once, and an answer that is no success
-    is an error. Each POST has a body of `size` bytes or what it takes."""
+    """Eight users who write, read and count. They do not retry: an answer that is not a success is
+    an error. Each POST has a body of `size` bytes, or of its natural size."""
 
     def __init__(self, person: Person, chat: str, size: int = 0) -> None:
         self._person, self._chat = person, chat
@@ -212,7 +213,8 @@ class Talk:
 
     @asynccontextmanager
     async def going_on(self) -> AsyncIterator[None]:
-        """They talk as long as the block runs. Raises AssertionError for what went wrong."""
+        """Runs them for the duration of the block. Raises AssertionError for anything that
+        failed."""
         over = asyncio.Event()
         async with asyncio.TaskGroup() as group:
             for _ in range(8):
@@ -240,7 +242,7 @@ class Talk:
 async def test_no_get_or_post_fails_when_one_edge_is_killed(
     system: Hubbub, ann: Person, size: int
 ) -> None:
-    """Each edge in turn, while eight people write and read; every post is made once."""
+    """Each edge is killed in turn while eight users write and read; every post is sent once."""
     await system.until_whole()
     talk = Talk(ann, chat := await ann.create_chat("talk"), size)
     async with talk.going_on():
@@ -254,7 +256,7 @@ async def test_no_get_or_post_fails_when_one_edge_is_killed(
 async def test_no_get_or_post_fails_when_the_only_edge_is_killed(
     system: Hubbub, ann: Person
 ) -> None:
-    """At rest there is one. What comes before the next one serves waits for it."""
+    """An idle system has one edge. Requests that arrive before the next one serves wait for it."""
     await system.until_whole()
     edges = len(system.processes("edge"))
     talk = Talk(ann, chat := await ann.create_chat("talk"))
@@ -270,7 +272,7 @@ async def test_no_get_or_post_fails_when_the_only_edge_is_killed(
 
 @pytest.mark.long
 async def test_a_rolling_restart_costs_no_request(system: Hubbub, ann: Person) -> None:
-    """Every service process is replaced while eight people write and read."""
+    """Every service process is replaced while eight users write and read."""
     await system.until_whole()
     before = {process.pid for role in SERVICE_ROLES for process in system.processes(role)}
     talk = Talk(ann, chat := await ann.create_chat("talk"))
@@ -284,7 +286,7 @@ async def test_a_rolling_restart_costs_no_request(system: Hubbub, ann: Person) -
 async def test_a_role_grows_and_shrinks_without_a_failed_request(
     system: Hubbub, ann: Person
 ) -> None:
-    """The new edge serves, the one that goes is drained first."""
+    """A new edge serves; an edge that is removed is drained first."""
     await system.until_whole()
     edges = len(system.processes("edge"))
     talk = Talk(ann, chat := await ann.create_chat("talk"))

@@ -1,4 +1,4 @@
-"""Cache nodes die under load: reads go on, right and without a gap."""
+"""Cache nodes die under load: reads stay correct and without interruption."""
 
 import asyncio
 
@@ -11,7 +11,7 @@ READERS = 8
 async def test_cache_nodes_die_and_nobody_notices(
     system: Hubbub, ann: Person, ben: Person, cat: Person
 ) -> None:
-    """One is killed while people read, then all of them: no read fails, waits long or is wrong."""
+    """One node is killed while users read, then all of them: no read fails, is slow or is wrong."""
     chat = await ann.create_chat("talk", ben.id, cat.id)
     over = asyncio.Event()
     reads = 0

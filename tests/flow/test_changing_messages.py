@@ -1,4 +1,4 @@
-"""Messages that change, as devices hear it: live, after an absence, and from every node."""
+"""Changes of messages as devices receive them: live, after an absence, and from every node."""
 
 import asyncio
 import os
@@ -16,7 +16,7 @@ THUMB = quote("👍")
 
 
 async def send(person: Person, chat: str, text: str, **more: Any) -> str:
-    """The new message's id."""
+    """Sends a message; returns its id."""
     answer = await person.ask("POST", f"/api/chat/{chat}/message", {"message": text, **more})
     assert answer.status == 201, answer
     message: str = answer.body["messageInfo"]["messageId"]
@@ -24,14 +24,15 @@ async def send(person: Person, chat: str, text: str, **more: Any) -> str:
 
 
 def folded(device: Device, chat: str) -> list[Any]:
-    """What the device has made of the events that it applied, newest first."""
+    """What the device has folded from its events, newest first."""
     return list(fold({}, device.applied(chat)).values())[::-1]
 
 
 async def test_devices_fold_what_history_gives(
     ann: Person, ben: Person, make_device: MakeDevice
 ) -> None:
-    """One that was there all the time and one that was away have what history has."""
+    """A device that was connected all the time and one that was away both hold what history
+    holds."""
     chat = await ann.create_chat("talk", ben.id)
     async with make_device(ann) as anns, make_device(ben) as bens:
         await bens.until_seq(chat, 1)
@@ -55,14 +56,14 @@ async def test_devices_fold_what_history_gives(
 
 
 async def test_a_deleted_text_is_nowhere(ann: Person, ben: Person, make_device: MakeDevice) -> None:
-    """Not in history, events, a repeat, the message itself, nor on a socket that resumes on any
-    node, at once where chats answers and within a second everywhere."""
+    """Not in history, events, a repeat, the message itself, or on a socket that resumes on any
+    node: at once in answers of chats, within a second everywhere else."""
     chat = await ann.create_chat("talk", ben.id)
     key = "019a1b2c-3d4e-7f60-8a1b-2c3d4e5f6071"
     secret = await send(ann, chat, "secret", clientId=key)
     place = f"/api/chat/{chat}/message/{secret}"
     await ann.ask("PATCH", place, {"message": "secret too"})
-    for _ in range(5):  # whatever holds it, holds it now
+    for _ in range(5):  # every cache and buffer holds it now
         assert "secret" in str((await ben.messages(chat))[0])
         assert "secret" in str(await ben.events(chat))
     async with make_device(ben) as device:
@@ -80,7 +81,7 @@ async def test_a_deleted_text_is_nowhere(ann: Person, ben: Person, make_device: 
         "POST", f"/api/chat/{chat}/message", {"message": "secret", "clientId": key}
     )
     assert again.body["messageInfo"]["message"] == ""
-    await asyncio.sleep(1)  # what the contract allows the nodes
+    await asyncio.sleep(1)  # the delay that the contract allows the nodes
     for _ in range(4):  # several nodes
         async with make_device(ben) as device:
             await device.until_ready()
@@ -92,7 +93,8 @@ async def test_a_deleted_text_is_nowhere(ann: Person, ben: Person, make_device: 
 
 
 async def test_a_reply_over_the_socket(ann: Person, ben: Person, make_device: MakeDevice) -> None:
-    """The frame takes what the call takes; a reply to nothing is an error that says so."""
+    """The frame accepts what the call accepts; a reply to a missing message is an error that says
+    so."""
     chat = await ann.create_chat("talk", ben.id)
     first = await send(ann, chat, "one")
     async with make_device(ben) as device:
@@ -118,7 +120,7 @@ async def test_a_reply_over_the_socket(ann: Person, ben: Person, make_device: Ma
 async def test_what_is_derived_can_be_rebuilt_while_it_runs(
     system: Hubbub, ann: Person, ben: Person
 ) -> None:
-    """One command folds the log again; history is as it was."""
+    """One command folds the log again; history is unchanged."""
     chat = await ann.create_chat("talk", ben.id)
     for number in range(3):
         message = await send(ann, chat, f"message {number}")

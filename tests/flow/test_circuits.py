@@ -1,4 +1,5 @@
-"""What a part that hangs or is gone costs those who do not need it, and those who do."""
+"""The effect of a part that hangs or is gone on requests that do not need it, and on those that
+do."""
 
 import asyncio
 import signal
@@ -13,10 +14,10 @@ from tests.fixtures.person import Answer, Person, Rest
 from tests.flow.conftest import MakeDevice, eventually
 
 AT_ONCE_SECONDS = 0.05
-# A circuit opens after 5 s without an answer and refuses the questions that wait too.
+# A circuit opens after 5 s without an answer, and also refuses requests that are waiting.
 GIVE_UP_SECONDS = bound(7.0, 20.0)
 CLOSES_SECONDS = BUSY * 2.0
-SHARE_SECONDS = bound(3.0, 4.5)  # of the 5 s of a call: one try on who hangs, one on another
+SHARE_SECONDS = bound(3.0, 4.5)  # of a call's 5 s: one try on the hung replica, one on another
 
 Ask = Callable[[], Awaitable[Answer]]
 
@@ -28,13 +29,13 @@ async def timed(ask: Ask) -> tuple[Answer, float]:
 
 
 async def refuses_at_once(ask: Ask) -> bool:
-    """Whether the answer is 503 with a time to come back, and was there within 50 ms.
+    """Whether the answer is 503 with Retry-After, within 50 ms.
 
-    The quickest of three counts, for this machine does other things too. They are asked together,
-    so that every edge gets to know an outage at the same time.
+    The quickest of three counts, since this machine does other work too. They are sent together,
+    so that every edge notices an outage at the same time.
     """
     answers = await asyncio.gather(*(timed(ask) for _ in range(3)))
-    print([(answer.status, seconds) for answer, seconds in answers])  # shown where a test fails
+    print([(answer.status, seconds) for answer, seconds in answers])  # shown if the test fails
     return min(seconds for _, seconds in answers) < AT_ONCE_SECONDS and all(
         answer.status == 503
         and answer.body["code"] == "unavailable"
@@ -45,7 +46,7 @@ async def refuses_at_once(ask: Ask) -> bool:
 
 @asynccontextmanager
 async def stopped(system: Hubbub, role: str, count: int | None = None) -> AsyncIterator[None]:
-    """Some or all processes of a role hang; afterwards the system is waited for."""
+    """Stops some or all processes of a role; afterwards waits until the system is ready."""
     pids = [process.pid for process in system.processes(role)][:count]
     assert pids
     try:
@@ -67,7 +68,7 @@ def sign_up(rest: Rest) -> Ask:
 async def test_without_users_talk_goes_on_and_all_else_is_refused_at_once(
     system: Hubbub, nobody: Rest, ann: Person, ben: Person, make_device: MakeDevice
 ) -> None:
-    """Sends, reads and live delivery need no users; accounts and memberships do, and are back
+    """Sends, reads and live delivery do not need users. Accounts and memberships do, and work again
     within 2 s of its return."""
     await system.until_whole()
     chat = await ann.create_chat("talk", ben.id)
@@ -98,7 +99,7 @@ async def test_without_users_talk_goes_on_and_all_else_is_refused_at_once(
 async def test_without_chats_people_log_in_and_have_profiles(
     system: Hubbub, nobody: Rest, ann: Person
 ) -> None:
-    """What needs chats is refused at once, and is back within 2 s of its return."""
+    """Requests that need chats are refused at once, and work again within 2 s of its return."""
     await system.until_whole()
     chat = await ann.create_chat("talk")
     changed = await ann.ask("PATCH", "/api/user/me", {"password": "correct horse"})
@@ -122,7 +123,8 @@ async def test_without_chats_people_log_in_and_have_profiles(
 async def test_a_replica_of_chats_that_hangs_costs_a_request_its_share(
     system: Hubbub, ann: Person
 ) -> None:
-    """Posts and reads in many chats, half of them the hung one's: all answered, none slowly."""
+    """Posts and reads in many chats, half of them on the hung replica: all are answered, none
+    slowly."""
     await system.until_known(("chats",), by="edge")
     chats = [await ann.create_chat(f"chat {number}") for number in range(8)]
 

@@ -1,4 +1,4 @@
-"""What the role of a service can do in PostgreSQL: its own tables, and nothing beside them."""
+"""What a service's role may do in PostgreSQL: use its own tables, and nothing else."""
 
 from collections.abc import Iterator
 
@@ -29,7 +29,7 @@ FORBIDDEN = [
 
 
 def url(system: Hubbub, role: str, database: str) -> str:
-    """Of the running system's server, with the role's own password."""
+    """A URL of the running system's server, with the role's own password."""
     (postgres,) = system.processes("postgres")
     password = (system.data / f"keys/{role}-database.password").read_text().strip()
     return f"postgresql://hubbub_{role}:{password}@127.0.0.1:{postgres.port}/{database}"
@@ -37,14 +37,15 @@ def url(system: Hubbub, role: str, database: str) -> str:
 
 @pytest.fixture(params=ROLES)
 def own(request: pytest.FixtureRequest, system: Hubbub) -> Iterator[psycopg.Connection]:
-    """A connection as a service makes it."""
+    """A connection as a service opens it."""
     role = request.param
     with psycopg.connect(url(system, role, f"hubbub_{role}"), autocommit=True) as connection:
         yield connection
 
 
 def test_a_role_has_no_right_over_the_server(own: psycopg.Connection) -> None:
-    """No superuser, makes no databases and roles, replicates nothing, is in no other role."""
+    """It is no superuser, creates no databases or roles, replicates nothing and is a member of no
+    other role."""
     row = own.execute(
         f"SELECT {', '.join(RIGHTS)} FROM pg_roles WHERE rolname = current_user"  # noqa: S608
     ).fetchone()
@@ -64,7 +65,7 @@ def test_what_no_service_needs_is_refused(own: psycopg.Connection, statement: st
 @pytest.mark.parametrize("database", ["hubbub_users", "hubbub_chats", "postgres", "template1"])
 @pytest.mark.parametrize("role", ROLES)
 def test_a_role_reaches_its_own_database_alone(system: Hubbub, role: str, database: str) -> None:
-    """Refused before a password is asked for."""
+    """Any other database is refused before the password prompt."""
     if database == f"hubbub_{role}":
         psycopg.connect(url(system, role, database)).close()
         return

@@ -1,4 +1,4 @@
-"""Any process may die at any moment: the system serves again within 5 s and keeps its promises."""
+"""Any process may die at any time: the system serves again within 5 s and keeps its promises."""
 
 import asyncio
 import random
@@ -28,7 +28,7 @@ async def _serves(rest: Rest) -> bool:
 async def test_after_kill_9_it_serves_within_5_seconds(
     role: str, system: Hubbub, ann: Person, ben: Person, make_device: MakeDevice
 ) -> None:
-    """One process; sockets come back, and what was sent arrives."""
+    """One process is killed; sockets reconnect, and sent messages arrive."""
     chat = await ann.create_chat("talk", ben.id)
     async with make_device(ben) as bens:
         await bens.until_seq(chat, 1)
@@ -50,7 +50,7 @@ async def test_after_kill_9_it_serves_within_5_seconds(
 async def test_started_again_it_finds_its_data(
     tmp_path: Path, http: aiohttp.ClientSession, make_device: MakeDevice
 ) -> None:
-    """Accounts, chats, messages, sessions and cursors outlive a stop and a start."""
+    """Accounts, chats, messages, sessions and cursors survive a stop and a start."""
     async with Hubbub(tmp_path / "data") as system:
         ann = await Person.sign_up(http, system.origin)
         ben = await Person.sign_up(http, system.origin, password="correct horse")

@@ -10,7 +10,7 @@ TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 
 
 async def test_sign_up(nobody: Rest) -> None:
-    """201 with message and user; tokens beside them; an id is a UUIDv7."""
+    """201 with message and user, and also tokens; an id is a UUIDv7."""
     name = f"Ann.{uuid.uuid4().hex[:12]}"
     answer = await nobody.call("POST", "/api/user", {"username": name, "email": f"{name}@ex.org"})
     assert answer.status == 201
@@ -23,7 +23,7 @@ async def test_sign_up(nobody: Rest) -> None:
 
 
 async def test_log_in(nobody: Rest) -> None:
-    """A body with a password and no e-mail logs in, under both paths."""
+    """A body with a password and no email address logs in, under both paths."""
     name = f"ann-{uuid.uuid4().hex[:12]}"
     account = {"username": name, "email": f"{name}@ex.org", "password": "correct horse"}
     signed_up = await nobody.call("POST", "/api/user", account)
@@ -37,7 +37,7 @@ async def test_log_in(nobody: Rest) -> None:
 
 
 async def test_a_wrong_log_in_is_refused(nobody: Rest) -> None:
-    """Unknown name and wrong password get the same problem."""
+    """An unknown name and a wrong password get the same problem."""
     name = f"ann-{uuid.uuid4().hex[:12]}"
     account = {"username": name, "email": f"{name}@ex.org", "password": "correct horse"}
     assert (await nobody.call("POST", "/api/user", account)).status == 201
@@ -49,7 +49,7 @@ async def test_a_wrong_log_in_is_refused(nobody: Rest) -> None:
 
 
 async def test_create_chat(ann: Person, ben: Person, cat: Person) -> None:
-    """Listed participants keep their order, doubles collapse, the creator is appended."""
+    """Listed participants keep their order, duplicates collapse, the creator is appended."""
     answer = await ann.ask(
         "POST", "/api/chat", {"participants": [cat.id, ben.id, cat.id], "chatName": "plans"}
     )
@@ -62,7 +62,7 @@ async def test_create_chat(ann: Person, ben: Person, cat: Person) -> None:
 
 
 async def test_an_unknown_participant_refuses_the_chat(ann: Person) -> None:
-    """Nothing is made, and the unknown ids are named."""
+    """Nothing is created, and the unknown ids are named."""
     stranger = str(uuid.uuid4())
     before = await ann.ask("GET", "/api/chat")
     answer = await ann.ask("POST", "/api/chat", {"participants": [stranger], "chatName": "plans"})
@@ -72,7 +72,7 @@ async def test_an_unknown_participant_refuses_the_chat(ann: Person) -> None:
 
 
 async def test_rename_chat(ann: Person, ben: Person) -> None:
-    """The owner renames; a participant may not; the new name is there at once."""
+    """The owner may rename, a participant may not; the new name is visible at once."""
     chat = await ann.create_chat("old", ben.id)
     answer = await ann.ask("PATCH", f"/api/chat/{chat}", {"chatName": "new"})
     assert answer.status == 200
@@ -83,7 +83,7 @@ async def test_rename_chat(ann: Person, ben: Person) -> None:
 
 
 async def test_delete_chat(ann: Person, ben: Person) -> None:
-    """The owner deletes; then it is as if it never was."""
+    """The owner may delete; afterwards the chat is not found, as if it had never existed."""
     chat = await ann.create_chat("short", ben.id)
     assert (await ben.ask("DELETE", f"/api/chat/{chat}")).status == 403
     answer = await ann.ask("DELETE", f"/api/chat/{chat}")
@@ -97,7 +97,7 @@ async def test_delete_chat(ann: Person, ben: Person) -> None:
 
 
 async def test_post_message(ann: Person, ben: Person) -> None:
-    """201 with the message's id and text, and its seq, time and clientId beside them."""
+    """201 with the message's id and text, and also its seq, time and clientId."""
     chat = await ann.create_chat("talk", ben.id)
     key = str(uuid.uuid4())
     answer = await ben.ask(

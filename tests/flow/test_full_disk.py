@@ -1,4 +1,4 @@
-"""A disk that fills up, and has room again."""
+"""A disk that fills up, and has space again."""
 
 import signal
 from pathlib import Path
@@ -15,7 +15,8 @@ from tests.flow.test_one_command import ONE_OF_EACH, run
 async def test_what_dies_on_a_full_disk_comes_back_when_there_is_room(
     tmp_path: Path, http: aiohttp.ClientSession
 ) -> None:
-    """Meanwhile nobody calls a dead process ready. Ctrl-C ends it in order, full or not."""
+    """Meanwhile no dead process is reported as ready. Ctrl-C shuts down cleanly, full disk or
+    not."""
     hubbub = HubbubOnSmallDisk(tmp_path / "data", "160m", replicas=ONE_OF_EACH)
     await hubbub.start()
     ann = await Person.sign_up(http, hubbub.origin)

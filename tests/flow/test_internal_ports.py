@@ -1,4 +1,4 @@
-"""What the ports behind the balancer answer to somebody who reached them without a credential."""
+"""What the ports behind the balancer answer to a client without a credential."""
 
 import asyncio
 
@@ -9,7 +9,7 @@ from common.calls.callers import CALLER_HEADER, Caller
 from fleet.data.keys import service_key_path
 from tests.fixtures.hubbub import Hubbub
 
-OPEN = {"/health/live", "/health/ready", "/metrics"}  # what probes and Prometheus ask
+OPEN = {"/health/live", "/health/ready", "/metrics"}  # requested by probes and Prometheus
 BAD_CREDENTIALS = [
     {},
     {"Authorization": ""},
@@ -33,8 +33,8 @@ async def status(
 async def test_every_call_demands_the_credential(
     system: Hubbub, http: aiohttp.ClientSession, role: str
 ) -> None:
-    """Each route of each service: 401, whatever is in the body; with the credential it is judged.
-    A person's own token is none."""
+    """Each route of each service answers 401, whatever the body; with the credential it checks the
+    body. A user's token is not a credential."""
     (process, *_) = system.processes(role)
     secret = service_key_path(system.data / "keys", "edge").read_text().strip()
     own = Caller("edge", secret).headers(role)
@@ -56,7 +56,7 @@ async def test_every_call_demands_the_credential(
 async def test_a_nodes_port_takes_sockets_and_nothing_else(
     system: Hubbub, http: aiohttp.ClientSession
 ) -> None:
-    """No call, no health, no metrics: those are on another port, and nothing else is there."""
+    """No call, health or metrics: those are on another port, which serves nothing else."""
     (process, *_) = system.processes("realtime")
     for path in (*OPEN, "/", "/calls/send", "/openapi.json", "/api/user/me", "/ws/"):
         assert await status(http, process.port, "get", path) == 404
@@ -70,7 +70,7 @@ async def test_a_nodes_port_takes_sockets_and_nothing_else(
 async def test_an_edges_port_shows_nothing_internal(
     system: Hubbub, http: aiohttp.ClientSession
 ) -> None:
-    """Neither there nor through the balancer are metrics or calls."""
+    """Neither this port nor the balancer exposes metrics or internal calls."""
     (process, *_) = system.processes("edge")
     public = int(system.origin.rpartition(":")[2])
     for port in (process.port, public):
@@ -79,8 +79,8 @@ async def test_an_edges_port_shows_nothing_internal(
 
 
 async def test_engines_let_nobody_in_without_a_password(system: Hubbub) -> None:
-    """Valkey and the caches say NOAUTH; PostgreSQL asks each role for its password, and knows no
-    other role and no role at another's database."""
+    """Valkey and the caches answer NOAUTH. PostgreSQL asks each role for its password, and refuses
+    other roles and a role at another role's database."""
     for process in (*system.processes("valkey"), *system.processes("cache")):
         assert await ask(process.port, b"KEYS *\r\n") == b"-NOAUTH Authentication required.\r\n"
     (postgres,) = system.processes("postgres")

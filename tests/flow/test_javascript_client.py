@@ -1,4 +1,4 @@
-"""The JavaScript client in node, on a whole Hubbub whose processes die."""
+"""The JavaScript client in Node.js, on a whole Hubbub whose processes die."""
 
 import asyncio
 import contextlib
@@ -17,7 +17,7 @@ PATIENCE_SECONDS = 60.0
 
 
 class Program:
-    """A node program and what it has said."""
+    """A Node.js program and its output."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
@@ -80,8 +80,8 @@ async def program(system: Hubbub, store: Path, script: Path = PEOPLE) -> AsyncIt
 async def test_a_node_program_has_everything_once_and_in_order(
     system: Hubbub, tmp_path: Path
 ) -> None:
-    """kill -9 of realtime, chats, edge and Valkey while it and a Python program write; then of
-    itself: started again it misses nothing. What it does in a chat is what history says."""
+    """kill -9 of realtime, chats, edge and Valkey while it and a Python program write, then of the
+    program itself: restarted, it misses nothing. Its changes in a chat are in history."""
     async with somebody(system) as ann:
         listener = Listener(ann)
         async with program(system, tmp_path / "store") as ben:
@@ -112,7 +112,7 @@ async def test_a_node_program_has_everything_once_and_in_order(
         await made.send("while it was dead")
         async with program(system, tmp_path / "store") as again:
             await again.until(chat, 1)
-            # What it had when it was killed may come once more: nothing says that it was done.
+            # The event that it held when killed may come again: it was never acknowledged.
             assert again.texts(chat)[-1] == "while it was dead"
             assert set(again.texts(chat)[:-1]) <= set(had[-2:])
             used = await again.do("use", chat=chat)

@@ -1,4 +1,4 @@
-"""The logs of a whole system, after everything that people and strangers do with it."""
+"""The logs of a whole system, after everything that users and strangers do with it."""
 
 import re
 import uuid
@@ -11,12 +11,12 @@ from tests.fixtures.hubbub import Hubbub
 from tests.fixtures.person import Person, Rest
 from tests.flow.conftest import MakeDevice, eventually
 
-# A JWT, an Argon2 hash, a URL with a password, a line of another process's private key.
+# A JWT, an Argon2 hash, a URL with a password, a line of a private key.
 SECRET_SHAPES = re.compile(r"eyJ[\w-]{10,}\.|\$argon2|://[^/\s\"]+:[^/\s\"@]+@|PRIVATE KEY")
 
 
 def logs_of(system: Hubbub) -> str:
-    """Everything that any process has written, the fleet's own words too."""
+    """Everything that any process has written, including the fleet's own output."""
     files = [*(system.data / "logs").iterdir(), system.data / "output.log"]
     return "\n".join(file.read_text(errors="replace") for file in files)
 
@@ -24,8 +24,8 @@ def logs_of(system: Hubbub) -> str:
 async def test_no_secret_and_no_text_is_in_any_log(
     system: Hubbub, nobody: Rest, make_device: MakeDevice, http: aiohttp.ClientSession
 ) -> None:
-    """Tokens, passwords, keys, messages, names of chats, addresses: good ones, bad ones, and those
-    in requests that were refused or broke."""
+    """Tokens, passwords, keys, messages, chat names and addresses: valid ones, invalid ones, and
+    those in requests that were refused or failed."""
     mark = uuid.uuid4().hex
     password, wrong = f"right-{mark}", f"wrong-{mark}"
     name = f"p-{mark[:20]}"
@@ -87,12 +87,12 @@ async def test_no_secret_and_no_text_is_in_any_log(
 
 @pytest.mark.parametrize("what", ["NOPERM", "NoPermission", "refuses a command", "Traceback"])
 async def test_nothing_was_refused_among_ourselves(system: Hubbub, what: str) -> None:
-    """Each role may do on the bus what it does, and no bug showed."""
+    """Each role has the rights on the bus that it needs, and no bug was logged."""
     assert [line for line in logs_of(system).splitlines() if what in line] == []
 
 
 async def test_health_checks_are_no_access_log(system: Hubbub, nobody: Rest) -> None:
-    """The balancer's questions, and those of anybody else, write no line; other requests do."""
+    """Health checks, by the balancer or by others, write no line; other requests do."""
     trace = uuid.uuid4().hex
     asked = {"traceparent": f"00-{trace}-{trace[:16]}-01"}
     for path in ("/health/live", "/health/ready", "/openapi.json"):
@@ -108,14 +108,14 @@ async def test_health_checks_are_no_access_log(system: Hubbub, nobody: Rest) -> 
 
 
 async def test_no_secret_is_in_an_environment_or_a_command(system: Hubbub) -> None:
-    """Of Valkey's passwords and the keys of services: `ps` and /proc show paths alone."""
+    """For Valkey's passwords and the keys of services, `ps` and /proc show only paths."""
     keys = system.data / "keys"
     files = [*keys.glob("*.key"), *keys.glob("valkey-*.password")]
     secrets = [path.read_text().strip() for path in files]
     assert len(secrets) >= 6
     for process in system.processes():
         if process.role == "balancer":
-            continue  # HAProxy takes its key from its environment, which only its owner can read
+            continue  # HAProxy reads its key from its environment, which only its owner can read
         proc = Path(f"/proc/{process.pid}")
         told = (proc / "environ").read_text() + (proc / "cmdline").read_text()
         assert not any(secret in told for secret in secrets), process

@@ -1,4 +1,4 @@
-"""Users added and removed while connected hear exactly their part of the chat."""
+"""Users added and removed while connected receive exactly their part of the chat."""
 
 from collections.abc import Callable
 from functools import partial
@@ -40,7 +40,7 @@ async def test_who_is_added_gets_a_snapshot_and_then_everything(
 
 
 async def test_adding_again_is_no_event(ann: Person, ben: Person) -> None:
-    """All already in: 200, and the log is as before."""
+    """If all are participants already: 200, and the log is unchanged."""
     chat = await ann.create_chat("club", ben.id)
     again = await ann.ask("POST", f"/api/chat/{chat}/participant", {"userIds": [ben.id, ann.id]})
     assert again.status == 200
@@ -50,7 +50,7 @@ async def test_adding_again_is_no_event(ann: Person, ben: Person) -> None:
 async def test_who_is_removed_gets_their_removal_as_the_last_event(
     ann: Person, ben: Person, make_device: MakeDevice
 ) -> None:
-    """Nothing above its seq reaches them, on no path."""
+    """Nothing above its seq reaches them by any path."""
     chat = await ann.create_chat("club", ben.id)
     async with make_device(ann) as anns, make_device(ben) as bens:
         await bens.until_seq(chat, 1)
@@ -66,7 +66,7 @@ async def test_who_is_removed_gets_their_removal_as_the_last_event(
         assert (await ben.post(chat, "hey")).status == 404
         assert (await ben.ask("GET", f"/api/user/{ben.id}")).status == 200
         await eventually(lambda: _has_no_chat(ben, chat))
-        other = await ann.create_chat("fence", ben.id)  # whatever was under way has arrived
+        other = await ann.create_chat("fence", ben.id)  # everything in flight has arrived
         await bens.until_seq(other, 1)
     assert [event["seq"] for event in bens.applied(chat)] == [1, 2]
 
@@ -78,7 +78,8 @@ async def _has_no_chat(person: Person, chat: str) -> bool:
 async def test_the_longest_standing_participant_inherits(
     ann: Person, ben: Person, cat: Person, make_device: MakeDevice
 ) -> None:
-    """When the owner leaves, the first in `participants` owns the chat and may rename it."""
+    """When the owner leaves, the first in `participants` becomes the owner and may rename the
+    chat."""
     chat = await ann.create_chat("club", cat.id, ben.id)
     async with make_device(ben) as bens:
         await bens.until_seq(chat, 1)
@@ -92,7 +93,7 @@ async def test_the_longest_standing_participant_inherits(
 
 
 async def test_a_chat_ends_with_its_last_participant(ann: Person, make_device: MakeDevice) -> None:
-    """Leaving alone is a deletion: the one event is `chat.deleted`."""
+    """When the last participant leaves, the chat is deleted: the only event is `chat.deleted`."""
     chat = await ann.create_chat("alone")
     async with make_device(ann) as device:
         await device.until_seq(chat, 1)
@@ -105,7 +106,7 @@ async def test_a_chat_ends_with_its_last_participant(ann: Person, make_device: M
 async def test_a_deleted_chat_ends_for_everybody(
     ann: Person, ben: Person, make_device: MakeDevice
 ) -> None:
-    """`chat.deleted` is everyone's last event, and both records forget the chat."""
+    """`chat.deleted` is every participant's last event, and both databases forget the chat."""
     chat = await ann.create_chat("short", ben.id)
     async with make_device(ann) as anns, make_device(ben) as bens:
         await anns.until_seq(chat, 1)
@@ -118,7 +119,7 @@ async def test_a_deleted_chat_ends_for_everybody(
 
 
 async def test_the_own_record_follows_within_a_second(ann: Person, ben: Person) -> None:
-    """`chats` of `GET /api/user/me` comes from users' own record."""
+    """`chats` of `GET /api/user/me` comes from the users service's own record."""
     chat = await ann.create_chat("club", ben.id)
     await eventually(lambda: _has_chat(ben, chat), seconds=1.5)
 

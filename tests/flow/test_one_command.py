@@ -1,4 +1,4 @@
-"""`python -m fleet`, as its operator meets it: starts, refusals to start, ends of every kind."""
+"""`python -m fleet` as its operator sees it: starts, refusals to start, every kind of end."""
 
 import asyncio
 import json
@@ -24,7 +24,7 @@ GONE_SECONDS = bound(5.0, 10.0)
 
 
 async def run(module: str, *words: str, **variables: str) -> tuple[int, str]:
-    """Runs `python -m MODULE` until it ends by itself; its exit code and what it said."""
+    """Runs `python -m MODULE` until it ends; returns its exit code and output."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", module, *words,
         cwd=ROOT, env={**os.environ, **variables},
@@ -45,8 +45,8 @@ async def until_gone(pids: list[int], seconds: float) -> None:
 async def test_no_child_outlives_a_killed_parent_and_the_next_start_finds_the_data(
     tmp_path: Path, http: aiohttp.ClientSession
 ) -> None:
-    """kill -9 of the parent takes everything with it within 5 s, PostgreSQL included; under a path
-    longer than a socket's may be. The end of its terminal (SIGHUP) drains it."""
+    """kill -9 of the parent ends all its processes within 5 s, including PostgreSQL, even under a
+    path longer than a socket's may be. Closing its terminal (SIGHUP) drains it."""
     data = tmp_path / "a-long-path-" / ("x" * 150)
     hubbub = Hubbub(data, replicas=ONE_OF_EACH)
     await hubbub.start()
@@ -62,7 +62,7 @@ async def test_no_child_outlives_a_killed_parent_and_the_next_start_finds_the_da
 
 
 async def test_ctrl_c_ends_everything_and_exits_with_0(tmp_path: Path) -> None:
-    """SIGINT drains; afterwards no process is left or listed, and the port is free."""
+    """SIGINT drains; afterwards no process is running or listed, and the port is free."""
     hubbub = Hubbub(tmp_path, replicas=ONE_OF_EACH)
     await hubbub.start()
     pids = [process.pid for process in hubbub.processes()]
@@ -73,7 +73,7 @@ async def test_ctrl_c_ends_everything_and_exits_with_0(tmp_path: Path) -> None:
 
 
 async def test_ctrl_c_during_the_start_ends_it_too(tmp_path: Path) -> None:
-    """Nothing waits for a readiness that nobody wants any more."""
+    """It does not wait for readiness that is no longer needed."""
     hubbub = Hubbub(tmp_path, replicas=ONE_OF_EACH)
     starting = asyncio.create_task(hubbub.start())
     while not hubbub.processes("postgres"):  # noqa: ASYNC110 - what changes is a file
@@ -84,7 +84,7 @@ async def test_ctrl_c_during_the_start_ends_it_too(tmp_path: Path) -> None:
 
 
 async def test_a_stop_ends_a_restart_too(tmp_path: Path) -> None:
-    """Who asked for it is told; what was started is stopped like everything else."""
+    """The caller of the restart is told; started processes are stopped like all others."""
     hubbub = Hubbub(tmp_path, replicas=ONE_OF_EACH)
     await hubbub.start()
     restarting = asyncio.create_task(ask_fleet(tmp_path / "run", Restart()))
@@ -102,7 +102,7 @@ async def test_a_stop_ends_a_restart_too(tmp_path: Path) -> None:
 
 
 async def test_a_second_one_on_the_same_folder_is_refused(system: Hubbub) -> None:
-    """With a sentence that says what to do, and without harm to the first."""
+    """The error says what to do; the first one is not affected."""
     code, said = await run("fleet", HUBBUB_DATA=str(system.data), HUBBUB_PORT="1")
     assert code == 1
     assert said.startswith(f"Hubbub does not start: Another Hubbub runs on {system.data}.")
@@ -110,7 +110,7 @@ async def test_a_second_one_on_the_same_folder_is_refused(system: Hubbub) -> Non
 
 
 async def test_a_port_in_use_is_refused(system: Hubbub, tmp_path: Path) -> None:
-    """With a sentence that names the port and the variable."""
+    """The error names the port and the variable."""
     port = system.origin.rpartition(":")[2]
     code, said = await run("fleet", HUBBUB_DATA=str(tmp_path / "other"), HUBBUB_PORT=port)
     assert code == 1
@@ -127,7 +127,7 @@ async def test_a_variable_that_makes_no_sense_is_refused(tmp_path: Path) -> None
 
 
 async def test_a_variable_that_makes_no_sense_to_a_service_is_named(tmp_path: Path) -> None:
-    """On the terminal, where it was set, and not only in the log of that service."""
+    """On the terminal where it was set, and not only in the log of that service."""
     hubbub = Hubbub(tmp_path, replicas=ONE_OF_EACH, signup="maybe")
     starting = asyncio.create_task(hubbub.start())
     try:
@@ -140,7 +140,7 @@ async def test_a_variable_that_makes_no_sense_to_a_service_is_named(tmp_path: Pa
 
 
 async def test_fleet_json_lists_what_runs(system: Hubbub) -> None:
-    """The parent and two processes of each service, one of each engine, with the ports they use."""
+    """The parent, two processes of each service and one of each engine, with their ports."""
     await system.until_whole()
     state = json.loads((system.data / "fleet.json").read_text())
     assert is_alive(state["parent"])
@@ -173,7 +173,7 @@ async def check_metrics(process: Mapping[str, str]) -> None:
 
 
 async def test_every_log_line_is_a_json_object(system: Hubbub) -> None:
-    """Also those of PostgreSQL, Valkey and HAProxy."""
+    """Including those of PostgreSQL, Valkey and HAProxy."""
     logs = list((system.data / "logs").glob("*.log"))
     assert {log.stem.rpartition("-")[0] for log in logs} >= {"postgres", "valkey", "balancer"}
     for log in logs:
@@ -182,7 +182,7 @@ async def test_every_log_line_is_a_json_object(system: Hubbub) -> None:
 
 
 async def test_keys_are_for_the_owner_alone(system: Hubbub) -> None:
-    """Every file 0600, every folder 0700."""
+    """Every file is 0600, every folder 0700."""
     keys = system.data / "keys"
     for path in (keys, *keys.rglob("*")):
         expected = 0o700 if path.is_dir() else 0o600
@@ -190,7 +190,7 @@ async def test_keys_are_for_the_owner_alone(system: Hubbub) -> None:
 
 
 async def test_doctor_finds_nothing_wrong_with_a_whole_system(system: Hubbub) -> None:
-    """Exit code 0; but that other tests have killed processes lately."""
+    """Exit code 0, apart from processes that other tests have killed recently."""
     await system.until_whole()
     port = system.origin.rpartition(":")[2]
     variables = {"HUBBUB_DATA": str(system.data), "HUBBUB_PORT": port}
@@ -209,7 +209,7 @@ async def test_doctor_says_that_nothing_runs(tmp_path: Path) -> None:
 
 
 async def test_status_lists_the_processes(system: Hubbub) -> None:
-    """One line each, below what is wanted of each role."""
+    """One line each, below the wanted number of each role."""
     code, said = await run("ops", "status", HUBBUB_DATA=str(system.data))
     assert code == 0
     _, _, listed = said.partition("\n\n")

@@ -1,4 +1,4 @@
-"""The procedures of docs/operations.md for one machine, as they are printed there."""
+"""The procedures of docs/operations.md for one machine, as printed there."""
 
 import asyncio
 import subprocess
@@ -15,7 +15,7 @@ COMMAND_SECONDS = 120.0
 
 
 async def run(command: str, environment: dict[str, str]) -> str:
-    """What it says. Raises AssertionError where it fails."""
+    """Its output. Raises AssertionError if it fails."""
     process = await asyncio.create_subprocess_exec(
         "bash", "-c", command,
         cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -27,8 +27,8 @@ async def run(command: str, environment: dict[str, str]) -> str:
 
 @pytest.mark.long
 async def test_every_procedure_works_as_it_is_printed(tmp_path: Path) -> None:
-    """One after the other on one system; those that call the API are answered without a refusal,
-    no session is lost with the signing keys, and the backup is put into another system."""
+    """They run one after the other on one system. Calls of the API are not refused, no session is
+    lost with the signing keys, and the backup is restored into another system."""
     file, other = tmp_path / "backup.tar", tmp_path / "other"
     replicas = "edge=1,realtime=1,users=1,chats=1"
     async with (
@@ -47,7 +47,7 @@ async def test_every_procedure_works_as_it_is_printed(tmp_path: Path) -> None:
         for printed in ON_ONE_MACHINE:
             if printed == "make stop":
                 continue  # the last one, below
-            # What stands for something of the reader's own; curl says when it was refused.
+            # Placeholders for the reader's own values; curl reports refusals.
             command = printed.replace("[", "").replace("]", "")
             for word, meant in {
                 "bundle TO=FILE": f"bundle TO={tmp_path / 'bundle.tar.gz'}", "FILE": str(file),
@@ -62,7 +62,7 @@ async def test_every_procedure_works_as_it_is_printed(tmp_path: Path) -> None:
                 assert "Restored: 2 people" in said
             if printed == "make logs TRACE=ID":
                 assert "/api/user/me" in said
-        # The keys that signed their tokens are revoked, Ann's session is not.
+        # The keys that signed Ann's tokens are revoked; her session is not.
         assert (await ann.ask("GET", "/api/user/me")).status == 401
         await ann.refresh()
         assert (await ann.ask("GET", "/api/user/me")).status == 200
