@@ -1,4 +1,4 @@
-"""What every test may use; the fixtures themselves are in tests/fixtures."""
+"""Fixtures and settings for all tests; the fixtures themselves are in tests/fixtures."""
 
 import signal
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 HERE: Final = Path(__file__).parent
-# They come first, so that at the end no worker waits for another one's long file.
+# They run first, so that at the end no worker waits for another's long file.
 LONG_FILES: Final = {
     f"{name}.py": place
     for place, name in enumerate(
@@ -33,16 +33,16 @@ pytest_plugins = ["tests.fixtures.servers", "tests.fixtures.cluster", "tests.fix
 
 
 def pytest_configure() -> None:
-    """Systems that the tests start heed SIGHUP and SIGINT, also where the tests themselves run
-    under nohup or in the background of a shell. How long an example takes, or takes to be made, is
-    no property: a busy machine makes any of them slow."""
+    """Systems started by the tests react to SIGHUP and SIGINT, even if the tests themselves run
+    under nohup or in the background of a shell. The duration of an example is not a property: a
+    busy machine makes any of them slow."""
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     settings.register_profile("hubbub", deadline=None, suppress_health_check=[HealthCheck.too_slow])
     settings.load_profile("hubbub")
 
 
-@pytest.hookimpl(trylast=True)  # after the order was made random
+@pytest.hookimpl(trylast=True)  # after the order was randomized
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     def place(item: pytest.Item) -> int:
         path = item.path

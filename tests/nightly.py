@@ -1,10 +1,10 @@
-"""`make nightly`: everything that is too long for every change, and when it last ran.
+"""`make nightly`: everything that takes too long for every change, and when it last ran.
 
     .venv/bin/python -m tests.nightly [PART …]
 
 Each part is a command of the Makefile. Its output goes to .build/nightly; its result goes into the
 table of docs/reliability.md with date, commit and seed. Rows of parts that do not run stay, so that
-the table always says how old each is. Exits with 1 where a part failed or could not run.
+the table always shows how old each is. Exits with 1 if a part failed or could not run.
 """
 
 import argparse
@@ -32,8 +32,8 @@ NEVER: Final = "never"
 
 
 class Part(NamedTuple):
-    """`says` finds the sentence of the output that sums it up; `seed` is the variable that takes
-    one; `needs` is a program."""
+    """`says` matches the summary line in the output; `seed` is the variable that sets the seed;
+    `needs` is a required program."""
 
     name: str
     target: str
@@ -56,7 +56,7 @@ PARTS: Final = (
 
 
 class Row(NamedTuple):
-    """One line of the table; all as it is shown."""
+    """One line of the table, as shown."""
 
     part: str
     command: str
@@ -68,14 +68,14 @@ class Row(NamedTuple):
 
 
 def summarize(part: Part, output: str, code: int) -> str:
-    """What the table says: passed, or FAILED in capitals, and the last sentence that sums it up."""
+    """The text for the table: passed, or FAILED in capitals, and the last summary line."""
     found = re.findall(part.says, output, re.MULTILINE)
     word = "passed" if code == 0 else "**FAILED**"
     return f"{word}: {found[-1].strip()}".replace("|", "/") if found else word
 
 
 def read_rows(page: str) -> dict[str, Row]:
-    """By part, as they stand in the page. Raises ValueError where it has lost its marks."""
+    """The rows of the page by part. Raises ValueError if the page has lost its markers."""
     _, mark, rest = page.partition(BEGIN)
     table, end, _ = rest.partition(END)
     if not (mark and end):
@@ -87,7 +87,7 @@ def read_rows(page: str) -> dict[str, Row]:
 
 
 def write_rows(page: str, rows: Mapping[str, Row]) -> str:
-    """The page with this table between its marks."""
+    """The page with this table between its markers."""
     before, _, rest = page.partition(BEGIN)
     _, _, after = rest.partition(END)
     lines = [
@@ -102,7 +102,7 @@ def _never(part: Part) -> Row:
 
 
 def describe_commit() -> str:
-    """Short hash; `-dirty` where files other than docs/, which parts write themselves, differ."""
+    """Short hash; with `-dirty` if files other than docs/, which parts write themselves, differ."""
     git = ["git", "-C", str(ROOT)]
     commit = subprocess.run([*git, "rev-parse", "--short", "HEAD"], capture_output=True, text=True)
     differs = subprocess.run([*git, "diff", "--quiet", "HEAD", "--", ":(exclude)docs"])
@@ -110,8 +110,8 @@ def describe_commit() -> str:
 
 
 def run_part(part: Part, environment: Mapping[str, str]) -> Row | None:
-    """Its row; None where it cannot run here, which is said. The environment may hold its seed,
-    else it gets a new one."""
+    """Returns its row; prints the reason and returns None if it cannot run here. Uses the seed from
+    the environment if set, else a new one."""
     if part.needs and not shutil.which(part.needs):
         say(f"{part.name}: NOT RUN: there is no {part.needs} here")
         return None
@@ -121,7 +121,7 @@ def run_part(part: Part, environment: Mapping[str, str]) -> Row | None:
         environment = {**environment, part.seed: seed}
     say(f"{part.name}: make {part.target} {seed and f'{part.seed}={seed}'}")
     say(f"    output in {LOGS / part.name}.log")
-    commit = describe_commit()  # before: the part may outlast a checkout
+    commit = describe_commit()  # beforehand: a checkout may happen while the part runs
     began, log = time.monotonic(), LOGS / f"{part.name}.log"
     with log.open("w") as file:
         code = subprocess.run(
@@ -137,7 +137,7 @@ def run_part(part: Part, environment: Mapping[str, str]) -> Row | None:
 
 
 def list_parts(names: Sequence[str]) -> list[Part]:
-    """The named ones, or all. Raises SystemExit for a name that is none of them."""
+    """The named parts, or all. Raises SystemExit for an unknown name."""
     if unknown := set(names) - {part.name for part in PARTS}:
         sys.exit(f"No such part: {', '.join(sorted(unknown))}")
     return [part for part in PARTS if not names or part.name in names]
@@ -161,7 +161,7 @@ def main() -> int:
     for part in chosen:
         row = run_part(part, os.environ)
         failed = failed or row is None or "FAILED" in row.result
-        if row is not None:  # the page may have been written by the part itself meanwhile
+        if row is not None:  # the part itself may have written the page meanwhile
             text = PAGE.read_text()
             PAGE.write_text(write_rows(text, {**read_rows(text), part.name: row}))
     return 1 if failed else 0

@@ -1,5 +1,5 @@
-// Programs of the JavaScript client, each of which says in lines of JSON what came of it:
-// `talk ORIGIN STORE` makes an account, `talk` again goes on with it. Commands come as lines of JSON.
+// Programs on the JavaScript client that print their results as lines of JSON: `talk ORIGIN STORE`
+// creates an account, `talk` again continues with it. Commands come as lines of JSON.
 import { createInterface } from "node:readline";
 import { Client } from "../../clients/javascript/lib/index.js";
 import { FileStore } from "../../clients/javascript/node/index.js";
@@ -28,7 +28,7 @@ const DO = {
       await pause(100);
     }
   },
-  /** Everything else that one does in a chat; the other ones are told of it. */
+  /** Everything else that a user can do in a chat; the others are notified. */
   async use({ chat: id }) {
     const chat = client.chat(id);
     const sent = [];
@@ -46,7 +46,7 @@ const DO = {
     for await (const piece of chat.download(file.id)) bytes.push(...piece);
     const search = () => client.search("corrected", { chat: id });
     let { messages: found } = await search();
-    // It is found within a second of its answer, not at once.
+    // Search finds it within a second of its answer, not at once.
     while (!found.length) {
       await pause(200);
       ({ messages: found } = await search());

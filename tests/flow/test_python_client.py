@@ -1,4 +1,4 @@
-"""The Python client on a whole Hubbub whose processes die: what its program gets and gives."""
+"""The Python client on a whole Hubbub whose processes die: what its program receives and sends."""
 
 import asyncio
 import contextlib
@@ -67,7 +67,7 @@ class Listener:
 async def test_processes_die_and_the_program_has_everything_once_and_in_order(
     system: Hubbub,
 ) -> None:
-    """kill -9 of realtime, chats, edge and Valkey while two write; a third only listens."""
+    """kill -9 of realtime, chats, edge and Valkey while two users write; a third only listens."""
     async with somebody(system) as ann, somebody(system) as ben, somebody(system) as cat:
         listeners = [Listener(client) for client in (ann, ben, cat)]
         chat = (await ann.create_chat("talk", ben.user, cat.user)).id
@@ -99,7 +99,7 @@ async def test_processes_die_and_the_program_has_everything_once_and_in_order(
 async def test_a_program_that_is_started_again_goes_on_where_it_was(
     system: Hubbub, tmp_path: Path
 ) -> None:
-    """With a file it needs no password, misses nothing and gets nothing twice."""
+    """With a store file it needs no password, misses nothing and gets nothing twice."""
     path = tmp_path / "store"
     store = FileStore(path)
     async with somebody(system) as ann:
@@ -108,7 +108,7 @@ async def test_a_program_that_is_started_again_goes_on_where_it_was(
             chat = await ann.create_chat("talk", ben.user)
             await chat.send("one")
             await listener.until(chat.id, 1)
-            await asyncio.sleep(0)  # the program has come back for the next one
+            await asyncio.sleep(0)  # the program has asked for the next one
             await listener.end()
         store.close()
         await chat.send("two")
@@ -118,7 +118,7 @@ async def test_a_program_that_is_started_again_goes_on_where_it_was(
             async with asyncio.timeout(20):
                 while ben.cursor(chat.id) < last.seq:  # noqa: ASYNC110 - a number
                     await asyncio.sleep(0.02)
-            listener = Listener(ben)  # what came before it waits for it
+            listener = Listener(ben)  # earlier events wait for it
             await listener.until(chat.id, 2)
             assert listener.texts(chat.id)[-2:] == ["two", "three"]
             await listener.end()
@@ -126,7 +126,8 @@ async def test_a_program_that_is_started_again_goes_on_where_it_was(
 
 
 async def test_a_token_that_ran_out_while_away_is_replaced(system: Hubbub, tmp_path: Path) -> None:
-    """Before the socket is opened; a session that has ended says so, and the user may log in."""
+    """Before the socket is opened. The client reports an ended session, and the user may log in
+    again."""
     store = FileStore(tmp_path / "store")
     async with somebody(system, store) as ann:
         user, name = ann.user, (await ann.users(ann.user))[0]["username"]
@@ -136,7 +137,7 @@ async def test_a_token_that_ran_out_while_away_is_replaced(system: Hubbub, tmp_p
         async with asyncio.timeout(20):
             await ann.until_ready()
             await ann.rest.call("POST", "/api/user/logout")
-            for _ in range(2):  # whoever asks again is told again
+            for _ in range(2):  # asking again gives the same error
                 with pytest.raises(Stopped) as ended:
                     async for _ in ann.events():
                         pass
@@ -147,7 +148,8 @@ async def test_a_token_that_ran_out_while_away_is_replaced(system: Hubbub, tmp_p
 
 
 async def test_a_change_waits_for_its_user_and_is_sent_once(system: Hubbub) -> None:
-    """The session ends before it; another user logs in to the same client; then its own."""
+    """The session ends before it is sent; another user logs in to the same client; then its own
+    user."""
     async with somebody(system) as ben, somebody(system) as client:
         ann = client.user
         names = {one["id"]: one["username"] for one in await ben.users(ann, ben.user)}
@@ -176,7 +178,7 @@ async def test_a_change_waits_for_its_user_and_is_sent_once(system: Hubbub) -> N
 
 
 async def test_from_the_start_a_program_gets_all_that_was_said(system: Hubbub) -> None:
-    """Of chats that are older than its first socket."""
+    """Also in chats older than its first socket."""
     async with somebody(system) as ann:
         name = f"archive-{uuid.uuid4().hex[:12]}"
         async with Client(system.origin, from_start=True) as archive:
@@ -192,7 +194,8 @@ async def test_from_the_start_a_program_gets_all_that_was_said(system: Hubbub) -
 
 
 async def test_messages_are_what_history_says(system: Hubbub) -> None:
-    """Edits, deletions and reactions of others fold into what was loaded; older pages too."""
+    """Edits, deletions and reactions of others are folded into loaded messages, older pages
+    included."""
     async with somebody(system) as ann, somebody(system) as ben:
         chat = await ann.create_chat("talk", ben.user)
         sent = [await chat.send(f"line {number}") for number in range(12)]
@@ -218,8 +221,8 @@ async def test_messages_are_what_history_says(system: Hubbub) -> None:
 
 
 async def test_messages_are_what_history_says_to_who_is_added_again(system: Hubbub) -> None:
-    """What happened in between is not told: `messages` begins with the addition, and the page
-    before it is as it is now."""
+    """Events between removal and addition are not delivered: `messages` begins with the addition,
+    and the page before it shows the present state."""
     async with somebody(system) as ann, somebody(system) as ben:
         chat = await ann.create_chat("talk", ben.user)
         sent = [await chat.send(f"line {number}") for number in range(3)]
@@ -245,7 +248,7 @@ async def test_messages_are_what_history_says_to_who_is_added_again(system: Hubb
 
 
 async def test_refusals_are_types(system: Hubbub) -> None:
-    """Each has the code and the sentence of the server."""
+    """Each has the server's code and message."""
     async with somebody(system) as ann:
         with pytest.raises(NotFound) as refused:
             await ann.chat(str(uuid.uuid4())).send("to nobody")
@@ -273,7 +276,7 @@ async def program(
 
 
 async def test_the_examples_do_what_they_say(system: Hubbub, tmp_path: Path) -> None:
-    """Echo bot, reminder, pipe and terminal, and the command line, each a program of its own."""
+    """Echo bot, reminder, pipe, terminal and the command line, each as a separate program."""
     store = tmp_path / "bot"
     async with somebody(system) as ann:
         kept = FileStore(store)
@@ -317,14 +320,15 @@ async def test_the_examples_do_what_they_say(system: Hubbub, tmp_path: Path) -> 
             assert await script.wait() == 0
         sent = next(e for e in reversed(listener.events) if isinstance(e, MessageSent))
         assert [file.name for file in sent.attachments] == ["report.txt"]
-        # A command keeps no place in a file that is a bot's: that goes on where it was.
+        # A command stores no position in a bot's file: the bot continues where it was.
         async with program(system, store, "examples/echo_bot.py"):
             await hears("You said: from outside")
         await listener.end()
 
 
 async def test_what_is_refused_ends_no_bot(system: Hubbub, tmp_path: Path) -> None:
-    """Or it would end with the same message at each start, since it was not done with it."""
+    """Otherwise it would end with the same message at each start, since that was never
+    acknowledged."""
     store = tmp_path / "bot"
     async with somebody(system) as ann:
         kept = FileStore(store)
@@ -353,7 +357,7 @@ async def test_what_is_refused_ends_no_bot(system: Hubbub, tmp_path: Path) -> No
 
 
 async def test_a_pipe_takes_what_is_long_apart(system: Hubbub, tmp_path: Path) -> None:
-    """Between lines where there are any, and never within a character."""
+    """It splits long input between lines if possible, and never within a character."""
     store = tmp_path / "bot"
     kept = FileStore(store)
     async with somebody(system, kept) as bot:

@@ -1,5 +1,5 @@
-"""The client in docs/socket.md, run as it stands there: against the whole system, and against a
-server that does to it what the system does seldom."""
+"""The client in docs/socket.md, run as printed: against the whole system, and against a server that
+does to it what the system rarely does."""
 
 import asyncio
 import json
@@ -37,7 +37,7 @@ def client(tmp_path: Path) -> Path:
 
 @asynccontextmanager
 async def running(client: Path, *words: str) -> AsyncIterator[asyncio.StreamReader]:
-    """What it prints."""
+    """The client's output."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, client, *words, stdout=asyncio.subprocess.PIPE
     )
@@ -56,7 +56,7 @@ async def events(output: asyncio.StreamReader, number: int) -> list[dict[str, An
 
 
 async def test_the_client_of_the_reference_talks(system: Hubbub, ann: Person, client: Path) -> None:
-    """It connects, says what it is told to say, and prints it when it comes back as an event."""
+    """It connects, sends what it is told to send, and prints it when it comes back as an event."""
     chat = await ann.create_chat("Summer party")
     words = (ann.token, ann.refresh_token, chat, "The garden is ours from noon.")
     async with running(client, system.origin, *words) as output:
@@ -67,7 +67,7 @@ async def test_the_client_of_the_reference_talks(system: Hubbub, ann: Person, cl
 
 
 async def test_it_survives_an_expired_token(system: Hubbub, ann: Person, client: Path) -> None:
-    """Closed with 4003 it refreshes, connects again, and its message arrives."""
+    """Closed with 4003, it refreshes and reconnects, and its message arrives."""
     chat = await ann.create_chat("Summer party")
     words = (expired(system, ann.token), ann.refresh_token, chat, "Still here.")
     async with running(client, system.origin, *words) as output:
@@ -76,7 +76,7 @@ async def test_it_survives_an_expired_token(system: Hubbub, ann: Person, client:
 
 
 def expired(system: Hubbub, token: str) -> str:
-    """The same token, as it would be after its end."""
+    """The same token, as if it had expired."""
     state = read_state(system.data)
     assert state
     settings = read_settings(system.environment)
@@ -89,13 +89,13 @@ def expired(system: Hubbub, token: str) -> str:
 
 
 class Scripted:
-    """A server that sends what a test tells it, and whose log is `head` messages long."""
+    """A server that sends what a test tells it to, with a log of `head` messages."""
 
     def __init__(self) -> None:
         self.head = 1
         self.connects: list[dict[str, Any]] = []
         self.refreshes = 0
-        self.script: list[list[dict[str, Any] | int]] = []  # for each socket: frames, or an end
+        self.script: list[list[dict[str, Any] | int]] = []  # per socket: frames, or a close code
         self.socket_frames: list[dict[str, Any]] = []
 
     async def serve_socket(self, request: web.Request) -> web.WebSocketResponse:
@@ -158,8 +158,8 @@ async def server() -> AsyncIterator[tuple[Scripted, str]]:
 
 
 async def test_it_fills_a_gap(server: tuple[Scripted, str], client: Path) -> None:
-    """An event above the next one: those between are fetched, page by page, and each is shown once
-    in order."""
+    """After an event above the next seq, it fetches those between, page by page, and shows each
+    once and in order."""
     scripted, origin = server
     scripted.head = 6
     scripted.script = [[ready(1), message(2), message(6), message(6), message(7)]]
@@ -171,7 +171,7 @@ async def test_it_fills_a_gap(server: tuple[Scripted, str], client: Path) -> Non
 async def test_it_fetches_what_resume_leaves_out(
     server: tuple[Scripted, str], client: Path
 ) -> None:
-    """After an end that lets it come back it names its cursor, and fetches a chat in `behind`."""
+    """After a close that allows a reconnect it sends its cursor, and fetches a chat in `behind`."""
     scripted, origin = server
     scripted.head = 4
     scripted.script = [[ready(1), message(2), 1012], [ready(4, CHAT), message(5)]]
@@ -183,8 +183,8 @@ async def test_it_fetches_what_resume_leaves_out(
 
 
 async def test_it_refreshes_before_the_end(server: tuple[Scripted, str], client: Path) -> None:
-    """At `expiring` it gets new tokens and hands the access token over on the same socket; at 4003
-    it comes back with another one."""
+    """At `expiring` it gets new tokens and sends the access token over the same socket; after 4003
+    it reconnects with another one."""
     scripted, origin = server
     scripted.script = [
         [ready(1), {"type": "expiring", "seconds": 60}, 4003], [ready(1), message(2)],

@@ -1,4 +1,4 @@
-"""The same request again gives the first result, and happens once."""
+"""A repeated request gets the first result and takes effect once."""
 
 import asyncio
 import uuid
@@ -30,7 +30,7 @@ async def test_a_message_repeated_50_times_in_parallel_is_stored_once(ann: Perso
 
 
 async def test_a_key_belongs_to_its_sender_and_chat(ann: Person, ben: Person) -> None:
-    """Somebody else's key, or the own one in another chat, is another message."""
+    """Another user's key, or the user's own key in another chat, makes another message."""
     first, second = await ann.create_chat("one", ben.id), await ann.create_chat("two", ben.id)
     key = str(uuid.uuid4())
     answers = [
@@ -83,7 +83,7 @@ async def test_a_repeated_addition_is_one_event(ann: Person, ben: Person) -> Non
 
 
 async def test_a_repeated_sign_up_is_one_account(nobody: Rest) -> None:
-    """With the same body; with another one the key is refused."""
+    """If the body is the same; with another body the key is refused."""
     key, name = str(uuid.uuid4()), f"ann-{uuid.uuid4().hex[:12]}"
     body = {"username": name, "email": f"{name}@ex.org"}
     answers = await asyncio.gather(

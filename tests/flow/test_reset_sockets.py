@@ -1,4 +1,4 @@
-"""Sockets that are gone before their answers come, straight on one node."""
+"""Sockets that are gone before their answers arrive, connected directly to one node."""
 
 import json
 import uuid
@@ -12,7 +12,7 @@ from tests.fixtures.person import Person
 async def test_sends_whose_sockets_are_reset_hold_up_nobody(
     ann: Person, ben: Person, system: Hubbub
 ) -> None:
-    """An answer that finds its socket gone costs nobody else's answer on the same node."""
+    """An answer whose socket is gone does not delay other answers on the same node."""
     chat = await ann.create_chat("talk", ben.id)
     node = f"ws://127.0.0.1:{system.processes('realtime')[0].port}/ws"
     async with Device(ben, History(), url=node) as bens:

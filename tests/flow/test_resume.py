@@ -1,4 +1,4 @@
-"""A device that comes back hears exactly what it missed, or is told to fetch it."""
+"""A device that reconnects receives exactly what it missed, or is told to fetch it."""
 
 import asyncio
 
@@ -26,7 +26,8 @@ async def test_what_was_missed_is_replayed(
 async def test_200_missed_events_are_replayed_and_far_more_are_named(
     ann: Person, ben: Person, make_device: MakeDevice
 ) -> None:
-    """`behind` never names a chat that misses at most 200; a large gap is fetched by REST."""
+    """`behind` never names a chat that misses at most 200 events; a large gap is fetched by
+    REST."""
     chat = await ann.create_chat("busy", ben.id)
     async with make_device(ben) as bens:
         await bens.until_seq(chat, 1)
@@ -59,7 +60,7 @@ async def test_a_cursor_above_the_head_is_named(ann: Person, make_device: MakeDe
 
 
 async def test_another_epoch_ignores_the_cursors(ann: Person, make_device: MakeDevice) -> None:
-    """A restored database makes cursors mean nothing: the chat starts at its head."""
+    """After a restore of the database cursors are meaningless: the chat starts at its head."""
     chat = await ann.create_chat("talk")
     for number in range(3):
         await ann.post(chat, f"message {number}")
@@ -77,7 +78,7 @@ async def test_another_epoch_ignores_the_cursors(ann: Person, make_device: MakeD
 async def test_a_stranger_learns_nothing_by_resume(
     ann: Person, ben: Person, make_device: MakeDevice
 ) -> None:
-    """Chats in `resume` that the user is not in are ignored."""
+    """Chats in `resume` of which the user is not a participant are ignored."""
     chat = await ann.create_chat("private")
     async with make_device(ben) as bens:
         await bens.until_ready()

@@ -1,4 +1,4 @@
-"""An ended session has no socket and no request a second later, also without Valkey."""
+"""An ended session has no socket and no valid request a second later, even without Valkey."""
 
 import asyncio
 import signal
@@ -18,7 +18,8 @@ WITHIN_SECONDS = BUSY * 1.0
 
 @pytest.fixture
 def silent_valkey(system: Hubbub) -> Iterator[None]:
-    """Valkey hangs: its connections are open and carry nothing. Shorter than the fleet allows."""
+    """Valkey hangs: its connections are open and carry nothing. Shorter than the fleet
+    tolerates."""
     system.signal_all("valkey", signal.SIGSTOP)
     yield
     system.signal_all("valkey", signal.SIGCONT)
@@ -37,7 +38,7 @@ async def test_without_valkey(
     system: Hubbub, ann: Person, ben: Person, make_device: MakeDevice, end: object,
     silent_valkey: None,
 ) -> None:  # fmt: skip
-    """Nodes and edges ask users twice a second, so nobody has to be woken."""
+    """Nodes and edges ask users twice a second, so that they need no notification."""
     async with make_device(ann) as ended, make_device(ben) as kept:
         await ended.until_ready()
         await kept.until_ready()
@@ -54,7 +55,7 @@ async def test_without_valkey(
 
 
 async def ask_every_edge(system: Hubbub, person: Person) -> list[int]:
-    """Past the balancer, so that none is left out."""
+    """Directly, not through the balancer, so that none is left out."""
 
     async def ask(port: int) -> int:
         url = f"http://127.0.0.1:{port}/api/user/me"
@@ -66,7 +67,7 @@ async def ask_every_edge(system: Hubbub, person: Person) -> list[int]:
 
 
 async def test_a_revoked_token_opens_no_socket(ann: Person, make_device: MakeDevice) -> None:
-    """4502 at `connect` too: the token's signature is good, its session is over."""
+    """4502 at `connect` too: the token's signature is valid, but its session has ended."""
     assert (await ann.ask("POST", "/api/user/logout")).status == 200
 
     async def is_refused() -> bool:

@@ -1,4 +1,4 @@
-"""Processes come and go with the load; nobody who talks notices."""
+"""Processes come and go with the load; users do not notice."""
 
 import asyncio
 import os
@@ -31,8 +31,8 @@ async def scale(system: Hubbub, role: str, replicas: int, most: int | None = Non
 async def test_every_figure_that_the_scaler_reads_is_exported(
     role: str, system: Hubbub, ann: Person, http: aiohttp.ClientSession
 ) -> None:
-    """Under the names by which it asks, and nothing else is answered."""
-    await ann.create_chat("talk")  # some are there from the first request on
+    """Under the names that it requests, and no others are returned."""
+    await ann.create_chat("talk")  # some exist from the first request on
     seen = set()
     for process in system.processes(role):
         url = f"http://127.0.0.1:{process.metrics}/metrics"
@@ -40,7 +40,7 @@ async def test_every_figure_that_the_scaler_reads_is_exported(
             lines = (await answer.text()).splitlines()
         seen |= {line.partition("{")[0].split()[0] for line in lines if not line.startswith("#")}
     assert seen <= set(names_of(role))
-    # a circuit has a figure once somebody found it broken
+    # a circuit has a metric once it has opened
     assert set(names_of(role)) - seen <= {"hubbub_open_circuit"}
 
 
@@ -48,7 +48,7 @@ async def test_every_figure_that_the_scaler_reads_is_exported(
 async def test_a_role_follows_the_load_and_loses_nothing(
     tmp_path: Path, http: aiohttp.ClientSession
 ) -> None:
-    """With limits so low that anybody's talk is too much for one edge and one node."""
+    """With limits so low that any traffic is too much for one edge and one node."""
     variables = {
         "replicas": "edge=1-2,realtime=1-2,users=1,chats=1",
         "scaling": "in_flight=0.5,lag_ms=0.01,deliveries=2,calm_seconds=2",
@@ -91,7 +91,7 @@ async def test_a_role_follows_the_load_and_loses_nothing(
 async def test_a_rolling_restart_of_single_processes_costs_no_request(
     tmp_path: Path, http: aiohttp.ClientSession
 ) -> None:
-    """Each has a stand-in while it is replaced."""
+    """Each has a substitute while it is replaced."""
     async with Hubbub(tmp_path / "data", replicas=SMALL) as system:
         ann = await Person.sign_up(http, system.origin)
         chat = await ann.create_chat("talk")
@@ -114,8 +114,8 @@ async def test_a_rolling_restart_of_single_processes_costs_no_request(
 
 @pytest.mark.long
 async def test_a_restart_that_cannot_work_leaves_what_was_there(tmp_path: Path) -> None:
-    """Without its secret no new process becomes ready: after a minute the operator hears
-    which one, and every old process still serves."""
+    """Without its secret no new process becomes ready: after a minute the operator is told which
+    one, and every old process still serves."""
     async with Hubbub(tmp_path / "data", replicas=SMALL) as system:
         key = system.data / "keys" / "chats.key"
         held = key.read_text()
@@ -133,7 +133,7 @@ async def test_a_restart_that_cannot_work_leaves_what_was_there(tmp_path: Path) 
 async def test_a_node_that_goes_tells_its_sockets_to_come_back(
     system: Hubbub, ann: Person, ben: Person, make_device: MakeDevice
 ) -> None:
-    """4001 to those that it has, nothing to the others, and every event to all of them."""
+    """Its own sockets get 4001, the others nothing, and all of them every event."""
     await system.until_whole()
     nodes = len(system.processes("realtime"))
     chat = await ann.create_chat("talk", ben.id)
@@ -161,8 +161,8 @@ async def test_a_node_that_goes_tells_its_sockets_to_come_back(
 
 @pytest.mark.long
 async def test_rounds_of_growing_and_shrinking_leave_nothing_behind(tmp_path: Path) -> None:
-    """Neither a process nor an open file, in the fleet and in those that stay; a slot's ports are
-    reserved once and kept."""
+    """No process and no open file is left, in the fleet or in the remaining processes; a slot's
+    ports are reserved once and kept."""
     async with Hubbub(tmp_path / "data", replicas=SMALL) as system:
         parent = read_state(system.data)
         assert parent is not None
@@ -179,7 +179,7 @@ async def test_rounds_of_growing_and_shrinking_leave_nothing_behind(tmp_path: Pa
         await round_trip()
         processes = stay()
         before = {pid: open_files(pid) for pid in processes}
-        others = children_of(parent.parent) - set(processes)  # what services are forked from
+        others = children_of(parent.parent) - set(processes)  # services are forked from it
         assert len(others) == 1
         for _ in range(5):
             await round_trip()
@@ -187,7 +187,7 @@ async def test_rounds_of_growing_and_shrinking_leave_nothing_behind(tmp_path: Pa
         assert children_of(parent.parent) == {*processes[1:], *others}
 
         async def nothing_is_left() -> bool:
-            # Others of them are open for a moment only: checks, calls, connections that idle.
+            # Other files are open only briefly: checks, calls, idle connections.
             return all(open_files(pid) <= before[pid] + 4 for pid in processes)
 
         async def the_fleet_has_no_more() -> bool:

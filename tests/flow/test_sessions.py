@@ -12,7 +12,7 @@ REVOKED = 4502
 
 
 async def test_log_out_closes_the_sockets(ann: Person, make_device: MakeDevice) -> None:
-    """Within a second, with 4502, and the token is good for nothing."""
+    """Within a second, with 4502, and the token is no longer valid."""
     async with make_device(ann) as one, make_device(ann) as two:
         await one.until_ready()
         await two.until_ready()
@@ -31,7 +31,8 @@ async def test_log_out_closes_the_sockets(ann: Person, make_device: MakeDevice) 
 async def test_a_socket_goes_on_with_a_refreshed_token(
     ann: Person, make_device: MakeDevice
 ) -> None:
-    """`refresh` is answered `refreshed`; somebody else's token is refused and ends nothing."""
+    """`refresh` is answered with `refreshed`; another user's token is refused and the socket stays
+    open."""
     async with make_device(ann) as device:
         await device.until_ready()
         await ann.refresh()
@@ -47,7 +48,7 @@ async def test_a_socket_goes_on_with_a_refreshed_token(
 async def test_a_refresh_token_used_twice_revokes_its_family(
     ann: Person, make_device: MakeDevice
 ) -> None:
-    """Once the new access token was used, the old refresh token is a stolen one."""
+    """Once the new access token has been used, the old refresh token counts as stolen."""
     async with make_device(ann) as device:
         await device.until_ready()
         stolen = ann.refresh_token
@@ -68,7 +69,7 @@ async def test_a_refresh_token_used_twice_revokes_its_family(
 async def test_a_new_password_ends_the_other_sessions(
     nobody: Rest, make_device: MakeDevice
 ) -> None:
-    """The session that set it goes on."""
+    """The session that set it continues."""
     name = f"ann-{uuid.uuid4().hex[:12]}"
     body = {"username": name, "email": f"{name}@ex.org", "password": "first password"}
     here = Person(

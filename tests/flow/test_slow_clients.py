@@ -1,4 +1,4 @@
-"""Requests that do not come to their end: ten seconds, then the connection is closed."""
+"""Requests that do not complete: after ten seconds the connection is closed."""
 
 import asyncio
 import contextlib
@@ -9,7 +9,7 @@ import aiohttp
 from tests.fixtures.hubbub import Hubbub
 
 HEAD = b"POST /api/user HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-# What is said at once, and what comes byte by byte.
+# What is sent at once, and what is sent byte by byte.
 SLOW = {
     "nothing": (b"", b""),
     "half a head": (HEAD, b""),
@@ -22,7 +22,7 @@ DROP_SECONDS = 0.3
 
 
 async def wait_for_end(origin: str, at_once: bytes, drops: bytes) -> tuple[float, bytes]:
-    """Seconds until the connection is closed, and what was answered."""
+    """Seconds until the connection is closed, and the answer."""
     host, port = origin.removeprefix("http://").split(":")
     reader, writer = await asyncio.open_connection(host, int(port))
     started = time.monotonic()
@@ -43,8 +43,8 @@ async def wait_for_end(origin: str, at_once: bytes, drops: bytes) -> tuple[float
 async def test_a_slow_request_is_given_ten_seconds(
     system: Hubbub, http: aiohttp.ClientSession
 ) -> None:
-    """Head, body or handshake, silent or in drops: 408 or nothing, and the connection ends; many
-    of them keep nobody out."""
+    """Head, body or handshake, silent or trickling: 408 or nothing, and the connection is closed.
+    Many of them do not block other clients."""
     waiting = [
         asyncio.create_task(wait_for_end(system.origin, *SLOW[name]))
         for name in SLOW

@@ -1,4 +1,4 @@
-"""The central property: a snapshot and the events since give the next snapshot."""
+"""The central property: a snapshot plus the events since give the next snapshot."""
 
 import random
 from typing import Any
@@ -33,7 +33,7 @@ def _apply(chat: Chat, event: Event) -> Chat:
 async def test_a_snapshot_and_the_events_since_give_the_next_snapshot(
     ann: Person, ben: Person, cat: Person
 ) -> None:
-    """Over every kind of change, in a random order; and history before plus the events since is
+    """Over every kind of change, in random order; and history before plus the events since is
     history now."""
     people, pace = {person.id: person for person in (ann, ben, cat)}, random.Random(4)
     chat = await ann.create_chat("club", ben.id)
@@ -66,7 +66,7 @@ async def test_a_snapshot_and_the_events_since_give_the_next_snapshot(
         kinds.update(event["type"] for event in since)
         for event in since:
             before = _apply(before, event)
-        # What is the reader's own is in no event, and everybody has another.
+        # The reader's own state is in no event, and differs for each user.
         assert {**before, "mine": None} == {**now, "mine": None}
         history += since
         assert await reader.events(chat) == history

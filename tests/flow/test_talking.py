@@ -1,4 +1,4 @@
-"""People talk over sockets, and what they hear is what the log holds."""
+"""Users talk over sockets, and receive what the log holds."""
 
 import asyncio
 import uuid
@@ -9,7 +9,7 @@ from tests.flow.conftest import MakeDevice, eventually
 
 
 async def test_two_people_talk(ann: Person, ben: Person, make_device: MakeDevice) -> None:
-    """Each hears both, in one order, by socket and by REST alike."""
+    """Each receives both messages in the same order, by socket and by REST alike."""
     async with make_device(ann) as anns, make_device(ben) as bens:
         await anns.until_ready()
         await bens.until_ready()
@@ -61,7 +61,7 @@ async def test_typing_reaches_the_others_and_no_log(
         typing = {"type": "typing", "chat": chat}
 
         async def is_shown() -> bool:
-            await anns.say(typing)  # again and again: one that nobody subscribes to yet is lost
+            await anns.say(typing)  # repeated: one sent before anyone subscribes is lost
             await asyncio.sleep(0.3)
             return {**typing, "user": ann.id} in bens.frames
 
@@ -70,7 +70,7 @@ async def test_typing_reaches_the_others_and_no_log(
 
 
 async def test_several_objects_in_one_frame(ann: Person, make_device: MakeDevice) -> None:
-    """One per line; lines before a bad one count, and the socket stays open."""
+    """One per line; lines before a malformed one take effect, and the socket stays open."""
     chat = await ann.create_chat("notes")
     key = str(uuid.uuid4())
     async with make_device(ann) as device:
@@ -92,7 +92,7 @@ def _types(device: Device) -> set[str]:
 async def test_a_socket_refuses_what_rest_refuses(
     ann: Person, ben: Person, make_device: MakeDevice
 ) -> None:
-    """A send to somebody else's chat is `not_found`, and nothing is stored."""
+    """A send to a chat of others is `not_found`, and nothing is stored."""
     chat = await ann.create_chat("private")
     async with make_device(ben) as device:
         await device.until_ready()

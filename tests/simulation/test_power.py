@@ -1,9 +1,9 @@
-"""That the simulation finds what it is there to find: with a fix taken out it fails.
+"""The simulation finds what it is meant to find: without a fix it fails.
 
-For each defect one seed is kept that finds it. Most changes of the product change what happens
-with a seed; where this one finds nothing any more, the first ten thousand are searched, and the
-test prints which one does. That takes minutes for defects that one seed in a hundred finds or
-fewer, so these are left to `make nightly`.
+For each defect, one seed that finds it is recorded. Most changes of the product change what happens
+with a seed; if the recorded one no longer finds the defect, the first ten thousand are searched,
+and the test prints one that does. That takes minutes for defects that at most one seed in a hundred
+finds, so these are left to `make nightly`.
 """
 
 import pytest
@@ -30,7 +30,7 @@ def find(mutation: int, first: int, count: int) -> int | None:
     [pytest.param(n, marks=pytest.mark.long if n in RARE else ()) for n in sorted(MUTATIONS)],
 )
 def test_a_defect_that_comes_back_is_found(defect: int) -> None:
-    """With the fix of a defect taken out, a run breaks an invariant."""
+    """With the fix of a defect removed, a run breaks an invariant."""
     seed = find(defect, KNOWN[defect], 1) or find(defect, 1, MAX_SEEDS)
     assert seed is not None, f"{MAX_SEEDS} seeds do not find {MUTATIONS[defect].__doc__}"
     if seed != KNOWN[defect]:
