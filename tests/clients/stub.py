@@ -1,4 +1,5 @@
-"""A server that answers calls and sends frames as a test says, and the client that is on it."""
+"""A server that answers calls and sends frames as a test specifies, and a client connected to
+it."""
 
 import asyncio
 import contextlib
@@ -17,13 +18,13 @@ SESSION: dict[str, Any] = {
     "refreshToken": "r",
     "expiresIn": 900,
 }
-LOST: Final = 0  # as a status: it is done, and the answer does not arrive
+LOST: Final = 0  # as a status: the request takes effect, and its answer is lost
 
 Answer = tuple[int, Any]
 
 
 class Stub:
-    """`answer(method, path)` gives a status and a body; log-ins succeed by themselves. Each socket
+    """`answer(method, path)` returns a status and a body; log-ins succeed by default. Each socket
     begins with `ready`."""
 
     def __init__(self) -> None:
@@ -34,14 +35,14 @@ class Stub:
         }  # fmt: skip
         self.may_begin = asyncio.Event()  # until then a socket is not ready
         self.may_begin.set()
-        self.session = SESSION  # of who logs in
+        self.session = SESSION  # for the user who logs in
         self.asked: list[tuple[str, str]] = []
-        self.connects: list[dict[str, Any]] = []  # of each socket
+        self.connects: list[dict[str, Any]] = []  # one per socket
         self.said: list[dict[str, Any]] = []  # over all sockets, without `connect`
         self.sockets: list[web.WebSocketResponse] = []
 
     async def hear(self, *frames: dict[str, Any]) -> None:
-        """The client gets these on the last socket."""
+        """Sends these to the client on the last socket."""
         await self.sockets[-1].send_str("\n".join(map(json.dumps, frames)))
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
@@ -102,7 +103,7 @@ async def until(condition: Callable[[], bool]) -> None:
 
 
 def message(seq: int, text: str = "", **rest: Any) -> dict[str, Any]:
-    """An event, or one of a page of history."""
+    """An event, or a message of a page of history."""
     return {"type": "message", "chat": "c", "seq": seq, "at": f"t{seq}", "by": "ben",
             "messageId": f"m{seq}", "message": text or f"text {seq}", **rest}  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""What a chat of the Python client shows is what history says, whatever comes meanwhile."""
+"""A chat of the Python client shows what history says, whatever arrives meanwhile."""
 
 import asyncio
 from typing import Any
@@ -24,7 +24,7 @@ def edited(seq: int, of: int, text: str) -> dict[str, Any]:
 
 
 def page(*seqs: int, seq: int, more: bool = True) -> Answer:
-    """Of history as it is at `seq`, newest first."""
+    """A page of history as of `seq`, newest first."""
     return 200, {"messages": [message(one) for one in seqs], "seq": seq, "more": more}
 
 
@@ -38,7 +38,7 @@ async def heard(stub: Stub, client: Client, *events: dict[str, Any]) -> None:
 
 
 async def test_who_is_added_again_begins_anew() -> None:
-    """What happened in between is missing, so that what was before is no part of `messages`."""
+    """The events in between are missing, so earlier messages are not part of `messages`."""
     async with somebody() as (stub, client):
         chat = client.chat("c")
         stub.answer = lambda *_: page(5, 4, seq=5, more=False)
@@ -53,7 +53,7 @@ async def test_who_is_added_again_begins_anew() -> None:
 
 
 async def test_older_pages_may_be_asked_for_at_the_same_time() -> None:
-    """Two calls bring one page; `load` meanwhile begins anew."""
+    """Two calls load one page, while `load` starts over."""
     async with somebody() as (stub, client):
         chat = client.chat("c")
 
@@ -70,7 +70,7 @@ async def test_older_pages_may_be_asked_for_at_the_same_time() -> None:
 
 
 async def test_the_first_of_two_loads_has_messages_too() -> None:
-    """The second begins anew while the first waits."""
+    """The second starts over while the first waits."""
     async with somebody() as (stub, client):
         chat = client.chat("c")
         stub.answer = lambda *_: page(5, 4, seq=5)
@@ -79,7 +79,7 @@ async def test_the_first_of_two_loads_has_messages_too() -> None:
 
 
 async def test_a_page_of_a_history_that_has_ended_is_asked_for_again() -> None:
-    """The database is restored while it travels."""
+    """The database is restored while the page is in flight."""
     async with somebody() as (stub, client):
         chat = client.chat("c")
 
@@ -98,7 +98,7 @@ async def test_a_page_of_a_history_that_has_ended_is_asked_for_again() -> None:
 
 
 async def test_older_messages_of_a_chat_that_is_not_loaded_are_the_newest() -> None:
-    """`load_older` without `load` is `load`; at the beginning of the chat nothing is asked for."""
+    """`load_older` without `load` is `load`; at the beginning of the chat nothing is requested."""
     async with somebody() as (stub, client):
         stub.answer = lambda *_: page(5, 4, seq=5, more=False)
         for _ in range(2):
@@ -107,7 +107,7 @@ async def test_older_messages_of_a_chat_that_is_not_loaded_are_the_newest() -> N
 
 
 async def test_a_page_that_is_overtaken_by_events_is_brought_up_to_date() -> None:
-    """Events that come while it travels count once, whether it knows of them or not."""
+    """Events that arrive while it is in flight count once, whether it includes them or not."""
     async with somebody() as (stub, client):
         chat = client.chat("c")
 
@@ -134,7 +134,7 @@ async def test_a_page_that_is_overtaken_by_events_is_brought_up_to_date() -> Non
 
 
 async def test_a_page_from_before_all_that_is_known_is_asked_for_again() -> None:
-    """A replica of the server may be behind what the socket has told."""
+    """A replica of the server may be behind what the socket has delivered."""
     async with somebody() as (stub, client):
         pages = [page(3, seq=3), page(5, 4, seq=5)]
         stub.answer = lambda *_: pages.pop(0)
@@ -155,7 +155,7 @@ async def test_the_oldest_of_very_many_messages_go() -> None:
 async def test_what_happens_between_a_load_and_the_first_socket_is_not_missed(
     is_first: bool,
 ) -> None:
-    """Events begin where the page ends, whether it comes before the socket or with it."""
+    """Events begin where the page ends, whether it arrives before the socket or with it."""
     async with serving() as (stub, origin), Client(origin) as client:
         chat = client.chat("c")
         may_begin = stub.may_begin = asyncio.Event()
@@ -182,7 +182,7 @@ async def test_what_happens_between_a_load_and_the_first_socket_is_not_missed(
 
 
 async def test_an_upload_gives_all_that_the_server_says_of_the_file() -> None:
-    """Of a picture also its size in pixels, and whether there is a preview."""
+    """For a picture also its size in pixels, and whether it has a preview."""
     file = {"id": "f", "name": "a.png", "type": "image/png", "size": 72}
     picture = {"width": 20, "height": 10, "preview": True}
     async with somebody() as (stub, client):

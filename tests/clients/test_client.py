@@ -1,4 +1,4 @@
-"""What the program of the Python client hears while its server has trouble, and at the end."""
+"""What the program of the Python client receives while its server has trouble, and at the end."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -28,7 +28,7 @@ async def hear(stream: AsyncIterator[Any], had: list[Any]) -> None:
 
 
 async def cut(stub: Stub, client: Client, code: int = 1012) -> None:
-    """The socket ends; the client is back."""
+    """The socket ends; the client reconnects."""
     count = len(stub.sockets)
     await stub.sockets[-1].close(code=code)
     await until(lambda: len(stub.sockets) > count)
@@ -36,7 +36,7 @@ async def cut(stub: Stub, client: Client, code: int = 1012) -> None:
 
 
 async def test_who_is_watched_is_said_on_each_socket() -> None:
-    """The server forgets it with the socket; the last list counts."""
+    """The server forgets the list with the socket; the last list counts."""
     async with somebody() as (stub, client):
         await client.watch("ben")
         await client.watch("ben", "cat")
@@ -47,7 +47,7 @@ async def test_who_is_watched_is_said_on_each_socket() -> None:
 
 
 async def test_who_is_watched_before_there_is_a_socket_is_said_on_the_first() -> None:
-    """Nothing is lost of it."""
+    """Nothing of the list is lost."""
     async with somebody() as (stub, client):
         await stub.sockets[-1].close(code=1012)
         await until(lambda: client._connection.socket is None)
@@ -59,7 +59,7 @@ async def test_who_is_watched_before_there_is_a_socket_is_said_on_the_first() ->
     "failure", [refused(500, "internal"), refused(503, "unavailable"), (200, "<html>"), (200, {})]
 )
 async def test_a_page_of_events_that_does_not_come_is_asked_for_again(failure: Answer) -> None:
-    """Whatever comes instead of it: nothing but 404 and the end of the session ends a pull."""
+    """Whatever the answer: only 404 and the end of the session end a pull."""
     async with somebody() as (stub, client):
         page = 200, {"events": [message(6), message(7)], "seq": 7, "more": False}
         answers = [failure, page]
@@ -73,7 +73,7 @@ async def test_a_page_of_events_that_does_not_come_is_asked_for_again(failure: A
 
 
 async def test_a_refresh_that_fails_does_not_end_the_client() -> None:
-    """The socket comes back, and asks again."""
+    """The client reconnects, and refreshes again."""
     async with somebody() as (stub, client):
         stub.answer = lambda *_: refused(500, "internal")
         await cut(stub, client, 4003)
@@ -81,7 +81,7 @@ async def test_a_refresh_that_fails_does_not_end_the_client() -> None:
 
 
 async def test_everybody_hears_of_the_end() -> None:
-    """Events and moments first give what is left; whoever asks again is told again."""
+    """Events and moments first yield what is left; asking again gives the same error again."""
     async with somebody() as (stub, client):
         moments: list[Any] = []
         presence = {"type": "presence", "users": {"ben": "online"}}
@@ -104,7 +104,7 @@ async def test_everybody_hears_of_the_end() -> None:
 
 
 async def test_who_waits_hears_that_the_program_has_closed_the_client() -> None:
-    """All of them, or they would wait for ever."""
+    """Every waiting call ends; otherwise it would wait for ever."""
     async with somebody() as (_, client):
         streams = (client.events(), client.moments(), client.moments())
         waiting = [asyncio.create_task(hear(stream, [])) for stream in streams]
@@ -127,7 +127,8 @@ async def test_who_waits_hears_that_the_program_has_closed_the_client() -> None:
 async def test_what_a_socket_would_not_answer_is_refused_by_a_call(
     text: str, key: str | None, answer: Answer, refusal: type[HubbubError]
 ) -> None:
-    """A frame that is too long ends it, and the refusal of a malformed client id names none."""
+    """An oversized frame would close the socket, and the refusal of a malformed client id would not
+    name it: both are sent as calls."""
     async with somebody() as (stub, client):
         stub.answer = lambda *_: answer
         with pytest.raises(refusal):
@@ -136,7 +137,7 @@ async def test_what_a_socket_would_not_answer_is_refused_by_a_call(
 
 
 async def test_one_key_in_two_chats_is_two_messages() -> None:
-    """Each has its own answer, although the socket's tell them by the key."""
+    """Each gets its own answer, although socket answers are matched by key."""
     key = "01a225cf-28aa-738c-ac9f-76fb15ba32db"
     async with somebody() as (stub, client):
         info = {"messageId": "m9", "seq": 9, "at": "t9"}
@@ -151,7 +152,8 @@ async def test_one_key_in_two_chats_is_two_messages() -> None:
 
 
 async def test_another_history_counts_from_when_the_program_has_heard_of_it() -> None:
-    """What waits before it is of the old one, what waits behind it has not been had."""
+    """Events queued before the notice belong to the old history; those queued behind it have not
+    been delivered."""
     store = MemoryStore()
 
     def kept() -> dict[str, bytes | None]:
@@ -191,7 +193,7 @@ async def test_another_history_counts_from_when_the_program_has_heard_of_it() ->
 async def test_a_log_in_that_is_refused_leaves_nothing_open(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A bot whose password is wrong ends without a complaint of its connections."""
+    """A bot whose password is wrong ends without warnings about open connections."""
     monkeypatch.setenv("HUBBUB_USERNAME", "ann")
     client = Client.from_environment()
 
@@ -206,7 +208,7 @@ async def test_a_log_in_that_is_refused_leaves_nothing_open(
 
 
 async def test_what_nobody_has_listened_to_for_long_comes_again() -> None:
-    """More than waits for `events` at most: nothing of it is lost to the first one who asks."""
+    """More than fits into the queue of `events`: the first reader still loses nothing."""
     async with somebody() as (stub, client):
         events = [message(seq) for seq in range(6, MAX_WAITING + 7)]
         await stub.hear(*events)

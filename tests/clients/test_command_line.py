@@ -20,7 +20,7 @@ from tests.clients.stub import Answer, message, serving, somebody, until
 
 
 def test_a_command_leaves_the_place_of_a_bot_alone(tmp_path: Path) -> None:
-    """It takes the session and what is unsent from the file, and begins with what comes."""
+    """It takes the session and unsent changes from the file, and begins with new events."""
     bots = FileStore(tmp_path / "store")
     for name in ("session", "cursor a", "epoch", "unsent 1"):
         bots.put(name, b"the bot's")
@@ -51,7 +51,7 @@ async def tailing(client: Client, *words: str) -> AsyncIterator[None]:
 async def test_tail_begins_with_as_many_messages_as_asked_for(
     lines: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Also with none, and with more than a page has."""
+    """Also with none, and with more than a page."""
 
     def answer(_: str, path: str) -> Answer:
         before = int(path.partition("before=")[2].partition("&")[0] or 121)
@@ -76,7 +76,7 @@ async def test_tail_begins_with_as_many_messages_as_asked_for(
 
 
 async def test_a_message_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
-    """Whatever it has in it: nobody else steers the terminal."""
+    """Whatever its content: a sender cannot control the terminal."""
     said = "two\nlines, \ta tab, \x1b[2J, \x9b, \u2028, Grüße 👩\u200d👧"
     shown = ""
 
@@ -97,14 +97,14 @@ PACKAGE = Path(__file__).parents[2] / "clients" / "python"
 
 
 async def command(origin: str, store: Path, *words: str | bytes, **rest: Any) -> tuple[int, str]:
-    """Its exit code, and what it says of what went wrong."""
+    """Its exit code and its error output."""
     ran = await asyncio.to_thread(
         subprocess.run,
         [sys.executable, "-m", "hubbub_client", "--origin", origin, "--store", store, *words],
         env={**os.environ, "PYTHONPATH": str(PACKAGE), "PYTHONUTF8": "1"},
         stdin=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
-        start_new_session=True,  # without a terminal to ask
+        start_new_session=True,  # without a terminal for a prompt
         check=False,
         **rest,
     )
@@ -115,7 +115,7 @@ async def command(origin: str, store: Path, *words: str | bytes, **rest: Any) ->
 async def test_a_reader_that_has_had_enough_ends_a_command(
     words: tuple[str, ...], tmp_path: Path
 ) -> None:
-    """As it ends `dmesg`: `… | head -1` is no failure."""
+    """As with `dmesg`: `… | head -1` is not an error."""
     info = {"messageId": "m9", "seq": 9, "at": "t9"}
     answer = {
         "chats": [{"id": "c", "chatName": "talk"}] * 3, "messages": [message(5)], "next": None,

@@ -1,4 +1,4 @@
-"""The Python client's fold is held to the cases of the product's own."""
+"""The Python client's fold is checked against the same cases as the product's own."""
 
 import json
 from pathlib import Path
@@ -15,7 +15,7 @@ CASES: list[dict[str, Any]] = json.loads((FIXTURES / "fold_cases.json").read_tex
 
 @pytest.mark.parametrize("case", CASES, ids=[case["name"] for case in CASES])
 def test_history_and_later_events_make_later_history(case: dict[str, Any]) -> None:
-    """Messages before and events after, folded, are the messages that the case says."""
+    """Earlier messages folded with later events are the messages that the case specifies."""
     history = {one["seq"]: msgspec.convert(one, Message) for one in case["history"]}
     decoded = [decode(event) for event in case["events"]]
     after = fold(history, [event for event in decoded if isinstance(event, Event)])

@@ -1,4 +1,4 @@
-"""What the file of a node program keeps when its disk is full."""
+"""What the store file of a Node.js program keeps when its disk is full."""
 
 import subprocess
 from pathlib import Path
@@ -29,7 +29,7 @@ console.log(next.names("").map((name) => `${name}: ${next.get(name)}`).join(", "
 
 
 def test_what_is_kept_after_the_disk_was_full_is_there(tmp_path: Path) -> None:
-    """A line that was cut short takes none with it that comes after."""
+    """A truncated line does not damage the lines after it."""
     (tmp_path / "program.mjs").write_text(PROGRAM)
     module = ROOT / "clients" / "javascript" / "node" / "index.js"
     done = subprocess.run(

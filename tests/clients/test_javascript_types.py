@@ -1,4 +1,4 @@
-"""The JavaScript client's types say what it is, and it is what the Python client is."""
+"""The JavaScript client's types match its code, and its interface matches the Python client's."""
 
 import json
 import re
@@ -27,7 +27,7 @@ const members = (found) => (
 const [lib, node] = [await import("hubbub-client"), await import("hubbub-client/node")];
 console.log(JSON.stringify({ lib: members(lib), node: members(node) }));
 """
-# What only one of the two has or names in another way.
+# What only one of the two has, or names differently.
 PYTHON_ONLY = {"from_environment"}
 JAVASCRIPT_ONLY = {"open", "close", "hurry", "state", "pushKey", "savePush", "dropPush"}
 INTERNAL = {"apply", "forget", "name"}  # between a client and its chats; an error's name
@@ -55,13 +55,13 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def exports(project: Path) -> dict[str, dict[str, list[str]]]:
-    """The members of each class that each entry of the package exports."""
+    """The members of each class that each entry point of the package exports."""
     found: dict[str, dict[str, list[str]]] = json.loads(_npx("node", "exports.mjs", cwd=project))
     return found
 
 
 def _declared(part: str) -> dict[str, set[str]]:
-    """Classes and functions of a `.d.ts`, with the members of the former."""
+    """Classes and functions of a `.d.ts`, with the members of the classes."""
     text = re.sub(r"/\*\*.*?\*/", "", (CLIENTS / "javascript" / part / "index.d.ts").read_text(),
                   flags=re.DOTALL)  # fmt: skip
     classes = re.findall(r"^export class (\w+)[^{]*\{(\}|.*?\n\})", text, re.MULTILINE | re.DOTALL)
@@ -72,7 +72,7 @@ def _declared(part: str) -> dict[str, set[str]]:
 
 
 def test_a_program_that_uses_everything_compiles(project: Path) -> None:
-    """In strict mode, and what it must not do does not."""
+    """It compiles in strict mode; forbidden uses do not."""
     _npx("tsc", "-p", ".", cwd=project)
 
 
@@ -104,7 +104,7 @@ def test_both_clients_have_the_same_methods(
 
 
 def test_both_clients_have_the_same_refusals(exports: dict[str, dict[str, list[str]]]) -> None:
-    """Each code of the contract is a type of the same name."""
+    """Each code of the contract is a type with the same name."""
     errors = {name for name, one in vars(hubbub_client).items()
               if isinstance(one, type) and issubclass(one, Exception)}  # fmt: skip
     assert errors <= exports["lib"].keys()

@@ -1,4 +1,4 @@
-"""What the Python client's outbox keeps, sends and tells its callers, without a server."""
+"""What the Python client's outbox keeps, sends and reports to its callers, without a server."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -17,7 +17,7 @@ def change(key: str, chat: str = "c") -> Change:
 
 
 class Server:
-    """Answers each attempt, or raises `error`; while it is not `is_there`, attempts wait."""
+    """Answers each attempt, or raises `error`; while `is_there` is false, attempts wait."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []
@@ -47,13 +47,13 @@ def store() -> MemoryStore:
 
 @pytest.fixture
 def outbox(store: MemoryStore, server: Server) -> Outbox:
-    """Nobody has logged in yet."""
+    """No user has logged in yet."""
     return Outbox(store, server.perform)
 
 
 @pytest.fixture(autouse=True)
 async def complaints() -> AsyncIterator[list[dict[str, Any]]]:
-    """Nothing is left for asyncio to complain of."""
+    """Checks that nothing is left for asyncio to complain about."""
     found: list[dict[str, Any]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: found.append(context))
     yield found
@@ -74,7 +74,8 @@ async def until_asked(server: Server, count: int) -> None:
 async def test_an_ended_session_keeps_what_is_unsent(
     store: MemoryStore, server: Server, outbox: Outbox
 ) -> None:
-    """The callers hear it, also of what waits behind; nothing more goes out until the log-in."""
+    """All callers are told, including those of queued changes; nothing more is sent until the
+    log-in."""
     outbox.resume("ann")
     server.error = Unauthenticated(401, "unauthenticated", "The session has ended.")
     puts = [outbox.put(change(key, chat)) for key, chat in (("1", "c"), ("2", "c"), ("3", "d"))]
@@ -100,7 +101,7 @@ async def test_an_ended_session_keeps_what_is_unsent(
 async def test_what_an_earlier_program_left_outlives_an_ended_session(
     store: MemoryStore, server: Server, outbox: Outbox
 ) -> None:
-    """The next program tries it again, as often as it takes."""
+    """The next program retries it as often as necessary."""
     outbox.resume("ann")
     server.error = Unauthenticated(401, "unauthenticated", "The session has ended.")
     with pytest.raises(Unauthenticated):
@@ -120,7 +121,7 @@ async def test_what_an_earlier_program_left_outlives_an_ended_session(
 async def test_a_closed_outbox_tells_that_there_was_no_answer(
     store: MemoryStore, server: Server, outbox: Outbox
 ) -> None:
-    """Nobody is cancelled; the changes stay in the store, and nothing starts it again."""
+    """No caller is cancelled; the changes stay in the store, and nothing restarts the outbox."""
     outbox.resume("ann")
     server.is_there.clear()
     callers = [asyncio.create_task(outbox.put(change(key))) for key in ("1", "2")]
@@ -137,7 +138,7 @@ async def test_a_closed_outbox_tells_that_there_was_no_answer(
 async def test_a_change_is_never_sent_as_another_user(
     store: MemoryStore, server: Server, outbox: Outbox
 ) -> None:
-    """It waits for its own, and who awaits it is told."""
+    """It waits for its own user, and its awaiting caller is told."""
     outbox.resume("ann")
     server.is_there.clear()
     anns = asyncio.create_task(outbox.put(change("ann's")))
@@ -157,7 +158,7 @@ async def test_a_change_is_never_sent_as_another_user(
 
 
 async def test_a_change_is_resumed_once(server: Server, outbox: Outbox) -> None:
-    """However often the user logs in while it is on its way."""
+    """However often the user logs in while it is in flight."""
     outbox.resume("ann")
     server.is_there.clear()
     caller = asyncio.create_task(outbox.put(change("1")))
@@ -174,7 +175,7 @@ async def test_a_change_is_resumed_once(server: Server, outbox: Outbox) -> None:
 async def test_one_key_in_two_chats_is_kept_twice(
     store: MemoryStore, server: Server, outbox: Outbox
 ) -> None:
-    """What one of them is answered leaves the other one for the next program."""
+    """The answer to one leaves the other for the next program."""
     outbox.resume("ann")
     server.is_there.clear()
     callers = [asyncio.create_task(outbox.put(change("1", chat))) for chat in ("c", "d")]
@@ -186,7 +187,7 @@ async def test_one_key_in_two_chats_is_kept_twice(
 
 
 async def test_nothing_is_kept_of_nobody(store: MemoryStore, outbox: Outbox) -> None:
-    """Before a log-in, and after a log-out, which drops what the user has not sent."""
+    """Before a log-in, and after a log-out, which drops the user's unsent changes."""
     for _ in range(2):
         with pytest.raises(Unauthenticated):
             await outbox.put(change("1"))
@@ -196,7 +197,8 @@ async def test_nothing_is_kept_of_nobody(store: MemoryStore, outbox: Outbox) -> 
 
 
 async def test_a_store_that_fails_holds_up_nothing(server: Server) -> None:
-    """Where it cannot forget a change its caller still has the answer, and the next goes out."""
+    """If it cannot remove a change, the caller still gets the answer, and the next change is
+    sent."""
 
     class Full(MemoryStore):
         def remove(self, name: str) -> None:

@@ -13,7 +13,7 @@ from tests.clients.stub import Answer, message, somebody
      (10_000, [(200, None), (200, "200"), (200, "400")])],
 )  # fmt: skip
 async def test_chats_are_as_many_as_wanted(limit: int, pages: list[tuple[int, str | None]]) -> None:
-    """A page has 200 of them at most."""
+    """A page has at most 200 of them."""
     asked: list[tuple[int, str | None]] = []
 
     def answer(_: str, path: str) -> Answer:
@@ -32,7 +32,7 @@ async def test_chats_are_as_many_as_wanted(limit: int, pages: list[tuple[int, st
 
 
 async def test_a_search_may_be_for_what_somebody_has_said() -> None:
-    """In a chat, and from a place on."""
+    """By sender, in a chat, and from a cursor on."""
     async with somebody() as (stub, client):
         stub.answer = lambda *_: (200, {"messages": [message(5)], "next": "n"})
         found, after = await client.search("a b", chat="c", by="ben", before="x", limit=3)

@@ -1,4 +1,4 @@
-"""How the Python client's connection asks for what it has missed."""
+"""How the Python client's connection fetches missed events."""
 
 import asyncio
 import time
@@ -30,13 +30,13 @@ MESSAGE = {
     ],
 )
 def test_a_pull_waits_as_the_server_says(error: NoAnswer | Transient, seconds: float) -> None:
-    """A second at least, a minute at most."""
+    """At least a second, at most a minute."""
     assert pull_again_seconds(error) == seconds
 
 
 @pytest.mark.parametrize("is_refused", [True, False])
 async def test_a_pull_that_brings_nothing_is_not_repeated_at_once(is_refused: bool) -> None:
-    """It pauses after each page that does not come, or is empty, then has everything in order."""
+    """It pauses after each page that fails or is empty, and finally has everything in order."""
     session = Session("ann")
     session.take(READY)
     asked: list[float] = []

@@ -1,4 +1,4 @@
-"""What the Python client makes of the answer to a repeat of its own."""
+"""How the Python client treats the answer to its own retry."""
 
 import pytest
 from hubbub_client import NotFound, RateLimited, Unauthenticated
@@ -13,7 +13,7 @@ DONE = (200, {})
     "before",
     [
         [(LOST, {})],
-        [(LOST, {})] * 2,  # aiohttp repeats the first one by itself
+        [(LOST, {})] * 2,  # aiohttp retries the first one by itself
         [refused(503, "unavailable")],
         [(LOST, {}), refused(429, "rate_limited")],
     ],
@@ -21,7 +21,7 @@ DONE = (200, {})
 async def test_a_deletion_whose_answer_is_lost_is_done_when_nothing_is_there(
     before: list[Answer],
 ) -> None:
-    """Its first try did it; that the repeat finds nothing is what was wanted."""
+    """The first try deleted it; 404 for the retry means success."""
     async with somebody() as (stub, client):
         chat = client.chat("c")
         deletions = (chat.delete("m"), chat.remove("ben"), chat.leave(), chat.unreact("m", "👍"))
@@ -36,7 +36,8 @@ async def test_a_deletion_whose_answer_is_lost_is_done_when_nothing_is_there(
 
 @pytest.mark.parametrize("status", [429, 502, 503, 504])
 async def test_a_page_of_something_between_is_no_refusal(status: int) -> None:
-    """Whatever it says: the change is neither made nor refused, and goes out again."""
+    """Whatever an intermediary's page says, the change is neither done nor refused, and is sent
+    again."""
     async with somebody() as (stub, client):
         info = {"messageId": "m", "seq": 6, "at": "t"}
         answers: list[Answer] = [(status, "<html>Try later</html>"), (200, {"messageInfo": info})]
@@ -46,7 +47,7 @@ async def test_a_page_of_something_between_is_no_refusal(status: int) -> None:
 
 @pytest.mark.parametrize("before", [[], [refused(429, "rate_limited")]])
 async def test_what_was_not_there_cannot_be_deleted(before: list[Answer]) -> None:
-    """A try that the server has refused did nothing, and each deletion is judged by itself."""
+    """A try that the server refused did nothing, and each deletion is judged by itself."""
     async with somebody() as (stub, client):
         answers = [(LOST, {}), DONE, *before, GONE]
         stub.answer = lambda *_: answers.pop(0)
@@ -56,7 +57,7 @@ async def test_what_was_not_there_cannot_be_deleted(before: list[Answer]) -> Non
 
 
 async def test_a_deletion_is_done_whoever_repeats_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The outbox goes on where a call has given up, and after a token has run out."""
+    """Also if the outbox retries after a call has given up, or after a token has expired."""
     monkeypatch.setattr("hubbub_client.rest.RETRY_SECONDS", 0.0)
     async with somebody() as (stub, client):
         renewed = (200, {"token": "b", "refreshToken": "s", "expiresIn": 900})
@@ -67,7 +68,7 @@ async def test_a_deletion_is_done_whoever_repeats_it(monkeypatch: pytest.MonkeyP
 
 
 async def test_any_other_change_of_what_is_gone_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody has heard what became of it, and it is not there."""
+    """The outcome of the first try is unknown, and the message does not exist."""
     async with somebody() as (stub, client):
         answers = [(LOST, {}), GONE, refused(429, "rate_limited")]
         stub.answer = lambda *_: answers.pop(0)
@@ -80,7 +81,7 @@ async def test_any_other_change_of_what_is_gone_is_refused(monkeypatch: pytest.M
 
 @pytest.mark.parametrize("lost", [1, 2, 0])
 async def test_a_session_that_is_over_can_be_logged_out_of(lost: int) -> None:
-    """By an earlier try, or by somebody else: nothing is left of it then."""
+    """Ended by an earlier try or by another device, it leaves nothing behind."""
     async with somebody() as (stub, client):
         answers = [(LOST, {})] * lost
         stub.answer = lambda *_: answers.pop(0) if answers else refused(401, "unauthenticated")
@@ -88,11 +89,12 @@ async def test_a_session_that_is_over_can_be_logged_out_of(lost: int) -> None:
         assert client._kept.tokens() is None
         with pytest.raises(Unauthenticated):
             assert client.user
-        await client.log_out()  # nobody is logged in
+        await client.log_out()  # no user is logged in
 
 
 async def test_a_file_comes_and_goes_with_a_renewed_token() -> None:
-    """Where the server refuses the one that seems to be good, as for any call; once alone."""
+    """If the server refuses a token that seems valid, it is renewed as for any call, but only
+    once."""
     async with somebody() as (stub, client):
         chat = client.chat("c")
         file = {"id": "f", "name": "a.txt", "type": "text/plain", "size": 5}
@@ -109,7 +111,7 @@ async def test_a_file_comes_and_goes_with_a_renewed_token() -> None:
 
 
 async def test_a_download_that_does_not_begin_is_asked_for_again() -> None:
-    """As any call, and no longer than one; a refusal is told at once."""
+    """As any call, and for no longer; a refusal is reported at once."""
     async with somebody() as (stub, client):
         answers = [(LOST, {}), refused(503, "unavailable"), (200, "bytes"), GONE]
         stub.answer = lambda *_: answers.pop(0)

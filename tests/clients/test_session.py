@@ -1,4 +1,4 @@
-"""The Python client's session: what follows from what comes in. The table is for every client."""
+"""The Python client's session: its outputs for given inputs. The table is shared by all clients."""
 
 import json
 from pathlib import Path
@@ -27,7 +27,7 @@ CASES: list[dict[str, Any]] = json.loads((CLIENTS / "sessions.json").read_text()
 
 
 def _shown(output: Output | ComeBack | Stop) -> dict[str, Any]:
-    """As the table has it."""
+    """In the notation of the table."""
     match output:
         case Deliver(Restarted(chat)):
             return {"restarted": chat}
@@ -81,7 +81,7 @@ def ready(chats: dict[str, int], epoch: str = "e", **more: Any) -> dict[str, Any
 
 
 def test_from_the_start_each_chat_begins_with_its_first_event() -> None:
-    """At the first socket, in chats that were joined while away, and in another history."""
+    """At the first socket, in chats joined while away, and after a change of epoch."""
     session = Session("bob", from_start=True)
     started = [Ready(25, {"a": 0}), Pull("a", 0, 1)]
     assert session.take(ready({"a": 7})) == started
@@ -98,7 +98,7 @@ def test_from_the_start_each_chat_begins_with_its_first_event() -> None:
 
 
 def test_where_a_chat_begins_is_told_before_what_comes_with_it() -> None:
-    """A program that keeps cursors keeps these, however many events are in the same frame."""
+    """A program that stores cursors stores these, however many events are in the same frame."""
     session = Session()
     event = {"type": "chat.deleted", "chat": "a", "seq": 8, "at": "t", "by": "ann"}
     frame = b"\n".join(json.dumps(line).encode() for line in (ready({"a": 7}), event))
@@ -109,7 +109,7 @@ def test_where_a_chat_begins_is_told_before_what_comes_with_it() -> None:
 
 @given(st.lists(st.sampled_from(["send", "lose", "page", "cut"]), max_size=60))
 def test_whatever_is_lost_each_event_is_delivered_once_and_in_order(steps: list[str]) -> None:
-    """Events come, are lost on the way, are pulled, and sockets end, in any order."""
+    """Events arrive, are lost in transit, are pulled, and sockets end, in any order."""
     head, had = 0, []
     session = Session("bob")
     pull: Pull | None = None

@@ -1,4 +1,4 @@
-"""The file of the Python client."""
+"""The store file of the Python client."""
 
 import gc
 import sqlite3
@@ -9,7 +9,8 @@ from hubbub_client import Client, FileStore
 
 
 async def test_a_file_that_nobody_has_any_more_is_closed(tmp_path: Path) -> None:
-    """Of `from_environment` the program has no handle to close; Python 3.13 warns of open ones."""
+    """With `from_environment` the program has no handle to close; Python 3.13 warns about open
+    ones."""
     client = Client(store=FileStore(tmp_path / "store"))
     database = client._kept._store._database  # type: ignore[attr-defined]
     async with client:

@@ -1,4 +1,4 @@
-"""Whose session the Python client uses, on a server that answers as the test says."""
+"""Which session the Python client uses, on a server that answers as the test specifies."""
 
 import asyncio
 from unittest.mock import Mock
@@ -17,7 +17,8 @@ async def log_in(_: web.Request) -> web.Response:
 
 
 async def test_a_refresh_that_another_log_in_overtakes_does_not_replace_it() -> None:
-    """Its answer is of the session before, whose tokens nobody must take for the new user's."""
+    """Its answer belongs to the previous session, whose tokens must not be taken for the new
+    user's."""
     may_answer, is_asked = asyncio.Event(), asyncio.Event()
 
     async def refresh(_: web.Request) -> web.Response:
@@ -41,7 +42,7 @@ async def test_a_refresh_that_another_log_in_overtakes_does_not_replace_it() -> 
 
 
 async def test_a_message_goes_out_over_no_socket_of_another_user() -> None:
-    """The socket of the user before may still be there; a call with the new token takes it."""
+    """The previous user's socket may still be open; a call with the new token is used instead."""
 
     async def send(request: web.Request) -> web.Response:
         assert request.headers["Authorization"] == "Bearer ben's"
@@ -60,7 +61,7 @@ async def test_a_message_goes_out_over_no_socket_of_another_user() -> None:
 
 
 async def test_a_session_that_has_ended_is_forgotten() -> None:
-    """The next program has none, and logs in with what it is given."""
+    """The next program has none, and logs in with the credentials that it is given."""
 
     async def refresh(_: web.Request) -> web.Response:
         return web.json_response({"code": "unauthenticated", "detail": "It is over."}, status=401)
@@ -82,7 +83,7 @@ async def test_a_session_that_has_ended_is_forgotten() -> None:
 
 
 async def test_new_tokens_count_from_when_they_are_kept() -> None:
-    """A next program must not begin with a refresh token that this one has spent already."""
+    """The next program must not start with a refresh token that this one has already spent."""
 
     class Full(MemoryStore):
         def put(self, name: str, value: bytes) -> None:

@@ -1,4 +1,4 @@
-"""Several users on one object of the Python client, or on one store, one after the other."""
+"""Several users in turn on one object of the Python client, or on one store."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -17,14 +17,14 @@ async def take(events: AsyncIterator[Any], number: int) -> list[int]:
 
 
 def be(stub: Stub, user: str, **ready: Any) -> None:
-    """Who logs in next is this one."""
+    """Makes this the user who logs in next."""
     stub.session = {**stub.session, "user": {"id": user}}
     stub.ready |= {"user": user, **ready}
 
 
 @pytest.mark.parametrize("is_logged_out", [True, False])
 async def test_who_logs_in_next_begins_with_what_comes(is_logged_out: bool) -> None:
-    """Nothing that waits for the user before is theirs, nor is that one's place in a chat."""
+    """The next user gets neither the previous user's queued events nor their position in a chat."""
     store = MemoryStore()
     async with serving() as (stub, origin), Client(origin, store) as client:
         stub.answer = lambda *_: (200, {})
@@ -51,7 +51,7 @@ async def test_who_logs_in_next_begins_with_what_comes(is_logged_out: bool) -> N
 async def test_who_was_watched_for_the_user_before_is_watched_for_nobody_else(
     is_logged_out: bool,
 ) -> None:
-    """The next one says whom to watch."""
+    """The next user says whom to watch."""
     async with serving() as (stub, origin), Client(origin) as client:
         stub.answer = lambda *_: (200, {})
         await client.log_in("ann", "correct horse")
@@ -69,7 +69,7 @@ async def test_who_was_watched_for_the_user_before_is_watched_for_nobody_else(
 
 
 async def test_what_a_user_has_had_is_not_counted_for_the_next_one() -> None:
-    """Also where it was in the program's hands when the other one logged in."""
+    """Not even an event that the program was processing when the next user logged in."""
     store = MemoryStore()
     async with serving() as (stub, origin), Client(origin, store) as client:
         stub.answer = lambda *_: (200, {})
@@ -91,7 +91,8 @@ async def test_what_a_user_has_had_is_not_counted_for_the_next_one() -> None:
 
 @pytest.mark.parametrize(("user", "resumed"), [("ann", {"c": 3}), ("ben", {})])
 async def test_a_place_is_that_of_its_user(user: str, resumed: dict[str, int]) -> None:
-    """When their session has ended, the same user goes on, and another one begins anew."""
+    """When a session has ended, the same user continues from their position, and another one starts
+    fresh."""
     store = MemoryStore()
     store.put("session", msgspec.json.encode(Tokens("ann", "a", "r", 0.0)))
     store.put("cursor c", b"3")
@@ -107,7 +108,7 @@ async def test_a_place_is_that_of_its_user(user: str, resumed: dict[str, int]) -
 
 
 async def test_a_place_is_not_that_of_whom_a_command_has_logged_in() -> None:
-    """The command knows nothing of places."""
+    """The command ignores positions."""
     store = MemoryStore()
     for name, value in (("user", b"ann"), ("cursor c", b"3"), ("epoch", b"e")):
         store.put(name, value)
@@ -119,7 +120,7 @@ async def test_a_place_is_not_that_of_whom_a_command_has_logged_in() -> None:
 
 
 async def test_a_session_that_was_revoked_is_forgotten() -> None:
-    """The next program logs in with what it is given; its user's place stays."""
+    """The next program logs in with the credentials that it is given; the user's position stays."""
     store = MemoryStore()
     async with serving() as (stub, origin):
         async with Client(origin, store) as client:

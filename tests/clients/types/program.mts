@@ -1,5 +1,5 @@
-// A program that uses everything of the client, as its types promise it. Compiled where the package
-// is installed, never run.
+// A program that uses every type that the client exports. Compiled against the installed package,
+// never run.
 import {
   BrowserStore,
   Client,
@@ -110,7 +110,7 @@ export async function everything(store: Store): Promise<number> {
 
 export const bot = await clientFromEnvironment({ store: stores[0]! }, { HUBBUB_USERNAME: "robot" });
 
-// @ts-expect-error - a client is opened
+// @ts-expect-error - a client is made by opening it
 new Client();
-// @ts-expect-error - a text is needed
+// @ts-expect-error - a text is required
 bot.chat("c").send();
