@@ -1,4 +1,5 @@
-"""What the crowd does with messages that are there: edits, deletions, reactions. Judges nothing."""
+"""Changes that the crowd makes to existing messages: edits, deletions, reactions. Judges
+nothing."""
 
 import random
 import time
@@ -12,7 +13,7 @@ from tests.fixtures.person import NoAnswer, Person
 EMOJI: Final = ("👍", "❤️", "🎉")
 KINDS: Final = ("message.edited", "message.deleted", "reaction.added", "reaction.removed")
 SHARES: Final = (30, 10, 40, 20)
-NEWEST: Final = 10  # of a chat's messages, which people still care about
+NEWEST: Final = 10  # of a chat's messages, in which people are still interested
 METHODS: Final = {
     "message.edited": "PATCH",
     "message.deleted": "DELETE",
@@ -24,8 +25,8 @@ METHODS: Final = {
 def choose_change(
     person: Person, chat: str, seen: list[Event], pace: random.Random
 ) -> Changed | None:
-    """Something to do with one of the newest messages that the person has seen; None where there
-    is none for it."""
+    """A change of one of the newest messages that the person has seen; None if there is none for
+    it."""
     (kind,) = pace.choices(KINDS, SHARES)
     messages = [event for event in seen if event["type"] == "message"][-NEWEST:]
     if kind.startswith("message"):
@@ -39,7 +40,7 @@ def choose_change(
 
 
 async def try_change(person: Person, changed: Changed, history: History, seconds: float) -> None:
-    """Until it is answered, with one key for all tries."""
+    """Retries until it is answered, with one key for all tries."""
     history.changes.append(changed)
     path = f"/api/chat/{changed.chat}/message/{changed.message_id}"
     if changed.emoji:

@@ -1,7 +1,8 @@
-"""The judge: reads one recorded history and says what in it breaks the public contract.
+"""The judge: reads one recorded history and reports every breach of the public contract.
 
-Pure: no clock, no network, nothing of how the history was made. Seqs are dense, so every check is
-linear in the number of records. `streams.py` judges single sockets; this file judges the whole.
+Pure: no clock, no network, no knowledge of how the history was recorded. Seqs are dense, so every
+check is linear in the number of records. `streams.py` judges single sockets; this file judges the
+whole.
 """
 
 from collections import defaultdict
@@ -15,18 +16,18 @@ from tests.faults.streams import judge_sockets
 from tests.faults.verdict import Violation
 from tests.fixtures.history import Event, Got, History, Pulled, Sent
 
-SLOW_SECONDS = 0.5  # a send that takes longer to reach everybody was hit by the fault
+SLOW_SECONDS = 0.5  # a send that takes longer to reach all was affected by the fault
 
 
 class Recovery(NamedTuple):
-    """`seconds` from when the fault's cause was gone until nothing was late any more."""
+    """`seconds` from when the fault's cause was gone until no send was late."""
 
     what: str
     seconds: float
 
 
 def judge(history: History) -> list[Violation]:
-    """Everything that is wrong; empty when nothing is."""
+    """All breaches; empty if there are none."""
     return [
         *judge_logs(history),
         *judge_sends(history),
@@ -41,7 +42,7 @@ def judge(history: History) -> list[Violation]:
 
 
 def judge_logs(history: History) -> Iterator[Violation]:
-    """A chat's log is 1, 2, 3 …; no key of one sender twice; nothing that nobody sent."""
+    """A chat's log is 1, 2, 3 …, with no key of one sender twice and nothing that was not sent."""
     attempts = {(sent.person, sent.chat, sent.key): sent.text for sent in history.sends}
     for chat, log in history.logs.items():
         seqs = [event["seq"] for event in log]
@@ -63,7 +64,7 @@ def judge_logs(history: History) -> Iterator[Violation]:
 
 
 def judge_sends(history: History) -> Iterator[Violation]:
-    """What was answered is in the log, as it was answered, in its sender's order."""
+    """What was answered is in the log, as answered, in its sender's order."""
     by_id = {
         event["messageId"]: event
         for log in history.logs.values()
@@ -91,7 +92,7 @@ def judge_sends(history: History) -> Iterator[Violation]:
 
 
 def judge_content(history: History) -> Iterator[Violation]:
-    """Whatever anybody got, over whichever path, is what the log holds."""
+    """Everything received, over whichever path, is what the log holds."""
     for record in history.records:
         if isinstance(record, Got):
             events = [record.event]
@@ -134,7 +135,7 @@ def judge_views(history: History) -> Iterator[Violation]:
 
 
 def judge_memberships(history: History) -> Iterator[Violation]:
-    """users' record of each person and chats' participants agree, and both with the log."""
+    """users' record of each person, chats' participants and the log agree."""
     for chat, people in history.participants.items():
         log = history.logs.get(chat)
         if log is not None and sorted(_joined_at(log)) != sorted(people):
@@ -149,9 +150,9 @@ def judge_memberships(history: History) -> Iterator[Violation]:
 
 
 def recoveries(history: History) -> list[Recovery]:
-    """How long each fault was felt after its end by those who send and listen.
+    """How long each fault affected senders and listeners after its end.
 
-    A send that was quick until the next fault began, and waited for that one, is the next one's.
+    A send that was quick until the next fault began, and then waited, counts for the next fault.
     """
     arrived: dict[tuple[str, int], float] = {}
     for record in history.records:
@@ -174,13 +175,13 @@ def recoveries(history: History) -> list[Recovery]:
 
 
 def longest_silence(history: History) -> float:
-    """The longest time in which no send was answered, while people talked."""
+    """The longest time without an answer to any send, while people talked."""
     answers = sorted(sent.ended for sent in history.sends if sent.ended is not None)
     return max((after - before for before, after in pairwise(answers)), default=0.0)
 
 
 def delivery_latencies(history: History) -> list[float]:
-    """Seconds from the first try of each send to each device that got it, over sockets."""
+    """Seconds from the first try of each send to its arrival at each device, over sockets."""
     started = {(sent.chat, sent.seq): sent.started for sent in history.sends if sent.ended}
     return [
         record.time - started[key]
@@ -192,7 +193,7 @@ def delivery_latencies(history: History) -> list[float]:
 
 
 def _is_the_same(event: Event, logged: Event, person: str) -> bool:
-    """As it was when it came: its text may have been deleted since."""
+    """Equal to the event as first received: its text may have been deleted since."""
     if event == logged or _is_snapshot(event, logged, person):
         return True
     return (
@@ -214,7 +215,7 @@ def _is_snapshot(event: Event, logged: Event, person: str) -> bool:
 
 
 def _joined_at(log: list[Event]) -> dict[str, int]:
-    """The participants at the end of a chat's log, and since which seq."""
+    """The participants at the end of a chat's log, and the seq at which each joined."""
     joined: dict[str, int] = {}
     for event in log:
         match event["type"]:

@@ -1,4 +1,4 @@
-"""What the storms share: a seed, a fresh Hubbub, and engines that stand behind proxies."""
+"""Shared by the storms: a seed, a fresh Hubbub, and engines behind proxies."""
 
 import os
 import random
@@ -20,7 +20,7 @@ SEED_VARIABLE = "FAULTS_SEED"
 
 @pytest.fixture
 def seed() -> int:
-    """FAULTS_SEED, or a new one; every report of a breach names it."""
+    """FAULTS_SEED, or a new one; every report of a breach states it."""
     chosen = int(os.environ.get(SEED_VARIABLE) or random.SystemRandom().randrange(1_000_000))
     print(f"{SEED_VARIABLE}={chosen}")
     return chosen
@@ -28,25 +28,25 @@ def seed() -> int:
 
 @pytest.fixture
 async def system(tmp_path: Path) -> AsyncIterator[Hubbub]:
-    """A whole Hubbub of the test's own, two processes of each role."""
+    """A whole Hubbub for one test, with two processes of each role."""
     async with Hubbub(tmp_path / "data", replicas="edge=2,realtime=2,users=2,chats=2") as hubbub:
         yield hubbub
 
 
 class Engines(NamedTuple):
-    """Servers of the test's own, and a proxy before each of them."""
+    """Servers for one test, each behind a proxy."""
 
     valkey: ValkeyServer
     postgres: PostgresServer
     valkey_proxy: Proxy
     users_proxy: Proxy
     chats_proxy: Proxy
-    databases: dict[str, str]  # URLs that go past the proxies
+    databases: dict[str, str]  # URLs that bypass the proxies
 
 
 @pytest.fixture
 def lossy_bus() -> LossyBus | None:
-    """None: the bus loses nothing. Tests that want another one override it by parametrization."""
+    """None: the bus loses nothing. Tests that need a lossy one override this by parametrization."""
     return None
 
 
@@ -56,8 +56,8 @@ async def engines(
     make_valkey: Callable[[], ValkeyServer],
     lossy_bus: LossyBus | None,
 ) -> AsyncIterator[Engines]:
-    """Engines that the test may hurt from outside and in the middle."""
-    valkey, postgres = make_valkey(), make_postgres(fsync="on")  # as a fleet's own is
+    """Engines that the test may disturb directly or through their proxies."""
+    valkey, postgres = make_valkey(), make_postgres(fsync="on")  # as in a fleet
     databases = {name: postgres.make_database() for name in ("users", "chats")}
     make_filter = lossy_bus.make_filter if lossy_bus else None
     async with (
@@ -91,7 +91,7 @@ def _many_files() -> Iterator[None]:
 
 
 def host_and_port(url: str) -> tuple[str, int]:
-    """Where a server's URL points."""
+    """The host and port of a server's URL."""
     parts = urlsplit(url)
     assert parts.hostname
     assert parts.port

@@ -1,5 +1,5 @@
-"""Judges what a person's list of chats said at the end: unread messages and mentions are those that
-a recount of the log gives, above the marker that the list names.
+"""Judges the lists of chats read at the end: unread messages and mentions equal a recount of the
+log above the read marker in the list.
 """
 
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ MOST_COUNTED = 100
 
 
 def judge_counts(history: History) -> Iterator[Violation]:
-    """Also the last message; a chat that went on after its log was read is left out."""
+    """Also checks the last message. Skips a chat that continued after its log was read."""
     for person, chats in history.lists.items():
         for chat, listed in chats.items():
             log = history.logs.get(chat)

@@ -1,8 +1,8 @@
-"""Eight people who talk over four chats while things break, each with a device that listens.
+"""Eight people who talk in four chats while things break, each with a listening device.
 
-Half of what they say goes by REST, half over their sockets; what was said they edit, delete and
-react to; they mention each other, and move their read markers both ways. Whatever is not answered
-is tried again with the same key. What they do and see goes into one history. Judges nothing.
+They send half of their messages by REST and half over their sockets; they edit, delete and react to
+messages, mention each other, and move their read markers both ways. Unanswered requests are retried
+with the same key. What they do and see goes into one history. Judges nothing.
 """
 
 import asyncio
@@ -23,18 +23,18 @@ from tests.fixtures.person import NoAnswer, Person
 
 PEOPLE = 8
 CHATS = 4
-SETTLE_SECONDS = 15.0  # everything answered is everywhere so long after the last send
-SEND_SECONDS = 20.0  # how long somebody tries to get one message through
-READ_SECONDS = 10.0  # and to read at the end what is stored
-CHANGES = 0.5  # for each message, somebody edits, deletes or reacts so often
-MARKERS = 0.1  # and moves their read marker
-NEAR = 60  # to one of the newest events
-MENTIONS = 0.2  # how likely a message that is posted mentions a person of the chat
-SEEN = 100  # newest events of a chat in which somebody looks for messages
+SETTLE_SECONDS = 15.0  # after the last send, until everything answered has arrived everywhere
+SEND_SECONDS = 20.0  # how long a person retries one message
+READ_SECONDS = 10.0  # and the final read of what is stored
+CHANGES = 0.5  # edits, deletions and reactions per message
+MARKERS = 0.1  # moves of a read marker per message
+NEAR = 60  # a marker moves to one of so many newest events
+MENTIONS = 0.2  # the probability that a posted message mentions a participant
+SEEN = 100  # newest events of a chat in which a person looks for messages
 
 
 class Crowd:
-    """Use as `async with`: inside it is connected, and talks when it is told to."""
+    """Use as `async with`: inside it is connected, and talks on demand."""
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class Crowd:
         text_bytes: int = 0,
         patience_seconds: float | None = None,
     ) -> None:
-        """With `patience_seconds` they take so long for everything, from their signing up on."""
+        """`patience_seconds` replaces all time limits, and lets sign-ups be retried for as long."""
         self._http, self._origin, self.history, self._pace = http, origin, history, pace
         self._pause_seconds, self._text_bytes = pause_seconds, text_bytes
         self._sign_up_seconds = patience_seconds or 0.0
@@ -57,10 +57,10 @@ class Crowd:
         self._is_over = False
         self.people: list[Person] = []
         self.devices: list[Device] = []
-        self.guests: list[Device] = []  # of people who say nothing
+        self.guests: list[Device] = []  # of people who only listen
         self.chats: dict[str, list[Person]] = {}
         self.settled_seconds = 0.0
-        self.late: list[str] = []  # what did not arrive in time
+        self.late: list[str] = []  # messages that did not arrive in time
 
     async def __aenter__(self) -> "Crowd":
         self.people = [
@@ -73,7 +73,7 @@ class Crowd:
         for device in self.devices:
             await device.until_ready()
         for number in range(CHATS):
-            # Each chat has another half of the people in it, and the first one everybody.
+            # Each chat has a different half of the people, and the first one has all.
             members = self._pace.sample(self.people, PEOPLE if number == 0 else PEOPLE // 2 + 1)
             others = [member.id for member in members[1:]]
             chat = await members[0].create_chat(
@@ -88,13 +88,14 @@ class Crowd:
         await self._stack.aclose()
 
     async def add_guest(self, person: Person) -> Device:
-        """A device of somebody who says nothing, connected to the end and judged as all are."""
+        """A device of a person who only listens, connected to the end and judged like all
+        others."""
         device = Device(person, self.history, name=person.username, pace=self._pace)
         self.guests.append(await self._stack.enter_async_context(device))
         return device
 
     async def talk(self, during: Callable[[], Awaitable[object]]) -> None:
-        """Everybody talks until `during()` has returned."""
+        """All talk until `during()` has returned."""
         self._is_over = False
         async with asyncio.TaskGroup() as everybody:
             for device in self.devices:
@@ -103,7 +104,7 @@ class Crowd:
             self._is_over = True
 
     async def settle(self) -> None:
-        """Wait until every device has everything, at most 15 s; `late` tells who has not."""
+        """Waits until every device has everything, at most 15 s; `late` names what is missing."""
         tried = (*self.history.sends, *self.history.changes)
         last = max(one.ended or one.started for one in tried)
         heads = {
@@ -116,7 +117,7 @@ class Crowd:
         self.settled_seconds = time.monotonic() - last
 
     async def conclude(self) -> History:
-        """Read what history holds and write it beside what everybody saw."""
+        """Reads what history holds and records it with what everyone saw."""
         history = self.history
         for chat, members in self.chats.items():
             logs = [
@@ -147,7 +148,7 @@ class Crowd:
         return dict(answer.body)
 
     async def _leave_out_moving(self, history: History) -> None:
-        # A send that was never answered may be stored while lists are being read.
+        # A send that was never answered may be stored while lists are read.
         for chat, members in self.chats.items():
             head = len(history.logs[chat])
             if await members[0].events(chat, head, retry_seconds=self._read_seconds):
@@ -155,7 +156,7 @@ class Crowd:
                     listed.pop(chat, None)
 
     async def _fill_up(self, logs: dict[str, list[Event]]) -> None:
-        # What was stored without an answer may be above what settle() waited for.
+        # Messages stored without an answer may be above the seq that settle() waited for.
         for device in self.devices:
             for chat in self._chats_of(device):
                 await self._until_seq(device, chat, len(logs[chat]), time.monotonic() + 5)

@@ -1,5 +1,5 @@
-"""Judges what became of messages: every change that was answered is in the log, once, and history,
-as well as what each device has made of the events that it got, is the fold of the log.
+"""Judges changes of messages: every answered change is in the log, once; history, and what each
+device has folded from its events, is the fold of the log.
 """
 
 from collections import Counter
@@ -9,11 +9,11 @@ from common.protocol.fold import fold
 from tests.faults.verdict import Violation
 from tests.fixtures.history import Changed, Event, Got, History, Pulled
 
-FINE = frozenset({0, 200, 201, 404, 502, 503, 504})  # 404: it was deleted, or is taken back already
+FINE = frozenset({0, 200, 201, 404, 502, 503, 504})  # 404: already deleted or taken back
 
 
 def judge_changes(history: History) -> Iterator[Violation]:
-    """What was answered is in the log; what is in the log was tried; nothing came twice."""
+    """What was answered is in the log; what is in the log was tried; nothing is duplicated."""
     for chat, log in history.logs.items():
         tried = [changed for changed in history.changes if changed.chat == chat]
         yield from _judge_answers(tried, log)
@@ -69,7 +69,7 @@ def _judge_log(tried: list[Changed], log: list[Event]) -> Iterator[Violation]:
 
 
 def judge_folds(history: History) -> Iterator[Violation]:
-    """History is the fold of the log, and so is what a device got over all its connections."""
+    """History is the fold of the log, and so is what a device received over all its connections."""
     for chat, current in history.current.items():
         log = history.logs.get(chat)
         if log is None:
@@ -82,7 +82,7 @@ def judge_folds(history: History) -> Iterator[Violation]:
                 yield Violation("divergent", f"{event} still has the text of a deleted message")
         for device in history.connected:
             got = _got(history, device, chat)
-            if len(got) == len(log):  # who joined later has less; judge_views knows how much
+            if len(got) == len(log):  # later participants have less; judge_views checks how much
                 events = [got[seq] for seq in sorted(got)]
                 yield from _compare(
                     expected, list(fold({}, events).values())[::-1], f"{device}'s {chat}"
@@ -90,7 +90,7 @@ def judge_folds(history: History) -> Iterator[Violation]:
 
 
 def _got(history: History, device: str, chat: str) -> dict[int, Event]:
-    """The first of each seq, as the device applied it."""
+    """The first event of each seq, as the device applied it."""
     got: dict[int, Event] = {}
     for record in history.records:
         if isinstance(record, Got) and record.device == device and record.event["chat"] == chat:

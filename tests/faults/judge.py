@@ -8,7 +8,7 @@ from tests.fixtures.history import load_history
 
 
 def main(names: list[str]) -> int:
-    """Prints what it finds; 1 when that is anything."""
+    """Prints the breaches; returns 1 if there are any."""
     found = 0
     for name in names:
         violations = judge(load_history(Path(name)))

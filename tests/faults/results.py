@@ -1,7 +1,7 @@
-"""What one storm showed, as a row of a table in docs/reliability.md.
+"""The result of one storm, as a row of a table in docs/reliability.md.
 
-`python -m tests.faults.results` writes the table from the files that a run of `make faults` left,
-`… results hosts` the one of storms over several hosts from those of `make hosts-test`.
+`python -m tests.faults.results` writes the table from the files of the last `make faults`, and
+`… results hosts` the table of storms over several hosts from those of `make hosts-test`.
 """
 
 import statistics
@@ -17,11 +17,11 @@ from tests.fixtures.history import History
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / ".build" / "faults"
 PAGE = ROOT / "docs" / "reliability.md"
-HOSTS = "hosts"  # what the names of storms over several hosts begin with
+HOSTS = "hosts"  # the prefix of the names of storms over several hosts
 
 
 class Result(msgspec.Struct):
-    """Times in seconds. `fault` is what was done to the system while people talked."""
+    """Times in seconds. `fault` describes what was done to the system while people talked."""
 
     fault: str
     invariants: str
@@ -40,12 +40,12 @@ class Result(msgspec.Struct):
 
     @property
     def lost(self) -> int:
-        """What was answered and is not in the log."""
+        """Answered messages that are not in the log."""
         return self.violations.get("lost", 0)
 
     @property
     def other(self) -> int:
-        """Whatever else the judge found."""
+        """Everything else that the judge found."""
         return sum(self.violations.values()) - self.lost
 
     def save(self, name: str) -> None:
@@ -81,7 +81,7 @@ def sum_up(
 
 
 def table(results: list[Result]) -> str:
-    """A Markdown table; lost counts everything that the judge found."""
+    """A Markdown table; "lost" counts everything that the judge found."""
     rows = [
         "| fault, under load | invariants | times | recovery, median / worst | answered sends "
         "| deliveries | p50 / worst delivery | lost | other breaches |",
@@ -99,7 +99,7 @@ def table(results: list[Result]) -> str:
 
 
 def table_of_hosts(results: list[Result]) -> str:
-    """As above, with the longest time in which nothing was answered."""
+    """As above, with the longest time without an answer."""
     rows = [
         "| under load | silence | recovery, median / worst | answered sends | deliveries "
         "| worst delivery | lost | other breaches |",
@@ -116,7 +116,7 @@ def table_of_hosts(results: list[Result]) -> str:
 
 
 def main(words: list[str]) -> int:
-    """Put the table into the page, between its marks."""
+    """Writes the table into the page, between its markers."""
     of_hosts = words == [HOSTS]
     found = [
         msgspec.json.decode(path.read_bytes(), type=Result)

@@ -1,4 +1,4 @@
-"""One storm: people talk, something breaks, all comes to rest, the judge reads the history."""
+"""One storm: people talk, something breaks, everything settles, the judge reads the history."""
 
 import asyncio
 import contextlib
@@ -21,7 +21,7 @@ QUIET_SECONDS = 1.0  # of talk before the first fault and after the last one
 
 
 class Scene(NamedTuple):
-    """What an injection has in its hands."""
+    """What an injection has at its disposal."""
 
     system: Hubbub
     crowd: Crowd
@@ -30,7 +30,7 @@ class Scene(NamedTuple):
 
     @contextlib.contextmanager
     def fault(self, what: str) -> Iterator[None]:
-        """Writes down when the fault began and when its cause was gone."""
+        """Records when the fault began and when its cause was gone."""
         fault = Fault(time.monotonic(), 0.0, what)
         self.history.faults.append(fault)
         yield
@@ -55,8 +55,8 @@ async def ride_out(
 ) -> History:
     """Raises AssertionError with the judge's findings; the history is in .build/faults.
 
-    `origin` is where the people connect, when not straight to the system; `patience_seconds` is
-    the crowd's.
+    `origin` is where the people connect, if not directly to the system; `patience_seconds` is
+    passed to the crowd.
     """
     history, pace = History(seed=seed), random.Random(seed)
     async with (

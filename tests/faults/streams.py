@@ -1,8 +1,7 @@
-"""Judges each socket of a history: where a chat starts, that it is dense, and where it ends.
+"""Judges each socket of a history: where a chat starts, that it has no gap, and where it ends.
 
-A socket gets each of its chats from one point on: a chat that was named in `resume` and not in
-`behind` from the cursor, all others from the head in `ready`, a chat joined later from its
-`chat.created`.
+A socket receives each of its chats from one point on: a chat named in `resume` and not in `behind`
+from the cursor, all others from the head in `ready`, a chat joined later from its `chat.created`.
 """
 
 from collections.abc import Iterator
@@ -46,7 +45,7 @@ class _Socket:
         where = f"{self._opened.device}, connection {self._opened.connection}: {event}"
         last = self._last.get(chat)
         if chat in self._gone:
-            # Those who resume after they were removed and added again see what lies between.
+            # Users who resume after being removed and added again see the events in between.
             replayed = seq <= self._opened.chats.get(chat, 0) and seq == self._gone[chat] + 1
             if (kind != "chat.created" and not replayed) or seq <= self._gone[chat]:
                 yield Violation("stale", f"after the last event {self._gone[chat]}, {where}")
@@ -68,8 +67,8 @@ class _Socket:
 
 
 def _judge_behind(opened: Opened, history: History) -> Iterator[Violation]:
-    """A chat that misses at most 200 events and 256 KiB is replayed, as long as all that is
-    missing fits into 1 MiB."""
+    """A chat that misses at most 200 events and 256 KiB is replayed, if everything missing fits
+    into 1 MiB."""
     sizes: dict[str, list[int]] = {}
     for chat, after in opened.resume.items():
         if chat in opened.chats and chat in history.logs and after <= opened.chats[chat]:

@@ -1,4 +1,5 @@
-"""Valkey goes, comes back empty, hangs, loses and is cut off: it delays and loses nothing."""
+"""Valkey is lost, comes back empty, hangs, loses messages and is cut off: clients get everything,
+and in time."""
 
 import asyncio
 import random
@@ -17,13 +18,13 @@ from tests.fixtures.servers import ValkeyServer
 
 DELIVERED_WITHOUT_VALKEY_SECONDS = 2.0
 INVARIANTS = "I1 to I9, I16"
-OVERFLOWING_BYTES = 4000  # of a text: a few that are published together are too much
+OVERFLOWING_BYTES = 4000  # of a text: a few published together overflow the buffer
 
 
 def _slow_share(history: History, what: str) -> float:
-    """The share of deliveries that took longer than promised, of sends that began while the fault
-    was well under way: the first second is for noticing it. Some are late because the machine is
-    busy; all are where nothing polls."""
+    """The share of deliveries that took longer than promised, among sends during the fault; its
+    first second, in which it is noticed, does not count. A few are late if the machine is busy; all
+    are late if nothing polls."""
     (fault,) = [fault for fault in history.faults if fault.what == what]
     started = {(sent.chat, sent.seq): sent.started for sent in history.sends if sent.ended}
     took = [
@@ -39,14 +40,14 @@ def _slow_share(history: History, what: str) -> float:
 async def test_valkey_is_gone_for_a_while(
     proxied_system: Hubbub, engines: Engines, seed: int
 ) -> None:
-    """Reads, sends, connects and live delivery go on, within 2 s, for as long as it takes."""
+    """Reads, sends, connects and delivery within 2 s continue for as long as it is gone."""
 
     async def inject(scene: Scene) -> None:
         with scene.fault("Valkey gone"):
             engines.valkey.kill()
             await engines.valkey_proxy.turn("refuse")
             await asyncio.sleep(6)
-            await scene.crowd.devices[0].drop()  # connects go on, too
+            await scene.crowd.devices[0].drop()  # connects continue, too
             await asyncio.sleep(6)
             await asyncio.to_thread(engines.valkey.start)
             await engines.valkey_proxy.turn("pass")
@@ -63,7 +64,7 @@ async def test_valkey_is_gone_for_a_while(
 async def test_valkey_is_gone_for_a_minute(
     proxied_system: Hubbub, engines: Engines, seed: int
 ) -> None:
-    """As before, past every lease and time-out."""
+    """As before, beyond every lease and timeout."""
 
     async def inject(scene: Scene) -> None:
         with scene.fault("Valkey gone"):
@@ -125,7 +126,7 @@ async def test_valkey_hangs(proxied_system: Hubbub, engines: Engines, seed: int)
 
 @pytest.mark.long
 async def test_subscriptions_are_cut(proxied_system: Hubbub, engines: Engines, seed: int) -> None:
-    """CLIENT KILL TYPE pubsub every half second, and then an output buffer that overflows."""
+    """CLIENT KILL TYPE pubsub every half second, and then an overflowing output buffer."""
 
     async def inject(scene: Scene) -> None:
         with redis.Redis.from_url(engines.valkey.url) as valkey:
@@ -143,7 +144,7 @@ async def test_subscriptions_are_cut(proxied_system: Hubbub, engines: Engines, s
                 valkey.config_set("client-output-buffer-limit", limit)
                 engines.valkey_proxy.delay_seconds = 0.2
                 await asyncio.sleep(4)
-                for _ in range(150):  # on a machine that is busy less is published
+                for _ in range(150):  # a busy machine publishes less
                     if _overflows(valkey) > before:
                         break
                     await asyncio.sleep(0.2)
@@ -159,7 +160,7 @@ async def test_subscriptions_are_cut(proxied_system: Hubbub, engines: Engines, s
 
 
 def _overflows(valkey: redis.Redis) -> int:
-    """How many clients Valkey has ended because they did not read."""
+    """The number of clients that Valkey has disconnected because they did not read."""
     return int(valkey.info("stats")["client_output_buffer_limit_disconnections"])
 
 
@@ -171,7 +172,7 @@ async def test_valkey_fails_over(
     seed: int,
 ) -> None:
     """Its address leads to another server, which knows nothing, and later back to the first one,
-    which knows what was true before."""
+    which has the state from before."""
     other = make_valkey()
 
     async def inject(scene: Scene) -> None:
@@ -193,7 +194,7 @@ async def test_valkey_fails_over(
 async def test_the_bus_loses_doubles_and_swaps(
     proxied_system: Hubbub, lossy_bus: LossyBus, seed: int
 ) -> None:
-    """Chats' events, notices to users and digests alike: no client ever sees it."""
+    """Events of chats, notices to users and digests alike: clients never notice."""
 
     async def inject(_: Scene) -> None:
         await asyncio.sleep(10)

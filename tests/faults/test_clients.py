@@ -1,4 +1,4 @@
-"""Clients vanish, all come back at once, never read, or talk rubbish; the others do not notice."""
+"""Clients vanish, all reconnect at once, never read, or send garbage; others do not notice."""
 
 import asyncio
 import contextlib
@@ -27,9 +27,9 @@ STUCK_READERS = 500
 SLOW_READERS = 500  # a byte a second each
 MEGABYTE = 1 << 20
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
-# The balancer holds three buffers of 68 KiB for each. In the nodes, frames wait that all listeners
-# of a chat share, so a thousand readers of one chat wait for the same bytes: at most 1 MiB a node,
-# and what the list of each takes.
+# The balancer holds three buffers of 68 KiB for each. The nodes hold queued frames, which all
+# listeners of a chat share, so a thousand readers of one chat wait for the same bytes: at most
+# 1 MiB per node, plus the queue of each.
 MAX_GROWTH_BYTES = {"balancer": 220 * MEGABYTE, "realtime": 60 * MEGABYTE}
 
 UPGRADE = (
@@ -41,13 +41,13 @@ RUBBISH = (
     b"\x81\x02hi",  # not masked
     b"\x83\x80\x00\x00\x00\x00",  # an opcode that does not exist
     b"\xc1\x80\x00\x00\x00\x00",  # compressed
-    b"\x81\xff\x7f\xff\xff\xff\xff\xff\xff\xff\x00\x00\x00\x00",  # as long as a length can be
-    b"\x80\x80\x00\x00\x00\x00",  # a continuation of nothing
+    b"\x81\xff\x7f\xff\xff\xff\xff\xff\xff\xff\x00\x00\x00\x00",  # the maximum length
+    b"\x80\x80\x00\x00\x00\x00",  # a continuation without a beginning
     b"\x89\xfe\x00\x7e\x00\x00\x00\x00" + b"x" * 126,  # a ping above 125 bytes
     b"\x81\x81\x00\x00\x00\x00\xff",  # not UTF-8
     b"\x82\x81\x00\x00\x00\x00x",  # binary
     b"\x81\x85\x00\x00\x00\x00[[[[[",
-    b"\x01\x81\x00\x00\x00\x00{" * 50,  # fragments that begin and never end
+    b"\x01\x81\x00\x00\x00\x00{" * 50,  # fragments that never end
 )
 
 
@@ -79,13 +79,14 @@ async def test_networks_of_clients_break(system: Hubbub, seed: int) -> None:
 
 @pytest.mark.long
 async def test_devices_resume_while_people_are_removed(system: Hubbub, seed: int) -> None:
-    """Nobody gets an event above their own removal, and who is added again lacks nothing."""
+    """No device gets an event above its user's removal, and users who are added again miss
+    nothing."""
 
     async def inject(scene: Scene) -> None:
         crowd = scene.crowd
         chat = next(iter(crowd.chats))
         owner = crowd.chats[chat][0]
-        # They lose the chat for moments, so they must not post to it meanwhile.
+        # They lose the chat briefly, so they must not post to it meanwhile.
         listeners = [await Person.sign_up(owner.session, owner.origin) for _ in range(2)]
         devices = [await crowd.add_guest(person) for person in listeners]
         path = f"/api/chat/{chat}/participant"
@@ -109,7 +110,7 @@ async def test_devices_resume_while_people_are_removed(system: Hubbub, seed: int
 
 @pytest.mark.long
 async def test_readers_that_hardly_read_are_let_go(system: Hubbub, seed: int) -> None:
-    """A thousand that read nothing, or a byte a second, cost bounded memory, and the others hear
+    """A thousand that read nothing, or a byte a second, use bounded memory; the others receive
     everything in time."""
 
     async def inject(scene: Scene) -> None:
@@ -164,7 +165,7 @@ async def test_a_thousand_come_back_at_once(system: Hubbub, seed: int) -> None:
 
 @pytest.mark.long
 async def test_rubbish_hurts_nobody_else(system: Hubbub, seed: int) -> None:
-    """Broken frames, handshakes that never end, and bytes that are no HTTP; no socket of others
+    """Malformed frames, handshakes that never end, and bytes that are not HTTP: no other socket
     ends, no process dies."""
     pids = {process.pid for process in system.processes()}
 
@@ -188,7 +189,7 @@ async def test_rubbish_hurts_nobody_else(system: Hubbub, seed: int) -> None:
 
 
 class _Comer:
-    """A socket that only wants to be ready; it resumes nothing."""
+    """A socket that only connects until it is ready; it resumes nothing."""
 
     def __init__(self, person: Person) -> None:
         self._person = person
@@ -200,7 +201,7 @@ class _Comer:
             connect(
                 self._url, subprotocols=[SUBPROTOCOL], compression=None, max_size=None,
                 ping_interval=None, open_timeout=HERD_BACK_SECONDS, close_timeout=0.1, proxy=None,
-                max_queue=None,  # nobody reads on, and the end must be seen all the same
+                max_queue=None,  # nothing is read later, but the close must be seen
             )
         )  # fmt: skip
         await self._socket.send(
@@ -230,18 +231,18 @@ def _memory(system: Hubbub, role: str) -> int:
 
 
 def _send(system: Hubbub, *parts: bytes) -> socket.socket:
-    """A raw connection that says these bytes, a moment apart, and reads nothing."""
+    """Opens a raw connection, sends these bytes with short pauses, and reads nothing."""
     parsed = urlsplit(system.origin)
     raw = socket.create_connection((parsed.hostname, parsed.port or 0), timeout=5)
     for part in parts:
-        with contextlib.suppress(ConnectionError):  # it may have been thrown out already
+        with contextlib.suppress(ConnectionError):  # it may have been disconnected already
             raw.sendall(part)
     return raw
 
 
 def _read_a_byte(raw: socket.socket) -> None:
     raw.setblocking(False)
-    with contextlib.suppress(OSError):  # nothing has come, or it was let go
+    with contextlib.suppress(OSError):  # nothing has arrived, or it was disconnected
         raw.recv(1)
 
 

@@ -15,7 +15,7 @@ INVARIANTS = "I1 to I9, I16"
 
 @pytest.fixture
 def cluster(make_cluster: Callable[..., ValkeyCluster]) -> ValkeyCluster:
-    """Three shards, each a primary and a replica."""
+    """Three shards, each with a primary and a replica."""
     return make_cluster(3)
 
 
@@ -34,7 +34,7 @@ async def clustered_system(tmp_path: Path, cluster: ValkeyCluster) -> AsyncItera
 async def test_slots_move_and_primaries_die(
     clustered_system: Hubbub, cluster: ValkeyCluster, seed: int
 ) -> None:
-    """Every chat is heard within two seconds of each, and nothing twice."""
+    """Every chat is delivered again within two seconds of each fault, and nothing twice."""
 
     async def inject(scene: Scene) -> None:
         topics = [f"{{p{number}}}" for number in range(0, 128, 8)]

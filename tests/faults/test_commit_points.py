@@ -1,7 +1,7 @@
-"""Crashes at the worst moments: after the commit and before the answer, or before the publishing.
+"""Crashes at the worst moments: after the commit and before the answer, or before publishing.
 
-Proxies before the engines hold the moment open: the database has committed and its answer does not
-come, or the bus takes nothing.
+Proxies in front of the engines prolong the moment: the database has committed and its answer does
+not arrive, or the bus accepts nothing.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ Two = tuple[Person, Person, str]
 
 @pytest.fixture
 async def two(proxied_system: Hubbub) -> AsyncIterator[Two]:
-    """Ann and Ben, and a chat of theirs."""
+    """Ann and Ben, and a chat with both."""
     async with aiohttp.ClientSession() as http:
         ann = await Person.sign_up(http, proxied_system.origin)
         ben = await Person.sign_up(http, proxied_system.origin)
@@ -36,7 +36,7 @@ async def two(proxied_system: Hubbub) -> AsyncIterator[Two]:
 async def test_killed_between_commit_and_answer(
     two: Two, proxied_system: Hubbub, engines: Engines
 ) -> None:
-    """The repeat finds what was stored: one message, one answer."""
+    """The retry finds what was stored: one message, one answer."""
     ann, ben, chat = two
     async with Device(ben, History()) as bens:
         await bens.until_seq(chat, 1)
@@ -58,7 +58,7 @@ async def test_killed_between_commit_and_answer(
 async def test_the_database_answers_nothing_and_the_process_lives(
     two: Two, engines: Engines
 ) -> None:
-    """A connection lost at the commit is settled by looking, without a second row."""
+    """A connection lost at the commit is resolved by a query, without a second row."""
     ann, ben, chat = two
     for number in range(4):
         await engines.chats_proxy.turn("stall answers")
@@ -73,7 +73,7 @@ async def test_the_database_answers_nothing_and_the_process_lives(
 async def test_killed_between_commit_and_publishing(
     two: Two, proxied_system: Hubbub, engines: Engines
 ) -> None:
-    """What was answered and not published is swept up by whoever lives."""
+    """What was answered but not published is published by a process that is alive."""
     ann, ben, chat = two
     async with Device(ben, History()) as bens:
         await bens.until_seq(chat, 1)
@@ -109,8 +109,8 @@ async def test_50_times_the_same_post_while_edges_and_chats_die(
 async def test_killed_before_users_has_prepared(
     two: Two, proxied_system: Hubbub, engines: Engines
 ) -> None:
-    """A database's answers do not come and a process dies: both databases agree in the end, and the
-    repeat of the request makes one chat."""
+    """A database's answers do not arrive and a process dies: both databases agree in the end, and
+    the retry of the request creates one chat."""
     ann, ben, _ = two
     for proxy, role in (
         (engines.users_proxy, "users"),
@@ -133,8 +133,8 @@ async def test_killed_before_users_has_prepared(
 async def test_killed_after_users_has_prepared(
     roles: tuple[str, ...], two: Two, proxied_system: Hubbub, engines: Engines
 ) -> None:
-    """users has prepared and chats cannot commit when they die: what is in doubt is resolved, both
-    databases agree in the end, and the repeat of the request makes one chat."""
+    """users has prepared and chats cannot commit when they die: the prepared transaction is
+    resolved, both databases agree in the end, and the retry of the request creates one chat."""
     ann, ben, _ = two
     for round_ in range(3):
         async with _decisions_locked(engines):
@@ -142,7 +142,7 @@ async def test_killed_after_users_has_prepared(
             await _until_prepared(engines)
             for role in roles:
                 proxied_system.kill(role)
-            # A kill is no rollback: PostgreSQL keeps what was prepared, and edge may try again.
+            # A kill is no rollback: PostgreSQL keeps prepared transactions, and edge may retry.
             assert await _count_prepared(engines) >= 1
         assert (await creating).status in (200, 201)
         await _until_resolved(engines)
@@ -158,7 +158,8 @@ def _create_chat(ann: Person, ben: Person, name: str) -> asyncio.Task[Answer]:
 
 @asynccontextmanager
 async def _decisions_locked(engines: Engines) -> AsyncIterator[None]:
-    """Inside it chats can read, and commit no change: it waits for the lock, at most a second."""
+    """Inside the block chats can read, but commit no change: it waits for the lock, at most a
+    second."""
     url = engines.databases["chats"]
     async with await psycopg.AsyncConnection.connect(url) as connection:
         await connection.execute("LOCK TABLE decisions IN EXCLUSIVE MODE")
@@ -185,7 +186,7 @@ async def _until_prepared(engines: Engines) -> None:
 
 
 async def _until_resolved(engines: Engines) -> None:
-    """Nothing is in doubt any more; a change that is under way ends within its 5 s."""
+    """Waits until no transaction is prepared; a change in progress ends within its 5 s."""
     deadline = time.monotonic() + 15
     while left := await _count_prepared(engines):
         assert time.monotonic() < deadline, f"{left} transactions stay prepared"

@@ -1,4 +1,4 @@
-"""PostgreSQL is cut off, hangs, is slow, blocks and ends sessions: sends wait, none is lost."""
+"""PostgreSQL is cut off, hangs, is slow, blocks, or ends sessions: sends wait, none is lost."""
 
 import asyncio
 import contextlib
@@ -27,7 +27,7 @@ async def test_the_way_to_a_database_is_cut_or_hangs(
     engines: Engines,
     seed: int,
 ) -> None:
-    """Commits whose answer never came are settled by looking, not by guessing."""
+    """Commits whose answer never arrived are resolved by a query, not by guessing."""
 
     async def inject(scene: Scene) -> None:
         for number in range(times):
@@ -35,7 +35,7 @@ async def test_the_way_to_a_database_is_cut_or_hangs(
             with scene.fault(f"database: {mode}"):
                 await proxy.turn(mode)
                 await asyncio.sleep(seconds)
-                proxy.cut()  # answers that are under way are lost for good
+                proxy.cut()  # answers in flight are lost for good
                 await proxy.turn("pass")
             await asyncio.sleep(2.5)
 
@@ -47,7 +47,7 @@ async def test_the_way_to_a_database_is_cut_or_hangs(
 
 @pytest.mark.long
 async def test_postgres_restarts(proxied_system: Hubbub, engines: Engines, seed: int) -> None:
-    """kill -9 of the server, three seconds of nothing, and a recovery."""
+    """kill -9 of the server, three seconds of downtime, and a recovery."""
 
     async def inject(scene: Scene) -> None:
         for _ in range(2):
@@ -67,7 +67,7 @@ async def test_postgres_restarts(proxied_system: Hubbub, engines: Engines, seed:
 async def test_somebody_else_is_in_the_database(
     proxied_system: Hubbub, engines: Engines, seed: int
 ) -> None:
-    """A long transaction with a snapshot, locks on chats' rows, and sessions that are ended."""
+    """A long transaction with a snapshot, locks on chats' rows, and terminated sessions."""
 
     async def inject(scene: Scene) -> None:
         url = engines.databases["chats"]
@@ -89,7 +89,7 @@ async def test_somebody_else_is_in_the_database(
 
 @pytest.mark.long
 async def test_connections_run_out(proxied_system: Hubbub, engines: Engines, seed: int) -> None:
-    """Somebody takes all that PostgreSQL has left, while the services have to open theirs anew."""
+    """Another client takes all remaining connections while the services must reopen theirs."""
 
     async def inject(scene: Scene) -> None:
         for database in ("chats", "users", "chats"):
@@ -106,7 +106,7 @@ async def test_connections_run_out(proxied_system: Hubbub, engines: Engines, see
 
 @pytest.mark.long
 async def test_transactions_deadlock(proxied_system: Hubbub, engines: Engines, seed: int) -> None:
-    """Somebody locks chats the other way round: one of the two is ended, and tried again."""
+    """Another client locks chats in the opposite order: one of the two is aborted, and retried."""
 
     async def inject(scene: Scene) -> None:
         url = engines.databases["chats"]
@@ -124,7 +124,7 @@ async def test_transactions_deadlock(proxied_system: Hubbub, engines: Engines, s
 
 
 async def _count_lock_failures(url: str) -> int:
-    """Transactions that were rolled back: deadlocks, and locks that were not had in time."""
+    """Transactions that were rolled back because of deadlocks or lock timeouts."""
     async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
         cursor = await connection.execute(
             "SELECT xact_rollback FROM pg_stat_database WHERE datname = current_database()"
@@ -141,7 +141,7 @@ async def _use_up_connections(url: str, seconds: float) -> None:
             try:
                 connection = await psycopg.AsyncConnection.connect(url, connect_timeout=2)
                 await stack.enter_async_context(connection)
-            except psycopg.OperationalError as error:  # there is no more: as it is meant
+            except psycopg.OperationalError as error:  # none are left, as intended
                 refused = str(error)
         assert "too many" in refused or "remaining connection slots" in refused, refused
         await asyncio.sleep(seconds)

@@ -45,7 +45,7 @@ def _kill_pairs(seconds: float, times: int) -> Inject:
 
 
 async def _rolling_restart(scene: Scene) -> None:
-    """SIGTERM of every service process, one after the other."""
+    """SIGTERM to every service process, one after the other."""
     for process in [p for role in SERVICES for p in scene.system.processes(role)]:
         with scene.fault(f"SIGTERM {process.role}"):
             assert scene.system.signal_one(process.pid, signal.SIGTERM), f"{process} was gone"
@@ -53,7 +53,7 @@ async def _rolling_restart(scene: Scene) -> None:
 
 
 def _stop_one(seconds: float, *roles: str) -> Inject:
-    """SIGSTOP of one process of each; the fleet may kill what hangs for more than 10 s."""
+    """SIGSTOP to one process of each role; the fleet may kill one that hangs for more than 10 s."""
 
     async def inject(scene: Scene) -> None:
         for role in roles:
@@ -96,7 +96,7 @@ async def test_one_role_is_killed_again_and_again(role: str, system: Hubbub, see
 
 @pytest.mark.long
 async def test_pairs_are_killed(system: Hubbub, seed: int) -> None:
-    """Two processes of different roles at the same moment, engines too."""
+    """Two processes of different roles at the same moment, engines included."""
     await ride_out(
         system,
         _kill_pairs(4, 6),
@@ -108,8 +108,8 @@ async def test_pairs_are_killed(system: Hubbub, seed: int) -> None:
 
 @pytest.mark.long
 async def test_a_rolling_restart_is_not_felt(system: Hubbub, seed: int) -> None:
-    """Every service process drains and is replaced; no send is refused, no socket ends but with
-    the announced close."""
+    """Every service process drains and is replaced; no send is refused, and no socket ends except
+    with the announced close."""
     history = await ride_out(
         system,
         _rolling_restart,

@@ -1,4 +1,4 @@
-"""The primary of both databases is gone with its machine, and a standby takes over."""
+"""The primary of both databases is lost with its machine, and a standby takes over."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -11,7 +11,7 @@ from tests.fixtures.hubbub import Hubbub
 from tests.fixtures.replicas import Replicated
 from tests.fixtures.servers import PostgresServer
 
-UNNOTICED_SECONDS = 3.0  # until somebody decides that the primary is dead
+UNNOTICED_SECONDS = 3.0  # until the primary is declared dead
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ async def replicated_system(tmp_path: Path, replicated: Replicated) -> AsyncIter
 async def test_the_primary_is_lost_with_its_machine(
     replicated_system: Hubbub, replicated: Replicated, seed: int
 ) -> None:
-    """What was answered is on the standby; what was not is sent again, and stored once."""
+    """Answered messages are on the standby; unanswered ones are retried, and stored once."""
 
     async def inject(scene: Scene) -> None:
         with scene.fault("primary lost"):

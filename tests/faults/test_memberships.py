@@ -1,5 +1,5 @@
-"""Ten people create, delete, join and leave at random while users and chats die: two databases,
-one truth."""
+"""Ten people create, delete, join and leave at random while users and chats die: the two databases
+agree."""
 
 import asyncio
 import random
@@ -23,7 +23,7 @@ PEOPLE = 10
 RESOLVED_AFTER_SECONDS = 8.0
 COMPLETE_AFTER_SECONDS = 15.0
 PAUSE_SECONDS = 0.02
-# What a random change may rightly be told: somebody else was quicker, or the outcome is unknown.
+# Valid answers to a random change: another one was quicker, or the outcome is unknown.
 RIGHT = frozenset({200, 201, 400, 403, 404, 503})
 
 
@@ -82,8 +82,8 @@ async def _kill_at_random(
 
 @pytest.mark.parametrize("seconds", [8.0, pytest.param(30.0, marks=pytest.mark.long)])
 async def test_memberships_agree_after_a_storm(seconds: float, system: Hubbub, seed: int) -> None:
-    """Each person's own record in users equals every chat's participants in chats, no socket saw a
-    hole, a repeat or an event above a removal, and each device holds all of its chats."""
+    """Each person's own record in users equals the participants in chats, no socket saw a gap, a
+    duplicate or an event above a removal, and each device has all of its chats."""
     pace, history = random.Random(seed), History(seed=seed)
     async with aiohttp.ClientSession() as http:
         people = [await Person.sign_up(http, system.origin) for _ in range(PEOPLE)]
@@ -120,7 +120,7 @@ async def test_memberships_agree_after_a_storm(seconds: float, system: Hubbub, s
 
 
 async def _wait_for_all(devices: list[Device], history: History) -> list[str]:
-    """Waits until each device has all chats of its user to the end; returns a sentence for each
+    """Waits until each device has all chats of its user completely; returns a sentence for each
     that has not."""
     late = []
     deadline = time.monotonic() + COMPLETE_AFTER_SECONDS
@@ -136,7 +136,7 @@ async def _wait_for_all(devices: list[Device], history: History) -> list[str]:
 
 
 async def _read_both_sides(people: list[Person], history: History) -> None:
-    """Through the public API alone."""
+    """Through the public API only."""
     for person in people:
         me = await person.ask("GET", "/api/user/me", retry_seconds=10)
         history.memberships[person.id] = me.body["user"]["chats"]

@@ -1,4 +1,4 @@
-"""Hubbub on PostgreSQL that fails over by itself: Patroni with etcd, as docs/hosts.md has it."""
+"""Hubbub on PostgreSQL with automatic failover: Patroni with etcd, as in docs/hosts.md."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -38,8 +38,8 @@ async def system(tmp_path: Path, patroni: Patroni) -> AsyncIterator[Hubbub]:
 async def test_patroni_fails_over_and_switches_over(
     system: Hubbub, patroni: Patroni, seed: int
 ) -> None:
-    """The primary is lost with its Patroni, comes back as a standby, and hands over in order:
-    nothing that was answered is lost, doubled or out of order, and all serve again."""
+    """The primary is lost with its Patroni, returns as a standby, and takes part in a switchover:
+    nothing answered is lost, duplicated or out of order, and all serve again."""
 
     async def inject(scene: Scene) -> None:
         lost = patroni.primary

@@ -1,4 +1,4 @@
-"""Somebody destroyed data, or the disk is gone: the databases are put back to a minute before."""
+"""Data was destroyed, or the disk is lost: the databases are restored to a minute before."""
 
 import asyncio
 import os
@@ -38,7 +38,7 @@ def now(url: str) -> datetime:
 
 
 def prepare_and_leave(url: str, chat: str, user: str) -> None:
-    """A membership that nobody has decided about."""
+    """A membership change that is prepared and undecided."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("BEGIN")
         connection.execute(
@@ -48,7 +48,7 @@ def prepare_and_leave(url: str, chat: str, user: str) -> None:
 
 
 async def until_archived(url: str, since: datetime) -> None:
-    """Until the archive has a piece of the log that ends after the moment."""
+    """Waits until the archive has a WAL segment that ends after the moment."""
     deadline = time.monotonic() + ARCHIVE_SECONDS
     with psycopg.connect(url, autocommit=True) as connection:
         while True:
@@ -63,7 +63,7 @@ async def until_archived(url: str, since: datetime) -> None:
 
 
 def settle(databases: dict[str, str], folder: Path) -> None:
-    """As an operator does it."""
+    """Resolves it as an operator does."""
     services = folder / "services"
     services.write_text("".join(service_section(role, url) for role, url in databases.items()))
     subprocess.run(
@@ -81,8 +81,8 @@ def settle(databases: dict[str, str], folder: Path) -> None:
 async def test_both_databases_go_back_to_a_moment(
     make_postgres: Callable[..., PostgresServer], tmp_path: Path
 ) -> None:
-    """A base backup and the archived log: what was said until then is there, what came after is
-    not, memberships agree, nothing stays in doubt, and clients begin anew."""
+    """From a base backup and the archived WAL: earlier messages are there, later ones are not,
+    memberships agree, no transaction stays prepared, and clients start fresh."""
     archive, copy = tmp_path / "archive", tmp_path / "copy"
     archive.mkdir()
     copy.mkdir()
@@ -102,11 +102,11 @@ async def test_both_databases_go_back_to_a_moment(
             await asyncio.to_thread(copy_data, postgres, copy / "postgres", "--wal-method=none")
             await ben.post(chat, "after the base backup")
             prepare_and_leave(databases["users"], chat, eve.id)
-            await asyncio.sleep(MARGIN_SECONDS)  # of the target's clock, on either side
+            await asyncio.sleep(MARGIN_SECONDS)  # around the target time, on either side
             kept, moment = await ann.events(chat), now(databases["chats"])
             await asyncio.sleep(MARGIN_SECONDS)
             gone = await ann.ask("DELETE", f"/api/chat/{chat}", retry_seconds=20)
-            assert gone.status in (200, 404), gone  # a repeat finds it gone
+            assert gone.status in (200, 404), gone  # a retry finds it gone
             async with Device(ann, History()) as device:
                 await device.until_ready()
                 epoch = device.epoch

@@ -1,5 +1,6 @@
-"""Programs on both client libraries, while processes die and the programs too: what each got and
-gave. `PROGRAMS_SECONDS=3600` makes it an hour, `PROGRAMS_PAUSE` says how long nothing dies between.
+"""Programs on both client libraries, while processes and the programs themselves die: what each
+received and sent. `PROGRAMS_SECONDS=3600` runs it for an hour, `PROGRAMS_PAUSE` sets the pause
+between deaths.
 """
 
 import asyncio
@@ -43,14 +44,14 @@ class Event(NamedTuple):
 
 
 class Life:
-    """One process of a program, and what it has said."""
+    """One process of a program, and its output."""
 
     def __init__(self, process: asyncio.subprocess.Process, log: Path) -> None:
         self._process = process
         self._log = log
         self._changed = asyncio.Event()
         self.events: list[Event] = []
-        self.said: dict[str, Any] = {}  # the last value of each key but of events
+        self.said: dict[str, Any] = {}  # the last value of each key, except events
         self.sent: dict[int, tuple[str, int]] = {}  # number -> its chat and seq
         self._reading = asyncio.create_task(self._read())
 
@@ -91,7 +92,7 @@ class Life:
         self._process.stdin.write(json.dumps({"do": what, **rest}).encode() + b"\n")
 
     async def die(self) -> None:
-        """kill -9, as a program ends that nobody asks."""
+        """kill -9, as a program dies without warning."""
         with contextlib.suppress(ProcessLookupError):
             self._process.kill()
         await self._process.wait()
@@ -126,11 +127,11 @@ class Talker:
         return {number: place for life in self.lives for number, place in life.sent.items()}
 
     def breaches(self, chat: str, log: list[dict[str, Any]]) -> Iterator[str]:
-        """Every way in which what it had of a chat is not what happened there."""
-        had = 0  # up to this seq by the lives before
+        """Every way in which the events that it received of a chat differ from the log."""
+        had = 0  # up to this seq in earlier lives
         for n, life in enumerate(self.lives):
             events = [one for one in life.events if one.chat == chat]
-            # What it had when it was killed may come once more: nothing says that it was done.
+            # The event that it held when killed may come again: it was never acknowledged.
             if events and not had - 1 <= events[0].seq <= had + 1:
                 yield f"{self.kind} had {had} and began life {n} with {events[0]}"
             for before, after in itertools.pairwise(events):
@@ -146,7 +147,7 @@ class Talker:
             yield f"{self.kind} had {had} of {len(log)} events"
 
     def lost(self, chat: str, log: list[dict[str, Any]], user: str) -> Iterator[str]:
-        """Every way in which what it said in a chat is not there as it was answered."""
+        """Every answered message of the program that is not in the chat as it was answered."""
         said = [one for one in log if one["type"] == "message" and one["by"] == user]
         numbers = [int(one["message"].split()[1]) for one in said if one["message"]]
         if numbers != sorted(set(numbers)):
@@ -170,8 +171,8 @@ async def talkers(system: Hubbub, folder: Path) -> AsyncIterator[list[Talker]]:
 @pytest.mark.long
 @pytest.mark.timeout(SECONDS + 600)
 async def test_programs_live_through_deaths(system: Hubbub, tmp_path: Path, seed: int) -> None:
-    """kill -9 of anything, the programs too: each has every event of its chats once and in order,
-    what was answered is there once, and what a chat says is what history says."""
+    """kill -9 of anything, the programs included: each gets every event of its chats once and in
+    order, every answered message is there once, and a chat shows what history says."""
     pace = random.Random(seed)
     deaths: Counter[str] = Counter()
     async with somebody(system) as ann, talkers(system, tmp_path) as both:

@@ -1,17 +1,17 @@
-"""What the judge finds: one kind and one sentence for each breach."""
+"""What the judge finds: a kind and a sentence for each breach."""
 
 from typing import Literal, NamedTuple
 
 Kind = Literal[
-    "lost",  # answered, and not in the log
-    "phantom",  # got, and never sent or not in the log
+    "lost",  # answered, but not in the log
+    "phantom",  # received, but never sent or not in the log
     "duplicate",  # twice in the log, or twice on one socket
     "hole",
     "reorder",
     "divergent",  # not what the log holds, or not what was answered
-    "stale",  # above the own removal
-    "behind",  # a chat that resume had to replay and did not
-    "refused",  # a good send that was refused for good
+    "stale",  # above the user's own removal
+    "behind",  # a chat that resume should have replayed and did not
+    "refused",  # a valid send that was refused permanently
     "membership",  # users and chats disagree
 ]
 

@@ -1,4 +1,4 @@
-// `talker.py` on the JavaScript client: its arguments, its commands, its lines.
+// `talker.py` on the JavaScript client: the same arguments, commands and output.
 import { createInterface } from "node:readline";
 import { Client } from "../../../clients/javascript/lib/index.js";
 import { FileStore } from "../../../clients/javascript/node/index.js";

@@ -1,5 +1,5 @@
-"""A program on the Python client that talks until it is told to stop, and says in lines of JSON
-what it does and hears: `talker.py ORIGIN STORE NAME`. `talker.mjs` is the same in JavaScript.
+"""A program on the Python client that talks until it is told to stop, and prints what it does and
+receives as lines of JSON: `talker.py ORIGIN STORE NAME`. `talker.mjs` is the same in JavaScript.
 
 Commands come as lines of JSON: `{"do": "talk", "chat", "from", "pause"}` from that number on, in
 chat after chat; `{"do": "stop"}`; `{"do": "show", "chat"}`.
@@ -31,7 +31,7 @@ async def listen(client: Client) -> None:
 
 
 class Talker:
-    """Says numbers, and edits, reacts to and deletes some of what it said."""
+    """Sends numbers, and edits, reacts to and deletes some of its messages."""
 
     def __init__(self, client: Client, name: str) -> None:
         self._client = client
