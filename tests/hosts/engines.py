@@ -1,4 +1,4 @@
-"""What the engines of three hosts say about themselves: Patroni, and the servers of Valkey."""
+"""The state of the engines on three hosts, as reported by Patroni and by the Valkey servers."""
 
 import ssl
 import time
@@ -19,7 +19,7 @@ ETCD_PORT: Final = 2379
 ETCD_BEHIND: Final = 10  # entries of its log: Patroni writes a few each second
 VALKEY_PORTS: Final = (6379, 6380)
 ASK_SECONDS: Final = 2.0
-ROUND_SECONDS: Final = 4.0  # what Patroni does when it looks after its servers takes less
+ROUND_SECONDS: Final = 4.0  # longer than a round of Patroni's checks of its servers
 
 
 def until(condition: Callable[[], bool], what: str) -> None:
@@ -30,8 +30,8 @@ def until(condition: Callable[[], bool], what: str) -> None:
 
 
 class Databases:
-    """PostgreSQL on each host, run by Patroni, which asks etcd. With TLS there are certificates of
-    the hosts beside that of the CA."""
+    """PostgreSQL on each host, run by Patroni, which uses etcd. With TLS the hosts' certificates
+    are next to that of the CA."""
 
     def __init__(self, hosts: Sequence[Host], ca: Path | None) -> None:
         self._hosts = hosts
@@ -43,22 +43,22 @@ class Databases:
 
     @property
     def primary(self) -> Host:
-        """Raises StopIteration where nobody says that it is."""
+        """Raises StopIteration if no host reports to be it."""
         return next(host for host in self._hosts if self._role(host) == "primary")
 
     def cluster(self) -> list[dict[str, Any]]:
-        """What the primary's Patroni knows of each."""
+        """What the primary's Patroni reports about each member."""
         return list(self._ask(self.primary, "cluster").get("members", []))
 
     def until_primary(self, *, but: Host) -> None:
-        """Somebody else takes writes."""
+        """Waits until another host accepts writes."""
         others = [host for host in self._hosts if host is not but]
         until(lambda: any(self._role(host) == "primary" for host in others), "a primary")
 
     def until_well(self) -> None:
-        """A primary, and two standbys that follow it and of which one must have each commit; and
-        etcd is well on each host. Patroni may be about to strike out a standby that was away a
-        moment ago."""
+        """Waits for a primary with two streaming standbys, one of which must confirm each commit,
+        and a healthy etcd on each host. The state must last, since Patroni may be about to remove a
+        standby that was briefly away."""
 
         def stays_well() -> bool:
             ends = time.monotonic() + ROUND_SECONDS
@@ -82,8 +82,8 @@ class Databases:
         return str(said.get("role", "")) if said.get("state") in ("running", "streaming") else ""
 
     def _etcd_is_well(self) -> bool:
-        """All have the same leader, and the log that it has: a member that was cut off takes
-        seconds to be heard again, and is no majority with another one before."""
+        """All have the same leader, and its log: a member that was cut off takes seconds to catch
+        up, and until then does not count for a majority."""
         said = [self._ask(host, "v3/maintenance/status", ETCD_PORT, b"{}") for host in self._hosts]
         if not all(one.get("leader") for one in said) or len({one["leader"] for one in said}) > 1:
             return False
@@ -93,7 +93,7 @@ class Databases:
     def _ask(
         self, host: Host, path: str, port: int = PATRONI_PORT, data: bytes | None = None
     ) -> dict[str, Any]:
-        """Empty where nothing is said."""
+        """Empty if there is no answer."""
         url = f"{self._scheme}://{host.address}:{port}/{path}"
         try:
             with urllib.request.urlopen(  # noqa: S310 - of a host of this test
@@ -119,11 +119,11 @@ class Bus:
         ]  # fmt: skip
 
     def until_up(self) -> None:
-        """All answer."""
+        """Waits until all answer."""
         until(self._is_up, "six servers of Valkey")
 
     def until_well(self) -> None:
-        """Everybody knows everybody, and each shard has a linked replica."""
+        """Waits until all know each other, and each shard has a connected replica."""
         until(self._is_well, "the servers of Valkey are a cluster again")
 
     def close(self) -> None:

@@ -1,9 +1,9 @@
-"""Hosts of a test's own: namespaces on a bridge, each with an address, processes and files.
+"""Hosts for one test: namespaces on a bridge, each with an address, processes and files.
 
-Needs root. The bridge is in a namespace of its own, where no rule of this machine's filters. Links
-are cut both ways by taking them down, and one way by sending to an address that nobody has. A host
-has what this machine has, and what it changes in /etc, /usr/lib and /usr/local/bin it has for
-itself, as /run, /var/lib and /var/log; this checkout is its /opt/hubbub.
+Needs root. The bridge is in its own namespace, where no firewall rule of this machine applies.
+Links are cut both ways by taking them down, and one way by sending to an address that no host has.
+A host sees the files of this machine; its changes in /etc, /usr/lib and /usr/local/bin are private
+to it, as are /run, /var/lib and /var/log. This checkout is its /opt/hubbub.
 """
 
 import os
@@ -19,11 +19,11 @@ from tests.hosts.wire import READY, stop_offloading
 
 ROOT: Final = Path(__file__).parents[2]
 NOBODY: Final = "02:00:00:00:00:99"
-OUTSIDE: Final = 254  # where the test itself is
+OUTSIDE: Final = 254  # the host number of the test itself
 START_SECONDS: Final = 60.0
 COMMAND_SECONDS: Final = 180.0
-# The first process of a host. Told where it may keep files, where the checkout is, where Python is
-# installed, which may be in a home that is closed to others, and which one to be.
+# The first process of a host. Arguments: the folder for its files, the checkout, the installation
+# of Python, which may be in a home that others cannot read, and the Python to run.
 _BEGIN: Final = """
 set -e
 mount -t tmpfs none "$0"/layers
@@ -51,7 +51,7 @@ while True: signal.pause()'  # nobody else waits for what has ended
 
 
 class CannotMakeHosts(Exception):
-    """The machine, or who runs this, may not; the text says what is missing."""
+    """The machine or the user lacks something; the text says what."""
 
 
 def run_ip(*words: str) -> str:
@@ -99,11 +99,12 @@ class Host:
 
     @property
     def prefix(self) -> list[str]:
-        """A command that runs another one there."""
+        """The beginning of a command line that runs a command on the host."""
         return ["nsenter", f"--target={self._first}", "--net", "--mount", "--pid"]
 
     def run(self, script: str, **environment: str) -> str:
-        """What a shell says that has done it there. Raises AssertionError where it has not."""
+        """Runs shell commands on the host and returns their output. Raises AssertionError if they
+        fail."""
         done = subprocess.run(
             [*self.prefix, "sh", "-c", f"set -eu; cd /\n{script}"],
             env=os.environ | environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -113,7 +114,7 @@ class Host:
         return done.stdout
 
     def kill(self) -> None:
-        """Everything on it at once; what it has on disk stays."""
+        """Kills everything on it at once; its files stay."""
         while pids := [pid for pid in self._pids() if pid not in (self._first, self._holder.pid)]:
             for number in (signal.SIGSTOP, signal.SIGKILL):
                 for pid in pids:
@@ -128,14 +129,14 @@ class Host:
         return [int(pid) for pid in run_ip("netns", "pids", self.name).split()]
 
     def cut(self) -> None:
-        """Nothing comes or goes."""
+        """Nothing arrives or leaves."""
         run_ip("-n", self._network.name, "link", "set", self._port, "down")
 
     def join(self) -> None:
         run_ip("-n", self._network.name, "link", "set", self._port, "up")
 
     def cut_sending(self) -> None:
-        """What the others say still comes."""
+        """What the others send still arrives."""
         for other in self._network.numbers:
             if other != self.number:
                 self._point(other, NOBODY)
@@ -144,14 +145,14 @@ class Host:
         run_ip("-n", self.name, "neigh", "flush", "all", "nud", "permanent")
 
     def take(self, address: str) -> None:
-        """An address beside its own, as of a service that may be at one host or another."""
+        """Adds an address, such as a service address that moves between hosts."""
         run_ip("-n", self.name, "addr", "add", f"{address}/24", "dev", self._inner)
 
     def drop(self, address: str) -> None:
         run_ip("-n", self.name, "addr", "del", f"{address}/24", "dev", self._inner)
 
     def slow_down(self, seconds: float) -> None:
-        """What it sends takes so long."""
+        """Delays everything it sends by so long."""
         self._network.stop_offloading()
         near, plug = f"{self._network.name}s{self.number}", f"{self._network.name}t{self.number}"
         self._network.plug_in(plug, near)
@@ -178,7 +179,7 @@ class Host:
 
     def remove(self) -> None:
         self._end_wire()
-        os.kill(self._first, signal.SIGKILL)  # and with it all others
+        os.kill(self._first, signal.SIGKILL)  # and all others with it
         self._holder.wait()
         run_ip("netns", "del", self.name)
 
@@ -201,16 +202,16 @@ class Host:
 
 
 def _inner_pid(pid: int) -> int:
-    """What a process is called by its own namespace."""
+    """The pid of a process in its own namespace."""
     try:
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    except OSError:  # it has ended
+    except OSError:  # it has exited
         return 0
     return int(next(line.split()[-1] for line in lines if line.startswith("NSpid:")))
 
 
 class Network:
-    """A bridge, at which the test is too. Raises CannotMakeHosts."""
+    """A bridge with the test attached. Raises CannotMakeHosts."""
 
     def __init__(self, hosts: int, folder: Path) -> None:
         number = os.getpid() % 10_000
@@ -231,7 +232,7 @@ class Network:
             self.hosts.append(Host(self, each, folder / f"host-{each}"))
 
     def stop_offloading(self) -> None:
-        """On all links, for all of them lead to one another."""
+        """On all links, since each leads to the others."""
         stop_offloading(self._here)
         for host in self.hosts:
             host.stop_offloading()
@@ -245,14 +246,15 @@ class Network:
         return self.address(OUTSIDE)
 
     def plug_in(self, port: str, other_end: str) -> None:
-        """A link whose other end is here still."""
+        """Adds a link whose other end is still in this namespace."""
         run_ip("link", "add", port, "type", "veth", "peer", "name", other_end)
         run_ip("link", "set", port, "netns", self.name)
         run_ip("-n", self.name, "link", "set", port, "master", "bridge")
         run_ip("-n", self.name, "link", "set", port, "up")
 
     def forget(self, address: str) -> None:
-        """Who has it may be another one from now on; whoever takes it says so to all."""
+        """Another host may have the address from now on; the one that takes it announces that to
+        all."""
         run_ip("neigh", "flush", "to", address)
 
     def address(self, number: int) -> str:

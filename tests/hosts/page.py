@@ -1,6 +1,6 @@
-"""The steps of "Three hosts" in docs/hosts.md as they are printed there.
+"""The steps of "Three hosts" in docs/hosts.md, as printed there.
 
-The first line of a block says where it is typed; `TLS` stands before it where that is switched on.
+The first line of a block says where it is typed; `TLS` precedes it if the step is only for TLS.
 """
 
 import re

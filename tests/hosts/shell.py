@@ -1,5 +1,5 @@
-"""Stands in for ssh between hosts of a test: `python -m tests.hosts.shell serve`, and then
-`… shell HOST COMMAND…` at another host, which passes on its input and prints what comes back."""
+"""A substitute for ssh between hosts of a test: `python -m tests.hosts.shell serve`, and then `…
+shell HOST COMMAND…` on another host, which passes on its input and prints the output."""
 
 import contextlib
 import shutil
@@ -13,9 +13,9 @@ PORT: Final = 22
 
 
 class _Shell(socketserver.StreamRequestHandler):
-    """The command is the first line, its input is what follows."""
+    """The first line is the command, the rest is its input."""
 
-    rbufsize = 0  # nothing of that is read here
+    rbufsize = 0  # none of the input is read here
 
     def handle(self) -> None:
         command = self.rfile.readline().decode()

@@ -1,12 +1,12 @@
-"""How long PostgreSQL on three hosts takes no writes when the host of its primary is lost, and what
-each second of that belongs to.
+"""How long PostgreSQL on three hosts accepts no writes when the host of its primary is lost, and
+what takes each second of that.
 
     python -m tests.hosts.silence --samples 6 --loss killed --loss "cut one way" --loop-wait 2
 
-Needs root. Makes the databases of docs/hosts.md on three hosts, as it prints them, writes from each
-host, and loses the host of the primary again and again; before each loss both standbys count, or
-with `--soon` the one that was away has only just begun to follow. Reads the rows at the end: what
-was answered and is not there is counted as lost.
+Needs root. Sets up the databases on three hosts as docs/hosts.md prints it, writes from each host,
+and loses the host of the primary again and again; before each loss both standbys are synchronous,
+or with `--soon` the one that was away has only just begun to stream. Reads the rows at the end:
+an answered row that is missing counts as lost.
 """
 
 import argparse
@@ -42,9 +42,9 @@ _READY: Final = re.compile(
 
 
 class Sample(NamedTuple):
-    """Seconds from the loss until the lock was free, somebody had it, was promoted, confirmed the
-    first commit to a plain connection, and to Hubbub's pool on each host that lives; `lock` is
-    what was left of the lock's life."""
+    """Seconds from the loss until the lock was free, was taken, its holder was promoted and
+    confirmed the first commit to a plain connection, and to Hubbub's pool on each live host; `lock`
+    is the lock's remaining time to live."""
 
     loss: str
     lock: int
@@ -63,7 +63,7 @@ class Answer(NamedTuple):
 
 
 class Etcd:
-    """Asked from outside, at whichever host answers."""
+    """Queried from outside, on the first host that answers."""
 
     def __init__(self, hosts: Sequence[Host]) -> None:
         self._hosts = list(hosts)
@@ -81,7 +81,7 @@ class Etcd:
         return {}
 
     def lock(self) -> tuple[str, str]:
-        """Who has it, and by which lease."""
+        """The holder and its lease."""
         key = base64.b64encode(LOCK.encode()).decode()
         found = self.ask("kv/range", {"key": key, "serializable": True}).get("kvs")
         if not found:
@@ -119,7 +119,8 @@ class Writers:
             )  # fmt: skip
 
     def answered(self, host: Host, kind: str, since: float = 0.0, server: str = "") -> list[Answer]:
-        """To those on that host; of plain ones to those that write to that server."""
+        """The answers to the writers on that host; of plain ones only those that write to that
+        server."""
         found = []
         for line in self._file(host).read_text().splitlines():
             words = line.split()
@@ -133,7 +134,7 @@ class Writers:
         return max(after - before for before, after in pairwise(times))
 
     def lost(self, primary: Host) -> int:
-        """Of what was answered to anybody."""
+        """The number of answered rows that are missing."""
         told = {
             (name, str(number))
             for host in self._world.hosts
@@ -159,12 +160,12 @@ def configure(host: Host, **settings: int) -> None:
 
 
 def signal_patroni(host: Host, name: str) -> None:
-    """And its PostgreSQL goes on: as if its machine were busy with something else."""
+    """Its PostgreSQL keeps running, as if the machine were busy with something else."""
     host.run(f"pkill -{name} -f 'patroni .*[p]atroni.yml'")
 
 
 def until_both_stream(world: World) -> None:
-    """They may not count yet."""
+    """They need not be synchronous yet."""
 
     def stream() -> bool:
         try:
@@ -213,7 +214,7 @@ def lose(world: World, writers: Writers, loss: str, *, soon: bool, phase: float)
     )
     plain = min(writers.answered(host, "plain", began, holder)[0].at for host in others) - began
     promoted = _promoted(next(host for host in others if host.address == holder), began)
-    if loss == HUNG:  # whose server still takes writes, and answers none
+    if loss == HUNG:  # its server still takes writes, but confirms none
         pool = silence = -1.0
     else:
         until(
@@ -237,7 +238,7 @@ def lose(world: World, writers: Writers, loss: str, *, soon: bool, phase: float)
 
 
 def _promoted(host: Host, began: float) -> float:
-    """When its PostgreSQL said so last."""
+    """When its PostgreSQL last reported to be ready, relative to `began`."""
     (log,) = (host.folder / "log" / "hubbub").glob("hubbub@postgres*.log")
     times = [
         datetime.strptime(f"{found}+0000", "%Y-%m-%d %H:%M:%S.%f%z").timestamp() - began
@@ -254,7 +255,7 @@ def main(words: Sequence[str]) -> None:
     reader.add_argument("--retry-timeout", type=int)
     reader.add_argument("--soon", action="store_true")
     told = reader.parse_args(words)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))  # and what was made is removed
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))  # and everything is removed
     with tempfile.TemporaryDirectory(prefix="silence-", ignore_cleanup_errors=True) as folder:
         world = World(Path(folder), tls=False, only_databases=True)
         try:

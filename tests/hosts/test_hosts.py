@@ -1,5 +1,5 @@
-"""Three hosts, made as docs/hosts.md prints it: killed whole, cut off, cut one way, slow, and
-restarted in order, one after the other, while people talk."""
+"""Three hosts, set up as docs/hosts.md prints it: killed, cut off, cut one way, slow, and restarted
+one after the other, while people talk."""
 
 import asyncio
 import tempfile
@@ -19,18 +19,18 @@ from tests.hosts.world import NAME, World
 pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
 
 INVARIANTS = "I1 to I9, I23"
-UNNOTICED_SECONDS = 3.0  # until the address of a lost balancer is moved
+UNNOTICED_SECONDS = 3.0  # until the address of a lost balancer moves
 CUT_SECONDS = 8.0
 SLOW_SECONDS = 8.0
 DELAY_SECONDS = 0.2
-BACK_SECONDS = 20.0  # whatever host is lost, somebody's sends are answered again
-PATIENCE_SECONDS = 40.0  # of one whose socket is at the host that is cut off, and who has to notice
+BACK_SECONDS = 20.0  # whichever host is lost, until sends are answered again
+PATIENCE_SECONDS = 40.0  # of a user whose socket is on the cut-off host, and must notice it
 CLEAR, TLS = "clear", "TLS"
 
 
 @pytest.fixture(scope="module", params=[CLEAR, TLS])
 def world(request: pytest.FixtureRequest) -> Iterator[World]:
-    """Three hosts; all tests of one kind use the same, and leave them as they were."""
+    """Three hosts; all tests of one kind use the same ones, and leave them as they were."""
     with tempfile.TemporaryDirectory(prefix="hosts-", ignore_cleanup_errors=True) as folder:
         try:
             made = World(Path(folder), tls=request.param == TLS)
@@ -56,7 +56,7 @@ async def _kill(world: World, scene: Scene, host: Host) -> None:
 
 
 async def _cut(world: World, scene: Scene, host: Host, *, one_way: bool) -> None:
-    """It lives on by itself, and answers nobody that what it was told is stored."""
+    """The host keeps running, and confirms no write."""
     was_primary = await asyncio.to_thread(lambda: world.databases.primary) is host
     with scene.fault(f"host {host.number} cut {'one way' if one_way else 'both ways'}"):
         (host.cut_sending if one_way else host.cut)()
@@ -69,7 +69,7 @@ async def _cut(world: World, scene: Scene, host: Host, *, one_way: bool) -> None
 
 
 async def _ride_out(world: World, inject: Inject, what: str, seed: int, origin: str = "") -> None:
-    """Nothing is lost, and service is back within what is promised."""
+    """Nothing is lost, and service returns within the promised time."""
     history = await ride_out(
         cast(Hubbub, world), inject, fault=f"hosts: {what}", invariants=INVARIANTS, seed=seed,
         origin=origin, patience_seconds=PATIENCE_SECONDS,
@@ -79,9 +79,9 @@ async def _ride_out(world: World, inject: Inject, what: str, seed: int, origin: 
 
 
 def test_three_hosts_as_they_are_printed(world: World) -> None:
-    """Each service says that it is ready, the databases that an answer survives a machine, and
-    each of two balancers leads to them over TLS, with a certificate that was renewed meanwhile.
-    Whoever runs them could not have written what they are told."""
+    """Each service reports that it is ready, the databases that an answer survives the loss of a
+    machine, and each of two balancers serves over TLS, with a certificate that was renewed
+    meanwhile. The users that run the services cannot write their configuration."""
     assert world.said_at_last.count('"status":"ready"') == 15
     assert world.said_at_last.count('"answersSurvive":"machine"') == 6
     for host in world.hosts:
@@ -109,7 +109,7 @@ async def test_each_host_is_killed(world: World, seed: int) -> None:
 @only_clear
 @pytest.mark.parametrize("how", ["both ways", "one way"])
 async def test_each_host_is_cut_off(how: str, world: World, seed: int) -> None:
-    """Both ways, and so that it hears the others and is not heard."""
+    """Both ways, and so that it receives from the others but they do not receive from it."""
 
     async def inject(scene: Scene) -> None:
         for host in world.hosts:
@@ -120,7 +120,8 @@ async def test_each_host_is_cut_off(how: str, world: World, seed: int) -> None:
 
 @only_clear
 async def test_each_host_is_slow(world: World, seed: int) -> None:
-    """Whatever it sends takes 200 ms: its answers, and what it forwards of the log and the bus."""
+    """Everything it sends takes 200 ms: its answers, and what it forwards of the WAL and the
+    bus."""
 
     async def inject(scene: Scene) -> None:
         for host in world.hosts:
@@ -136,7 +137,7 @@ async def test_each_host_is_slow(world: World, seed: int) -> None:
 
 @only_clear
 async def test_all_hosts_are_restarted(world: World, seed: int) -> None:
-    """One after the other, as it is printed."""
+    """One after the other, as printed."""
 
     async def inject(scene: Scene) -> None:
         for host in world.hosts:
@@ -151,7 +152,7 @@ async def test_all_hosts_are_restarted(world: World, seed: int) -> None:
 
 @only_clear
 async def test_a_lost_host_is_replaced_by_an_empty_one(world: World, seed: int) -> None:
-    """At the same address, as it is printed."""
+    """At the same address, as printed."""
 
     async def inject(scene: Scene) -> None:
         host = world.hosts[-1]
@@ -170,7 +171,7 @@ async def test_a_lost_host_is_replaced_by_an_empty_one(world: World, seed: int) 
 
 @only_clear
 async def test_a_balancer_is_lost_with_its_host(world: World, seed: int) -> None:
-    """Its address goes to the other one after 3 s, as with VRRP; clients come back there."""
+    """Its address moves to the other one after 3 s, as with VRRP; clients reconnect there."""
 
     async def inject(scene: Scene) -> None:
         first, second = world.balancers
@@ -189,7 +190,7 @@ async def test_a_balancer_is_lost_with_its_host(world: World, seed: int) -> None
 
 @only_tls
 async def test_hosts_with_tls_between_them_are_lost(world: World, seed: int) -> None:
-    """Whoever is the primary of the databases is killed, then cut off both ways, then one way."""
+    """The primary of the databases is killed, then cut off both ways, then one way."""
 
     async def inject(scene: Scene) -> None:
         await _kill(world, scene, world.databases.primary)

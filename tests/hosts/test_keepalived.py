@@ -1,5 +1,5 @@
-"""Two balancers with one address between them, by keepalived as deploy/hosts/address starts it: the
-address is at the one that lives, and moves only where it must."""
+"""Two balancers with one shared address, managed by keepalived as deploy/hosts/address starts it:
+the address is on the balancer that works, and moves only if it must."""
 
 import contextlib
 import http.client
@@ -22,12 +22,12 @@ from tests.hosts.hosts import ROOT, CannotMakeHosts, run_ip
 pytestmark = [pytest.mark.long, pytest.mark.timeout(400)]
 
 PATIENCE_SECONDS: Final = 60.0
-CALM_SECONDS: Final = 6.0  # four times what an election takes
+CALM_SECONDS: Final = 6.0  # four times the duration of an election
 PORT: Final = 8000
 
 
 class Pair:
-    """Two hosts and this one on a bridge, which is in a namespace of its own."""
+    """Two hosts and this one on a bridge in its own namespace."""
 
     def __init__(self, folder: Path) -> None:
         number = os.getpid() % 10_000
@@ -58,21 +58,21 @@ class Pair:
 
     @property
     def holders(self) -> list["Place"]:
-        """Those that have the address; one that is cut off may think so too."""
+        """The places with the address; one that is cut off may also think that it has it."""
         return [place for place in self.places if not place.is_cut and place.has_address]
 
     def answers(self) -> bool:
         connection = http.client.HTTPConnection(self.shared, PORT, timeout=0.5)
         try:
             connection.request("GET", "/")
-            return connection.getresponse().status == 503  # there is no edge
+            return connection.getresponse().status == 503  # no edge is running
         except OSError:
             return False
         finally:
             connection.close()
 
     def until_it_is_at(self, wanted: "Place") -> float:
-        """How long it took."""
+        """Waits until only this place has the address; returns how long it took."""
         return until(lambda: self.holders == [wanted] and self.answers())
 
     def close(self) -> None:
@@ -80,7 +80,7 @@ class Pair:
 
 
 class Place:
-    """A host with a balancer and what moves the address."""
+    """A host with a balancer and keepalived."""
 
     def __init__(self, pair: Pair, folder: Path, address: str) -> None:
         self._pair, self._secrets, self.address = pair, folder, address
@@ -128,7 +128,7 @@ class Place:
         return f" {self._pair.shared}/" in run_ip("-n", self._name, "-o", "addr", "show")
 
     def stop_balancer(self) -> None:
-        """It hangs: both processes of it."""
+        """Both processes of the balancer hang."""
         for pid in run_ip("netns", "pids", self._name).split():
             if Path(f"/proc/{pid}/comm").read_text().strip() == "haproxy":
                 os.kill(int(pid), signal.SIGSTOP)
@@ -138,7 +138,7 @@ class Place:
         self.balancer.wait()
 
     def kill(self) -> None:
-        """All of it; who is dead has no link."""
+        """All its processes; a dead host has no link."""
         self.is_cut = True
         run_ip("-n", self._pair.name, "link", "set", self._port, "down")
         for pid in run_ip("netns", "pids", self._name).split():
@@ -148,7 +148,7 @@ class Place:
         self._keeper.wait()
 
     def start_again(self) -> None:
-        """As after its power came back: with its own address alone."""
+        """As after a power failure: only with its own address."""
         with contextlib.suppress(CannotMakeHosts):
             run_ip("-n", self._name, "addr", "del", f"{self._pair.shared}/24", "dev", self._inner)
         run_ip("-n", self._pair.name, "link", "set", self._port, "up")
@@ -181,8 +181,8 @@ def pair(tmp_path: Path) -> Iterator[Pair]:
 
 
 def test_the_address_moves_to_the_balancer_that_lives(pair: Pair) -> None:
-    """A host dies; it comes back and does not take the address back; a balancer is killed; one
-    hangs. Each time there is one holder, who answers."""
+    """A host dies; it returns and does not take the address back; a balancer is killed; one hangs.
+    Each time there is one holder, which answers."""
     until(lambda: len(pair.holders) == 1 and pair.answers())
     (first,) = pair.holders
     (other,) = [place for place in pair.places if place is not first]

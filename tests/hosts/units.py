@@ -1,8 +1,8 @@
-"""Stands in for systemd on a host of a test: `systemctl enable --now`, `start`, `stop`, `reload`.
+"""A substitute for systemd on a host of a test: `systemctl enable --now`, `start`, `stop`,
+`reload`.
 
-Runs what a unit of deploy/hosts says, as the user it says, and again when it ends. Knows the few
-settings that those units have which matter here; what hardens is not done. `boot` starts what was
-enabled.
+Runs the command of a unit in deploy/hosts as the unit's user, and restarts it when it ends. Knows
+only the settings of those units that matter here; ignores hardening. `boot` starts enabled units.
 """
 
 import os
@@ -31,7 +31,7 @@ NOT_DONE: Final = (
 
 
 def read_unit(name: str) -> dict[str, str]:
-    """Its section Service; `hubbub@users` is made of `hubbub@.service`."""
+    """Its section Service; `hubbub@users` is read from `hubbub@.service`."""
     stem, at, instance = name.partition("@")
     text = (UNITS / f"{stem}{at}.service").read_text()
     found: dict[str, str] = {}
@@ -48,7 +48,7 @@ def read_unit(name: str) -> dict[str, str]:
 
 
 def environment_of(unit: dict[str, str]) -> dict[str, str]:
-    """As systemd reads it: one assignment a line, and quotes that are taken away."""
+    """As systemd reads it: one assignment per line, without quotes."""
     lines = Path(unit["EnvironmentFile"]).read_text().splitlines()
     lines.append(unit.get("Environment", ""))
     words = (shlex.split(line, comments=True) for line in lines)
@@ -95,7 +95,7 @@ def supervise(name: str) -> None:
                 command_of(unit), env=environment_of(unit), cwd="/", stdin=subprocess.DEVNULL,
                 stdout=output, stderr=subprocess.STDOUT,
             )  # fmt: skip
-            if is_over:  # told so meanwhile
+            if is_over:  # SIGTERM arrived meanwhile
                 child.terminate()
             child.wait()
             if not is_over:
@@ -136,7 +136,7 @@ def is_active(name: str) -> bool:
         stat = Path(f"/proc/{int((RUNNING / name).read_text())}/stat").read_text()
     except OSError:
         return False
-    return stat.rpartition(")")[2].split()[0] != "Z"  # nobody may have waited for it
+    return stat.rpartition(")")[2].split()[0] != "Z"  # it may be a zombie
 
 
 def enabled() -> list[str]:

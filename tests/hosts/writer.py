@@ -1,8 +1,8 @@
 """Writes rows for as long as it lives and prints when each was answered: `python -m
 tests.hosts.writer NAME URL`, on one of several hosts.
 
-It writes by Hubbub's own pool, and beside it by one plain connection to each server, which knows
-nothing of who takes writes: what the pool needs longer is Hubbub's.
+It writes through Hubbub's own pool, and also through one plain connection to each server, which
+does not look for the primary: the pool's additional delay is Hubbub's.
 """
 
 import asyncio
