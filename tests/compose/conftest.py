@@ -1,6 +1,6 @@
-"""What the tests of docker-compose.yml share: one stack, and the people of the flow tests.
+"""Shared by the tests of docker-compose.yml: one stack, and the users of the flow tests.
 
-Only `make compose-test` collects them, for they need a Docker engine and minutes.
+Only `make compose-test` collects them, since they need a Docker engine and minutes.
 """
 
 import os
@@ -20,7 +20,7 @@ collect_ignore_glob = [] if os.environ.get(WANTED_VARIABLE) else ["test_*.py"]
 
 @pytest.fixture(scope="session")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """The whole stack, from nothing to nothing."""
+    """The whole stack, created from nothing and removed completely."""
     try:
         demand_engine()
     except NoEngine as missing:
@@ -38,7 +38,7 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """A failure is shown with what the containers say: a minute later they are gone."""
+    """A failure is shown with the state of the containers, which are gone a minute later."""
     report = yield
     if report.failed:
         report.sections += [("containers", stack.describe()) for stack in _started]

@@ -1,6 +1,6 @@
-"""docker-compose.yml as an operator runs it, under a project name and ports of its own.
+"""docker-compose.yml as an operator runs it, with a separate project name and ports.
 
-Uses the `docker` command and what the repository documents; knows nothing of the services.
+Uses the `docker` command and what the repository documents; knows nothing about the services.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ class NoEngine(Exception):
 
 
 def demand_engine() -> None:
-    """Raises NoEngine unless a Docker engine answers and has compose."""
+    """Raises NoEngine unless a Docker engine with compose answers."""
     for command, advice in (
         (["docker", "version"], "no Docker engine answers: install Docker Engine and start it"),
         (["docker", "compose", "version"], "docker has no compose: install its compose plugin"),
@@ -35,7 +35,7 @@ def demand_engine() -> None:
 
 
 class Stack:
-    """The containers of one project; its secrets are made in a folder of the test's own."""
+    """The containers of one project; its secrets are created in a folder for one test."""
 
     def __init__(self, folder: Path, **variables: str) -> None:
         self.origin = f"http://127.0.0.1:{PUBLIC_PORT}"
@@ -55,13 +55,13 @@ class Stack:
         self.run("deploy/make-secrets", str(self.secrets))
 
     def changed(self, **variables: str) -> Self:
-        """The same containers, and what compose is told of them from now on."""
+        """The same containers, with different settings for compose from now on."""
         other = copy(self)
         other.environment = {**self.environment, **variables}
         return other
 
     def run(self, *command: str, **variables: str) -> str:
-        """Runs a command as the operator would. Raises AssertionError with what it says."""
+        """Runs a command as the operator would. Raises AssertionError with its output."""
         done = subprocess.run(
             command, cwd=ROOT, env={**self.environment, **variables}, capture_output=True,
             text=True, timeout=UP_SECONDS, check=False,
@@ -79,8 +79,8 @@ class Stack:
         )
 
     def run_until_healthy(self, *command: str, **variables: str) -> None:
-        """A command that waits for that. Compose gives up at the first check that fails, on a busy
-        machine for no other reason than that: it is told again."""
+        """Runs a command that waits for healthy containers. Compose gives up at the first failed
+        check, which a busy machine alone can cause: the command is then repeated."""
         deadline = time.monotonic() + UP_SECONDS
         while True:
             try:
@@ -92,7 +92,7 @@ class Stack:
                 time.sleep(5)
 
     def describe(self) -> str:
-        """What there is to be seen of it after a failure, as far as it answers."""
+        """The visible state after a failure, as far as it can be read."""
         query = "SELECT gid, clock_timestamp() - prepared AS age FROM pg_prepared_xacts"
         said = []
         for words in (
@@ -107,11 +107,11 @@ class Stack:
         return "\n".join(said)
 
     def down(self) -> None:
-        """Everything goes, also what was stored."""
+        """Removes everything, stored data included."""
         self.compose("--profile", "*", "down", "--volumes", "--timeout", "5")
 
     def containers(self, service: str) -> list[str]:
-        """The ids of the containers that run now, whole."""
+        """The full ids of the running containers."""
         return self.compose("ps", "--quiet", "--no-trunc", service).split()
 
     def all_containers(self) -> set[str]:
@@ -119,17 +119,18 @@ class Stack:
         return set(self.compose("ps", "--quiet", "--no-trunc").split())
 
     def running_since(self) -> dict[str, str]:
-        """When each container was started, by its id."""
+        """The start time of each container, by its id."""
         ids = self.compose("ps", "--quiet", "--no-trunc").split()
         said = self.run("docker", "inspect", "--format={{.Id}} {{.State.StartedAt}}", *ids)
         return dict(line.split() for line in said.splitlines() if line)
 
     async def crash(self, service: str) -> str:
-        """kill -9 of the first process of one container, and so of all in it; gives its id."""
+        """kill -9 of the first process of one container, and so of all its processes; returns its
+        id."""
         chosen = self.containers(service)[0]
         process = self.run("docker", "inspect", "--format={{.State.Pid}}", chosen).strip()
-        # Not `docker kill`: what an operator stops is not started again. From within, the first
-        # process of a container cannot be killed.
+        # Not `docker kill`: a container that an operator stops is not restarted. From within, the
+        # first process of a container cannot be killed.
         await asyncio.to_thread(
             self.run, "docker", "run", "--rm", "--pid=host", "--user=0", "--entrypoint=bash",
             IMAGE, "-c", f"kill -9 {process}",
@@ -137,7 +138,7 @@ class Stack:
         return chosen
 
     async def replace_crashed(self, service: str, seconds: float = 120.0) -> None:
-        """`crash`, and wait until that container has been started again and is healthy."""
+        """Calls `crash`, and waits until that container has been restarted and is healthy."""
         before = await asyncio.to_thread(self.running_since)
         crashed = await self.crash(service)
         async with asyncio.timeout(seconds):

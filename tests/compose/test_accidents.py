@@ -1,5 +1,5 @@
 """People talk while containers crash, pools change their size and databases restart; the judge of
-the fault suite reads what everybody saw."""
+the fault suite checks what all of them saw."""
 
 import asyncio
 import random
@@ -15,7 +15,7 @@ from tests.faults.crowd import Crowd
 from tests.fixtures.history import History
 
 SEED = 7
-PATIENCE_SECONDS = 120.0  # of a sender: on a busy machine a container takes a while to start
+PATIENCE_SECONDS = 120.0  # of a sender: on a busy machine a container starts slowly
 
 
 @asynccontextmanager
@@ -31,7 +31,7 @@ async def _crowd(system: Stack) -> AsyncIterator[Crowd]:
 
 
 async def survive(system: Stack, accident: Callable[[], Awaitable[object]]) -> None:
-    """Raises AssertionError with everything that was lost, doubled, late or out of order."""
+    """Raises AssertionError with everything that was lost, duplicated, late or out of order."""
     async with _crowd(system) as crowd:
         await crowd.talk(accident)
         await crowd.settle()
@@ -44,7 +44,7 @@ async def survive(system: Stack, accident: Callable[[], Awaitable[object]]) -> N
 
 @pytest.mark.parametrize("service", ["edge", "realtime", "users", "chats", "valkey", "haproxy"])
 async def test_nothing_is_lost_when_a_container_crashes(system: Stack, service: str) -> None:
-    """kill -9 of one container's processes; the engine starts it again by itself."""
+    """kill -9 of one container's processes; the engine restarts it by itself."""
 
     async def accident() -> None:
         await system.replace_crashed(service)
@@ -53,14 +53,14 @@ async def test_nothing_is_lost_when_a_container_crashes(system: Stack, service: 
 
 
 async def test_what_has_read_its_files_again_is_still_started_again(system: Stack) -> None:
-    """After an upgrade too: `docker kill` would tell the engine that it is to stay stopped."""
+    """After an upgrade too: `docker kill` would tell the engine to keep it stopped."""
     await asyncio.to_thread(system.run, "deploy/compose-upgrade", "ops")
     for service in ("haproxy", "prometheus"):
         await system.replace_crashed(service)
 
 
 async def test_nothing_is_lost_when_pools_grow_and_shrink(system: Stack) -> None:
-    """`--scale` starts containers that take part, and drains those that go."""
+    """`--scale` starts containers that take part, and drains those that are removed."""
 
     async def scale(**numbers: int) -> None:
         words = [f"--scale={service}={number}" for service, number in numbers.items()]
@@ -78,7 +78,7 @@ async def test_nothing_is_lost_when_pools_grow_and_shrink(system: Stack) -> None
 
 @pytest.mark.parametrize("service", ["chats-database", "users-database"])
 async def test_nothing_is_lost_when_a_database_restarts(system: Stack, service: str) -> None:
-    """In order, as an upgrade of PostgreSQL does it."""
+    """With a clean shutdown, as in an upgrade of PostgreSQL."""
 
     async def accident() -> None:
         await asyncio.to_thread(system.compose, "restart", service)
@@ -96,7 +96,7 @@ async def test_nothing_is_lost_when_a_database_crashes(system: Stack) -> None:
 
 
 async def test_nothing_is_lost_when_services_are_replaced(system: Stack) -> None:
-    """A rolling upgrade: the next containers of a service come before the old ones go."""
+    """A rolling upgrade: a service's new containers start before the old ones end."""
 
     async def accident() -> None:
         for service in ("users", "chats", "realtime", "edge"):

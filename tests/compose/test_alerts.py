@@ -1,4 +1,4 @@
-"""Each alert is made to happen in containers."""
+"""Each alert is triggered in containers."""
 
 import asyncio
 import time
@@ -11,12 +11,12 @@ from tests.compose.test_ops import firing, query
 from tests.fixtures.accidents import CASES, Case, Part, Secrets, watch_alerts
 from tests.fixtures.prometheus import hurried_rules
 
-PATIENCE_SECONDS = 240.0  # search is behind after a minute
+PATIENCE_SECONDS = 240.0  # search counts as behind after a minute
 CONTAINERS: dict[Part, str] = {"watcher": "ops", "cache": "cache-1"}
 
 
 class Containers:
-    """A place for accidents."""
+    """The place for accidents."""
 
     def __init__(self, stack: Stack) -> None:
         self.origin, self._stack = stack.origin, stack
@@ -70,7 +70,7 @@ class Containers:
 
 @pytest.fixture(scope="module")
 def place(system: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Containers]:
-    """The stack with other rules, until it has its own again."""
+    """The stack with other rules; its own are restored afterwards."""
     rules = tmp_path_factory.mktemp("alerts") / "alerts.yml"
     rules.parent.chmod(0o755)
     rules.write_text(hurried_rules())
@@ -80,7 +80,7 @@ def place(system: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[C
     )
     begun = time.time()
     hurried.up()
-    # What a Prometheus before it has stored counts for five minutes, whoever is silent since.
+    # Samples stored by an earlier Prometheus count for five minutes, even without newer ones.
     newest = "min(timestamp(hubbub_fleet_wanted_replicas))"
     while not any(float(s["value"][1]) > begun for s in query(hurried, newest)):
         assert time.time() < begun + UP_SECONDS

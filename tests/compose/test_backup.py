@@ -1,4 +1,4 @@
-"""A backup of the stack, taken while people talk and put into an empty one."""
+"""A backup of the stack, taken while people talk and restored into an empty one."""
 
 import asyncio
 from pathlib import Path
@@ -17,9 +17,8 @@ PASSWORD = "correct horse"
 async def test_restored_into_an_empty_system_every_history_is_back(
     system: Stack, ann: Person, ben: Person, make_device: MakeDevice, tmp_path: Path
 ) -> None:
-    """Accounts, chats, events and files are as they were; sessions of before are over; devices that
-    log in have another epoch and hold what history holds; what is said then is numbered on from
-    there."""
+    """Accounts, chats, events and files are unchanged. Earlier sessions have ended. Devices that
+    log in have another epoch and hold what history holds. New messages are numbered from there."""
     backup = tmp_path / "backup.tar"
     for person in (ann, ben):
         answer = await person.ask("PATCH", "/api/user/me", {"password": PASSWORD})
@@ -65,7 +64,7 @@ async def test_restored_into_an_empty_system_every_history_is_back(
 
 
 async def test_a_damaged_backup_stops_nothing(system: Stack, tmp_path: Path) -> None:
-    """What cannot be restored is refused while everything runs."""
+    """An unusable backup is refused while everything keeps running."""
     damaged = tmp_path / "damaged.tar"
     damaged.write_bytes(b"no backup")
     before = system.running_since()
@@ -77,7 +76,8 @@ async def test_a_damaged_backup_stops_nothing(system: Stack, tmp_path: Path) -> 
 async def test_another_major_release_has_the_data_and_there_is_a_way_back(
     system: Stack, ann: Person, tmp_path: Path
 ) -> None:
-    """Tokens stay good; as there is no next release yet, the same one plays it, in its folder."""
+    """Tokens stay valid. There is no next release yet, so the same release in another folder takes
+    its place."""
     env = tmp_path / "env"
     variables = {"HUBBUB_ENV": str(env), "COMPOSE_ENV_FILES": str(env)}
     env.write_text("HUBBUB_SIGNUP=open\n")

@@ -1,5 +1,5 @@
-"""What stands on a volume, an index or Valkey's users of its own: files, search, presence.
-What a newer HAProxy than that of `make run` does better."""
+"""Features that need a volume, an index or separate Valkey users: files, search, presence. Also
+what HAProxy does better here than the older one of `make run`."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ from tests.observability.talk import DOT
 async def test_what_is_not_http_is_refused_as_a_problem(
     system: Stack, request_bytes: bytes, status: int
 ) -> None:
-    """By HAProxy's parser, with the files that are mounted."""
+    """By HAProxy's parser, with the mounted files."""
     answer = await say(system.origin, request_bytes)
     assert (answer.status, answer.code) == (status, "invalid_request")
     assert answer.headers["Connection"] == "close"
@@ -33,7 +33,7 @@ async def test_what_is_not_http_is_refused_as_a_problem(
 
 
 async def upload(person: Person, chat: str, data: bytes, name: str) -> str:
-    """The new file's id."""
+    """Returns the new file's id."""
     place = f"{person.origin}/api/chat/{chat}/file?name={name}"
     headers = {"Authorization": f"Bearer {person.token}"}
     async with person.session.post(place, data=data, headers=headers) as answer:
@@ -43,7 +43,7 @@ async def upload(person: Person, chat: str, data: bytes, name: str) -> str:
 
 
 async def download(person: Person, place: str) -> tuple[str, bytes]:
-    """Content type and bytes; `place` is behind /api."""
+    """Returns content type and bytes; `place` is below /api."""
     headers = {"Authorization": f"Bearer {person.token}"}
     async with person.session.get(f"{person.origin}/api{place}", headers=headers) as answer:
         assert answer.status == 200, await answer.text()
@@ -51,7 +51,7 @@ async def download(person: Person, place: str) -> tuple[str, bytes]:
 
 
 async def test_a_picture_is_seen_by_the_others(ann: Person, ben: Person) -> None:
-    """Whichever replica of files took it; its preview too, and a person's avatar."""
+    """Whichever replica of files received it; the same for its preview and a user's avatar."""
     chat = await ann.create_chat("pictures", ben.id)
     for number in range(4):
         file = await upload(ann, chat, DOT, f"dot-{number}.png")
@@ -68,7 +68,7 @@ async def test_a_picture_is_seen_by_the_others(ann: Person, ben: Person) -> None
 
 
 async def test_what_is_said_is_found(ann: Person, ben: Person) -> None:
-    """By its words, by whoever takes part."""
+    """By its words, by every participant."""
     chat = await ann.create_chat("garden", ben.id)
     await ann.post(chat, "The tomatoes are ripe")
 

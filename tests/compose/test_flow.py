@@ -1,4 +1,4 @@
-"""The flow tests, through the HAProxy of docker-compose.yml and over replicas in containers."""
+"""The flow tests, through the HAProxy of docker-compose.yml and replicas in containers."""
 
 from tests.flow.test_changing_messages import (  # noqa: F401
     test_a_reply_over_the_socket,

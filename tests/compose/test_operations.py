@@ -1,4 +1,4 @@
-"""The procedures of docs/operations.md for containers, as they are printed there."""
+"""The procedures of docs/operations.md for containers, as printed there."""
 
 import asyncio
 import time
@@ -15,8 +15,9 @@ PATIENCE_SECONDS = 240.0
 
 
 async def run_until_it_works(system: Stack, command: str) -> None:
-    """The doctor counts for two minutes what other tests have killed, and compose gives up at the
-    first health check that fails; anything else must work at once."""
+    """Repeats a command only because the doctor reports processes killed by other tests for two
+    minutes, or because compose gives up at the first failed health check. Anything else must work
+    at once."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
         try:
@@ -30,15 +31,15 @@ async def run_until_it_works(system: Stack, command: str) -> None:
 
 
 async def test_every_procedure_works_as_it_is_printed(system: Stack, tmp_path: Path) -> None:
-    """One after the other on one system; afterwards an account that was there is there."""
+    """They run one after the other on one system; afterwards an earlier account still exists."""
     async with aiohttp.ClientSession() as http:
         ann = await Person.sign_up(http, system.origin, username="ann", password=PASSWORD)
         project = system.environment["COMPOSE_PROJECT_NAME"]
         for printed in IN_CONTAINERS:
-            # The log of a container ends with it: the request that is looked for is a new one.
+            # A container's log ends with the container: the request to find is a new one.
             asked = await ann.ask("GET", "/api/user/me", retry_seconds=30)
             trace = asked.headers["x-hubbub-trace"]
-            # What stands for something of the reader's own, and the folder of this stack's secrets.
+            # Placeholders for the reader's own values, and the folder of this stack's secrets.
             command = (
                 printed.replace("[", "").replace("]", "")
                 .replace("compose-bundle FILE", f"compose-bundle {tmp_path / 'bundle.tar.gz'}")

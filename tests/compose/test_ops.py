@@ -1,4 +1,5 @@
-"""What looks at the containers: doctor, status, top, logs, bundle; the alerts that fire there."""
+"""Tools that look at the containers: doctor, status, top, logs, bundle; and the alerts that
+fire."""
 
 import asyncio
 import json
@@ -17,7 +18,7 @@ from tests.flow.conftest import eventually
 
 ALERT_SECONDS = 120.0  # ProcessDown waits for a minute
 SOUND_SECONDS = 60.0
-WATCH_SECONDS = 4.0  # two looks of ops
+WATCH_SECONDS = 4.0  # two observations by ops
 
 
 def inspect(system: Stack, *words: str) -> str:
@@ -25,7 +26,7 @@ def inspect(system: Stack, *words: str) -> str:
 
 
 def commands(system: Stack) -> dict[str, list[str]]:
-    """By check, those of its findings."""
+    """By check, the commands of its findings."""
     done = subprocess.run(
         ["docker", "compose", "run", "--rm", "--no-deps", "-T", "ops", "doctor", "--json"],
         env=system.environment, capture_output=True, text=True, check=False,
@@ -40,7 +41,7 @@ def findings(system: Stack) -> dict[str, str]:
 
 
 def query(system: Stack, expr: str) -> list[dict[str, Any]]:
-    """The series of an instant query, as Prometheus gives them."""
+    """The series of an instant query, as Prometheus returns them."""
     url = f"http://127.0.0.1:9090/api/v1/query?query={quote(expr)}"
     said = json.loads(system.compose("exec", "-T", "prometheus", "wget", "-qO-", url))
     return list(said["data"]["result"])
@@ -59,7 +60,7 @@ async def until_fires(system: Stack, alert: str) -> None:
 
 
 async def until_sound(system: Stack) -> None:
-    """But for deaths, which are remembered."""
+    """Waits until there are no findings, except deaths, which are remembered."""
 
     async def is_sound() -> bool:
         return not (await asyncio.to_thread(findings, system)).keys() - {"restarts"}
@@ -68,8 +69,8 @@ async def until_sound(system: Stack) -> None:
 
 
 async def test_a_stopped_container_is_named_and_told_of(system: Stack) -> None:
-    """Though its name is gone from Docker's DNS, and its series from Prometheus; what is printed
-    brings it back."""
+    """Although its name is gone from Docker's DNS, and its series from Prometheus; the printed
+    command restarts it."""
     await until_sound(system)
     victim = system.containers("edge")[0]
     system.run("docker", "stop", victim)
@@ -95,7 +96,7 @@ async def test_containers_that_die_are_counted(system: Stack, service: str) -> N
 
 
 async def test_what_is_printed_of_a_hung_database_brings_it_back(system: Stack) -> None:
-    """The one cause, and its command as it stands there."""
+    """There is one cause, and its command works as printed."""
     system.run("docker", "pause", *system.containers("chats-database"))
     found = await asyncio.to_thread(findings, system)
     assert found["databases"] == "docker compose restart chats-database"
@@ -121,6 +122,6 @@ async def test_status_top_logs_and_bundle(system: Stack, tmp_path: Path) -> None
     with tarfile.open(bundle) as archive:
         names = archive.getnames()
         assert {"hubbub/doctor.json", "hubbub/logs/containers.log"} <= {*names}
-        # Their numbers are higher where a test before has replaced them.
+        # Their numbers are higher if an earlier test has replaced them.
         chats = [name for name in names if re.fullmatch(r"hubbub/metrics/chats-\d+\.txt", name)]
         assert len(chats) == 2

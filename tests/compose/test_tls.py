@@ -1,5 +1,5 @@
 """HAProxy's TLS: with a certificate that it obtains itself from Debian's pebble, and with mounted
-ones."""
+certificates."""
 
 import asyncio
 import datetime
@@ -20,7 +20,7 @@ from tests.flow.conftest import eventually
 
 PLAIN_PORT, TLS_PORT = 8850, 8853
 DOMAIN = "chat.example.test"
-SERVER_PARTS = ("certificates", "haproxy")  # TLS needs nobody behind it
+SERVER_PARTS = ("certificates", "haproxy")  # TLS needs no service behind it
 
 
 def _make_certificate(name: str) -> tuple[bytes, bytes]:
@@ -46,7 +46,7 @@ def _make_certificate(name: str) -> tuple[bytes, bytes]:
 
 def _write_readable(path: Path, content: bytes) -> None:
     path.write_bytes(content)
-    path.chmod(0o644)  # the users in the containers are strangers to this machine
+    path.chmod(0o644)  # this machine does not know the containers' users
 
 
 async def _served() -> x509.Certificate:
@@ -74,7 +74,7 @@ def _stack(folder: Path, **variables: str) -> Stack:
     return Stack(
         folder,
         COMPOSE_PROJECT_NAME="hubbub-tls",
-        HUBBUB_IMAGE="hubbub-tls:0.1.0",  # compose writes its project into what it builds
+        HUBBUB_IMAGE="hubbub-tls:0.1.0",  # compose labels its images with the project
         HUBBUB_PORT=str(PLAIN_PORT),
         HUBBUB_TLS_PORT=str(TLS_PORT),
         HUBBUB_GRAFANA_PORT=str(PLAIN_PORT + 1),
@@ -84,8 +84,8 @@ def _stack(folder: Path, **variables: str) -> Stack:
 
 @pytest.fixture(params=["admin@example.test", ""])
 def with_domain(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stack]:
-    """HAProxy told nothing but a domain, and an authority that it can ask for it; with an address
-    that the authority may write to, and without."""
+    """HAProxy configured only with a domain and an authority; with a contact address for the
+    authority, and without."""
     pebble = tmp_path / "pebble"
     pebble.mkdir(mode=0o755)
     certificate, key = _make_certificate("pebble")
@@ -122,8 +122,8 @@ def with_domain(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stac
 
 
 async def test_domain_gets_its_certificate_by_itself(with_domain: Stack) -> None:
-    """HAProxy answers the authority's challenge, serves what it got, still has it after a restart,
-    and sends plain HTTP to https."""
+    """HAProxy answers the authority's challenge, serves the certificate, still has it after a
+    restart, and redirects plain HTTP to https."""
 
     async def is_certified() -> bool:
         return "Pebble" in (await _served()).issuer.rfc4514_string()
@@ -160,7 +160,7 @@ def certificates(tmp_path: Path) -> Path:
 async def test_mounted_certificate_is_served_and_replaced_without_a_restart(
     certificates: Path, tmp_path: Path
 ) -> None:
-    """What lies in the folder is served; a signal loads what replaced it."""
+    """The certificate in the folder is served; a signal loads its replacement."""
     first, second = _make_certificate(DOMAIN), _make_certificate(DOMAIN)
     _write_readable(certificates / "site.pem", b"".join(first))
     stack = _stack(tmp_path, HUBBUB_CERTIFICATES=str(certificates))

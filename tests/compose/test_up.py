@@ -1,4 +1,4 @@
-"""`docker compose up` on what runs already."""
+"""`docker compose up` on a running stack."""
 
 import asyncio
 
@@ -7,8 +7,8 @@ from tests.compose.test_accidents import survive
 
 
 async def test_a_second_up_replaces_no_container(system: Stack) -> None:
-    """While people talk, with and without a build, after a rolling upgrade too; more replicas leave
-    all but `ops` alone, which knows how many there should be."""
+    """While people talk, with and without a build, also after a rolling upgrade. A change of the
+    replicas only recreates `ops`, which knows the wanted number."""
     await asyncio.to_thread(system.run, "deploy/compose-upgrade", "users", "edge")
     before, watchers = system.all_containers(), set(system.containers("ops"))
 
