@@ -1,7 +1,7 @@
 """Draws the dashboards into `docs/pictures`: `python -m tests.observability.pictures`.
 
-Starts a Hubbub and a Prometheus, lets people talk for a while, and draws the panels that Grafana
-shows from the same queries.
+Starts a Hubbub and a Prometheus, lets people talk for a while, and draws Grafana's panels from the
+same queries.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ PANEL_INCHES = (4.2, 2.4)
 DOTS_AN_INCH = 80
 FEW_LINES = 6
 HEADROOM = 1.4
-ROW_ROOM = 0.12  # of a legend's row, as a share of the panel
+ROW_ROOM = 0.12  # height of a legend row, as a share of the panel
 UNITS = {"s": "seconds", "reqps": "a second", "ops": "a second", "short": "number",
          "bytes": "bytes", "Bps": "bytes a second", "percentunit": "share"}  # fmt: skip
 STYLE = {
@@ -39,7 +39,7 @@ STYLE = {
 
 
 def draw(prometheus: Prometheus, dashboard: Dashboard, start: float, end: float) -> Figure:
-    """All panels of a dashboard, in their order."""
+    """All panels of a dashboard, in order."""
     rows = -(-len(dashboard.panels) // COLUMNS)
     figure = Figure(
         figsize=(PANEL_INCHES[0] * COLUMNS, PANEL_INCHES[1] * rows + 0.4), layout="constrained"
@@ -65,7 +65,7 @@ def draw_panel(axes: Axes, panel: Panel, prometheus: Prometheus, start: float, e
     axes.set_xlabel("seconds")
     axes.set_ylabel(UNITS[panel.unit])
     axes.set_xlim(0, end - start)
-    # So that no line hides behind the legend.
+    # So that the legend hides no line.
     room = HEADROOM + max(0, -(-lines // 3) - 2) * ROW_ROOM
     axes.set_ylim(0, axes.get_ylim()[1] * room)
     columns = 2 if lines <= FEW_LINES else 3
@@ -74,7 +74,7 @@ def draw_panel(axes: Axes, panel: Panel, prometheus: Prometheus, start: float, e
 
 
 def name_series(legend: str, labels: dict[str, Any]) -> str:
-    """As Grafana does it: `{{label}}` stands for the label's value."""
+    """As in Grafana: `{{label}}` is replaced by the label's value."""
     name = re.sub(r"\{\{(\w+)\}\}", lambda found: str(labels.get(found[1], "")), legend)
     return name.strip() or "none"
 

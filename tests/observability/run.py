@@ -1,4 +1,4 @@
-"""The command line, as the operator of a Hubbub uses it."""
+"""The command line, used as by the operator of a Hubbub."""
 
 import asyncio
 import subprocess
@@ -8,12 +8,12 @@ from tests.fixtures.hubbub import ROOT, Hubbub
 
 
 async def run_ops(system: Hubbub, *words: str, **variables: str) -> tuple[int, str]:
-    """Exit code and what `python -m ops WORDS` says; `variables` add to its environment."""
+    """Exit code and output of `python -m ops WORDS`; `variables` are added to its environment."""
     return await _run(system, "ops", *words, **variables)
 
 
 async def run_fleet(system: Hubbub, *words: str) -> None:
-    """`python -m fleet WORDS`. Raises AssertionError with what it says where it fails."""
+    """`python -m fleet WORDS`. Raises AssertionError with its output if it fails."""
     code, said = await _run(system, "fleet", *words)
     assert code == 0, said
 

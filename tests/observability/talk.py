@@ -1,4 +1,4 @@
-"""A little of all that people do, over and over, so that every figure has something to say."""
+"""A little of everything that people do, repeated, so that every metric has a value."""
 
 import asyncio
 import base64
@@ -49,7 +49,7 @@ async def people_who_talk(origin: str) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def somebody_who_is_away(origin: str) -> AsyncIterator[None]:
-    """And is told by a push service of this machine what another one posts."""
+    """A user who is notified by a push service on this machine of what another one posts."""
     async with aiohttp.ClientSession() as http:
         with serving(PushService) as service:
             writer, away = [await Person.sign_up(http, origin) for _ in range(2)]
@@ -80,7 +80,7 @@ async def _talk(person: Person, device: Device, chat: str) -> None:
 
 
 async def _come_and_go(http: aiohttp.ClientSession, origin: str) -> None:
-    """Sign-ups, log-ins, refused ones, sockets that come and go, chats that come and go."""
+    """Sign-ups, log-ins, refused ones, and sockets and chats that come and go."""
     while True:
         person = await Person.sign_up(http, origin)
         await person.ask("PATCH", "/api/user/me", {"password": PASSWORD})
@@ -94,7 +94,7 @@ async def _come_and_go(http: aiohttp.ClientSession, origin: str) -> None:
 
 
 async def _share(http: aiohttp.ClientSession, person: Person, chat: str) -> None:
-    """Pictures that are uploaded, looked at and sent."""
+    """Pictures that are uploaded, viewed and sent."""
     place = f"{person.origin}/api/chat/{chat}/file"
     headers = {"Authorization": f"Bearer {person.token}"}
     while True:

@@ -1,4 +1,4 @@
-"""Each alert is made to happen on one machine, whose engines are the operator's own."""
+"""Each alert is triggered on one machine, whose engines are the operator's own."""
 
 import asyncio
 import signal
@@ -24,13 +24,13 @@ from tests.fixtures.prometheus import Prometheus, hurried_rules, running_prometh
 from tests.fixtures.servers import PostgresServer, Server, ValkeyServer
 from tests.observability.test_queries import rule_queries
 
-PATIENCE_SECONDS = 180.0  # search is behind after a minute
+PATIENCE_SECONDS = 180.0  # search counts as behind after a minute
 DESCRIPTORS = str(CONNECTIONS * 2 + 500)  # as the balancer counts them
 REPLICAS = "edge=1,realtime=1,users=1,chats=1"
 
 
 class OneMachine:
-    """A place for accidents. Its Prometheus is new for each of them."""
+    """The place for accidents. Each of them gets a new Prometheus."""
 
     prometheus: Prometheus
 
@@ -61,7 +61,7 @@ class OneMachine:
         if role == "valkey":
             self._engines["valkey"].kill()
             await asyncio.to_thread(self._engines["valkey"].start)
-            await asyncio.sleep(1.5)  # a node connects again
+            await asyncio.sleep(1.5)  # a node reconnects
         else:
             await self.system.until_replaced(self.system.kill(role), seconds=60)
 
@@ -88,7 +88,7 @@ class OneMachine:
         self._secrets.restore(role)
 
     async def is_watched(self) -> bool:
-        """Whether Prometheus has asked the fleet already."""
+        """Whether Prometheus has scraped the fleet already."""
         wanted = "hubbub_fleet_wanted_replicas"
         return bool(await asyncio.to_thread(self.prometheus.query, wanted))
 
@@ -98,7 +98,7 @@ class OneMachine:
 
 
 def _with_children(pid: int) -> list[int]:
-    """PostgreSQL has a process for each connection, in a session of its own."""
+    """PostgreSQL has a process for each connection, each in its own session."""
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     return [pid, *(found for child in children for found in _with_children(int(child)))]
 
@@ -137,7 +137,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OneMachine]:
 
 
 def test_every_alert_is_made_to_happen() -> None:
-    """By one of the accidents, where one can happen."""
+    """By one of the accidents, if it can happen there."""
     told = [alert for case in CASES for alert in case.alerts]
     assert sorted([*told, *NO_ACCIDENTS]) == sorted(rule_queries())
 

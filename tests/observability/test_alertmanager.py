@@ -1,4 +1,4 @@
-"""Prometheus, Alertmanager and those who are told, for one alert that is made to happen."""
+"""Prometheus, Alertmanager and the receivers, for one alert that is triggered."""
 
 import asyncio
 import json
@@ -15,13 +15,13 @@ from fleet.processes.ports import LOOPBACK, ReservedPort
 from tests.fixtures.hubbub import ROOT
 
 SCRIPT = ROOT / "deploy" / "prometheus" / "alertmanager.sh"
-PATIENCE_SECONDS = 60.0  # it waits for others of the group
+PATIENCE_SECONDS = 60.0  # it waits for other alerts of the group
 ALERT = {"labels": {"alertname": "ProcessDown", "of": "edge", "severity": "warning"}}
 
 
 @asynccontextmanager
 async def listening(told: asyncio.Queue[str], *, smtp: bool) -> AsyncIterator[int]:
-    """A receiver that passes on what it was told; gives its port."""
+    """A receiver that passes on its messages; yields its port."""
 
     async def hear(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if smtp:
@@ -39,7 +39,7 @@ async def listening(told: asyncio.Queue[str], *, smtp: bool) -> AsyncIterator[in
 
 
 async def _take_mail(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> str:
-    """As much of RFC 5321 as one mail needs."""
+    """As much of RFC 5321 as one message needs."""
     writer.write(b"220 here\r\n")
     mail = ""
     while line := (await reader.readline()).decode().strip():
@@ -58,14 +58,14 @@ async def _take_mail(reader: asyncio.StreamReader, writer: asyncio.StreamWriter)
 
 @pytest.mark.long
 async def test_mail_and_webhook_tell_of_an_alert(tmp_path: Path) -> None:
-    """With its name and the role that it is about."""
+    """With its name and the affected role."""
     program = shutil.which("alertmanager") or shutil.which("prometheus-alertmanager")
     assert program, "there is no Alertmanager: .ci/neighbours installs it"
     (tmp_path / "alertmanager").symlink_to(program)
     mails: asyncio.Queue[str] = asyncio.Queue()
     posts: asyncio.Queue[str] = asyncio.Queue()
     reserved = ReservedPort()
-    reserved.close()  # it binds without address reuse
+    reserved.close()  # Alertmanager binds without address reuse
     async with (
         listening(mails, smtp=True) as smtp,
         listening(posts, smtp=False) as webhook,

@@ -1,4 +1,4 @@
-"""A Valkey that looks well and carries nothing: canary, doctor and alert say so."""
+"""A Valkey that seems healthy and carries nothing: canary, doctor and alert report it."""
 
 import asyncio
 import json
@@ -23,7 +23,7 @@ PATIENCE_SECONDS = 60.0
 
 
 class MuteBus:
-    """Lets answers pass and keeps what is published, once it is `mute`."""
+    """Passes answers and drops published messages once it is `mute`."""
 
     def __init__(self) -> None:
         self.is_mute = False
@@ -37,7 +37,7 @@ class MuteBus:
             while (end := end_of_reply(unread)) is not None:
                 reply = bytes(unread[:end])
                 del unread[:end]
-                # The canary that a node publishes to itself passes: the bus looks well.
+                # The canary that a node publishes to itself passes: the bus seems healthy.
                 if not (self.is_mute and reply.startswith(PUSHED) and b"chat:" in reply[:120]):
                     out += reply
             return bytes(out)
@@ -54,7 +54,7 @@ async def mute_bus(valkey: ValkeyServer) -> AsyncIterator[tuple[MuteBus, str]]:
 
 
 async def read_canary(system: Hubbub) -> dict[str, float]:
-    """What the node says at /health/ready, which it must answer with 200."""
+    """The canary in the node's /health/ready, which must answer with 200."""
     (node,) = system.processes("realtime")
     async with (
         aiohttp.ClientSession() as http,
@@ -74,7 +74,7 @@ async def until_canary(system: Hubbub, is_so: Callable[[dict[str, float]], bool]
 async def test_a_bus_that_carries_nothing_is_noticed(
     tmp_path: Path, mute_bus: tuple[MuteBus, str]
 ) -> None:
-    """The node stays ready and polls, its canary's silence grows, doctor and alert tell of it,
+    """The node stays ready and polls, its canary's silence grows, doctor and alert report it,
     messages still arrive; when the bus carries again, the canary is back."""
     bus, url = mute_bus
     replicas = "edge=1,realtime=1,users=1,chats=1"

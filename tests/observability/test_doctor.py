@@ -1,4 +1,4 @@
-"""The doctor on real systems that are broken."""
+"""The doctor on real systems with faults."""
 
 import asyncio
 import json
@@ -32,8 +32,8 @@ PATIENCE_SECONDS = 60.0
 async def diagnose(
     system: Hubbub, *, with_deaths: bool = False, **variables: str
 ) -> dict[int, str]:
-    """The first thing that each check found wrong; the exit code agrees. Other tests kill, so
-    deaths are left out unless they are asked for."""
+    """The first finding of each check, in agreement with the exit code. Other tests kill processes,
+    so deaths are left out unless requested."""
     code, said = await run_ops(system, "doctor", "--json", **variables)
     told = json.loads(said)
     assert code == (0 if told["sound"] else 1)
@@ -53,7 +53,7 @@ async def until_sound(system: Hubbub) -> None:
 
 
 async def test_a_hung_process_is_named(system: Hubbub) -> None:
-    """It is there, and says nothing."""
+    """It is running, and does not answer."""
     await until_sound(system)
     await system.until_known(("users", "chats"), by="realtime")
     victim = system.processes("chats")[0]
@@ -67,7 +67,7 @@ async def test_a_hung_process_is_named(system: Hubbub) -> None:
 
 
 async def test_a_hung_valkey_is_named_and_the_rest_goes_on(system: Hubbub) -> None:
-    """Only what depends on it is wrong: the system is ready without it."""
+    """Only what depends on it is reported: the system is ready without it."""
     await until_sound(system)
     (victim,) = system.processes("valkey")
     system.signal_one(victim.pid, signal.SIGSTOP)
@@ -81,7 +81,7 @@ async def test_a_hung_valkey_is_named_and_the_rest_goes_on(system: Hubbub) -> No
 
 
 async def test_a_hung_database_is_named(system: Hubbub) -> None:
-    """Both databases are on it, and no process that needs them is ready."""
+    """It holds both databases, and no process that needs them is ready."""
     await until_sound(system)
     (victim,) = system.processes("postgres")
     system.signal_one(victim.pid, signal.SIGSTOP)
@@ -94,7 +94,7 @@ async def test_a_hung_database_is_named(system: Hubbub) -> None:
 
 
 async def test_a_store_of_files_that_is_gone_is_named(system: Hubbub) -> None:
-    """With its folder, by whichever replica looks first; all but files goes on."""
+    """With its folder, by whichever replica checks first; everything except files continues."""
     await until_sound(system)
     folder, away = system.data / "files", system.data / "files-away"
     folder.rename(away)
@@ -115,8 +115,8 @@ async def test_a_store_of_files_that_is_gone_is_named(system: Hubbub) -> None:
 
 
 async def test_chats_cut_from_valkey_alone_is_named(system: Hubbub, prometheus: Prometheus) -> None:
-    """Valkey does not let chats in: nodes poll, which a metric, an alert and the doctor say, with
-    Valkey as the cause. The system stays ready."""
+    """Valkey refuses chats: nodes poll, which a metric, an alert and the doctor report, with Valkey
+    as the cause. The system stays ready."""
     await until_sound(system)
     rules = system.data / "keys" / "valkey.acl"
     good = rules.read_text()
@@ -124,7 +124,7 @@ async def test_chats_cut_from_valkey_alone_is_named(system: Hubbub, prometheus: 
     try:
         await system.until_replaced(system.kill("valkey"))
         async with asyncio.timeout(PATIENCE_SECONDS):
-            # What changes is what others tell over HTTP.
+            # The change is in what others report over HTTP.
             while 'reason="digest_missing"} 1.0' not in await read_figures(system, "realtime"):  # noqa: ASYNC110
                 await asyncio.sleep(0.2)
             polling = 'ALERTS{alertname="NodesPoll"}'
@@ -145,7 +145,7 @@ async def test_chats_cut_from_valkey_alone_is_named(system: Hubbub, prometheus: 
 
 
 async def test_a_stopped_balancer_is_named_as_the_cause(system: Hubbub) -> None:
-    """That the system is not ready follows from it, and what is printed brings it back."""
+    """The system is not ready as a consequence, and the printed command repairs it."""
     await until_sound(system)
     (victim,) = system.processes("balancer")
     system.signal_one(victim.pid, signal.SIGSTOP)
@@ -158,7 +158,7 @@ async def test_a_stopped_balancer_is_named_as_the_cause(system: Hubbub) -> None:
 
 
 async def test_a_process_that_is_killed_over_and_over_is_named(system: Hubbub) -> None:
-    """Though each time another one is there at once."""
+    """Although it is replaced at once each time."""
     await until_sound(system)
     for _ in range(3):
         victim = system.processes("cache")[0]
@@ -169,13 +169,13 @@ async def test_a_process_that_is_killed_over_and_over_is_named(system: Hubbub) -
 
 
 async def test_a_list_of_processes_that_was_deleted_is_written_again(system: Hubbub) -> None:
-    """Within a second or two, without anybody's help."""
+    """Within a second or two, without intervention."""
     (system.data / "fleet.json").unlink()
     await system.until_whole()
 
 
 async def test_another_port_is_told(system: Hubbub) -> None:
-    """Asked with another HUBBUB_PORT, the doctor says which one is right."""
+    """Run with another HUBBUB_PORT, the doctor says which one is right."""
     port = system.origin.rpartition(":")[2]
     await until_sound(system)
     assert await diagnose(system, HUBBUB_PORT="1") == {
@@ -184,7 +184,7 @@ async def test_another_port_is_told(system: Hubbub) -> None:
 
 
 async def test_an_open_secret_is_named(system: Hubbub) -> None:
-    """A key that others may read."""
+    """A key that other users can read."""
     await until_sound(system)
     key = system.data / "keys" / "edge.key"
     key.chmod(0o644)
@@ -213,7 +213,7 @@ async def test_a_migration_that_is_missing_is_named(system: Hubbub) -> None:
 
 
 async def test_nothing_runs_and_somebody_has_the_port(tmp_path: Path, system: Hubbub) -> None:
-    """Both are told."""
+    """Both are reported."""
     with closing(listen_publicly(LOOPBACK, 0)) as listener:
         port = str(listener.getsockname()[1])
         found = await diagnose(system, HUBBUB_DATA=str(tmp_path), HUBBUB_PORT=port)
@@ -226,8 +226,8 @@ async def test_nothing_runs_and_somebody_has_the_port(tmp_path: Path, system: Hu
 async def test_what_a_database_says_of_itself(
     make_postgres: Callable[..., PostgresServer],
 ) -> None:
-    """No prepared transactions allowed; and on one that allows them, those that are stuck, ours
-    and those of others. Keys that another secret has wrapped."""
+    """That it allows no prepared transactions, or which of them are stuck, Hubbub's and foreign
+    ones; and keys that are encrypted with another secret."""
     plain = make_postgres(max_prepared_transactions="0")
     assert (await ask_database("users", plain.make_database())).max_prepared == 0
     able = make_postgres(max_prepared_transactions="5")
@@ -241,7 +241,7 @@ async def test_what_a_database_says_of_itself(
         assert await count_unopened_keys(url, "another") == 1
         async with connection.transaction(), asyncio.timeout(PATIENCE_SECONDS):
             await connection.execute("LOCK TABLE push_key IN ACCESS EXCLUSIVE MODE")
-            assert await count_unopened_keys(url, "another") == 0  # nobody waits for its end
+            assert await count_unopened_keys(url, "another") == 0  # it does not wait for the lock
         for name in ("hubbub-stuck", "foreign"):
             await connection.execute("BEGIN")
             await connection.execute(f'CREATE TABLE "{name}" ()')
@@ -260,8 +260,8 @@ async def test_what_a_database_says_of_itself(
 async def test_who_holds_up_others_is_named(
     make_postgres: Callable[..., PostgresServer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also where it has what the doctor wants to read; not who holds nothing that others want, nor
-    who applies migrations."""
+    """Even if the session has locked what the doctor wants to read. A session that blocks no other,
+    or applies migrations, is not named."""
     url = make_postgres().make_database()
     await migrate(url, ROOT / "chats" / "migrations")
     monkeypatch.setattr(queries, "LONG_SECONDS", 0.0)
@@ -280,7 +280,7 @@ async def test_who_holds_up_others_is_named(
 
 
 async def test_a_database_that_takes_no_writes_is_named(system: Hubbub) -> None:
-    """What is printed lets it, though the session that does is read-only as well."""
+    """The printed command makes it writable, although its own session is read-only as well."""
     await until_sound(system)
     alter = "ALTER DATABASE hubbub_chats SET default_transaction_read_only = on"
     await run_fleet(system, "sql", "chats", alter)
@@ -294,7 +294,7 @@ async def test_a_database_that_takes_no_writes_is_named(system: Hubbub) -> None:
 
 
 async def test_events_that_wait_have_an_age(database_url: str) -> None:
-    """The oldest one's."""
+    """That of the oldest one."""
     await migrate(database_url, ROOT / "chats" / "migrations")
     async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as connection:
         await connection.execute(
@@ -307,8 +307,8 @@ async def test_events_that_wait_have_an_age(database_url: str) -> None:
 
 
 async def test_what_valkey_says_of_itself(make_valkey: Callable[[], ValkeyServer]) -> None:
-    """When it cuts subscribers off, why it takes no writes, and why nothing is known of one that is
-    gone."""
+    """When it disconnects subscribers, why it accepts no writes, and why nothing is known about one
+    that is gone."""
     valkey = make_valkey()
     facts = await ask_bus(valkey.url)
     assert facts.pubsub_limit == (64 * 2**20, 32 * 2**20, 10)

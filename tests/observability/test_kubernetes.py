@@ -1,4 +1,4 @@
-"""The doctor in Kubernetes: real processes, which a stand-in for its API lists as pods."""
+"""The doctor in Kubernetes: real processes, listed as pods by a substitute for its API."""
 
 import asyncio
 import signal
@@ -28,7 +28,7 @@ def as_pod(process: ProcessState) -> dict[str, object]:
 
 
 async def test_pods_are_judged_like_everything_else(system: Hubbub, tmp_path: Path) -> None:
-    """A whole system has nothing wrong; a pod that hangs is named, with what to type."""
+    """There are no findings for a whole system; a hung pod is named, with the command to type."""
     await until_sound(system)
     state, settings = read_state(system.data), read_settings(system.environment)
     assert state

@@ -1,4 +1,4 @@
-"""Every query of every dashboard and rule, asked of a Prometheus that scrapes a real system."""
+"""Every query of every dashboard and rule, on a Prometheus that scrapes a real system."""
 
 import asyncio
 import json
@@ -23,7 +23,7 @@ OWN = ("edge", "realtime", "files", "users", "chats")
 
 
 def panel_queries() -> dict[str, str]:
-    """PromQL by where it stands."""
+    """PromQL by its place."""
     return {
         f"{dashboard.title} / {panel.title} / {query.legend}": query.expr
         for dashboard in DASHBOARDS
@@ -33,7 +33,8 @@ def panel_queries() -> dict[str, str]:
 
 
 def rule_queries() -> dict[str, str]:
-    """The left side of each rule's comparison: the right side hides it as long as all is well."""
+    """The left side of each rule's comparison, since a comparison has no result while all is
+    well."""
     expressions = re.findall(r"- alert: (\w+)\n +expr: (.*)", RULES.read_text())
     found = {}
     for name, expression in expressions:
@@ -61,7 +62,7 @@ async def test_every_query_has_an_answer(system: Hubbub, prometheus: Prometheus)
                     for series in await asyncio.to_thread(prometheus.query, expr)
                 )
             }
-    # `or vector(0)` would hide a name that nobody exports.
+    # `or vector(0)` would hide a metric that is not exported.
     known = await asyncio.to_thread(prometheus.metric_names)
     named = {
         name
@@ -87,7 +88,7 @@ def test_rules_are_valid_and_each_has_a_line_in_the_runbook() -> None:
 
 @pytest.mark.parametrize("dashboard", DASHBOARDS, ids=lambda dashboard: dashboard.uid)
 def test_dashboards_are_what_the_panels_say(dashboard: Dashboard) -> None:
-    """The JSON was written anew after the last change; each panel says what to do."""
+    """The JSON was regenerated after the last change; each panel says what to do."""
     written = (FOLDER / f"{dashboard.uid}.json").read_text()
     assert written == to_json(dashboard), "run: python -m deploy.grafana.dashboards"
     panels = json.loads(written)["panels"]
@@ -97,13 +98,13 @@ def test_dashboards_are_what_the_panels_say(dashboard: Dashboard) -> None:
 
 
 def test_every_unit_has_a_name_in_the_pictures() -> None:
-    """Else `make pictures` ends half-way."""
+    """Otherwise `make pictures` fails half-way."""
     assert {panel.unit for dashboard in DASHBOARDS for panel in dashboard.panels} <= UNITS.keys()
 
 
 @pytest.mark.parametrize("role", OWN)
 async def test_names_follow_the_conventions(system: Hubbub, role: str) -> None:
-    """promtool's linter has nothing to say about what we name ourselves."""
+    """promtool's linter has no complaint about our own metrics."""
     await system.until_whole()
     lines = (await read_figures(system, role)).splitlines(keepends=True)
     own = "".join(line for line in lines if "hubbub_" in line)
@@ -111,7 +112,7 @@ async def test_names_follow_the_conventions(system: Hubbub, role: str) -> None:
 
 
 async def read_figures(system: Hubbub, role: str) -> str:
-    """What the first process of the role tells Prometheus."""
+    """What the first process of the role exports to Prometheus."""
     port = system.processes(role)[0].metrics
     async with (
         aiohttp.ClientSession() as http,
@@ -121,7 +122,7 @@ async def read_figures(system: Hubbub, role: str) -> str:
 
 
 async def test_labels_hold_nothing_without_bound(system: Hubbub) -> None:
-    """No id, name, path or message of a person is a label's value."""
+    """No user's id, name, path or message is a label value."""
     async with people_who_talk(system.origin):
         await asyncio.sleep(1)
     values = [

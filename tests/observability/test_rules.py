@@ -1,4 +1,5 @@
-"""Each alert fires on the figures that it is for and is silent on good ones, by promtool."""
+"""Each alert fires on the series it is meant for and is silent on good ones, according to
+promtool."""
 
 import json
 from collections.abc import Mapping
@@ -14,7 +15,8 @@ MINUTES = 15
 
 
 class Case(NamedTuple):
-    """`bad` are series by name, a value each quarter of a minute; `labels` are the alert's own."""
+    """`bad` are series by name, with a value each quarter of a minute; `labels` are the alert's
+    own."""
 
     alert: str
     bad: dict[str, str]
@@ -96,7 +98,7 @@ CASES = (
         {'hubbub_certificate_expires{role="users"}': _always(86_400)},
         {
             'hubbub_certificate_expires{role="users"}': _always(30 * 86_400),
-            'hubbub_certificate_expires{role="edge"}': _always(0),  # it has none
+            'hubbub_certificate_expires{role="edge"}': _always(0),  # edge has none
         },
         {"role": "users"},
     ),
@@ -181,13 +183,13 @@ CASES = (
 
 
 def test_every_alert_has_a_case() -> None:
-    """None is added without one."""
+    """No alert is added without one."""
     assert sorted(case.alert for case in CASES) == sorted(rule_queries())
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.alert)
 def test_an_alert_fires_when_it_should(case: Case, tmp_path: Path) -> None:
-    """After its time, with its labels; never on figures that are right below its bound."""
+    """After its time, with its labels; never on values just within its bound."""
     matchers = {"alertname": case.alert, "alertstate": "firing", **case.labels}
     firing = ",".join(f'{label}="{value}"' for label, value in matchers.items())
     tests = [
@@ -210,7 +212,7 @@ def test_an_alert_fires_when_it_should(case: Case, tmp_path: Path) -> None:
 
 
 def test_a_summary_counts_whole_deaths(tmp_path: Path) -> None:
-    """Prometheus extends a rise over the whole ten minutes: five deaths are 5.14 of them."""
+    """Prometheus extrapolates an increase over the whole ten minutes: five deaths become 5.14."""
     tests = [
         {
             "interval": "25s",

@@ -16,7 +16,7 @@ PATIENCE_SECONDS = 30.0
 
 
 async def test_one_picture_shows_flow_latency_and_replicas(system: Hubbub) -> None:
-    """Figures of the last second; every role with what is wanted and there."""
+    """Figures of the last second; every role with its wanted and actual number of replicas."""
     await system.until_whole()
     async with people_who_talk(system.origin), asyncio.timeout(PATIENCE_SECONDS):
         said = ""
@@ -36,7 +36,7 @@ async def test_one_picture_shows_flow_latency_and_replicas(system: Hubbub) -> No
 
 
 async def test_q_ends_the_live_screen(system: Hubbub) -> None:
-    """Which says so, and leaves the terminal as it was."""
+    """The screen says so, and leaves the terminal as it was."""
     await system.until_whole()
     ours, theirs = pty.openpty()
     before = termios.tcgetattr(ours)
@@ -65,7 +65,7 @@ async def test_q_ends_the_live_screen(system: Hubbub) -> None:
 
 
 def read_terminal(descriptor: int, said: bytearray) -> None:
-    """Until the other end is closed."""
+    """Reads until the other end is closed."""
     with suppress(OSError):
         while data := os.read(descriptor, 4096):
             said += data

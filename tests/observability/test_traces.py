@@ -1,4 +1,4 @@
-"""One message followed by its trace, and logs that hold nothing secret."""
+"""One message followed by its trace, and logs that contain no secrets."""
 
 import asyncio
 import json
@@ -26,7 +26,7 @@ async def test_one_message_is_followed_through_all_tiers(system: Hubbub) -> None
         async with Device(ann, History()) as device:
             await device.until_ready()
             chat = await ann.create_chat("traced")
-            await device.until_seq(chat, 1)  # or the message may be fetched with the chat
+            await device.until_seq(chat, 1)  # else the message may be fetched with the chat
             answer = await ann.call(
                 "POST", f"/api/chat/{chat}/message", {"message": "where am I"}, token=ann.token,
                 headers={"traceparent": f"00-{trace}-00000000000000a1-01"},
@@ -46,7 +46,8 @@ async def test_one_message_is_followed_through_all_tiers(system: Hubbub) -> None
 
 
 async def test_messages_of_one_batch_are_found_by_the_trace_of_each(system: Hubbub) -> None:
-    """A hundred at once go to chats in a few calls; every trace leads to one of them."""
+    """A hundred simultaneous messages go to chats in a few calls; every trace leads to one of
+    them."""
     traces = [uuid.uuid4().hex for _ in range(100)]
     async with aiohttp.ClientSession() as http:
         ann = await Person.sign_up(http, system.origin)
@@ -74,14 +75,14 @@ async def test_messages_of_one_batch_are_found_by_the_trace_of_each(system: Hubb
 
 
 async def test_unknown_traces_are_told_apart_from_nonsense(system: Hubbub) -> None:
-    """Exit code 1 for both, and a sentence."""
+    """Exit code 1 and an error message for both."""
     assert (await run_ops(system, "logs", "f" * 32))[0] == 1
     assert (await run_ops(system, "logs", "Nonsense!"))[0] == 1
 
 
 async def test_logs_and_figures_hold_no_secret(system: Hubbub) -> None:
-    """After sign-up, log-in, messages and sockets: no token, password, text or name of a chat in
-    any log, in any metric, or in the bundle; nor what the key files hold."""
+    """After sign-up, log-in, messages and sockets: no token, password, text or chat name in any
+    log, any metric or the bundle; nor the contents of the key files."""
     password, text, name = (f"secret {uuid.uuid4()}" for _ in range(3))
     async with aiohttp.ClientSession() as http:
         ann = await Person.sign_up(http, system.origin, password=password)

@@ -1,4 +1,4 @@
-"""Whatever bytes a client sends, its connection ends in order or goes on, and nothing breaks."""
+"""Whatever bytes a client sends, its connection closes cleanly or continues, and nothing breaks."""
 
 import base64
 import struct
@@ -18,7 +18,7 @@ HANDSHAKE = (
     f"Sec-WebSocket-Key: {base64.b64encode(bytes(16)).decode()}\r\n\r\n"
 ).encode()
 CONNECT = b'{"type":"connect","token":"t"}'
-# What may stand in a close frame: RFC 6455 section 7.4. A client's own code is echoed.
+# Codes allowed in a close frame: RFC 6455 section 7.4. A client's own code is echoed.
 CODES = {*range(1000, 1004), *range(1007, 1015), *range(3000, 5000)}
 MAX_ANSWERS_A_BYTE = 1  # an answer is an error or a pong, for a line of two bytes at least
 
@@ -30,7 +30,8 @@ MAX_ANSWERS_A_BYTE = 1  # an answer is an error or a pong, for a line of two byt
     is_ready=st.booleans(),
 )
 def test_no_bytes_break_a_session(stream: list[bytes], cuts: list[int], is_ready: bool) -> None:
-    """Every wish is well-formed, every answer is a frame, and an end has a code of the table."""
+    """Every request is well-formed, every answer is a frame, and a close has a code of the
+    table."""
     session = Session(0.0, [None], 20.0, 200)
     session.receive(HANDSHAKE, 0.0)
     session.accept(0.0)
@@ -81,7 +82,7 @@ heads = st.one_of(
 @settings(max_examples=250, deadline=None)
 @given(head=heads, cuts=st.lists(st.integers(0, 1000), max_size=4))
 def test_no_request_breaks_a_handshake(head: bytes, cuts: list[int]) -> None:
-    """It is upgraded, refused with an answer of HTTP, or waits for the rest until it is cut off."""
+    """It is upgraded, refused with an HTTP response, or waits for the rest until it times out."""
     session = Session(0.0, [None], 20.0, 200)
     for piece in cut(head, cuts):
         for wish in session.receive(piece, 0.0):

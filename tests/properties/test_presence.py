@@ -1,4 +1,5 @@
-"""Whatever nodes say of a user, in whatever order: watchers are told what is true, and seldom."""
+"""Whatever nodes report about a user, in whatever order, watchers are told the truth, and
+rarely."""
 
 import itertools
 from typing import Final
@@ -15,7 +16,7 @@ TICK: Final = 0.25
 NODES: Final = ("a", "b", "c")
 USER: Final = "user"
 
-# How long after the event before, which node, and what it has of the user then.
+# Seconds since the previous event, the node, and the user's state on it from then on.
 EVENTS = st.lists(
     st.tuples(
         st.sampled_from((0.0, 0.25, 0.5, 1.0, 7.0, 29.75, 31.0)),
@@ -27,7 +28,7 @@ EVENTS = st.lists(
 
 
 def truth(history: list[tuple[float, str, str]], now: float) -> PresenceState:
-    """From all that has happened until now."""
+    """Computed from all events until now."""
     has: dict[str, str] = {}
     kept: PresenceState = "offline"
     since = float("-inf")
@@ -51,8 +52,8 @@ def truth(history: list[tuple[float, str, str]], now: float) -> PresenceState:
 @example([(0.0, "a", "active"), (0.0, "a", "gone"), (0.0, "b", "idle"), (0.0, "b", "gone")], False)
 @settings(max_examples=300)
 def test_watchers_are_told_what_is_true(events: list[tuple[float, str, str]], late: bool) -> None:
-    """Once nothing has changed for a second, it is what they were told last; no two changes within
-    a second; a list that is given at the end says the same."""
+    """Once nothing has changed for a second, the last notice is true. No two changes come within a
+    second. A list requested at the end agrees."""
     watching: Watching[str] = Watching()
     watching.begin([USER], 0.0)
     if not late:
@@ -60,7 +61,7 @@ def test_watchers_are_told_what_is_true(events: list[tuple[float, str, str]], la
     history: list[tuple[float, str, str]] = []
     at = 1.0
     for pause, node, what in events:
-        at += max(pause, 0.01)  # at the same moment nobody is the last one to go
+        at += max(pause, 0.01)  # at the same moment no node is the last one to go
         history.append((at, node, what))
     told: list[tuple[float, PresenceState]] = [(0.0, "offline")]
     has: dict[str, Said] = {}
@@ -91,7 +92,7 @@ def test_watchers_are_told_what_is_true(events: list[tuple[float, str, str]], la
 
 @given(st.lists(st.tuples(st.sampled_from("abcd"), st.sampled_from(("x", "y", "z")))))
 def test_nothing_is_left_of_those_whom_nobody_watches(steps: list[tuple[str, str]]) -> None:
-    """Sockets come and go; a minute after the last one nobody is listened for."""
+    """Sockets come and go; a minute after the last one no user is subscribed to."""
     watching: Watching[str] = Watching()
     now = 0.0
     for socket, user in steps:
@@ -110,7 +111,8 @@ def test_nothing_is_left_of_those_whom_nobody_watches(steps: list[tuple[str, str
 
 
 def test_who_is_not_confirmed_was_lost_when_asked() -> None:
-    """A node that does not repeat what it said has lost the user; one that is dead since it is."""
+    """A node that does not repeat its report has lost the user when asked; a dead node has lost the
+    user at its death."""
     said = {"a": Said(True, None, 10.0)}
     asked = 20.0
     assert judge(said, asked, {}, 21.0) == ("online", asked + UNCONFIRMED_SECONDS)
@@ -122,7 +124,7 @@ def test_who_is_not_confirmed_was_lost_when_asked() -> None:
 
 
 def test_a_dead_node_that_is_back_counts_again() -> None:
-    """It was only stopped; after half a minute it has to say again whom it has."""
+    """It was only stopped; after half a minute it must report its users again."""
     watching: Watching[str] = Watching()
     watching.begin([USER], 0.0)
     watching.replace("socket", [USER], 0.0)
@@ -141,7 +143,7 @@ def test_a_dead_node_that_is_back_counts_again() -> None:
 
 
 def test_a_clock_that_is_stopped_shows_the_same() -> None:
-    """And goes on from there."""
+    """And continues from there."""
     real = 100.0
     clock = StoppableClock(lambda: real)
     clock.start()

@@ -1,4 +1,4 @@
-"""Hub and relay together: who hears what, for any log, any bus and any moment of joining."""
+"""Hub and relay together: who receives what, for any log, any bus and any time of joining."""
 
 import asyncio
 from contextlib import closing
@@ -30,7 +30,7 @@ TOPIC = Topics().chat("chat").encode()
 
 
 class Log(NamedTuple):
-    """A chat's events and control entries, and what each user must hear if always connected."""
+    """A chat's events and control entries, and what each user must receive if always connected."""
 
     events: list[bytes]
     controls: dict[int, Control]
@@ -39,7 +39,7 @@ class Log(NamedTuple):
 
 @st.composite
 def logs(draw: st.DrawFn) -> Log:
-    """Seq 1 makes the chat with some people in it; then messages, joins and leaves."""
+    """Seq 1 creates the chat with some participants; then messages, joins and leaves follow."""
     inside = set(draw(st.sets(st.sampled_from(USERS), min_size=1)))
     events, heard = [b"created"], {user: [b"created"] if user in inside else [] for user in USERS}
     controls = {1: Control(seq=1, action="join", users=sorted(inside))}
@@ -86,7 +86,7 @@ async def fetch_nothing(_: str, __: int) -> Slice:
 
 
 async def new_parts(head: int) -> Parts:
-    """A node's parts that hear one chat; nothing is fetched but by `repair` below."""
+    """A node's parts with one subscribed chat; only `repair` below fetches anything."""
     hub, counters, topics = Hub(lambda: 0.0), Counters(), Topics()
     delivery = Delivery(hub, counters)
     bus, replicas = Bus("redis://127.0.0.1:1"), Replicas("chats", ())
@@ -101,7 +101,7 @@ async def new_parts(head: int) -> Parts:
 
 
 def repair(log: Log, delivery: Delivery, room: Room) -> None:
-    """What chats would answer, after the head."""
+    """What chats would answer for the events after the head."""
     while room.stream.head < len(log.events):
         first = room.stream.head + 1
         events, controls = cut(log, first, 7)
@@ -118,8 +118,8 @@ bus_reads = st.lists(
 def test_everyone_hears_exactly_what_is_theirs(
     log: Log, reads: list[list[tuple[int, int]]]
 ) -> None:
-    """Lost, doubled, late and swapped payloads change nothing: each person's sockets get their
-    events once, in order, from their joins to their leaves, snapshots at the joins."""
+    """Lost, duplicated, late and reordered payloads change nothing: each user's sockets get their
+    events once, in order, from their joins to their leaves, with snapshots at the joins."""
     hub, relay, delivery, room = asyncio.run(new_parts(0))
     ears = [Ear(user) for user in USERS for _ in range(2)]
     for ear in ears:
@@ -140,8 +140,8 @@ def test_everyone_hears_exactly_what_is_theirs(
 @given(logs(), st.data())
 @settings(max_examples=150)
 def test_a_socket_that_joins_at_any_moment_hears_the_rest(log: Log, data: st.DataObject) -> None:
-    """Memberships are read at one seq, attached at a later one: with what happened in between the
-    socket gets what its person must have from then on, and nothing above a removal."""
+    """Memberships are read at one seq and attached at a later one. Given the notices in between,
+    the socket gets everything its user must have from then on, and nothing above a removal."""
     entered = data.draw(st.integers(0, len(log.events)), "entered")
     read = data.draw(st.integers(entered, len(log.events)), "memberships read")
     placed = data.draw(st.integers(read, len(log.events)), "attached")
@@ -179,7 +179,7 @@ def is_inside(log: Log, user: str, seq: int) -> bool:
 
 
 def heard_after(log: Log, user: str, start: int) -> list[bytes]:
-    """What somebody hears whose socket is attached at `start`, if they are in then."""
+    """What a user receives whose socket is attached at `start`, if they are a participant then."""
     inside = is_inside(log, user, start)
     lines = []
     for seq in range(start + 1, len(log.events) + 1):

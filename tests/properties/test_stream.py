@@ -1,4 +1,4 @@
-"""Whatever the bus does to payloads, a stream gives every event out once and in order."""
+"""Whatever the bus does to payloads, a stream emits every event once and in order."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +9,7 @@ from realtime.fan_out.stream import MAX_EARLY_PAYLOADS, Stream, after
 
 
 def payload(first: int, size: int) -> Payload:
-    """Consecutive events, each a line that is its seq; every third has a control entry."""
+    """Consecutive events, each a line with its seq; every third has a control entry."""
     seqs = range(first, first + size)
     controls = [Control(seq=s, action="leave", users=[]) for s in seqs if s % 3 == 0]
     return Payload(first, size, controls, b"\n".join(b"%d" % s for s in seqs))
@@ -21,8 +21,8 @@ def seqs_of(payloads: list[Payload]) -> list[int]:
 
 @st.composite
 def arrivals(draw: st.DrawFn) -> tuple[int, int, list[Payload]]:
-    """A head, the log's end, and payloads cut from the log: doubled, lost, late, in any order, and
-    cut differently by different publishers."""
+    """A head, the log's end, and payloads cut from the log: duplicated, lost, late, in any order,
+    and cut differently by different publishers."""
     head = draw(st.integers(0, 20))
     end = head + draw(st.integers(1, 40))
     cuts = st.tuples(st.integers(max(1, head - 5), end), st.integers(1, 8))
@@ -32,7 +32,7 @@ def arrivals(draw: st.DrawFn) -> tuple[int, int, list[Payload]]:
 
 @given(arrivals())
 def test_what_comes_out_is_dense_and_in_order(case: tuple[int, int, list[Payload]]) -> None:
-    """From the head on, each seq once, with its own control entries; a slice fills every hole."""
+    """From the head on, each seq once, with its own control entries; a slice fills every gap."""
     head, end, payloads = case
     stream = Stream(head)
     given_out: list[Payload] = []
@@ -64,7 +64,7 @@ def test_the_part_above_a_seq(first: int, size: int, seq: int) -> None:
 
 
 def test_what_waits_for_a_hole_is_bounded() -> None:
-    """Payloads beyond the bound are forgotten, but the stream knows that they exist."""
+    """Payloads beyond the bound are dropped, but the stream knows that they exist."""
     stream = Stream(0)
     for first in range(2, MAX_EARLY_PAYLOADS + 100):
         assert stream.offer(payload(first, 1)) == ()
@@ -75,18 +75,19 @@ def test_what_waits_for_a_hole_is_bounded() -> None:
 
 
 def test_a_wrong_rumour_is_settled_by_the_log() -> None:
-    """What said that there is more was wrong, says the chat's log: nothing is missing then."""
+    """If the chat's log has no more events, contrary to what the stream was told, nothing is
+    missing."""
     stream = Stream(5)
     assert stream.learn(9)
     stream.settle(5, 9)
     assert not stream.is_behind
     stream.learn(9)
-    stream.settle(7, 9)  # there are two more: still to be fetched
+    stream.settle(7, 9)  # two more exist and must be fetched
     assert stream.is_behind
 
 
 def test_what_is_learned_while_an_answer_travels_outlives_it() -> None:
-    """A log that was read before an event was committed proves nothing about that event."""
+    """A log read before an event was committed proves nothing about that event."""
     stream = Stream(9)
     stream.learn(11)
     asked = stream.known
@@ -100,12 +101,12 @@ def test_what_is_learned_while_an_answer_travels_outlives_it() -> None:
 def test_no_event_waits_without_a_hole_that_is_known(
     case: tuple[int, int, list[Payload]], data: st.DataObject
 ) -> None:
-    """Answers of the log that were read at any earlier moment come at any moment: what waits for a
-    hole keeps the stream behind, so that the hole is fetched."""
+    """Answers read from the log earlier arrive at any time: an event that waits behind a gap keeps
+    the stream behind, so that the gap is fetched."""
     head, _, payloads = case
     stream = Stream(head)
     given_out: list[Payload] = []
-    answer: tuple[int, int, int] | None = None  # our head and what was known when asked; its end
+    answer: tuple[int, int, int] | None = None  # our head and known seq when asked; the log's end
     committed = head
     for one in payloads:
         committed = max(committed, one.first + one.size - 1)

@@ -1,4 +1,4 @@
-"""The two-phase commit, tried in every way, and what each of its rules is needed for."""
+"""An exhaustive check of the two-phase commit, and of the need for each of its rules."""
 
 import pytest
 from hypothesis import settings
@@ -9,7 +9,7 @@ from tests.properties.two_phase import Rules, State, next_states, violation
 
 
 def find_violation(rules: Rules, transactions: int, ticks: int) -> list[str]:
-    """The steps of a shortest way to something that must not be; empty where there is none."""
+    """The steps of a shortest path to a forbidden state; empty if there is none."""
     start = State(ticks_left=ticks)
     seen = {start}
     reached: list[tuple[State, list[str]]] = [(start, [])]
@@ -29,14 +29,14 @@ def find_violation(rules: Rules, transactions: int, ticks: int) -> list[str]:
 
 @pytest.mark.parametrize(("transactions", "ticks"), [(1, 3), (2, 0)])
 def test_no_interleaving_breaks_the_promise(transactions: int, ticks: int) -> None:
-    """Messages lost, doubled or late, a crash at every step, recovery in any order: chats and users
-    agree once all is resolved, and nobody sees what was aborted."""
+    """Messages lost, duplicated or late, a crash at every step, recovery in any order: chats and
+    users agree once all is resolved, and an aborted change is never visible."""
     assert find_violation(Rules(), transactions, ticks) == []
 
 
 @pytest.mark.parametrize("rule", Rules._fields)
 def test_every_rule_is_needed(rule: str) -> None:
-    """Without any one of the rules the check finds a way to break the promise."""
+    """Without any one of the rules the check finds a violation."""
     broken = Rules(**{rule: False})
     steps = find_violation(broken, 1, 3) or find_violation(broken, 2, 0)
     assert steps, f"{rule} may be left out"
@@ -44,7 +44,7 @@ def test_every_rule_is_needed(rule: str) -> None:
 
 
 class ThreeTransactions(RuleBasedStateMachine):
-    """A random walk, longer than what can be tried in full."""
+    """A random walk, beyond what can be checked exhaustively."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,8 +1,8 @@
-"""A model of one membership change over two databases, small enough to try every interleaving.
+"""A model of one membership change across two databases, small enough to try every interleaving.
 
 The coordinator's decisions are the real ones of chats/membership/commitment.py; the two databases
-and the network around it are modelled. Messages are never taken out of the network, so that each
-may come late, twice or never; a coordinator may be gone at every step. `Rules` can be broken one by
+and the network around it are modelled. Messages are never removed from the network, so that each
+may arrive late, twice or never; a coordinator may die at every step. `Rules` can be broken one by
 one.
 """
 
@@ -27,7 +27,7 @@ WAITS_FOR_VOTE = Step.AGAIN
 
 
 class Rules(NamedTuple):
-    """What the protocol rests on; all of it holds in the real system."""
+    """The assumptions of the protocol; all of them hold in the real system."""
 
     commit_is_inserted_plainly: bool = True
     asking_writes_an_abort: bool = True
@@ -38,8 +38,8 @@ class Rules(NamedTuple):
 
 
 class Transaction(NamedTuple):
-    """One attempt to add or remove one person, and what its coordinator waits for: None when it is
-    gone or has ended."""
+    """One attempt to add or remove one person; `step` is what its coordinator waits for, or None if
+    it has died or ended."""
 
     adds: bool
     version: int
@@ -54,7 +54,7 @@ class Message(NamedTuple):
 
 
 class State(NamedTuple):
-    """Everything at one moment; `*_done` record what happened, for the invariants."""
+    """Everything at one moment; `*_done` record past steps, for the invariants."""
 
     clock: int = 0
     ticks_left: int = 0
@@ -64,7 +64,7 @@ class State(NamedTuple):
     takes_part: bool = False
     version: int = 1
     decisions: frozenset[tuple[int, bool, int]] = frozenset()  # transaction, committed, when
-    stored: frozenset[int] = frozenset()  # a commit is sent once and reaches its end once
+    stored: frozenset[int] = frozenset()  # a commit is sent once and finishes once
     chats_done: frozenset[int] = frozenset()
     wrong_event: bool = False
     # users' database
@@ -76,7 +76,7 @@ class State(NamedTuple):
 
 
 def next_states(state: State, rules: Rules, transactions: int) -> Iterator[tuple[str, State]]:
-    """Whatever may happen next, with a name."""
+    """Every possible next state, with the name of the step."""
     if state.ticks_left:
         for seconds in TICKS:
             yield (
@@ -102,7 +102,7 @@ def next_states(state: State, rules: Rules, transactions: int) -> Iterator[tuple
 
 
 def violation(state: State, rules: Rules) -> str | None:
-    """What must not be, or None."""
+    """The broken invariant, or None."""
     if state.wrong_event:
         return "an event that was not true when it was committed"
     if not set(state.users_done) <= state.chats_done:
@@ -118,7 +118,7 @@ def violation(state: State, rules: Rules) -> str | None:
 
 
 def resolve_all(state: State, rules: Rules) -> State:
-    """users' resolver asks for whatever is prepared, and nothing gets lost."""
+    """users' resolver asks for every prepared transaction, and no message is lost."""
     while state.prepared:
         number, _ = state.prepared[0]
         state, committed = _decide(state, number, rules)
@@ -162,7 +162,7 @@ def _deliver(state: State, message: Message, rules: Rules) -> State:
 def _prepare(state: State, number: int, rules: Rules) -> State:
     if rules.prepared_once and number in state.users_committed:
         return _send(state, Message("vote", number))
-    if state.prepared:  # by itself, or by another one that holds the chat's lock
+    if state.prepared:  # its own, or another one that holds the chat's lock
         return state
     state = state._replace(prepared=((number, state.clock),))
     return _send(state, Message("vote", number))
