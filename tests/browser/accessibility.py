@@ -18,7 +18,7 @@ PHONE = {"width": 390, "height": 844}
 
 
 async def check(page: Page, state: str) -> None:
-    """What axe finds in this state is nothing, in light colours and in dark ones."""
+    """Asserts that axe finds nothing in this state, in light and in dark colours."""
     if not await page.evaluate("'axe' in window"):
         await page.evaluate(AXE)
     found = []

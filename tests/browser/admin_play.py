@@ -1,4 +1,4 @@
-"""A play for /admin: people, invitations and an audit log of a pretended instance."""
+"""A play for /admin: people, invitations and an audit log of a simulated instance."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -19,13 +19,13 @@ class AdminPlay(Play):
         super().__init__()
         self.role = role
         self.signup_fixed = False
-        self.wrong: dict[str, str] = {}  # what the doctor finds, by check
+        self.wrong: dict[str, str] = {}  # the doctor's findings, by check
         self.users = {self.ids[name]: self._user(name) for name in NAMES}
         self.users[self.ids["esra"]] |= {"displayName": "Esra Öztürk"}
         self.users[self.ids["hugo"]] |= {"active": False}
         self.garden = self.start("Summer party", "bob")
         self.invites = [self._invite("a", 5, 3, chat=self.garden), self._invite("b", 1, 1)]
-        self.deleted: list[str] = []  # what else, for each who was deleted
+        self.deleted: list[str] = []  # the other choice made, per deleted user
         self._overviews = 0
 
     def _user(self, name: str) -> dict[str, Any]:

@@ -1,8 +1,8 @@
-"""How long a first view takes: `python -m tests.browser.bench`, as `make page-bench`.
+"""The duration of a first view: `python -m tests.browser.bench`, as `make page-bench`.
 
-Somebody with 67 chats opens the page in Chromium on a system of its own: cold and warm, on this
-machine and on a slow line (150 ms, 1.6 Mbit/s). Prints the medians; judges nothing. The page itself
-takes the time, since whoever asks it from outside asks now and then.
+A user with 67 chats opens the page in Chromium on a separate system: cold and warm, on this machine
+and on a slow line (150 ms, 1.6 Mbit/s). Prints the medians; judges nothing. The page itself
+measures the time, since polling it from outside is imprecise.
 """
 
 import asyncio
@@ -51,7 +51,7 @@ WATCH = f"""
 
 
 async def make_chats(window: Window, origin: str) -> None:
-    """Chats of two with a message each, by somebody else."""
+    """Chats with one other user, who posts a message in each."""
     async with aiohttp.ClientSession() as session:
         bob = await Person.sign_up(session, origin)
         me = await id_of(bob, window)
@@ -75,7 +75,7 @@ class View(NamedTuple):
 async def first_view(
     context: BrowserContext, origin: str, *, slow: bool = False, cold: bool = False, cpu: int = 1
 ) -> View:
-    """One view in a window of its own; `cpu` is by how much its scripts are slowed down."""
+    """One view in a new window; `cpu` is the factor by which its scripts are slowed down."""
     page = await context.new_page()
     await page.add_init_script(WATCH)
     session = await context.new_cdp_session(page)
@@ -103,7 +103,7 @@ async def first_view(
     answers = [size for one, size in sizes.items() if "/api/" in urls[one]]
     size, answered = sum(sizes.values()), sum(answers)
     await expect(page.locator(".live")).to_have_text("live")
-    await asyncio.sleep(1.5)  # what was loaded is kept before it closes
+    await asyncio.sleep(1.5)  # loaded data is stored before it closes
     took, shift = await page.evaluate("[window.shownAt, window.shift]")
     await page.close()
     return View(took, size / 1_000, answered / 1_000, shift, len(answers))

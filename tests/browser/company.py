@@ -1,4 +1,4 @@
-"""People without a window who write to somebody who has one."""
+"""Users without a window who write to a user who has one."""
 
 import asyncio
 import contextlib
@@ -11,7 +11,7 @@ from playwright.async_api import Page, expect
 from tests.fixtures.person import Person
 from tests.fixtures.window import Window
 
-# The key of the first line in view, and where the top of a line is.
+# The key of the first line in view, and the position of a line's top.
 FIRST_LINE = """log => [...log.querySelectorAll('.line')].find(
     one => one.getBoundingClientRect().bottom > log.getBoundingClientRect().top).dataset.key"""
 TOP_OF_LINE = """(log, key) => [...log.querySelectorAll('.line')].find(
@@ -19,27 +19,27 @@ TOP_OF_LINE = """(log, key) => [...log.querySelectorAll('.line')].find(
 
 
 async def id_of(person: Person, window: Window) -> str:
-    """The id of whoever uses a window."""
+    """The id of the window's user."""
     found = await person.ask("GET", f"/api/user?username={window.name}")
     return str(found.body["users"][0]["id"])
 
 
 @contextlib.asynccontextmanager
 async def one_person(window: Window, username: str = "") -> AsyncIterator[Person]:
-    """Somebody on the same system."""
+    """Another user on the same system."""
     async with aiohttp.ClientSession() as session:
         yield await Person.sign_up(session, window.origin, username)
 
 
 @contextlib.asynccontextmanager
 async def long_chat(window: Window, count: int) -> AsyncIterator[tuple[Person, str]]:
-    """A chat "Long" with somebody who has posted that many numbered lines, of which the window has
-    heard."""
+    """A chat "Long" with another user, who has posted that many numbered lines; the window has
+    received them."""
     async with one_person(window) as bob:
         chat = await bob.create_chat("Long", await id_of(bob, window))
         await post_many(bob, chat, [f"line {number}" for number in range(count - 1)])
         await bob.post(chat, f"line {count - 1}")
-        # Opened before its last messages have come, a chat that one looks at would be read already.
+        # Opened before its last messages have arrived, the chat would be marked as read already.
         await expect(window.page.get_by_role("link", name="Long")).to_contain_text(
             f"line {count - 1}"
         )
@@ -47,13 +47,13 @@ async def long_chat(window: Window, count: int) -> AsyncIterator[tuple[Person, s
 
 
 async def post_many(person: Person, chat: str, texts: Sequence[str]) -> None:
-    """Roughly in this order, some at a time."""
+    """Roughly in this order, several at a time."""
     for start in range(0, len(texts), 20):
         await asyncio.gather(*(person.post(chat, text) for text in texts[start : start + 20]))
 
 
 async def two(enter: Callable[[], Awaitable[Window]], chat: str = "") -> tuple[Window, Window]:
-    """Two people, with the same chat open where it has a name."""
+    """Two users, both with the same chat open if a name for it is given."""
     ann, bob = await asyncio.gather(enter(), enter())
     if chat:
         await ann.start_chat(chat, bob.name)
@@ -62,9 +62,9 @@ async def two(enter: Callable[[], Awaitable[Window]], chat: str = "") -> tuple[W
 
 
 def bending_calls(path: str, how: str) -> str:
-    """A script for the page. For each call to a path that matches it then runs `how`, a function in
-    JavaScript, which gets another one that makes the call. So the browser need not intercept
-    requests, which has failed at times."""
+    """A script for the page. For each call to a matching path it runs `how`, a JavaScript function
+    whose argument is a function that makes the call. So the browser need not intercept requests,
+    which is unreliable."""
     return f"""(() => {{
         const ask = globalThis.fetch;
         globalThis.fetch = (asked, request) => {{
@@ -74,12 +74,12 @@ def bending_calls(path: str, how: str) -> str:
     }})()"""
 
 
-# Until `held.resolve()` is called in the page.
+# Holds a call until `held.resolve()` is called in the page.
 HOLDING = "go => (globalThis.held ??= Promise.withResolvers()).promise.then(go)"
 
 
 async def until(is_so: Callable[[], Awaitable[bool]], seconds: float = 60) -> None:
-    """Wait for what no locator can wait for."""
+    """Waits for a condition that no locator can wait for."""
     deadline = time.monotonic() + seconds
     while not await is_so():
         assert time.monotonic() < deadline, f"not so within {seconds} s"
@@ -88,7 +88,7 @@ async def until(is_so: Callable[[], Awaitable[bool]], seconds: float = 60) -> No
 
 @contextlib.asynccontextmanager
 async def crowd(window: Window, count: int, *names: str) -> AsyncIterator[list[Person]]:
-    """That many people on the same system, the first of them with these names."""
+    """That many users on the same system, the first ones with these names."""
     wanted = [*names, *[""] * (count - len(names))]
     async with aiohttp.ClientSession() as session:
         yield list(
@@ -97,7 +97,7 @@ async def crowd(window: Window, count: int, *names: str) -> AsyncIterator[list[P
 
 
 async def expect_kept(page: Page, store: str, what: str) -> None:
-    """Wait until this browser has kept a record of this store for which a function in JavaScript is
+    """Waits until this browser has kept a record in this store for which a JavaScript function is
     true."""
     script = f"""async store => {{
         const [{{ name }}] = await indexedDB.databases();

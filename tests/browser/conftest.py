@@ -1,4 +1,4 @@
-"""A real Chromium and a whole Hubbub for the tests of the page; nothing stands in for either."""
+"""A real Chromium and a whole Hubbub for the tests of the page; neither is simulated."""
 
 import asyncio
 import shutil
@@ -34,8 +34,8 @@ SHELL = "chromium-headless-shell"  # Debian's; the same Chromium without a deskt
 
 
 def find_chromium(*names: str) -> Path:
-    """The first of these programs that this machine has, or any Chromium. Fails the test with the
-    sentence that says how to get one."""
+    """The first of these programs on this machine, or any Chromium. Fails the test with an
+    explanation of how to install one."""
     for name in (*names, *CHROMIUMS):
         if found := shutil.which(name):
             return Path(found)
@@ -52,15 +52,15 @@ async def open_browser(program: Path) -> AsyncIterator[Browser]:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser() -> AsyncIterator[Browser]:
-    """One Chromium for all tests; each window in it has cookies of its own. Where the shell is, it
-    is that one, which takes two thirds of the time (docs/decisions/page.md)."""
+    """One Chromium for all tests; each window has its own cookies. Uses the shell if installed,
+    which needs two thirds of the time (docs/decisions/page.md)."""
     async with open_browser(find_chromium(SHELL)) as started:
         yield started
 
 
 @pytest.fixture(scope="session")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hubbub]:
-    """One Hubbub for all tests of the page; a test that breaks it waits until it is whole again."""
+    """One Hubbub for all tests of the page. A test that breaks it waits until it has recovered."""
     hubbub = Hubbub(tmp_path_factory.mktemp("page") / "data")
     asyncio.run(hubbub.start())
     yield hubbub
@@ -70,7 +70,7 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hubbub]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def new_context(browser: Browser) -> AsyncIterator[NewContext]:
-    """Makes contexts, each like a browser of its own, which end with the test."""
+    """Makes contexts, each like a separate browser, which end with the test."""
     contexts: list[BrowserContext] = []
 
     async def make(**settings: Any) -> BrowserContext:
@@ -84,7 +84,7 @@ async def new_context(browser: Browser) -> AsyncIterator[NewContext]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def windows() -> AsyncIterator[list[Window]]:
-    """Those of a test: at its end nothing forbidden has happened in any of them."""
+    """Those of a test; at its end nothing forbidden has happened in any of them."""
     opened: list[Window] = []
     yield opened
     for window in opened:
@@ -93,7 +93,7 @@ async def windows() -> AsyncIterator[list[Window]]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def open_window(new_context: NewContext, windows: list[Window], system: Hubbub) -> OpenWindow:
-    """Opens windows in which nobody has been yet, each like a browser of its own."""
+    """Opens windows with no user signed in yet, each like a separate browser."""
 
     async def open_one(**settings: Any) -> Window:
         windows.append(await Window.open(await new_context(**settings), system.origin))
@@ -104,7 +104,7 @@ async def open_window(new_context: NewContext, windows: list[Window], system: Hu
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def enter(new_context: NewContext, windows: list[Window], system: Hubbub) -> OpenWindow:
-    """Opens windows of people who have just come, each like a browser of its own."""
+    """Opens windows of new users, each like a separate browser."""
 
     async def enter_one(password: str = "", **settings: Any) -> Window:
         window = await Window.enter(await new_context(**settings), system.origin, password)
@@ -122,7 +122,7 @@ def stage() -> Iterator[Stage]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def open_page(new_context: NewContext, stage: Stage) -> AsyncIterator[OpenPage]:
-    """Opens the page on the stage with a play, or for nobody; it ends without an error in it."""
+    """Opens the page on the stage, with a play or with no user; it ends without errors in it."""
     errors: list[str] = []
 
     async def open_one(play: Play | None, **settings: Any) -> Page:

@@ -1,6 +1,6 @@
-"""Makes the pictures of the page in `docs/pictures` anew: `python -m tests.browser.pictures`.
+"""Makes the pictures of the page in `docs/pictures`: `python -m tests.browser.pictures`.
 
-Starts a whole Hubbub of its own, lets four people talk in four windows, and looks at one of them.
+Starts a separate Hubbub, lets four people talk in four windows, and takes pictures of one of them.
 """
 
 import asyncio
@@ -27,13 +27,13 @@ async def open_window(browser: Browser, origin: str, name: str, **settings: Any)
 
 
 async def say(window: Window, text: str) -> None:
-    """Write and wait until it is stored, so that the others' answers come after it."""
+    """Writes and waits until the message is stored, so that the others' answers come after it."""
     await window.write(text)
     await expect(window.log.locator(".pending")).to_have_count(0)
 
 
 async def talk(ann: Window, bob: Window, cleo: Window) -> None:
-    """A few chats as people have them; the one about the party is open in all windows."""
+    """A few realistic chats; the one about the party is open in all windows."""
     await cleo.start_chat("Kitchen", "ann", "bob")
     await say(cleo, "The oven is repaired.")
     await ann.open_chat("Kitchen")
@@ -90,7 +90,7 @@ async def main() -> None:
             for name, size in SIZES.items():
                 await ann.page.set_viewport_size(size)  # type: ignore[arg-type]
                 for scheme in ("light", "dark"):
-                    # No colour is on its way from one scheme to the other.
+                    # The transition of colours between the schemes is over.
                     await ann.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
                     await cleo.composer.press_sequentially("I a")
                     await expect(ann.page.get_by_text("cleo is typing")).to_be_visible()

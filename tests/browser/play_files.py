@@ -1,4 +1,4 @@
-"""The files that a pretended system holds."""
+"""The files of a simulated system."""
 
 import struct
 from typing import Any
@@ -7,18 +7,18 @@ PNG = b"\x89PNG\r\n\x1a\n"
 
 
 class PlayFiles:
-    """By id; a PNG is a picture, everything else only bytes."""
+    """By id; a PNG is a picture, everything else is only bytes."""
 
     def __init__(self) -> None:
         self.infos: dict[str, dict[str, Any]] = {}
         self.bytes: dict[str, bytes] = {}
         self.keys: list[str] = []  # of the uploads, in order
-        self.cuts = 0  # how many uploads are cut before they are answered
-        self.is_full = False  # takes none
-        self.refusal: tuple[int, dict[str, Any]] | None = None  # of every upload
+        self.cuts = 0  # how many uploads are cut off before the answer
+        self.is_full = False  # refuses all uploads
+        self.refusal: tuple[int, dict[str, Any]] | None = None  # for every upload
 
     def upload(self, file: str, name: str, key: str, body: bytes) -> tuple[int, Any] | None:
-        """As an answer; None where the line is cut."""
+        """The answer; None if the connection is cut."""
         self.keys.append(key)
         if self.cuts > 0:
             self.cuts -= 1

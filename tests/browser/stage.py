@@ -1,5 +1,5 @@
-"""A stage for the page: its real files, and a play in place of the servers, so that every state can
-be looked at without waiting for it to happen. What the play says has the shapes of the contract.
+"""A stage for the page: its real files, with a play in place of the servers, so that every state
+can be tested without waiting for it to happen. The play answers in the formats of the contract.
 """
 
 import http.server
@@ -27,7 +27,7 @@ NAMES = ("ann", "bob", "cleo", "dan", "esra", "farid", "greta", "hugo", "ines")
 
 
 def uuid7(number: int, at: datetime = BEGAN) -> str:
-    """An id that was made at a time, and is the same in every run."""
+    """An id with a given time, the same in every run."""
     ms = int(at.timestamp() * 1000)
     return str(uuid.UUID(int=(ms << 80) | (7 << 76) | (2 << 62) | number))
 
@@ -37,7 +37,7 @@ def time_text(minutes: int) -> str:
 
 
 class Play:
-    """What a pretended system knows: people, chats and their logs."""
+    """The state of a simulated system: people, chats and their logs."""
 
     def __init__(self) -> None:
         self.people = {uuid7(number + 1): name for number, name in enumerate(NAMES)}
@@ -46,15 +46,15 @@ class Play:
         self.logs: dict[str, list[dict[str, Any]]] = {}
         self.presence = {"bob": "online", "cleo": "away"}
         self.status = {"bob": "Looking for speakers", "ann": "Half day, back at 9"}
-        self.mine: dict[str, dict[str, Any]] = {}  # what is ann's own of each chat
-        self.is_silent = False  # nothing that is sent is answered
+        self.mine: dict[str, dict[str, Any]] = {}  # ann's own state of each chat
+        self.is_silent = False  # sends get no answer
         self.searched: list[str] = []
         self.search_refusal: tuple[int, str] | None = None
         self.files = PlayFiles()
         self._sockets: list[WebSocketRoute] = []
 
     def start(self, name: str, *people: str, by: str = "ann") -> str:
-        """A chat and its first event; gives its id. Without a name it is a direct chat."""
+        """Adds a chat and its first event; returns its id. Without a name it is a direct chat."""
         chat = uuid7(1_000 + len(self.chats))
         participants = [self.ids[person] for person in (by, *people)]
         self.chats[chat] = {
@@ -68,7 +68,7 @@ class Play:
         return chat
 
     def tell(self, chat: str, kind: str, by: str, *, minutes: int, **rest: Any) -> dict[str, Any]:
-        """One more event of a chat, to whoever listens."""
+        """Adds an event to a chat and sends it to the listeners."""
         log = self.logs[chat]
         event = {
             "type": kind, "chat": chat, "seq": len(log) + 1, "at": time_text(minutes),
@@ -100,7 +100,7 @@ class Play:
             self.mine[chat]["read"] = len(log)
 
     async def hang_up(self) -> None:
-        """Close the sockets that there are."""
+        """Closes all sockets."""
         sockets, self._sockets = self._sockets, []
         for socket in sockets:
             await socket.close()
@@ -153,7 +153,7 @@ class Play:
     def answer(
         self, method: str, path: str, query: Mapping[str, str], body: Mapping[str, Any]
     ) -> tuple[int, Any]:
-        """The status and body of one call of the page."""
+        """The status and body for one call of the page."""
         me = {**self._profile(self.ids["ann"]), "email": "ann@example.org", "chats": []}
         if path == "/api/user/logout":
             return 200, {"message": "Logged out"}
@@ -182,14 +182,14 @@ class Play:
         return self._answer_about_chat(method, path, query, body)
 
     def _profile(self, user: str) -> dict[str, Any]:
-        """Somebody as others see them; those who say something of themselves have another name."""
+        """A user as others see them; those with a status line have another name."""
         name = self.people[user]
         status = self.status.get(name)
         display = name.capitalize() if status else None
         return {"id": user, "username": name, "displayName": display, "status": status}
 
     def _search(self, query: Mapping[str, str]) -> tuple[int, Any]:
-        """By the words of the real search; a cursor is how many results were before."""
+        """By the same words as the real search; a cursor is the number of earlier results."""
         self.searched.append(query["q"])
         if self.search_refusal is not None:
             status, code = self.search_refusal
@@ -254,7 +254,7 @@ class Play:
 
 
 class Stage:
-    """Where the page's files are, as edge serves them, and the play that answers its calls."""
+    """Serves the page's files like edge, and the play that answers its calls."""
 
     def __init__(self) -> None:
         self.origin = ""
@@ -262,7 +262,7 @@ class Stage:
         self.files = read_site()
 
     async def enter(self, context: BrowserContext, play: Play | None, path: str = "/") -> Page:
-        """A page with ann signed in, or with nobody where there is no play."""
+        """A page with ann signed in, or with no user if there is no play."""
         page = await context.new_page()
         if play is not None:
             self.play = play

@@ -1,4 +1,4 @@
-"""Chats and messages are named by their addresses: completed, shown by their names, shared."""
+"""Addresses of chats and messages: completed, shown by their names, shared."""
 
 import re
 
@@ -23,8 +23,8 @@ def make_play() -> tuple[Play, str, str]:
 
 
 async def test_a_chat_is_completed_and_leads_there(open_page: OpenPage) -> None:
-    """`#` and the beginning of a word of its name; what is sent is its address, what is read its
-    name, and a number after `#` stays what it is."""
+    """`#` and the beginning of a word of its name completes a chat. Its address is sent, its name
+    is shown, and a number after `#` stays unchanged."""
     play, kitchen, party = make_play()
     page = await open_page(play)
     await page.get_by_role("link", name="Summer party").click()
@@ -46,7 +46,8 @@ async def test_a_chat_is_completed_and_leads_there(open_page: OpenPage) -> None:
 
 
 async def test_the_address_of_a_message_leads_to_it(open_page: OpenPage) -> None:
-    """By the name of its chat where one is in it; any other address stays as it was written."""
+    """It is shown by the name of its chat if the reader is in it; any other address stays as
+    written."""
     play, kitchen, party = make_play()
     page = await open_page(play)
     origin = page.url.partition("#")[0]
@@ -59,7 +60,7 @@ async def test_the_address_of_a_message_leads_to_it(open_page: OpenPage) -> None
 
 
 async def test_a_message_is_shared(open_page: OpenPage) -> None:
-    """Where the system can: its text and its address."""
+    """Its text and address, if the system supports sharing."""
     play, kitchen, _ = make_play()
     page = await open_page(play)
     await page.get_by_role("link", name="The kitchen").click()

@@ -1,4 +1,4 @@
-"""Every state of /admin on a stage, also on a phone: by what an accessibility checker finds, and in
+"""Every state of /admin on a stage, also on a phone: checked for accessibility and for its
 words."""
 
 import re
@@ -22,7 +22,7 @@ PARTS = ("Overview", "People", "Invitations", "Audit log", "Settings")
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def open_admin(new_context: NewContext, stage: Stage) -> AsyncIterator[Open]:
-    """Opens /admin; it ends without an error in its console."""
+    """Opens /admin; it ends without errors in its console."""
     errors: list[str] = []
 
     async def open_one(play: AdminPlay | None, **settings: Any) -> Page:
@@ -53,7 +53,7 @@ async def choose(page: Page, person: str, item: str) -> None:
 
 @pytest.mark.parametrize("viewport", [DESK, PHONE], ids=["desk", "phone"])
 async def test_all_parts_are_accessible(open_admin: Open, viewport: dict[str, int]) -> None:
-    """Also what opens over them; nothing is wider than the screen."""
+    """Including what opens over them; nothing is wider than the screen."""
     play = AdminPlay()
     play.wrong = {"outbox": "Events have waited to be published for 12 s; nodes fetch them."}
     is_phone = viewport is PHONE
@@ -74,7 +74,7 @@ async def test_all_parts_are_accessible(open_admin: Open, viewport: dict[str, in
 
 
 async def test_people_are_found_and_acted_upon(open_admin: Open) -> None:
-    """Each act says what will happen; the row and the focus stay where they are."""
+    """Each action says what will happen; the row and the focus stay where they are."""
     play = AdminPlay()
     page = await open_admin(play)
     await go(page, "People")
@@ -100,7 +100,7 @@ async def test_people_are_found_and_acted_upon(open_admin: Open) -> None:
 
 
 async def test_invitations_are_made_and_revoked(open_admin: Open) -> None:
-    """Numbers out of bounds are named beside their field; the new link is there to be copied."""
+    """Numbers out of bounds are reported beside their field; the new link can be copied."""
     page = await open_admin(AdminPlay())
     await go(page, "Invitations")
     await expect(row(page, "Summer party")).to_contain_text("2 of 5")
@@ -140,7 +140,7 @@ async def test_the_audit_log_reads_as_sentences(open_admin: Open) -> None:
 
 
 async def test_admins_see_what_they_may(open_admin: Open) -> None:
-    """They act on members, never on roles, and do not change the instance."""
+    """They act on members, not on roles, and cannot change the instance."""
     page = await open_admin(AdminPlay("admin"))
     await go(page, "People")
     for name in ("bob", "cleo"):
@@ -157,7 +157,7 @@ async def test_admins_see_what_they_may(open_admin: Open) -> None:
 
 
 async def test_what_the_machine_decides_says_so(open_admin: Open) -> None:
-    """Where HUBBUB_SIGNUP is set an owner cannot choose, and reads why."""
+    """If HUBBUB_SIGNUP is set, an owner cannot choose, and is told why."""
     play = AdminPlay()
     play.signup_fixed = True
     page = await open_admin(play)
@@ -175,7 +175,7 @@ async def test_what_the_machine_decides_says_so(open_admin: Open) -> None:
 async def test_who_is_not_in_charge_reads_a_sentence(
     open_admin: Open, play: AdminPlay | None, words: str
 ) -> None:
-    """And has a way on."""
+    """And gets a link back."""
     page = await open_admin(play)
     await expect(page.get_by_text(words)).to_be_visible()
     await check(page, words)

@@ -1,4 +1,4 @@
-"""The page while nobody looks at it, and where there is no server: on a stage."""
+"""The page while it is not in view, and without a server: on a stage."""
 
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -43,7 +43,7 @@ async def browser() -> AsyncIterator[Browser]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def open_alone(new_context: NewContext, stage: Stage) -> AsyncIterator[OpenPage]:
-    """Opens the page, once its worker has taken it over; it ends without an error in it."""
+    """Opens the page and waits until its worker controls it; it ends without errors in it."""
     errors: list[str] = []
 
     async def open_one(play: Play, *, script: str = "") -> Page:
@@ -72,7 +72,8 @@ def two_chats() -> tuple[Play, str, str]:
 
 
 async def test_nobody_is_asked_before_they_ask(open_alone: OpenPage) -> None:
-    """The browser's question about notifications comes with the button for it and never before."""
+    """The browser's question about notifications appears with the button for it and never
+    before."""
     play, kitchen, _ = two_chats()
     page = await open_alone(play, script=COUNT_QUESTIONS)
     await page.context.clear_permissions()
@@ -93,7 +94,7 @@ async def test_nobody_is_asked_before_they_ask(open_alone: OpenPage) -> None:
 
 
 async def test_a_message_elsewhere_is_told_and_leads_to_its_chat(open_alone: OpenPage) -> None:
-    """Not of the chat before somebody's eyes; the one that is chosen is shown in this window."""
+    """None is shown for the chat in view; a click on one shows its chat in this window."""
     play, kitchen, party = two_chats()
     page = await open_alone(play, script=RECORD)
     await page.get_by_role("link", name="Kitchen").click()
@@ -102,7 +103,7 @@ async def test_a_message_elsewhere_is_told_and_leads_to_its_chat(open_alone: Ope
     await page.wait_for_function("() => window.told.length > 0")
     assert await page.evaluate("window.told") == ["Party: cleo: Is anybody there?"]
     (worker,) = page.context.service_workers
-    await worker.evaluate("chat => lead(chat).catch(() => {})", party)  # no hand was there to focus
+    await worker.evaluate("chat => lead(chat).catch(() => {})", party)  # no gesture allows focus
     await expect(page.locator(".bar h1")).to_have_text("Party")
     await expect(page.locator(".text")).to_have_text("Is anybody there?")
 
@@ -110,8 +111,8 @@ async def test_a_message_elsewhere_is_told_and_leads_to_its_chat(open_alone: Ope
 async def test_a_push_is_shown_where_no_window_is_in_view(
     open_alone: OpenPage, stage: Stage
 ) -> None:
-    """One notification a chat, of the newest message, which leads to it; none while somebody looks,
-    and none twice."""
+    """One notification per chat, of the newest message, which leads to it; none while a window is
+    in view, and no duplicates."""
     play, _, party = two_chats()
     play.say(party, "cleo", "Is anybody there?", at=now())
     page = await open_alone(play)
@@ -121,7 +122,7 @@ async def test_a_push_is_shown_where_no_window_is_in_view(
     await page.wait_for_function("chat => location.hash === `#${chat}/2`", arg=party)
     push = await pusher_of(page)
     await push(chat=party, seq=7, title="Party", body="cleo: in view")
-    await page.goto(f"{stage.origin}/web/mark.svg")  # no window of the page
+    await page.goto(f"{stage.origin}/web/mark.svg")  # not a window of the page
     for seq in (9, 8, 9):
         await push(chat=party, seq=seq, title="Party", body=f"cleo: number {seq}")
     await push(chat="another", seq=2, title="dan", body="the last", silent=True)
@@ -144,7 +145,7 @@ async def test_a_push_is_shown_where_no_window_is_in_view(
 
 
 async def pusher_of(page: Page) -> Callable[..., Awaitable[None]]:
-    """Hands the page's worker what a push service would, decrypted."""
+    """Delivers to the page's worker what a push service would, decrypted."""
     browser = await page.context.new_cdp_session(page)
     registrations: list[dict[str, Any]] = []
     browser.on(
@@ -175,7 +176,7 @@ async def pusher_of(page: Page) -> Callable[..., Awaitable[None]]:
 async def test_a_page_of_another_version_loads_itself_anew_when_nobody_minds(
     open_alone: OpenPage, stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Not while somebody looks or has begun to write; afterwards the reader is where they were."""
+    """Not while it is in view or has a draft; afterwards the reader is at the same place."""
     play, kitchen, _ = two_chats()
     for number in range(80):
         play.say(kitchen, "bob", f"line {number}")
@@ -187,13 +188,13 @@ async def test_a_page_of_another_version_loads_itself_anew_when_nobody_minds(
     await expect(page.locator(".text").last).to_have_text("line 79")
     await page.locator(".line").filter(has_text="line 40").first.scroll_into_view_if_needed()
     await page.locator(".log").evaluate("log => { log.scrollTop -= 40 }")
-    # All of it has come: the first line that is here has its author above it.
+    # All of it has loaded: the first line here has its author above it.
     await expect(page.locator(".text").first).to_have_text("The oven is repaired.")
     await page.locator(".write textarea").fill("half a sentence")
     await page.evaluate("window.isOld = true")
     place = await page.locator(".line").filter(has_text="line 40").first.bounding_box()
     await page.evaluate(HIDE)
-    await page.wait_for_timeout(2_500)  # two of its moments: nothing happens
+    await page.wait_for_timeout(2_500)  # two of its checks: nothing happens
     assert await page.evaluate("window.isOld")
     monkeypatch.setitem(stage.files, "/web/version", served)
     await page.locator(".write textarea").fill("")
@@ -210,7 +211,7 @@ async def test_a_page_of_another_version_loads_itself_anew_when_nobody_minds(
 async def test_files_of_a_chat_that_is_gone_hold_up_no_new_version(
     open_alone: OpenPage, stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What waits for a message that nobody can write any more is nothing to wait for."""
+    """A reload does not wait for a message that can no longer be sent."""
     play, kitchen, _ = two_chats()
     monkeypatch.setitem(stage.files, "/web/version", make_file(b"another", "text/plain"))
     page = await open_alone(play, script="Math.random = () => 0")
@@ -227,8 +228,8 @@ async def test_files_of_a_chat_that_is_gone_hold_up_no_new_version(
 
 
 async def test_what_was_read_is_there_where_no_server_answers(open_alone: OpenPage) -> None:
-    """The page opens with its chats and what was read in them, says since when it is offline, keeps
-    what is written, and goes on by itself; the worker keeps nothing that the API has answered."""
+    """The page opens with its chats and the messages read in them, says since when it is offline,
+    keeps drafts, and continues by itself; the worker keeps no answers of the API."""
     play, kitchen, _ = two_chats()
     page = await open_alone(play)
     kept = await page.evaluate("""async () => {
@@ -244,7 +245,7 @@ async def test_what_was_read_is_there_where_no_server_answers(open_alone: OpenPa
     play.say(kitchen, "bob", "It is warm again.")
     await expect(page.locator(".text").last).to_have_text("It is warm again.")
     await expect_kept(page, "logs", "one => one.items.at(-1).message === 'It is warm again.'")
-    await page.wait_for_timeout(1_000)  # what is put just before a page goes may be undone
+    await page.wait_for_timeout(1_000)  # a write just before a page closes may be lost
     await page.context.set_offline(True)
     await page.reload()
     await expect(page.locator(".text").last).to_have_text("It is warm again.")
@@ -262,7 +263,7 @@ async def test_what_was_read_is_there_where_no_server_answers(open_alone: OpenPa
 
 
 async def test_who_logs_out_leaves_nothing_to_read(open_alone: OpenPage) -> None:
-    """No message stays in the browser, and nothing of the person; the instance's name may."""
+    """No messages and no data of the user stay in the browser; the instance's name may."""
     play, kitchen, _ = two_chats()
     page = await open_alone(play)
     await page.get_by_role("link", name="Kitchen").click()

@@ -1,4 +1,4 @@
-"""What was said is corrected, taken back, answered and liked, in two windows of the real page."""
+"""Messages are edited, deleted, answered and reacted to, in two windows of the real page."""
 
 import re
 
@@ -17,8 +17,8 @@ def reaction(window: Window, text: str, emoji: str) -> Locator:
 
 
 async def test_the_last_own_message_is_edited_with_the_arrow(enter: OpenWindow) -> None:
-    """Arrow up, another text, Enter: both see it at once, and that it was edited; Escape leaves
-    everything as it was, the half sentence too."""
+    """Arrow up, another text, Enter: both see it at once, and that it was edited. Escape leaves
+    everything as it was, including a draft."""
     ann, bob = await two(enter, "Editing")
     await ann.write("helo there")
     await bob.write("hi")
@@ -42,7 +42,7 @@ async def test_the_last_own_message_is_edited_with_the_arrow(enter: OpenWindow) 
 
 
 async def test_an_edit_is_there_again_after_another_chat(enter: OpenWindow) -> None:
-    """Also after a jump within its chat; the draft of each chat stays its own."""
+    """Also after a jump within its chat; the draft of each chat stays separate."""
     ann = await enter()
     await ann.start_chat("Other")
     await ann.start_chat("Editing")
@@ -67,7 +67,7 @@ async def test_an_edit_is_there_again_after_another_chat(enter: OpenWindow) -> N
 
 
 async def test_an_edit_is_there_again_after_a_reload(enter: OpenWindow) -> None:
-    """So is the draft below it; where the message was deleted meanwhile, both are one draft."""
+    """So is the draft below it; if the message was deleted meanwhile, both become one draft."""
     ann = await enter()
     async with one_person(ann) as bob:
         chat = await bob.create_chat("Editing", await id_of(bob, ann))
@@ -94,7 +94,7 @@ async def test_an_edit_is_there_again_after_a_reload(enter: OpenWindow) -> None:
 
 
 async def test_a_text_outlives_the_message_that_it_was_for(enter: OpenWindow) -> None:
-    """Where it is deleted, an edit or an answer that one writes becomes a message of its own."""
+    """If the message is deleted, an edit or reply in progress becomes a new message."""
     ann, bob = await two(enter, "Vanishing")
     for text in ("the table", "the chairs"):
         await bob.write(text)
@@ -116,7 +116,7 @@ async def test_a_text_outlives_the_message_that_it_was_for(enter: OpenWindow) ->
 
 
 async def test_a_text_outlives_its_message_also_from_another_chat(enter: OpenWindow) -> None:
-    """What was begun in a chat that is not open now is a draft there."""
+    """In a chat that is not open at the time, it becomes a draft."""
     ann = await enter()
     await ann.start_chat("Other")
     async with one_person(ann) as bob:
@@ -141,7 +141,7 @@ async def test_a_text_outlives_its_message_also_from_another_chat(enter: OpenWin
 
 
 async def test_an_edit_of_what_is_deleted_says_so(enter: OpenWindow) -> None:
-    """Where one was offline when it was deleted."""
+    """If the editor was offline when it was deleted."""
     ann, bob = await two(enter, "Vanishing")
     await bob.write("the table")
     await expect(ann.log.locator(".text")).to_have_count(1)
@@ -161,7 +161,8 @@ async def test_an_edit_of_what_is_deleted_says_so(enter: OpenWindow) -> None:
 
 
 async def test_an_answer_to_what_is_deleted_can_go_without_its_quote(enter: OpenWindow) -> None:
-    """Where one was offline when it was deleted: it is refused once, and kept over a reload."""
+    """If the author was offline when it was deleted: the reply is refused once, and kept over a
+    reload."""
     ann, bob = await two(enter, "Vanishing")
     await bob.write("the table")
     await expect(ann.log.locator(".text")).to_have_count(1)
@@ -184,7 +185,7 @@ async def test_an_answer_to_what_is_deleted_can_go_without_its_quote(enter: Open
 
 
 async def test_a_deletion_can_be_taken_back_for_five_seconds(enter: OpenWindow) -> None:
-    """Undo brings the text back before anybody missed it; without it the text is gone for both."""
+    """Undo restores the text before others notice; without it the text is gone for both."""
     ann, bob = await two(enter, "Deleting")
     await ann.write("to be kept")
     await ann.write("to be forgotten")
@@ -201,7 +202,8 @@ async def test_a_deletion_can_be_taken_back_for_five_seconds(enter: OpenWindow) 
 
 
 async def test_a_reaction_is_one_tap(enter: OpenWindow) -> None:
-    """From the menu, by its name from the picker, and on what is there already; again takes it."""
+    """From the menu, by name from the picker, or on an existing reaction; a second tap removes
+    it."""
     ann, bob = await two(enter, "Reacting")
     await ann.write("the garden is ours")
     await bob.react("the garden", "👍")
@@ -219,7 +221,8 @@ async def test_a_reaction_is_one_tap(enter: OpenWindow) -> None:
 
 
 async def test_an_answer_leads_to_what_it_answers(enter: OpenWindow) -> None:
-    """The quoted line stands above the answer, leads there, and forgets what was deleted."""
+    """The quote is above the reply, leads to the message, and loses its text when that is
+    deleted."""
     ann, bob = await two(enter, "Answering")
     await ann.write("who brings the table?")
     for number in range(30):
@@ -241,7 +244,8 @@ async def test_an_answer_leads_to_what_it_answers(enter: OpenWindow) -> None:
 async def test_a_name_is_completed_and_stands_out_for_whom_it_means(
     enter: OpenWindow,
 ) -> None:
-    """`@` and the beginning of a name is enough; the one who is meant sees it, others do not."""
+    """`@` and the beginning of a name is enough; the mention is highlighted for its user and not
+    for others."""
     ann, bob = await two(enter, "Mentioning")
     await ann.composer.press_sequentially(f"dear @{bob.name[:4]}")
     await expect(ann.page.get_by_role("option", name=bob.name)).to_be_visible()
@@ -260,8 +264,8 @@ async def test_a_name_is_completed_and_stands_out_for_whom_it_means(
 async def test_every_change_waits_for_the_network_and_survives_a_reload(
     enter: OpenWindow,
 ) -> None:
-    """Offline one edits, reacts, answers and deletes; all of it is seen at once, and arrives in its
-    order after a reload."""
+    """Edits, reactions, replies and deletions made offline are visible at once, and arrive in order
+    after a reload."""
     ann, bob = await two(enter, "Offline")
     for text in ("one", "two", "three"):
         await ann.write(text)
@@ -291,7 +295,7 @@ async def test_every_change_waits_for_the_network_and_survives_a_reload(
 async def test_what_others_change_meanwhile_is_there_after_coming_back(
     enter: OpenWindow,
 ) -> None:
-    """Edits, reactions and deletions that happened while a window was away are in its history."""
+    """Edits, reactions and deletions made while a window was away are in its history."""
     ann = await enter()
     async with one_person(ann) as bob:
         chat = await bob.create_chat("Away", await id_of(bob, ann))
@@ -315,7 +319,7 @@ async def test_what_others_change_meanwhile_is_there_after_coming_back(
 
 
 async def test_names_of_emoji_that_did_not_come_are_asked_for_again(enter: OpenWindow) -> None:
-    """An answer that is none is no table of names: the next search has them."""
+    """A failed answer is not kept as the table of names: the next search requests it again."""
     ann = await enter(service_workers="block")
     await ann.start_chat("Party")
     refusal = {"status": 503, "content_type": "application/problem+json", "body": "{}"}

@@ -1,4 +1,4 @@
-"""What Chromium refuses to a page of ours, and to a page of somebody else."""
+"""What Chromium forbids to our page, and to a page of another site."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -37,7 +37,8 @@ TRY_ALL = """async origin => {
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def hostile_origin() -> AsyncIterator[str]:
-    """Another site: `localhost` is none of 127.0.0.1's, and its port is none of our origins."""
+    """Another site: `localhost` is not the same site as 127.0.0.1, and its port is not one of our
+    origins."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
@@ -52,7 +53,7 @@ async def hostile_origin() -> AsyncIterator[str]:
 
 
 async def fails_with(page: Page, script: str) -> str:
-    """The name of the error, or what the script gave."""
+    """The name of the error, or the script's result."""
     return str(
         await page.evaluate(f"async () => {{ try {{ {script} }} catch (e) {{ return e.name }} }}")
     )
@@ -61,15 +62,15 @@ async def fails_with(page: Page, script: str) -> str:
 async def test_the_page_may_not_be_made_to_run_what_is_not_its_own(
     browser: Browser, system: Hubbub
 ) -> None:
-    """No markup from text, no inline script or handler, no eval, no foreign file, no frame, no
-    form: each is tried in the page itself."""
+    """No markup from text, inline script or handler, eval, foreign file, frame or form: each is
+    tried in the page itself."""
     context = await browser.new_context()
     page = await context.new_page()
     await page.goto(system.origin)
     await page.get_by_role("button", name="Sign up").wait_for()
     for script in (
         "trustedTypes.createPolicy('other', {createHTML: text => text})",
-        "trustedTypes.createPolicy('worker', {createScriptURL: text => text})",  # the page has it
+        "trustedTypes.createPolicy('worker', {createScriptURL: text => text})",  # made already
         "await navigator.serviceWorker.register('/web/worker.js')",
         "document.body.innerHTML = '<b>x</b>'",
         "document.body.insertAdjacentHTML('beforeend', '<b>x</b>')",
@@ -80,7 +81,7 @@ async def test_the_page_may_not_be_made_to_run_what_is_not_its_own(
         "document.write('<b>x</b>')",
     ):
         assert await fails_with(page, script) == "TypeError", script
-    later = "await new Promise(go => setTimeout(go));"  # a debugger's own script may do it at once
+    later = "await new Promise(go => setTimeout(go));"  # a debugger's script may do it at once
     for script in (f"{later} return eval('1')", f"{later} return new Function('return 1')()"):
         assert await fails_with(page, script) in ("EvalError", "TypeError"), script
     await page.evaluate("""() => {
@@ -110,8 +111,8 @@ async def test_the_page_may_not_be_made_to_run_what_is_not_its_own(
 async def test_a_foreign_page_gets_nothing_out_of_a_session(
     enter: OpenWindow, hostile_origin: str, system: Hubbub
 ) -> None:
-    """Somebody who is logged in opens it: no refresh, no log-out, no socket, no answer to read, no
-    window to reach into; the session goes on."""
+    """A logged-in user opens it: it gets no refresh, log-out, socket, readable answer or access to
+    a window; the session continues."""
     ann = await enter()
     context = ann.page.context
     (cookie,) = await context.cookies()

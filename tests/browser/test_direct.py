@@ -1,4 +1,4 @@
-"""Two people: their one chat, what they call themselves, and whether they are here."""
+"""Two users: their one direct chat, their display names, and their presence."""
 
 import asyncio
 
@@ -13,8 +13,8 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 async def test_a_direct_chat_begins_from_a_name_anywhere(enter: OpenWindow) -> None:
-    """The panel, the author of a message, a mention, whoever reacted and the finder lead to one
-    and the same chat."""
+    """The panel, a message's author, a mention, a reaction and the finder all lead to the same
+    chat."""
     ann, bob = await two(enter, "Kitchen")
 
     async def expect_their_chat() -> None:
@@ -55,7 +55,8 @@ async def test_a_direct_chat_begins_from_a_name_anywhere(enter: OpenWindow) -> N
 
 
 async def test_a_direct_chat_that_comes_late_takes_nobody_away(enter: OpenWindow) -> None:
-    """Whoever has opened another chat meanwhile stays there, and finds the new one in the list."""
+    """A user who has opened another chat meanwhile stays there, and finds the new one in the
+    list."""
     ann, bob = await two(enter, "Kitchen")
     await bob.write("There is cake")
     await ann.start_chat("Garden")
@@ -76,7 +77,7 @@ async def test_a_direct_chat_that_comes_late_takes_nobody_away(enter: OpenWindow
 
 
 async def test_people_are_shown_by_what_they_call_themselves(enter: OpenWindow) -> None:
-    """A display name, a status line and a picture are seen wherever somebody is shown."""
+    """A display name, a status line and a picture are shown wherever a user is shown."""
     bob = await enter()
     await bob.open_settings()
     await bob.field("Display name").fill("Bob of the Boathouse")
@@ -115,7 +116,7 @@ async def test_people_are_shown_by_what_they_call_themselves(enter: OpenWindow) 
 
 
 async def test_a_deleted_account_is_written_to_no_more(enter: OpenWindow) -> None:
-    """What was written stays; in place of the field it is said why there is nothing to write."""
+    """The messages stay; a sentence replaces the field and says why it is gone."""
     ann = await enter()
     async with one_person(ann) as bob:
         await ann.find(bob.username, "People")
@@ -136,7 +137,7 @@ async def test_a_deleted_account_is_written_to_no_more(enter: OpenWindow) -> Non
 
 
 async def test_who_is_here_is_seen(enter: OpenWindow) -> None:
-    """A dot says that somebody is here, and goes when they have gone."""
+    """A dot shows that a user is online, and disappears when they leave."""
     ann, bob = await two(enter)
     await ann.find(bob.name, "People")
     entry = ann.page.get_by_role("link", name=bob.name)
@@ -153,7 +154,7 @@ async def test_who_is_here_is_seen(enter: OpenWindow) -> None:
 
 
 async def test_a_chat_says_what_it_is_about(enter: OpenWindow) -> None:
-    """The topic stands under the chat's name, for everybody, and can be taken away."""
+    """All participants see the topic under the chat's name; it can be removed."""
     ann, bob = await two(enter, "Party")
     panel = await ann.open_panel("Settings")
     await panel.get_by_label("Topic").fill("20 June, by the river")

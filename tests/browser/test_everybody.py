@@ -22,8 +22,8 @@ def make_play() -> tuple[Play, str]:
 
 
 async def test_everything_is_done_by_keyboard(open_page: OpenPage) -> None:
-    """Into a chat, to its messages and what can be done with them, writing, answering, completing,
-    a command, the panel, the settings, the next chat: without a pointer."""
+    """Into a chat, to its messages and their actions, writing, replying, completing, a command, the
+    panel, the settings, the next chat: without a pointer."""
     play, _ = make_play()
     page = await open_page(play)
     keys, field = page.keyboard, page.locator(".write textarea")
@@ -105,7 +105,7 @@ async def test_everything_is_done_by_keyboard(open_page: OpenPage) -> None:
 
 
 async def test_it_can_be_magnified_to_twice_its_size(open_page: OpenPage) -> None:
-    """At 200% nothing lies outside, and there is room to read and to write."""
+    """At 200% nothing is cut off, and there is room to read and write."""
     play, _ = make_play()
     page = await open_page(play, viewport=MAGNIFIED)
     await page.get_by_role("link", name="Summer party").click()
@@ -125,7 +125,7 @@ async def test_it_can_be_magnified_to_twice_its_size(open_page: OpenPage) -> Non
 
 
 async def test_each_paragraph_has_the_direction_of_its_script(open_page: OpenPage) -> None:
-    """Arabic begins at the right, English beside it at the left, code always at the left."""
+    """Arabic begins at the right, English next to it at the left, code always at the left."""
     play, party = make_play()
     play.say(party, "bob", f"- one\n- two\n{ARABIC}\nHello\n```\n{ARABIC}\n```\n> {ARABIC}")
     play.say(party, "bob", f"{ARABIC} Hello")
@@ -143,7 +143,7 @@ async def test_each_paragraph_has_the_direction_of_its_script(open_page: OpenPag
 
 
 async def test_a_caret_that_moves_on_is_not_completed(open_page: OpenPage) -> None:
-    """The suggestions go when the caret leaves the word, and Enter sends what is written."""
+    """The suggestions close when the caret leaves the word, and Enter sends the text as written."""
     play, _ = make_play()
     page = await open_page(play)
     await page.get_by_role("link", name="Summer party").click()
@@ -158,21 +158,22 @@ async def test_a_caret_that_moves_on_is_not_completed(open_page: OpenPage) -> No
 
 
 async def test_a_new_line_is_a_new_line(open_page: OpenPage) -> None:
-    """Also an empty one, and spaces at its beginning, in plain text and in a quote."""
+    """Also an empty one, and leading spaces, in plain text and in a quote."""
     play, party = make_play()
     text = "Bring:\n\n  lanterns\n  a rope"
     play.say(party, "bob", text)
     play.say(party, "bob", "> one\n> two")
     page = await open_page(play)
     await page.get_by_role("link", name="Summer party").click()
-    shown = page.locator(".text")  # Playwright's own comparison makes one space of white space
+    shown = page.locator(".text")  # Playwright's own comparison collapses white space
     await expect(shown.last).to_contain_text("two")
     assert await shown.nth(-2).inner_text() == text
     assert await shown.last.inner_text() == "one\ntwo"
 
 
 async def test_forced_colours_show_what_is_chosen(open_page: OpenPage) -> None:
-    """The open chat, the focus and one's own reaction are told apart without our colours."""
+    """The open chat, the focus and the user's own reaction are distinguishable without our
+    colours."""
     play, party = make_play()
     first = play.say(party, "cleo", "Who comes?")
     play.change("reaction.added", first, "ann", emoji="🎉")
@@ -194,8 +195,8 @@ async def test_forced_colours_show_what_is_chosen(open_page: OpenPage) -> None:
 
 
 async def test_forced_colours_leave_the_rules_and_marks(open_page: OpenPage) -> None:
-    """A day, what is new and a mention of the reader are told apart: a line survives where a
-    background does not."""
+    """A day, the first unread message and a mention of the reader are distinguishable: a line
+    survives if a background does not."""
     play, party = make_play()
     play.read_all()
     play.say(party, "cleo", "Are you coming?", mentions=[play.ids["ann"]])
@@ -210,7 +211,7 @@ async def test_forced_colours_leave_the_rules_and_marks(open_page: OpenPage) -> 
 
 
 async def test_nothing_moves_for_whoever_wants_it_so(open_page: OpenPage) -> None:
-    """With reduced motion no animation and no transition takes any time."""
+    """With reduced motion, animations and transitions take no time."""
     play, party = make_play()
     page = await open_page(play, reduced_motion="reduce")
     await page.get_by_role("link", name="Summer party").click()

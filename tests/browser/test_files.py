@@ -1,4 +1,4 @@
-"""Files in the page: chosen, pasted, dropped, on their way, and shown; on a stage."""
+"""Files in the page: chosen, pasted, dropped, uploading, and shown; on a stage."""
 
 import asyncio
 import io
@@ -42,7 +42,7 @@ async def enter_party(open_page: OpenPage, play: Play) -> Page:
 
 
 def picture(width: int, height: int, place: bool = False) -> bytes:
-    """A PNG, with the tag that leads to where it was taken or without."""
+    """A PNG, with a tag for its location or without."""
     image = Image.new("RGB", (width, height), (187, 64, 18))
     exif = Image.Exif()
     if place:
@@ -53,7 +53,7 @@ def picture(width: int, height: int, place: bool = False) -> bytes:
 
 
 def sound(seconds: int) -> bytes:
-    """So much silence."""
+    """Silence of that length."""
     out = io.BytesIO()
     with wave.open(out, "wb") as writer:
         writer.setparams((1, 1, 8_000, 0, "NONE", ""))
@@ -69,8 +69,8 @@ def party() -> tuple[Play, str]:
 
 
 async def test_files_are_chosen_seen_before_they_go_and_sent(open_page: OpenPage) -> None:
-    """A picture is previewed, says where it carries a place, can be taken away; the message takes
-    the others and shows them."""
+    """A picture is previewed, warns if it contains a location, and can be removed; the message
+    sends and shows the others."""
     play, _ = party()
     page = await enter_party(open_page, play)
     async with page.expect_file_chooser() as chosen:
@@ -101,7 +101,7 @@ async def test_files_are_chosen_seen_before_they_go_and_sent(open_page: OpenPage
 async def test_what_is_pasted_or_dropped_is_attached_and_goes_when_it_has_arrived(
     open_page: OpenPage,
 ) -> None:
-    """Enter is not lost while a file is on its way, nor after a cut; a file alone is a message."""
+    """Enter is not lost during an upload or after a cut; a file without text is a message."""
     play, _ = party()
     page = await enter_party(open_page, play)
     play.files.cuts = 1
@@ -119,7 +119,8 @@ async def test_what_is_pasted_or_dropped_is_attached_and_goes_when_it_has_arrive
 
 
 async def test_an_upload_that_is_held_up_says_so(open_page: OpenPage) -> None:
-    """While the server takes no files, as with a full disk, and goes on when it does."""
+    """While the server accepts no files, such as with a full disk; it continues when the server
+    does."""
     play, _ = party()
     page = await enter_party(open_page, play)
     play.files.is_full = True
@@ -135,7 +136,7 @@ async def test_an_upload_that_is_held_up_says_so(open_page: OpenPage) -> None:
 async def test_a_message_goes_with_its_file_wherever_its_user_is(
     open_page: OpenPage, elsewhere: str
 ) -> None:
-    """In another chat, or in none; it waits for nobody to come back."""
+    """In another chat, or in none; it does not wait for the user to return."""
     play, party_chat = party()
     play.start("Kitchen", "bob")
     page = await enter_party(open_page, play)
@@ -166,7 +167,7 @@ async def test_a_message_goes_with_its_file_wherever_its_user_is(
 
 
 async def test_a_message_whose_file_is_taken_away_stays(open_page: OpenPage) -> None:
-    """Also where it was to go with the file; and the next file does not go by itself."""
+    """Also if it was waiting for the file; and the next file is not sent by itself."""
     play, _ = party()
     page = await enter_party(open_page, play)
     play.files.is_full = True
@@ -189,8 +190,8 @@ async def test_a_message_whose_file_is_taken_away_stays(open_page: OpenPage) -> 
 
 @pytest.mark.parametrize("code", ["", "forbidden", "too_large"])
 async def test_a_refused_upload_says_why(open_page: OpenPage, code: str) -> None:
-    """Also where something before the server refuses it, which knows no codes; it is no owner's
-    chat and no text that is too long."""
+    """Also if a proxy before the server refuses it, without a code; the words are not those for an
+    owner's right or a long text."""
     play, _ = party()
     page = await enter_party(open_page, play)
     files = page.get_by_role("list", name="Files")
@@ -211,14 +212,14 @@ async def test_a_picture_of_a_text_does_not_take_its_place(open_page: OpenPage) 
     image = ["image.png", "image/png", list(picture(40, 30))]
     files = page.get_by_role("list", name="Files")
     cells = {"text/plain": "one\ttwo", "text/html": "<table></table>"}
-    assert await page.evaluate(PASTE, [*image, cells])  # the browser puts it where the caret is
+    assert await page.evaluate(PASTE, [*image, cells])  # the browser inserts it at the caret
     await expect(files).to_have_count(0)
     assert not await page.evaluate(PASTE, [*image, {"text/html": "<img>"}])
     await expect(files).to_contain_text("image.png")
 
 
 async def test_pictures_have_their_place_from_the_first_moment(open_page: OpenPage) -> None:
-    """Nothing moves when a picture comes: its size is known before."""
+    """Nothing moves when a picture loads: its size is known before."""
     play, chat = party()
     info = play.files.upload(
         "019a0000-0000-7000-8000-000000000001", "wide.png", "k", picture(1600, 400)
@@ -236,7 +237,7 @@ async def test_pictures_have_their_place_from_the_first_moment(open_page: OpenPa
 
 
 async def test_a_picture_that_could_not_be_asked_for_comes_later(open_page: OpenPage) -> None:
-    """Where there was no answer when it came into view, it is there once there is one."""
+    """If the request failed when it came into view, it is loaded once the server answers."""
     play, chat = party()
     info = play.files.upload("019a0000-0000-7000-8000-000000000001", "wide.png", "k", picture(9, 9))
     assert info
@@ -252,7 +253,7 @@ async def test_a_picture_that_could_not_be_asked_for_comes_later(open_page: Open
 
 
 async def test_a_picture_is_looked_at_by_keys(open_page: OpenPage) -> None:
-    """Over the whole page, to the next and back, larger and smaller, closed by Escape."""
+    """Full-page, to the next and back, larger and smaller, closed by Escape."""
     play, chat = party()
     for number in range(2):
         file = f"019a0000-0000-7000-8000-00000000000{number}"
@@ -279,7 +280,7 @@ async def test_a_picture_is_looked_at_by_keys(open_page: OpenPage) -> None:
 
 
 async def test_a_picture_arrives_at_the_other_one(enter: OpenWindow) -> None:
-    """On the real system: uploaded, sent, and seen by somebody else, who gets all of it too."""
+    """On the real system: uploaded, sent, seen by another user, and downloaded completely."""
     ann, bob = await two(enter, "Party")
     async with ann.page.expect_file_chooser() as chosen:
         await ann.button("Attach files").click()
@@ -296,7 +297,8 @@ async def test_a_picture_arrives_at_the_other_one(enter: OpenWindow) -> None:
 
 
 async def test_a_player_outlives_its_link(enter: OpenWindow) -> None:
-    """A link ends after ten minutes; who plays the sound later, or goes on, notices nothing."""
+    """A link expires after ten minutes; playing the sound later, or continuing it, works all the
+    same."""
     ann, bob = await two(enter, "Music")
     song = {"name": "song.wav", "mimeType": "audio/wav", "buffer": sound(60)}
     await ann.page.locator("input[type=file]").set_input_files([song])
@@ -314,7 +316,8 @@ async def test_a_player_outlives_its_link(enter: OpenWindow) -> None:
 
 
 async def test_a_file_stands_for_the_text_where_there_is_none(enter: OpenWindow) -> None:
-    """An edit may take the text of a message with a file away; an answer and the finder name it."""
+    """An edit may remove the text of a message with a file; a reply and the finder then show the
+    file's name."""
     ann, bob = await two(enter, "Plans")
     plan = {"name": "garden plan.bin", "mimeType": "application/zip", "buffer": b"\0" * 10}
     await ann.page.locator("input[type=file]").set_input_files([plan])
@@ -334,7 +337,7 @@ async def test_a_file_stands_for_the_text_where_there_is_none(enter: OpenWindow)
     async def is_found() -> bool:
         for typed in ("", "garden pl"):
             await field.fill(typed)
-        await bob.page.wait_for_timeout(1_000)  # in which what was sent is found
+        await bob.page.wait_for_timeout(1_000)  # time for the search index
         return await hit.count() == 1
 
     await until(is_found)
@@ -343,8 +346,7 @@ async def test_a_file_stands_for_the_text_where_there_is_none(enter: OpenWindow)
 
 
 async def test_an_answer_of_something_in_between_is_no_upload(enter: OpenWindow) -> None:
-    """A page of the network itself, which wants one to log in there, is no answer to an upload: it
-    is tried again."""
+    """The log-in page of a captive network is not an answer to an upload, which is retried."""
     ann = await enter()
     await ann.start_chat("Hotel")
     await ann.page.route(

@@ -1,4 +1,4 @@
-"""Finding what was said: what the finder shows, how one moves in it, and where it leads."""
+"""Search: what the finder shows, how to move in it, and where it leads."""
 
 import re
 
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 def make_play() -> Play:
-    """A garden that is spoken of in two chats, and much else."""
+    """A garden that is mentioned in two chats, among other messages."""
     play = Play()
     party = play.start("Summer party", "ann", "bob", by="cleo")
     play.say(party, "cleo", "The one by the river: **Café Garden**, it is ours from noon.")
@@ -25,7 +25,7 @@ def make_play() -> Play:
 
 
 def make_long_play(count: int) -> Play:
-    """One chat with that many lines, the second of which has a word of its own."""
+    """One chat with that many lines, the second of which has a unique word."""
     play = Play()
     chat = play.start("Long", "ann", by="bob")
     play.say(chat, "bob", "the lanterns are in the boathouse", minutes=2)
@@ -36,7 +36,7 @@ def make_long_play(count: int) -> Play:
 
 
 async def find(page: Page, text: str) -> Locator:
-    """Opens the finder and types; gives the field."""
+    """Opens the finder and types; returns the field."""
     await page.keyboard.press("Control+k")
     field = page.get_by_role("combobox", name="Find a chat")
     await expect(field).to_be_focused()
@@ -45,7 +45,7 @@ async def find(page: Page, text: str) -> Locator:
 
 
 async def test_chats_and_messages_are_found_in_one_field(open_page: OpenPage) -> None:
-    """Each with its words marked whatever their case and accents, and text is never markup."""
+    """Matches are marked whatever their case and accents, and text is never markup."""
     page = await open_page(make_play())
     await find(page, "GÁRD")
     messages = page.get_by_role("group", name="Messages").get_by_role("option")
@@ -64,7 +64,7 @@ async def test_chats_and_messages_are_found_in_one_field(open_page: OpenPage) ->
 
 
 async def test_people_are_found_beside_them(open_page: OpenPage) -> None:
-    """Somebody whom one has no chat with is found by the beginning of the name."""
+    """A user without a common chat is found by the beginning of their name."""
     page = await open_page(make_play())
     await find(page, "gre")
     person = page.get_by_role("group", name="People").get_by_role("option", name="greta")
@@ -72,7 +72,7 @@ async def test_people_are_found_beside_them(open_page: OpenPage) -> None:
 
 
 async def test_arrows_choose_enter_opens_and_escape_goes_back(open_page: OpenPage) -> None:
-    """The focus stays in the field, which names the chosen row; Escape gives it back."""
+    """The focus stays in the field, which names the chosen row; Escape returns the focus."""
     page = await open_page(make_play())
     await page.get_by_role("link", name="Garden crew").click()
     field = await find(page, "gard")
@@ -97,7 +97,8 @@ async def test_arrows_choose_enter_opens_and_escape_goes_back(open_page: OpenPag
 
 
 async def test_a_message_of_long_ago_stands_amid_its_neighbours(open_page: OpenPage) -> None:
-    """1,500 messages back: highlighted, one reads on both ways, and returns to the newest."""
+    """1,500 messages back: it is highlighted, scrolling works both ways, and a button returns to
+    the newest."""
     page = await open_page(make_long_play(1_500))
     await find(page, "lanterns")
     await page.locator(".hit.message").click()
@@ -138,7 +139,7 @@ async def test_the_same_message_can_be_found_twice(open_page: OpenPage) -> None:
 
 
 async def test_more_is_found_as_one_scrolls(open_page: OpenPage) -> None:
-    """Pages of results follow each other, by wheel or arrow keys, without moving what is seen."""
+    """Further pages of results load by wheel or arrow keys, without moving what is in view."""
     play = make_long_play(70)
     page = await open_page(play)
     await find(page, "log")
@@ -156,7 +157,7 @@ async def test_more_is_found_as_one_scrolls(open_page: OpenPage) -> None:
 
 
 async def test_refusals_are_said_and_pass_by_themselves(open_page: OpenPage) -> None:
-    """Too many searches and a server that is away are sentences; what was typed is asked again."""
+    """Rate limits and an absent server are explained in sentences; the typed search is retried."""
     play = make_play()
     page = await open_page(play)
     play.search_refusal = (429, "rate_limited")

@@ -1,4 +1,4 @@
-"""The past of a chat: how it loads, and where one begins to read."""
+"""The past of a chat: how it loads, and where reading begins."""
 
 import asyncio
 import re
@@ -25,7 +25,7 @@ HISTORY = re.compile(r"[/]api[/]chat[/][^/]+[/](events|message)")
 
 
 async def test_a_slow_line_loads_one_page_and_keeps_the_place(enter: OpenWindow) -> None:
-    """Scrolling to the top loads more, and the line that one reads stays where it is."""
+    """Scrolling to the top loads more, and the line in view stays where it is."""
     ann = await enter()
     async with long_chat(ann, 400):
         await ann.open_chat("Long")
@@ -43,7 +43,7 @@ async def test_a_slow_line_loads_one_page_and_keeps_the_place(enter: OpenWindow)
     before = await ann.log.evaluate(TOP_OF_LINE, first)
     await expect(ann.log.locator(".line").nth(count + 20)).to_be_attached()
     assert abs(await ann.log.evaluate(TOP_OF_LINE, first) - before) <= 1
-    await asyncio.sleep(1.5)  # in which a page after the other came
+    await asyncio.sleep(1.5)  # in which pages would have loaded one after the other
     pages = [request for request in asked if HISTORY.search(request.url)]
     assert len(pages) <= 3
     assert abs(await ann.log.evaluate(TOP_OF_LINE, first) - before) <= 1
@@ -52,8 +52,8 @@ async def test_a_slow_line_loads_one_page_and_keeps_the_place(enter: OpenWindow)
 async def test_one_begins_at_the_first_unread_however_many_there_are(
     enter: OpenWindow,
 ) -> None:
-    """460 unread messages: the divider stands above the first, and they stay unread until read,
-    also where the server has no time for them at first, or answers after what is kept here."""
+    """460 unread messages: the divider is above the first, and they stay unread until read, even if
+    the server is overloaded at first, or answers after the stored copy is shown."""
     ann = await enter()
     async with long_chat(ann, 20) as (bob, chat):
         await ann.open_chat("Long")
@@ -100,7 +100,7 @@ async def test_one_begins_at_the_first_unread_however_many_there_are(
 
 
 async def test_an_address_leads_to_its_message(enter: OpenWindow) -> None:
-    """A link to a message opens the chat there, however far back it is, and shows which it is."""
+    """A link to a message opens the chat there, however far back it is, and highlights it."""
     ann = await enter()
     async with long_chat(ann, 300) as (_, chat):
         await ann.open_chat("Long")
@@ -113,7 +113,7 @@ async def test_an_address_leads_to_its_message(enter: OpenWindow) -> None:
 
 
 async def test_a_message_can_be_marked_as_unread(enter: OpenWindow) -> None:
-    """From a message on everything counts as new again, until the chat is opened anew."""
+    """From that message on everything counts as unread, until the chat is opened again."""
     ann = await enter()
     async with long_chat(ann, 20):
         await ann.open_chat("Long")
@@ -130,7 +130,7 @@ async def test_a_message_can_be_marked_as_unread(enter: OpenWindow) -> None:
 
 
 async def test_a_send_moves_nothing(enter: OpenWindow) -> None:
-    """A line has the same height from the moment it is written until long after it is stored."""
+    """A line has the same height from when it is written until long after it is stored."""
     ann = await enter()
     await ann.start_chat("Steady")
     await ann.write("first")
@@ -173,8 +173,8 @@ async def test_a_message_is_found_by_its_words(enter: OpenWindow) -> None:
 async def test_what_a_browser_has_kept_hides_nothing_new(
     enter: OpenWindow, late: str, count: int
 ) -> None:
-    """It is shown before the server answers, at all or with the list; what is unread begins below
-    it, and nobody is led past that, be it replayed or caught up with."""
+    """The stored copy is shown before the server answers, at all or with the list. Unread messages
+    begin below it, and opening the chat does not skip them, whether replayed or fetched."""
     ann = await enter()
     async with long_chat(ann, 40) as (bob, chat):
         await read_all(ann)
@@ -194,8 +194,8 @@ async def test_what_a_browser_has_kept_hides_nothing_new(
 
 
 async def test_a_place_outlives_more_than_is_caught_up(enter: OpenWindow) -> None:
-    """Somebody reads far up while their computer sleeps, and a thousand events are skipped: what
-    they read stays where it is."""
+    """A user reads far up while their computer sleeps, and a thousand events are skipped: the lines
+    in view stay where they are."""
     ann = await enter()
     async with long_chat(ann, 120) as (bob, chat):
         await read_all(ann)
@@ -214,7 +214,7 @@ async def test_a_place_outlives_more_than_is_caught_up(enter: OpenWindow) -> Non
 
 
 async def read_all(window: Window) -> None:
-    """Open the chat "Long" and go to its end."""
+    """Opens the chat "Long" and scrolls to its end."""
     await window.open_chat("Long")
     await expect(window.log.locator(".text").first).to_be_visible()
     await window.log.evaluate("log => { log.scrollTop = log.scrollHeight; }")
@@ -223,8 +223,8 @@ async def read_all(window: Window) -> None:
 
 
 async def test_a_place_in_a_chat_that_is_gone_is_looked_for_no_more(enter: OpenWindow) -> None:
-    """The chat is deleted while what one has not read of it is on its way: nothing of it is asked
-    for again."""
+    """The chat is deleted while unread messages are being fetched: nothing of it is requested
+    again."""
     ann = await enter()
     asked: list[Request] = []
     ended: list[Request] = []

@@ -1,4 +1,5 @@
-"""Files that want to run: Chromium opens each on the page's own origin, in every way there is."""
+"""Files that try to run scripts: Chromium opens each on the page's own origin, in every possible
+way."""
 
 import asyncio
 from contextlib import suppress
@@ -18,7 +19,7 @@ SVG = (
     f'<svg xmlns="http://www.w3.org/2000/svg" onload="{RUN}"><script>{RUN}</script>'
     f'<foreignObject><iframe src="javascript:{RUN}"/></foreignObject></svg>'
 )
-# By the names that they lie with.
+# By file name.
 FILES = {
     "page.html": HTML.encode(),
     "picture.png": HTML.encode(),
@@ -39,7 +40,7 @@ FILES = {
     "manifest.appcache": b"CACHE MANIFEST\n/\n",
     "style.css": b"body{background:url(/ran)}",
 }
-BARE = "/web/version"  # a text, which Chromium shows in a page that has no policy
+BARE = "/web/version"  # plain text, which Chromium shows in a page without a policy
 EMBED_ALL = """async urls => {
     const settled = [];
     const embed = (tag, attributes) => settled.push(new Promise(resolve => {
@@ -79,7 +80,7 @@ async def upload_all(origin: str) -> list[str]:
 
 
 async def test_nothing_runs(browser: Browser, system: Hubbub) -> None:
-    """Neither opened nor embedded in a page of ours does a file ask for anything."""
+    """A file sends no request, whether opened directly or embedded in our page."""
     urls = await upload_all(system.origin)
     ran: list[str] = []
     context = await browser.new_context()
@@ -94,11 +95,11 @@ async def test_nothing_runs(browser: Browser, system: Hubbub) -> None:
     page.on("download", lambda download: downloads.append(download))
     page.on("dialog", lambda dialog: asyncio.ensure_future(dialog.dismiss()))
     for url in urls:
-        with suppress(Error):  # of what becomes a download
+        with suppress(Error):  # for files that become a download
             await page.goto(system.origin + url)
             assert await page.evaluate("() => self.origin") == "null", url
     assert len(downloads) >= 4
-    # A page of the same origin that forbids nothing, unlike ours.
+    # A page of the same origin without a policy, unlike ours.
     await page.goto(system.origin + BARE)
     assert await page.evaluate(EMBED_ALL, urls) is False
     assert ran == []
@@ -106,7 +107,7 @@ async def test_nothing_runs(browser: Browser, system: Hubbub) -> None:
 
 
 async def test_the_check_itself_would_see_it(browser: Browser, system: Hubbub) -> None:
-    """The same bytes as a page of the same origin do run."""
+    """The same bytes do run as a page of the same origin."""
     ran: list[str] = []
     context = await browser.new_context()
     context.on("request", lambda r: ran.append(r.url) if r.url.endswith("/ran") else None)
