@@ -6,7 +6,7 @@ import { NoAnswer } from "/web/client/errors.js";
 import { forgetLink, isLink, keptLink, takeLink } from "/web/link.js";
 import { rule, same, settle } from "./checks.js";
 
-/** Pages of a server that answers when it is told to. */
+/** Pages of a server that answers on demand. */
 function make() {
   const asked = [];
   const pages = new Pages({

@@ -5,7 +5,7 @@ import { StandingClock, rule, same, settle } from "./checks.js";
 const ME = "me";
 const NAMES = { me: "ann", bob: "bob", cleo: "cleo" };
 
-/** What a browser shows, by the chat. */
+/** What a browser shows, by chat. */
 class Worker {
   shown = new Map();
   told = 0;
@@ -29,7 +29,7 @@ class Choice extends AlertChoice {
   }
 }
 
-/** A browser with one permission, in which windows of the same person are opened. */
+/** A browser with one permission, in which windows of the same user are opened. */
 class Browser {
   clock = new StandingClock();
   worker = new Worker();
@@ -40,7 +40,7 @@ class Browser {
     this.choice = new Choice(how);
   }
 
-  /** `open` is the id of the chat that is before somebody's eyes there. */
+  /** `open` is the id of the chat in view there. */
   async window({ open = null } = {}) {
     const { clock, worker, choice } = this;
     const chats = new Map();
@@ -55,7 +55,7 @@ class Browser {
     return window;
   }
 
-  /** One window has its turn to speak, and all others wait for it. */
+  /** One window holds the speaker lock, and all others wait for it. */
   async spoken() {
     const count = (locks) => locks.filter(({ name }) => name === `hubbub speaker ${this.me}`).length;
     for (;;) {
@@ -63,7 +63,7 @@ class Browser {
       if (count(held) === 1 && count(pending) === this.windows.length - 1) break;
       await ended(5);
     }
-    await ended(5); // it knows that it has it
+    await ended(5); // it has noticed that it holds the lock
   }
 
   chat(id, { notify = "all", names = ["bob", "cleo"] } = {}) {
@@ -88,7 +88,7 @@ class Browser {
   }
 
   async wait(ms = 600) {
-    await ended(20); // what windows say to each other is heard
+    await ended(20); // messages between windows have arrived
     await this.clock.pass(ms);
     await settle();
   }
@@ -108,7 +108,7 @@ function ended(ms) {
   });
 }
 
-/** Names of people stay the same whoever `me` is in this browser. */
+/** Users' names stay the same, whatever the id `me` in this browser. */
 function inBrowser(sentence, check, how) {
   rule(sentence, async () => {
     const browser = new Browser(how);

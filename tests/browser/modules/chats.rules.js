@@ -14,7 +14,7 @@ const ready = (chats, rest = {}) => ({
   type: "ready", user: "me", epoch: "one", chats, behind: [], read: {}, pingSeconds: 25, ...rest,
 });
 
-/** All chats of somebody; `heads` is where the server's logs end, `api` what it is asked. */
+/** All chats of a user; `heads` are the ends of the server's logs, `api` answers requests. */
 function somebody(heads) {
   const clock = new StandingClock();
   const asked = [];
@@ -72,7 +72,7 @@ rule("a hole is filled, and what came meanwhile follows in its order", async () 
   same([chats.catchingUp, heard.applied], [true, []]);
   await settle();
   same([heard.applied, asked, chats.catchingUp], [[6, 7, 8], ["events c 5"], false]);
-  same(chats.get("c").timeline.tail.items.map(({ seq }) => seq), [6, 7, 8]); // all of it is loaded
+  same(chats.get("c").timeline.tail.items.map(({ seq }) => seq), [6, 7, 8]); // everything is loaded
 });
 
 rule("a page that does not come is asked for again", async () => {

@@ -9,7 +9,7 @@ export function rule(sentence, check) {
   rules.push({ sentence, check });
 }
 
-/** Deep equality by JSON, which is what all of the modules' values are. */
+/** Deep equality by JSON, since all values of the modules are JSON. */
 export function same(actual, expected) {
   const [left, right] = [actual, expected].map((value) => JSON.stringify(value));
   if (left !== right) throw new Error(`${left}\n   instead of\n   ${right}`);
@@ -19,27 +19,27 @@ export async function settle() {
   for (let turn = 0; turn < 10; turn += 1) await Promise.resolve();
 }
 
-/** What `fetch` gives, without a browser's own time for it. */
+/** A response as from `fetch`, without a browser's delay. */
 export function answered(status, value, headers = {}) {
   const text = async () => JSON.stringify(value);
   return { ok: status < 400, status, headers: new Headers(headers), text };
 }
 
-/** A clock that stands still until it is told otherwise. */
+/** A clock that stands still except on demand. */
 export class StandingClock {
   #now = 1_000_000;
-  #aheadMs = 0; // of what a clock on the wall shows
+  #aheadMs = 0; // ahead of the wall clock
   #waiting = [];
-  longest = 0; // ms of a wait
+  longest = 0; // longest wait in ms
 
   now = () => this.#now - this.#aheadMs;
 
-  /** Somebody sets it: what waits waits as long as before. */
+  /** Puts the wall clock back: scheduled calls wait as long as before. */
   putBack(ms) {
     this.#aheadMs += ms;
   }
 
-  /** How many calls wait for their time. */
+  /** The number of scheduled calls. */
   get waiting() {
     return this.#waiting.length;
   }
@@ -53,7 +53,7 @@ export class StandingClock {
     };
   };
 
-  /** Lets time pass, calling in order what falls due. */
+  /** Lets time pass, and makes due calls in order. */
   async pass(ms) {
     const end = this.#now + ms;
     for (;;) {

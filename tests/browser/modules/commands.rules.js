@@ -1,7 +1,7 @@
 import { commandIn, commandsFor } from "/web/commands.js";
 import { rule, same } from "./checks.js";
 
-/** What becomes of a text, and what was done. */
+/** The result of sending a text, and the actions it caused. */
 function sent(text, { isGroup = true } = {}) {
   const done = [];
   const does = {

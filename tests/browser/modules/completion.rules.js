@@ -1,7 +1,7 @@
 import { Completion } from "/web/completion.js";
 import { rule, same } from "./checks.js";
 
-/** A field that is typed into, and answers that come when the test says so. */
+/** A field to type into, and answers that arrive on demand. */
 function parts() {
   const field = document.createElement("textarea");
   const answers = [];

@@ -5,7 +5,7 @@ function mark(chat, draft) {
   return { chat, draft };
 }
 
-/** A window that goes away before IndexedDB has committed anything. */
+/** A window that closes before IndexedDB has committed anything. */
 async function putAndVanish(name, ...marks) {
   const vanishing = new Database(name);
   vanishing.putAll = async () => {

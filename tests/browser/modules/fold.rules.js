@@ -3,7 +3,7 @@ import { fold } from "/web/client/folded.js";
 import { Timeline } from "/web/client/timeline.js";
 import { rule, same } from "./checks.js";
 
-/** The same value with its keys in one order. */
+/** The same value with its keys sorted. */
 function ordered(value) {
   if (Array.isArray(value)) return value.map(ordered);
   if (value === null || typeof value !== "object") return value;

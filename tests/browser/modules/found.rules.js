@@ -2,7 +2,7 @@ import { excerptOf } from "/web/found-message.js";
 import { cutAt, findIn, piecesOf, wantedBy } from "/web/found-words.js";
 import { rule, same } from "./checks.js";
 
-/** The text with what is found in brackets; null where not all that is wanted is there. */
+/** The text with its matches in brackets; null if it does not contain all search words. */
 function shown(text, typed) {
   const { ranges, isAll } = findIn(text, wantedBy(typed));
   const parts = cutAt(text, ranges);

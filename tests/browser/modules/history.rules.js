@@ -96,7 +96,7 @@ rule("a page is asked for once, however often it is wanted meanwhile", async () 
   await Promise.all([history.before(chat, 91), history.before(chat, 91)]);
   same(api.asked, 1);
   await Promise.all([history.before(chat, 40), history.before(chat, 40)]);
-  same(api.asked, 3); // the messages, and what stands between them
+  same(api.asked, 3); // the messages, and the events between them
 });
 
 rule("a chat opens at an unread message that is not far back with one request", async () => {

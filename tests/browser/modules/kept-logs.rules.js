@@ -10,7 +10,7 @@ function message(seq, text = `line ${seq}`) {
   return { type: "message", chat: "c", seq, at, by: "bob", messageId: `m${seq}`, message: text };
 }
 
-/** A window in a browser; those of one database are the same browser's, one after the other. */
+/** A window in a browser; windows with the same database are in one browser, one after another. */
 class Window {
   clock = new StandingClock();
 

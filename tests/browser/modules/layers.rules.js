@@ -1,7 +1,7 @@
 import { Layers } from "/web/layers.js";
 import { rule, same } from "./checks.js";
 
-/** The layers of a page whose way back is this page's, and what was closed. */
+/** Layers of a page that use this page's browser history, and the closed ones. */
 function parts() {
   const closed = [];
   const layers = new Layers({ go: () => {} });

@@ -2,7 +2,7 @@ import { NoAnswer } from "/web/client/errors.js";
 import { Lookup } from "/web/lookup.js";
 import { StandingClock, rule, same, settle } from "./checks.js";
 
-/** A lookup with a server that answers when it is told to. */
+/** A lookup with a server that answers on demand. */
 function make() {
   const clock = new StandingClock();
   const asked = [];

@@ -2,7 +2,7 @@ import { Database } from "/web/database.js";
 import { Outbox } from "/web/outbox.js";
 import { rule, same, settle } from "./checks.js";
 
-/** The names of the windows that live, in the shape of `navigator.locks`. */
+/** The names of the open windows, with the interface of `navigator.locks`. */
 class Locks {
   constructor(...names) {
     this.names = new Set(names);

@@ -1,7 +1,7 @@
 import { findMessages, readChats } from "/web/client/pages.js";
 import { rule, same } from "./checks.js";
 
-/** A server with so many chats, and what it was asked. */
+/** A server with that many chats, and the requests to it. */
 function chatsOf(count) {
   const asked = [];
   const call = async (_, path) => {

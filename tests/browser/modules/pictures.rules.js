@@ -4,7 +4,7 @@ import { placeIn } from "/web/picture-place.js";
 import { sizeInWords } from "/web/sizes.js";
 import { StandingClock, rule, same } from "./checks.js";
 
-/** A TIFF header with a directory of these tags, behind what introduces it. */
+/** A TIFF header with a directory of these tags, after the marker that introduces it. */
 function exif(mark, tags, { isLittle = true } = {}) {
   const view = new DataView(new ArrayBuffer(10 + 12 * tags.length));
   view.setUint16(0, isLittle ? 0x4949 : 0x4d4d);

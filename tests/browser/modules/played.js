@@ -1,4 +1,4 @@
-/** What the client takes for a WebSocket; the rules play the server. */
+/** A fake WebSocket for the client; the rules play the server. */
 export class PlayedSocket {
   sent = [];
   closed = false;

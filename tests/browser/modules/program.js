@@ -1,4 +1,4 @@
-/** A program on the client, whose server the rules play. */
+/** A program on the client; the rules play its server. */
 import { Client } from "/web/client/client.js";
 import { MemoryStore } from "/web/client/store.js";
 import { StandingClock, answered, settle } from "./checks.js";
@@ -22,7 +22,7 @@ export const message = (seq, rest = {}) => ({
 });
 const TOKENS = { user: "ann", access: "a", refresh: "r", expires: 1e15 };
 
-/** A client whose server is the rule: `answers(method, path)` gives `[status, body, headers]`. */
+/** A client served by the rule: `answers(method, path)` returns `[status, body, headers]`. */
 export async function somebody({
   store = new MemoryStore(), answers = () => [404, {}], tokens = TOKENS,
 } = {}) {
@@ -47,7 +47,7 @@ export async function somebody({
   return { client, clock, store, sockets, calls, socket: () => sockets.at(-1) };
 }
 
-/** What comes out of `events`, as a program takes it. */
+/** What `events` yields to a program. */
 export function listen(client, most = Infinity) {
   const had = { seqs: [], error: null };
   (async () => {

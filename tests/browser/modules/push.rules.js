@@ -17,7 +17,7 @@ class Choice extends AlertChoice {
   }
 }
 
-/** A browser with a push service, or one that cannot reach it; what it does is in `done`. */
+/** A browser with a push service, or one that cannot reach it; `done` lists its actions. */
 function browserWith({ of = "all", permission = "granted", key = KEY, known = null, fails = false }) {
   const done = [];
   const make = (text) => ({

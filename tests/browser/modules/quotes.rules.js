@@ -4,7 +4,7 @@ import { StandingClock, rule, same, settle } from "./checks.js";
 
 const chat = { id: "c", timeline: { messageOf: () => undefined } };
 
-/** Quotes of a log that is drawn again whenever they have changed, and answers that are waited for. */
+/** Quotes of a log that is redrawn whenever they change, and pending answers. */
 function quoting() {
   const clock = new StandingClock();
   const answers = [];

@@ -9,7 +9,7 @@ import { StandingClock, answered, rule, same, settle } from "./checks.js";
 const DAY_MS = 86_400_000;
 const TOKENS = { user: "ann", access: "a1", refresh: "r1", expires: DAY_MS };
 
-/** A server that answers what it is told to, one answer for each request. */
+/** A server with prepared answers, one for each request. */
 function parts(answers, { tokens = TOKENS, Kind = Rest, ...rest } = {}) {
   const clock = new StandingClock();
   const asked = [];
@@ -258,7 +258,7 @@ rule("a deletion that may be done already is done when its repeat finds nothing"
     await settle();
     for (let turn = 0; turn < 5; turn += 1) await clock.pass(500);
     same([await deleting, asked.length], [{}, 3]);
-    // Whoever repeats it under its key; a deletion of its own is none of these.
+    // Only retries with its key count as done; a new deletion is judged by itself.
     same((await failed(rest.call("DELETE", "/x"))).name, "NotFound");
   }
   const { rest } = parts([undefined, gone], PROGRAM);

@@ -4,12 +4,12 @@ import { Timeline } from "/web/client/timeline.js";
 import { Outbox } from "/web/outbox.js";
 import { StandingClock, rule, same, settle } from "./checks.js";
 
-const AT = "1970-01-01T00:16:40.000Z"; // when a standing clock begins
+const AT = "1970-01-01T00:16:40.000Z"; // the initial time of a StandingClock
 
 /** The one part of the database that the outbox writes to, in memory. */
 const database = { all: async () => [], put: async () => {}, delete: async () => {} };
 
-/** The calls that bring changes; each is answered when the rule says so. */
+/** The calls that send changes; each is answered on demand. */
 class Api {
   asked = [];
   refusals = [];

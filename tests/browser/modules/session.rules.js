@@ -10,7 +10,7 @@ const message = (seq, chat = "a") => ({
   type: "message", chat, seq, at: `t${seq}`, by: "ann", messageId: `m${seq}`, message: "x",
 });
 
-/** An output as the table has it. */
+/** An output in the notation of the table. */
 function shown(output) {
   const [[kind, value]] = Object.entries(output);
   switch (kind) {
@@ -36,7 +36,7 @@ function closed(ends, code, reason) {
   return next === null ? { stop: code } : { comeBack: [next.waitMs / 1_000, next.refresh] };
 }
 
-/** As a connection has it: what is resumed is said before `ready` comes. */
+/** As on a connection: `resume` is sent before `ready` arrives. */
 function heard(session, frame) {
   if (frame.type === "ready") session.hello();
   return session.receive(frame);
@@ -69,7 +69,7 @@ rule("every scripted session of the table runs as it says", async () => {
   }
 });
 
-/** A number from 0 to 1 for each call, the same for the same seed. */
+/** A number from 0 to 1 per call, the same sequence for the same seed. */
 function chances(seed) {
   let state = seed;
   return () => {
@@ -78,7 +78,7 @@ function chances(seed) {
   };
 }
 
-/** Events come, are lost on the way, are pulled, and sockets end, in any order. */
+/** Events arrive, are lost in transit, are pulled, and sockets end, in any order. */
 function hardTimes(seed) {
   const chance = chances(seed);
   const session = new Session();

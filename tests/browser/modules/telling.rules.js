@@ -40,7 +40,7 @@ rule("what a broken connection may have swallowed is told again, what is stored 
   same([...markers.settle({ a: 3 })], [["a", 7]]);
   same(sent.length, 2);
   await clock.pass(6_000);
-  same([...markers.settle({ a: 3 })], [["a", 3]]); // another device has turned it back since
+  same([...markers.settle({ a: 3 })], [["a", 3]]); // another device has moved the marker back since
   same(sent.length, 2);
 });
 

@@ -19,7 +19,7 @@ function rows(timeline, { newAfter = null } = {}) {
   });
 }
 
-/** A small generator of chance with a seed (mulberry32), so that a failure can be seen again. */
+/** A small random number generator with a seed (mulberry32), so that failures are reproducible. */
 function chance(seed) {
   let state = seed;
   return () => {

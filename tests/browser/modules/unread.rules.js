@@ -4,7 +4,7 @@ import { rule, same } from "./checks.js";
 
 const AT = "2026-01-02T10:00:00.000Z";
 
-/** A chat as the list tells of it: read up to `read`, and that much above it. */
+/** A chat as in the list: read up to `read`, with these counts above it. */
 function chatOf({ seq, read, unread = 0, mentions = 0, last = null }) {
   const chat = new Chat("c", "me", seq);
   chat.describe(said({ seq, read, unread, mentions, last }));
@@ -68,7 +68,7 @@ rule("what is deleted or no longer mentions is taken off, where it is known", ()
 
 rule("a change of what is not known here leaves the counting to the server", () => {
   const chat = chatOf({ seq: 10, read: 5, unread: 4 });
-  chat.apply(changed(11, 3, { type: "message.deleted" })); // it was read
+  chat.apply(changed(11, 3, { type: "message.deleted" })); // the message had been read
   same(counts(chat), [4, 0, false]);
   chat.apply(changed(12, 7, { type: "message.deleted" }));
   same(counts(chat), [4, 0, true]);

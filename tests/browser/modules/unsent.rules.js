@@ -10,7 +10,7 @@ const sent = ({ clientId }, seq) => (
 );
 const heard = (promise) => promise.then(() => null, (error) => error);
 
-/** A server with sessions: `ended` refuses everything, and whoever logs in is `user`. */
+/** A server with sessions: `ended` refuses everything, and `user` is the one who logs in. */
 function sessions() {
   const server = { ended: false, user: "ann" };
   server.answers = (method, path) => {

@@ -4,7 +4,7 @@ import { StandingClock, rule, same, settle } from "./checks.js";
 
 globalThis.URL.createObjectURL ??= () => "blob:x";
 
-/** Uploads, and the requests that they have begun; each is answered when the rule says so. */
+/** Uploads, and the requests that they have begun; each is answered on demand. */
 function parts() {
   const all = { clock: new StandingClock(), asked: [], dropped: [] };
   all.uploads = new Uploads({
