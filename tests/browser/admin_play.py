@@ -25,7 +25,7 @@ class AdminPlay(Play):
         self.users[self.ids["hugo"]] |= {"active": False}
         self.garden = self.start("Summer party", "bob")
         self.invites = [self._invite("a", 5, 3, chat=self.garden), self._invite("b", 1, 1)]
-        self.deleted: list[str] = []  # the other choice made, per deleted user
+        self.deleted: list[str] = []  # query parameters of the deletions
         self._overviews = 0
 
     def _user(self, name: str) -> dict[str, Any]:

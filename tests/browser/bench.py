@@ -60,10 +60,9 @@ async def make_chats(window: Window, origin: str) -> None:
 
 
 class View(NamedTuple):
-    """A first view: when the last chat of the list had been painted, in ms since the page was asked
-    for; what came over the line for it, in kB with headers, and what of it the API answered; how
-    far things moved; calls of the API.
-    """
+    """A first view: milliseconds from the request for the page until the last chat of the list was
+    painted; kB transferred with headers, and the API's share of them; layout shift; calls of the
+    API."""
 
     took: float
     size: float

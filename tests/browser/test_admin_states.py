@@ -100,7 +100,7 @@ async def test_people_are_found_and_acted_upon(open_admin: Open) -> None:
 
 
 async def test_invitations_are_made_and_revoked(open_admin: Open) -> None:
-    """Numbers out of bounds are reported beside their field; the new link can be copied."""
+    """Numbers out of bounds are reported next to their field; the new link can be copied."""
     page = await open_admin(AdminPlay())
     await go(page, "Invitations")
     await expect(row(page, "Summer party")).to_contain_text("2 of 5")

@@ -42,7 +42,7 @@ async def enter_party(open_page: OpenPage, play: Play) -> Page:
 
 
 def picture(width: int, height: int, place: bool = False) -> bytes:
-    """A PNG, with a tag for its location or without."""
+    """A PNG, with a tag that reveals its location or without."""
     image = Image.new("RGB", (width, height), (187, 64, 18))
     exif = Image.Exif()
     if place:
@@ -190,8 +190,8 @@ async def test_a_message_whose_file_is_taken_away_stays(open_page: OpenPage) -> 
 
 @pytest.mark.parametrize("code", ["", "forbidden", "too_large"])
 async def test_a_refused_upload_says_why(open_page: OpenPage, code: str) -> None:
-    """Also if a proxy before the server refuses it, without a code; the words are not those for an
-    owner's right or a long text."""
+    """Also if a proxy before the server refuses it, without a code. The words are about the file,
+    not about an owner's rights or a long text."""
     play, _ = party()
     page = await enter_party(open_page, play)
     files = page.get_by_role("list", name="Files")
@@ -280,7 +280,7 @@ async def test_a_picture_is_looked_at_by_keys(open_page: OpenPage) -> None:
 
 
 async def test_a_picture_arrives_at_the_other_one(enter: OpenWindow) -> None:
-    """On the real system: uploaded, sent, seen by another user, and downloaded completely."""
+    """On the real system: uploaded, sent, and seen by another user, also in full size."""
     ann, bob = await two(enter, "Party")
     async with ann.page.expect_file_chooser() as chosen:
         await ann.button("Attach files").click()

@@ -1,4 +1,4 @@
-"""Lines of the log that something happens to while somebody does something with them."""
+"""Lines of the log that change while the user is interacting with them."""
 
 import pytest
 from playwright.async_api import expect
@@ -16,7 +16,7 @@ def party() -> tuple[Play, str]:
 
 
 async def test_a_selection_outlives_the_connection(open_page: OpenPage) -> None:
-    """What one is about to copy stays selected while the connection goes and comes back."""
+    """A text being copied stays selected while the connection is lost and returns."""
     play, chat = party()
     play.say(chat, "bob", "The door code is 4711")
     page = await open_page(play)
@@ -31,7 +31,7 @@ async def test_a_selection_outlives_the_connection(open_page: OpenPage) -> None:
 
 
 async def test_a_line_that_is_drawn_anew_keeps_the_focus(open_page: OpenPage) -> None:
-    """On the reaction that one has made or taken back; on the line when the reaction is gone."""
+    """On the reaction that the user has made or removed; on the line when the reaction is gone."""
     play, chat = party()
     said = play.say(chat, "bob", "Who comes?")
     play.change("reaction.added", said, "bob", emoji="🎉")
@@ -57,7 +57,7 @@ async def test_a_line_that_is_drawn_anew_keeps_the_focus(open_page: OpenPage) ->
 
 
 async def test_a_long_text_stays_unfolded(open_page: OpenPage) -> None:
-    """Whatever happens to its message; the focus goes from the button to the line."""
+    """Whatever happens to its message; the focus moves from the button to the line."""
     play, chat = party()
     said = play.say(chat, "bob", "\n".join(f"line {number}" for number in range(60)))
     page = await open_page(play)
@@ -75,8 +75,8 @@ async def test_a_long_text_stays_unfolded(open_page: OpenPage) -> None:
 
 
 async def test_the_focus_outlives_what_had_it(open_page: OpenPage) -> None:
-    """Of a file that is taken away it goes to the next one, of the last one, of a message that is
-    deleted and of an Undo to the composer."""
+    """When a file is removed, it moves to the next one. It moves to the composer after the last
+    file, a deleted message or an Undo."""
     play, chat = party()
     play.say(chat, "ann", "a typo")
     page = await open_page(play)
@@ -105,7 +105,8 @@ async def test_the_focus_outlives_what_had_it(open_page: OpenPage) -> None:
 
 @pytest.mark.parametrize("width", [1280, 640])
 async def test_the_focus_outlives_its_chat(open_page: OpenPage, width: int) -> None:
-    """Whoever goes back to the list, or is removed while writing, goes on from there by keys."""
+    """A user who returns to the list, or is removed while writing, can continue from there by
+    keyboard."""
     play, chat = party()
     page = await open_page(play, viewport={"width": width, "height": 400})
     find = page.get_by_role("button", name="Find or search")
@@ -120,7 +121,7 @@ async def test_the_focus_outlives_its_chat(open_page: OpenPage, width: int) -> N
 
 
 async def test_a_scroll_may_be_told_when_its_chat_was_left(open_page: OpenPage) -> None:
-    """Browsers tell of one with the next picture."""
+    """Browsers report a scroll with the next frame."""
     play, _ = party()
     page = await open_page(play)
     await page.get_by_role("link", name="Party").click()
@@ -132,7 +133,7 @@ async def test_a_scroll_may_be_told_when_its_chat_was_left(open_page: OpenPage) 
 
 
 async def test_what_the_page_puts_into_a_text_can_be_undone(open_page: OpenPage) -> None:
-    """A completed mention, an emoji by its name and one from the picker, and done again."""
+    """A completed mention, an emoji by its name and one from the picker; undo and redo work."""
     play, _ = party()
     page = await open_page(play)
     await page.get_by_role("link", name="Party").click()
@@ -161,7 +162,7 @@ async def test_what_the_page_puts_into_a_text_can_be_undone(open_page: OpenPage)
 
 
 async def test_a_day_amid_a_sentence_is_written_small(open_page: OpenPage) -> None:
-    """As in the words that say since when there is a chat."""
+    """As in the sentence that says since when a chat exists."""
     play, chat = party()
     page = await open_page(play)
     made = int(chat.replace("-", "")[:12], 16)
@@ -172,7 +173,7 @@ async def test_a_day_amid_a_sentence_is_written_small(open_page: OpenPage) -> No
 
 
 async def test_what_was_copied_is_said(open_page: OpenPage) -> None:
-    """The text of a message and its link, for a moment."""
+    """The text of a message or its link; the notice is brief."""
     play, chat = party()
     play.say(chat, "bob", "The door code is 4711")
     page = await open_page(play, permissions=["clipboard-read", "clipboard-write"])
@@ -188,7 +189,8 @@ async def test_what_was_copied_is_said(open_page: OpenPage) -> None:
 
 
 async def test_choices_of_a_menu_have_icons_of_their_own(open_page: OpenPage) -> None:
-    """In the menu of a chat and of a message; all have drawings. Home and End lead to the ends."""
+    """In the menus of a chat and of a message, each has a drawing. Home and End move to the
+    ends."""
     play, chat = party()
     play.say(chat, "bob", "Who comes?")
     play.read_all()
@@ -212,7 +214,7 @@ async def test_choices_of_a_menu_have_icons_of_their_own(open_page: OpenPage) ->
 
 
 async def test_marks_that_pile_up_stay_with_their_own_text(open_page: OpenPage) -> None:
-    """Hundreds of them on one letter cover no other message."""
+    """Hundreds of combining marks on one letter cover no other message."""
     play, chat = party()
     play.say(chat, "bob", "Who brings the lanterns?")
     play.read_all()
@@ -227,7 +229,7 @@ async def test_marks_that_pile_up_stay_with_their_own_text(open_page: OpenPage) 
 
 
 async def test_a_button_that_was_pressed_keeps_the_focus(open_page: OpenPage) -> None:
-    """Also where it could not be pressed again until the server had answered."""
+    """Even if it was disabled until the server had answered."""
     play, _ = party()
     page = await open_page(play)
     await page.get_by_role("link", name="Party").click()
@@ -243,7 +245,7 @@ async def test_a_button_that_was_pressed_keeps_the_focus(open_page: OpenPage) ->
 
 
 async def test_what_nobody_could_see_is_not_sent(open_page: OpenPage) -> None:
-    """Neither white space nor characters without a width are a message."""
+    """White space and characters without a width are not a message."""
     play, _ = party()
     page = await open_page(play)
     await page.get_by_role("link", name="Party").click()

@@ -1,4 +1,4 @@
-"""The links by which people come in: the first owner's, invitations, forgotten passwords."""
+"""The links through which users join: the first owner's, invitations, password resets."""
 
 import re
 from collections.abc import AsyncIterator
@@ -22,7 +22,7 @@ USED = "This invitation does not work any more"
 
 
 async def follow(window: Window, link: str) -> None:
-    """Open a link of this system in a window; the address does not keep its code."""
+    """Opens a link of this system in a window; the address does not keep its code."""
     await window.page.goto(f"{window.origin}/#{link}")
     await expect(window.page).not_to_have_url(re.compile("="))
 
@@ -36,7 +36,7 @@ async def fill(window: Window, name: str, go: str, password: str = "") -> None:
 
 
 def printed(system: Hubbub) -> str:
-    """The first owner's link. It was printed at the start; what has died since is told after it."""
+    """The first owner's link, printed at the start; later output is about processes that died."""
     found = re.search(r"#(owner=[\w-]+)", system.said(1_000_000))
     assert found is not None, system.said()
     return found[1]
@@ -44,8 +44,8 @@ def printed(system: Hubbub) -> str:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def owner(browser: Browser, system: Hubbub) -> AsyncIterator[Person]:
-    """Came by the link that was printed and named the team; for other files the instance is as it
-    was."""
+    """Signed up through the printed link and named the team. The name is reset for other test
+    files."""
     window = await Window.open(await browser.new_context(viewport=DESK), system.origin)
     await follow(window, printed(system))
     await expect(window.page.get_by_text("You will be the owner of this instance.")).to_be_visible()
@@ -85,7 +85,7 @@ async def invite(owner: Person, uses: int = 1, **rest: Any) -> str:
 async def test_the_owners_link_works_once(
     open_window: OpenWindow, owner: Person, system: Hubbub
 ) -> None:
-    """Opened again it is refused with a sentence; signing up without it is possible."""
+    """Opened again, it is refused with a sentence; signing up without it is possible."""
     window = await open_window()
     await follow(window, printed(system))
     await fill(window, "late", "Sign up", PASSWORD)
@@ -94,7 +94,7 @@ async def test_the_owners_link_works_once(
 
 
 async def test_an_invitation_leads_into_its_chat(open_window: OpenWindow, owner: Person) -> None:
-    """Also of somebody new, who may reload the form; the next one is told that it is used up."""
+    """Also for a new user, who may reload the form; the next one is told that it is used up."""
     link = await invite(owner, chat=await owner.create_chat("Lanterns"))
     first, second = await open_window(), await open_window()
     for window in (first, second):
@@ -112,7 +112,7 @@ async def test_an_invitation_leads_into_its_chat(open_window: OpenWindow, owner:
 
 
 async def test_who_is_signed_in_takes_an_invitation(enter: OpenWindow, owner: Person) -> None:
-    """In the page that is open already; one that is used up, or leads nowhere, says so."""
+    """In the page that is already open; a used or invalid one says so."""
     ann, bob = await two(enter)
     link = await invite(owner, chat=await owner.create_chat("Speakers"))
     await follow(ann, link)
@@ -128,7 +128,7 @@ async def test_who_is_signed_in_takes_an_invitation(enter: OpenWindow, owner: Pe
 async def test_whoever_logs_in_with_an_invitation_takes_it(
     open_window: OpenWindow, owner: Person
 ) -> None:
-    """An account that this browser did not know."""
+    """With an account that this browser did not know."""
     window = await open_window()
     link = await invite(owner, chat=await owner.create_chat("Benches"))
     async with aiohttp.ClientSession() as session:
@@ -148,7 +148,7 @@ async def test_whoever_logs_in_with_an_invitation_takes_it(
 async def test_where_nobody_can_sign_up(
     open_window: OpenWindow, owner: Person, signup: str, words: str
 ) -> None:
-    """The page offers to log in, and says why there is nothing else."""
+    """The page only offers to log in, and says why."""
     await change(owner, signup=signup)
     window = await open_window()
     await expect(window.page).to_have_title("Garden club")
@@ -159,7 +159,7 @@ async def test_where_nobody_can_sign_up(
 
 
 async def test_a_reset_sets_a_password_once(open_window: OpenWindow, owner: Person) -> None:
-    """Then one logs in with it; a used link says so."""
+    """The user can then log in with it; a used link says so."""
     window = await open_window()
     async with aiohttp.ClientSession() as session:
         person = await Person.sign_up(session, window.origin)
@@ -179,8 +179,8 @@ async def test_a_reset_sets_a_password_once(open_window: OpenWindow, owner: Pers
 async def test_an_owner_looks_after_the_instance(
     open_window: OpenWindow, enter: OpenWindow, owner: Person
 ) -> None:
-    """From the page's settings: what runs is well; a member who is deactivated is signed out of the
-    page, and may log in again after it was taken back."""
+    """From the page's settings: the system is healthy. A deactivated member is signed out of the
+    page, and may log in again after reactivation."""
     window, member = await open_window(), await enter(PASSWORD)
     await window.log_in(owner.username, PASSWORD)
     await window.open_settings()

@@ -1,4 +1,4 @@
-"""The list of chats: what waits in each, what one wants to hear of, what two devices agree on."""
+"""The list of chats: unread counts, notification settings, and agreement between two devices."""
 
 import pytest
 from playwright.async_api import Locator, expect
@@ -17,7 +17,7 @@ def entry(window: Window, title: str) -> Locator:
 
 
 async def choose(window: Window, title: str, choice: str) -> None:
-    """Take one of the choices that a chat of the list has."""
+    """Selects an entry of a chat's menu in the list."""
     await entry(window, title).click(button="right")
     await window.page.get_by_role("menuitem", name=choice, exact=True).click()
 
@@ -33,7 +33,7 @@ async def post(bob: Person, chat: str, text: str, *mentions: str) -> None:
 
 
 async def test_a_chat_says_as_much_as_one_wants_to_hear(enter: OpenWindow) -> None:
-    """All of it is counted, or what mentions one, or nothing; what is muted shows a dot."""
+    """All messages are counted, or only mentions, or none; a muted chat shows a dot."""
     ann = await enter()
     async with one_person(ann) as bob:
         me = await id_of(bob, ann)
@@ -63,7 +63,7 @@ async def test_a_chat_says_as_much_as_one_wants_to_hear(enter: OpenWindow) -> No
 
 
 async def test_the_list_stands_in_the_order_of_the_last_messages(enter: OpenWindow) -> None:
-    """Unread chats above the others, or where they are, as one likes it."""
+    """Unread chats come first or stay in place, depending on the setting."""
     ann = await enter()
     async with one_person(ann) as bob:
         me = await id_of(bob, ann)
@@ -85,7 +85,7 @@ async def test_the_list_stands_in_the_order_of_the_last_messages(enter: OpenWind
 
 
 async def test_what_is_put_away_comes_back_with_the_next_message(enter: OpenWindow) -> None:
-    """Archived chats stand behind a button at the end of the list."""
+    """Archived chats are behind a button at the end of the list."""
     ann = await enter()
     async with one_person(ann) as bob:
         chat = await bob.create_chat("Old", await id_of(bob, ann))
@@ -107,7 +107,7 @@ async def test_what_is_put_away_comes_back_with_the_next_message(enter: OpenWind
 
 
 async def test_the_list_is_there_before_the_server_answers(enter: OpenWindow) -> None:
-    """What this browser has kept is shown at once, and is right as soon as the server tells."""
+    """What this browser has kept is shown at once, and corrected when the server answers."""
     ann = await enter()
     async with one_person(ann) as bob:
         me = await id_of(bob, ann)
@@ -134,7 +134,7 @@ async def test_the_list_is_there_before_the_server_answers(enter: OpenWindow) ->
 
 
 async def test_the_open_chat_is_in_view(open_page: OpenPage) -> None:
-    """However somebody came to it: by the finder, from one chat to the next."""
+    """However it was opened: through the finder, or from one chat to the next."""
     play = Play()
     for number in range(40):
         play.say(play.start(f"Room {number}", "bob"), "bob", "hello")
@@ -155,7 +155,7 @@ async def test_the_open_chat_is_in_view(open_page: OpenPage) -> None:
 async def test_two_devices_agree_on_what_is_read(
     open_window: OpenWindow, enter: OpenWindow
 ) -> None:
-    """Read here, marked as unread here, muted here: the other device shows it without a reload."""
+    """Read, marked as unread or muted here: the other device shows it without a reload."""
     ann, phone = await enter("correct horse"), await open_window()
     await phone.log_in(ann.name, "correct horse")
     async with one_person(ann) as bob:

@@ -1,4 +1,4 @@
-"""The rules of the page's modules, run where the page runs: in a browser."""
+"""The rules of the page's modules, run in a browser like the page."""
 
 import http.server
 import threading
@@ -26,7 +26,7 @@ MODULES = sorted(path.name.removesuffix(".rules.js") for path in RULES.glob("*.r
 
 
 class ModuleHandler(http.server.SimpleHTTPRequestHandler):
-    """Serves the page's modules under /web/, their rules and the cases that others share."""
+    """Serves the page's modules under /web/, their rules and the shared test cases."""
 
     def translate_path(self, path: str) -> str:
         path = path.partition("?")[0].replace("/web/client/", "/client/")
@@ -38,8 +38,8 @@ class ModuleHandler(http.server.SimpleHTTPRequestHandler):
 
 
 class ModuleServer(http.server.ThreadingHTTPServer):
-    """Chromium begins six connections at once: with room for five that wait, one of them may be
-    dropped, and is tried again after seconds."""
+    """Chromium opens six connections at once: with a backlog of five, one of them may be dropped,
+    and retried only after seconds."""
 
     request_queue_size = 64
 
@@ -56,7 +56,7 @@ def modules_url() -> Iterator[str]:
 
 @pytest.mark.parametrize("name", MODULES)
 async def test_module_keeps_its_rules(browser: Browser, modules_url: str, name: str) -> None:
-    """Every rule that is written down for a module of the page holds in Chromium."""
+    """Every rule written for a module of the page holds in Chromium."""
     context = await browser.new_context()
     page = await context.new_page()
     errors: list[str] = []
@@ -76,7 +76,7 @@ async def test_module_keeps_its_rules(browser: Browser, modules_url: str, name: 
 async def test_a_store_of_the_client_that_is_cleared_keeps_what_comes(
     browser: Browser, modules_url: str
 ) -> None:
-    """Somebody clears what the browser has kept while a program is open: it goes on."""
+    """The user clears the browser's data while a program runs: it continues."""
     context = await browser.new_context()
     page = await context.new_page()
     await page.goto(modules_url.replace("index.html", "checks.js"))

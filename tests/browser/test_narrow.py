@@ -1,4 +1,4 @@
-"""Windows of any width, and the ways between their places."""
+"""Windows of any width, and navigation between their parts."""
 
 import re
 import uuid
@@ -18,7 +18,7 @@ KEYBOARD = """([height, offsetTop]) => {
     visualViewport.dispatchEvent(new Event('resize'));
 }"""
 
-# As on a phone whose browser has none for a long press.
+# As on a phone whose browser has no context menu for a long press.
 NO_CONTEXT_MENU = """addEventListener('contextmenu', event => {
     event.preventDefault();
     event.stopImmediatePropagation();
@@ -30,7 +30,7 @@ PHONE = {"width": 390, "height": 844}
 
 
 async def test_one_can_write_at_every_width(enter: OpenWindow) -> None:
-    """A name without a gap and many people with long names push nothing out of the window."""
+    """A name without a break and many users with long names push nothing out of the window."""
     ann = await enter(viewport={"width": 800, "height": 700})
     async with crowd(ann, 6, *(f"{uuid.uuid4().hex}"[:32] for _ in range(6))) as people:
         await people[0].create_chat("W" * 128, await id_of(people[0], ann), *(p.id for p in people))
@@ -49,7 +49,7 @@ async def test_one_can_write_at_every_width(enter: OpenWindow) -> None:
 
 
 async def test_names_without_a_gap_stay_where_they_stand(open_page: OpenPage) -> None:
-    """In quotes, notes, the choice of people, and what somebody is told who was removed."""
+    """In quotes, notes, the choice of people, and the message to a removed user."""
     play = Play()
     play.people[play.ids["bob"]] = "w" * 64
     chat = play.start("N" * 128, "ann", by="bob")
@@ -88,7 +88,7 @@ async def test_names_without_a_gap_stay_where_they_stand(open_page: OpenPage) ->
 
 
 async def test_the_first_view_of_a_phone_says_what_to_do(enter: OpenWindow) -> None:
-    """With no chat yet, a phone offers both ways to one, as a desk does."""
+    """Without any chat, a phone offers both ways to get one, like a desktop."""
     ann = await enter(viewport=PHONE, has_touch=True, is_mobile=True)
     await expect(ann.button("New chat").last).to_be_visible()
     await ann.button("Find somebody").first.tap()
@@ -96,7 +96,7 @@ async def test_the_first_view_of_a_phone_says_what_to_do(enter: OpenWindow) -> N
 
 
 async def test_the_way_back_closes_what_lies_over_the_page(enter: OpenWindow) -> None:
-    """On a phone the browser's way back takes one layer away, then leads to the list."""
+    """On a phone the browser's back button closes one layer, then leads to the list."""
     ann = await enter(viewport=PHONE, has_touch=True, is_mobile=True)
     await ann.button("New chat").first.tap()
     await expect(ann.page.get_by_role("dialog", name="New chat")).to_be_visible()
@@ -116,7 +116,7 @@ async def test_the_way_back_closes_what_lies_over_the_page(enter: OpenWindow) ->
 
 
 async def test_another_width_keeps_the_place(enter: OpenWindow) -> None:
-    """A reader further up sees the same line after the window was made narrower."""
+    """A reader further up sees the same line after the window has become narrower."""
     ann = await enter(viewport={"width": 1200, "height": 700})
     async with long_chat(ann, 20) as (bob, chat):
         wide = "words that wrap in a narrow window " * 8
@@ -139,13 +139,13 @@ async def test_another_width_keeps_the_place(enter: OpenWindow) -> None:
 
 
 async def test_a_wheel_over_the_button_to_the_latest_scrolls(enter: OpenWindow) -> None:
-    """What floats over the messages does not stop them from being scrolled."""
+    """A button that floats over the messages does not block scrolling."""
     ann = await enter()
     async with long_chat(ann, 60):
         await ann.open_chat("Long")
     await ann.log.evaluate("log => { log.scrollTop = 0; }")
     await expect(ann.log.get_by_text("started the chat")).to_be_attached()
-    await ann.log.evaluate("log => { log.scrollTop = 0; }")  # nothing else comes above it
+    await ann.log.evaluate("log => { log.scrollTop = 0; }")  # nothing more loads above it
     await ann.button("Latest").hover()
     before = await ann.log.evaluate("log => log.scrollTop")
     await ann.page.mouse.wheel(0, 200)
@@ -155,7 +155,7 @@ async def test_a_wheel_over_the_button_to_the_latest_scrolls(enter: OpenWindow) 
 
 
 async def test_selection_is_seen_with_the_systems_colours(enter: OpenWindow) -> None:
-    """Where the system takes backgrounds away, the open chat still has a line around it."""
+    """If the system removes backgrounds, the open chat still has an outline."""
     ann = await enter(forced_colors="active")
     await ann.start_chat("Open")
     styles = await ann.page.locator(".row[aria-current]").evaluate(
@@ -165,7 +165,7 @@ async def test_selection_is_seen_with_the_systems_colours(enter: OpenWindow) -> 
 
 
 async def test_changing_chats_is_not_read_out(enter: OpenWindow) -> None:
-    """Messages that come in because a chat is opened find the log marked as busy."""
+    """While messages are added because a chat is opened, the log is marked as busy."""
     ann = await enter()
     await ann.start_chat("One")
     await ann.write("said before")
@@ -189,7 +189,7 @@ async def test_changing_chats_is_not_read_out(enter: OpenWindow) -> None:
 
 
 async def test_the_keys_are_shown_wherever_the_focus_is(enter: OpenWindow) -> None:
-    """The keys that the first view names open the list of keys, and write nothing anywhere."""
+    """The keys named in the first view open the list of keys, and type nothing anywhere."""
     ann = await enter()
     named = await ann.page.locator(".nothing kbd").all_inner_texts()
     await ann.page.keyboard.press("+".join(named).replace("Ctrl", "Control"))
@@ -203,8 +203,8 @@ async def test_the_keys_are_shown_wherever_the_focus_is(enter: OpenWindow) -> No
 
 
 async def test_a_keyboard_that_lies_over_the_page_covers_nothing(open_page: OpenPage) -> None:
-    """As Safari has it: the page stays as high as it was, and what is seen of it is not. It opens
-    where one writes, and not where one reads."""
+    """As in Safari: the page keeps its height, but less of it is visible. The keyboard opens for
+    writing, and not for reading."""
     play, party = make_play()
     for number in range(80):
         play.say(party, "bob", f"line {number}", minutes=200 + number)
@@ -236,13 +236,13 @@ async def test_a_keyboard_that_lies_over_the_page_covers_nothing(open_page: Open
 
 
 async def test_a_long_press_opens_what_a_message_can_do(open_page: OpenPage) -> None:
-    """The sheet stays when the finger is lifted, which chooses nothing that is under it; a tap
-    beside the sheet closes it."""
+    """The sheet stays when the finger is lifted, which selects nothing under it; a tap outside the
+    sheet closes it."""
     play, party = make_play()
     play.say(party, "bob", "press me", minutes=200)
     page = await open_page(play, viewport=PHONE, has_touch=True, is_mobile=True)
     await page.get_by_role("link", name="Summer party").tap()
-    await expect(page.locator(".completion")).to_have_count(1)  # what helps in a chat has come
+    await expect(page.locator(".completion")).to_have_count(1)  # the helpers of a chat have loaded
     box = await page.locator(".line", has_text="press me").locator(".text").bounding_box()
     assert box
     finger = await page.context.new_cdp_session(page)
@@ -258,7 +258,7 @@ async def test_a_long_press_opens_what_a_message_can_do(open_page: OpenPage) -> 
 
 
 async def test_a_long_press_opens_what_a_chat_can_do(open_page: OpenPage) -> None:
-    """Also where the browser asks for no menu; the sheet stays when the finger is lifted."""
+    """Even if the browser requests no menu; the sheet stays when the finger is lifted."""
     play, _ = make_play()
     page = await open_page(play, viewport=PHONE, has_touch=True, is_mobile=True)
     await page.evaluate(NO_CONTEXT_MENU)
@@ -277,7 +277,7 @@ async def test_a_long_press_opens_what_a_chat_can_do(open_page: OpenPage) -> Non
 
 
 async def test_what_a_message_can_do_goes_with_the_message(open_page: OpenPage) -> None:
-    """Whoever looks at the choices while it is deleted is back at its line."""
+    """If it is deleted while its menu is open, the focus returns to its line."""
     play, party = make_play()
     said = play.say(party, "bob", "press me", minutes=200)
     page = await open_page(play)
@@ -319,7 +319,7 @@ async def test_the_way_back_says_what_waits_in_other_chats(open_page: OpenPage) 
 
 
 async def test_the_way_back_does_not_count_the_open_chat(open_page: OpenPage) -> None:
-    """Also while one has not read all of it."""
+    """Even while not all of it is read."""
     play, party = make_play()
     play.read_all()
     for number in range(80):

@@ -24,7 +24,7 @@ TOO_LARGE = """async () => new Response('{"code": "too_large"}', { status: 413 }
 
 
 async def test_people_come_and_go(enter: OpenWindow) -> None:
-    """An added user has the chat with its history at once; a removed one loses it and is told."""
+    """An added user has the chat with its history at once; a removed user loses it and is told."""
     ann, bob = await two(enter)
     await ann.start_chat("Kitchen")
     await ann.write("there is cake")
@@ -45,7 +45,7 @@ async def test_people_come_and_go(enter: OpenWindow) -> None:
 
 
 async def test_who_is_added_again_finds_their_draft(enter: OpenWindow) -> None:
-    """Whoever removed them may have done so by mistake."""
+    """They may have been removed by mistake."""
     ann = await enter()
     async with one_person(ann) as bob:
         user = await id_of(bob, ann)
@@ -61,7 +61,7 @@ async def test_who_is_added_again_finds_their_draft(enter: OpenWindow) -> None:
 
 
 async def test_a_chat_that_is_made_late_does_not_take_the_place(enter: OpenWindow) -> None:
-    """Whoever has closed the sheet meanwhile stays where they are; the chat is in the list."""
+    """A user who has closed the sheet meanwhile stays where they are; the chat is in the list."""
     ann = await enter()
     await ann.start_chat("Kitchen")
     await ann.page.evaluate(bending_calls("[/]api[/]chat$", HOLDING))
@@ -75,14 +75,14 @@ async def test_a_chat_that_is_made_late_does_not_take_the_place(enter: OpenWindo
     await ann.page.wait_for_function("globalThis.held")
     await ann.page.evaluate("held.resolve()")
     await expect(ann.page.get_by_role("link", name="Late")).to_be_visible()
-    await ann.open_settings()  # what is behind it has been drawn by then
+    await ann.open_settings()  # what is behind the settings has been drawn by then
     await expect(ann.page.locator(".bar h1")).to_have_text("Kitchen")
     await ann.page.keyboard.press("Escape")
     await expect(ann.composer).to_have_value("half a sentence")
 
 
 async def test_the_owner_renames_and_others_cannot(enter: OpenWindow) -> None:
-    """Everyone sees a new name at once; only the owner is offered to change it."""
+    """All see a new name at once; only the owner has the choice to rename."""
     ann, bob = await two(enter, "Old name")
     await bob.open_panel("Settings")
     await expect(bob.button("Leave this chat")).to_be_visible()
@@ -100,7 +100,7 @@ async def test_the_owner_renames_and_others_cannot(enter: OpenWindow) -> None:
 
 
 async def test_leaving_passes_the_chat_on_and_deleting_ends_it(enter: OpenWindow) -> None:
-    """When the owner leaves, the other one owns the chat and may delete it."""
+    """When the owner leaves, the other user owns the chat and may delete it."""
     ann, bob = await two(enter, "Short")
     await ann.open_panel("Settings")
     await ann.ask("Leave this chat", "Leave")
@@ -113,7 +113,7 @@ async def test_leaving_passes_the_chat_on_and_deleting_ends_it(enter: OpenWindow
 
 
 async def test_what_is_changed_elsewhere_is_not_changed_back(enter: OpenWindow) -> None:
-    """The settings of a chat show what is so now, also where they were opened before."""
+    """The settings of a chat show the present state, even if they were opened before a change."""
     ann = await enter()
     await ann.start_chat("Kitchen")
     panel = await ann.open_panel("Settings")
@@ -129,7 +129,7 @@ async def test_what_is_changed_elsewhere_is_not_changed_back(enter: OpenWindow) 
 async def test_errors_stand_beside_their_field_until_it_is_changed(
     open_window: OpenWindow, enter: OpenWindow
 ) -> None:
-    """What is wrong with one field is said there and stays while one types elsewhere."""
+    """An error of a field is shown next to it and stays while the user types elsewhere."""
     ann, other = await enter(), await open_window()
     await other.field("Name").fill("a b")
     await other.field("E-mail").fill("nobody")
@@ -158,7 +158,7 @@ async def test_errors_stand_beside_their_field_until_it_is_changed(
 
 
 async def test_one_logs_out_and_in_again(enter: OpenWindow) -> None:
-    """A reload goes on with the session; logging out ends it; name and password bring it back."""
+    """A reload continues the session; logging out ends it; name and password start a new one."""
     ann = await enter("correct horse")
     await ann.start_chat("Mine")
     await ann.write("hello")
@@ -183,7 +183,7 @@ async def test_one_logs_out_and_in_again(enter: OpenWindow) -> None:
 async def test_a_new_password_ends_the_other_sessions(
     open_window: OpenWindow, enter: OpenWindow
 ) -> None:
-    """An account without one gets a password, then another; other browsers are signed out."""
+    """An account without a password gets one, then another; other browsers are signed out."""
     ann, elsewhere = await enter(), await open_window()
     await ann.open_settings()
     await ann.field("New password").fill("correct horse")
@@ -200,7 +200,7 @@ async def test_a_new_password_ends_the_other_sessions(
 
 
 async def test_an_account_is_deleted_by_its_owner(enter: OpenWindow) -> None:
-    """With the password; afterwards nobody can log in with it."""
+    """With the password; afterwards it is no longer possible to log in."""
     ann = await enter("correct horse")
     await ann.open_settings()
     await ann.button("Delete account").click()
@@ -217,7 +217,8 @@ async def test_an_account_is_deleted_by_its_owner(enter: OpenWindow) -> None:
 
 
 async def test_a_chat_of_many_costs_a_screenful_of_names(enter: OpenWindow) -> None:
-    """The panel of 120 people has its actions on top and names those in view; it finds the rest."""
+    """The panel of 120 people has its actions on top and loads only the names in view; its search
+    finds the rest."""
     ann = await enter()
     last = f"zoe{uuid.uuid4().hex[:12]}"
     async with crowd(ann, 120, last) as people:
@@ -238,7 +239,7 @@ async def test_a_chat_of_many_costs_a_screenful_of_names(enter: OpenWindow) -> N
 
 
 async def test_who_is_removed_leaves_what_a_filter_has_found(enter: OpenWindow) -> None:
-    """Also where they were found by their name before."""
+    """Even if they were found by their name before."""
     ann = await enter()
     async with crowd(ann, 9) as (owner, last, *others):
         ids = [person.id for person in others]
@@ -253,7 +254,7 @@ async def test_who_is_removed_leaves_what_a_filter_has_found(enter: OpenWindow) 
 
 
 async def test_logging_out_is_asked_for_twice(enter: OpenWindow) -> None:
-    """One click never costs an account: it is said what is lost, and one may stay."""
+    """One click never loses an account: the page says what will be lost, and the user may stay."""
     ann = await enter()
     await ann.open_settings()
     await ann.button("Log out").click()
@@ -264,7 +265,7 @@ async def test_logging_out_is_asked_for_twice(enter: OpenWindow) -> None:
 
 
 async def test_a_first_visit_asks_for_nothing_that_is_not_there(open_window: OpenWindow) -> None:
-    """Nobody has been here yet, so nobody's session is asked for: the console stays empty."""
+    """No user has been here, so the page requests no session: the console stays empty."""
     ann = await open_window()
     errors: list[ConsoleMessage] = []
     ann.page.on("console", lambda message: errors.append(message))
@@ -277,8 +278,8 @@ async def test_a_first_visit_asks_for_nothing_that_is_not_there(open_window: Ope
 
 
 async def test_an_answer_that_comes_after_the_choice_proposes_nobody(enter: OpenWindow) -> None:
-    """Enter chooses from what is shown; people who are found after that are not chosen by the next
-    Enter, which starts the chat."""
+    """Enter chooses from what is shown; people found after that are not chosen by the next Enter,
+    which starts the chat."""
     ann = await enter()
     start = f"q{uuid.uuid4().hex[:8]}"
     async with crowd(ann, 2, f"{start}a", f"{start}ab"):
@@ -300,7 +301,7 @@ async def test_an_answer_that_comes_after_the_choice_proposes_nobody(enter: Open
 
 
 async def test_a_sheet_that_is_asked_for_twice_opens_once(enter: OpenWindow) -> None:
-    """A double click while the script of the sheets is on its way opens one of them."""
+    """A double click while the script of the sheets is loading opens one of them."""
     ann = await enter(service_workers="block")
 
     async def slowly(route: Route) -> None:
@@ -316,7 +317,8 @@ async def test_a_sheet_that_is_asked_for_twice_opens_once(enter: OpenWindow) -> 
 
 
 async def test_whoever_is_added_may_be_behind_the_first_matches(open_page: OpenPage) -> None:
-    """The server gives 20 people: where all of them take part, others may have such a name."""
+    """The server returns 20 people: if all of them are participants, there may be more with such a
+    name."""
     play = Play()
     many = {uuid7(100 + number): f"kim{number:02}" for number in range(21)}
     play.people |= many

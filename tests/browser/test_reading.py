@@ -77,7 +77,7 @@ async def test_older_messages_load_as_one_scrolls(enter: OpenWindow) -> None:
             ".find(one => one.getBoundingClientRect().top > log.getBoundingClientRect().top);"
             "return [li.innerText, Math.round(li.getBoundingClientRect().top)]; }"
         )
-        await ann.log.evaluate("log => { log.scrollTop -= 300; }")  # a wheel may come late
+        await ann.log.evaluate("log => { log.scrollTop -= 300; }")  # a wheel event may arrive late
         await ann.page.wait_for_timeout(20)
         moved = await ann.log.evaluate(
             "(log, text) => Math.round([...log.querySelectorAll('li.line')]"
@@ -96,7 +96,7 @@ async def test_older_messages_load_as_one_scrolls(enter: OpenWindow) -> None:
 
 
 async def test_the_reader_keeps_their_place_when_others_write(enter: OpenWindow) -> None:
-    """A reader further up is not moved; a button counts what is new and leads there."""
+    """A reader further up is not moved; a button counts new messages and leads to them."""
     ann = await enter()
     async with long_chat(ann, 60) as (bob, chat):
         await ann.open_chat("Long")
@@ -117,7 +117,7 @@ async def test_the_reader_keeps_their_place_when_others_write(enter: OpenWindow)
 
 
 async def test_a_chat_is_found_where_it_was_left(enter: OpenWindow) -> None:
-    """Also where older messages had been loaded; what is new in it comes first."""
+    """Even if older messages had been loaded; unread messages take precedence."""
     ann = await enter()
     await ann.start_chat("Other")
     async with long_chat(ann, 260) as (bob, chat):
@@ -142,7 +142,7 @@ async def test_a_chat_is_found_where_it_was_left(enter: OpenWindow) -> None:
 
 
 async def test_text_can_be_read_in_both_schemes(open_window: OpenWindow) -> None:
-    """Text on its ground has a contrast of 7 to 1, the soft one 4.5 to 1 (WCAG 2)."""
+    """Text has a contrast of 7 to 1 with its background, secondary text 4.5 to 1 (WCAG 2)."""
     ann = await open_window()
     weak = {}
     for scheme in ("light", "dark"):
@@ -177,7 +177,7 @@ async def test_no_text_breaks_the_page(enter: OpenWindow) -> None:
 
 
 async def test_what_people_write_is_never_markup(enter: OpenWindow) -> None:
-    """Hostile text as message, chat name and search is shown as it is and does nothing."""
+    """Hostile text as message, chat name or search is shown unchanged and does nothing."""
     ann, bob = await two(enter)
     await ann.start_chat(HOSTILE[0], bob.name)
     for text in HOSTILE:
@@ -201,7 +201,8 @@ async def test_what_people_write_is_never_markup(enter: OpenWindow) -> None:
 
 
 async def test_a_phone_shows_one_pane_with_a_way_back(enter: OpenWindow) -> None:
-    """Below 720 pixels there is the list or the chat; the way back and the browser's lead there."""
+    """Below 720 pixels there is the list or the chat; the page's and the browser's back buttons
+    lead to the list."""
     ann = await enter(viewport=PHONE, has_touch=True, is_mobile=True)
     await ann.start_chat("Pocket")
     chats = ann.page.get_by_role("navigation", name="Chats")
@@ -228,7 +229,7 @@ async def test_a_phone_shows_one_pane_with_a_way_back(enter: OpenWindow) -> None
 async def test_everything_works_by_keyboard_alone(
     open_window: OpenWindow, enter: OpenWindow
 ) -> None:
-    """From signing up to reading: no pointer, the focus always somewhere one can see."""
+    """From signing up to reading: without a pointer, with the focus always visible."""
     ann, bob = await open_window(), await enter()
     keys = ann.page.keyboard
     await expect(ann.field("Name")).to_be_focused()
@@ -271,7 +272,7 @@ async def test_everything_works_by_keyboard_alone(
 
 
 async def test_alt_and_arrows_go_through_the_chats(enter: OpenWindow) -> None:
-    """Alt with an arrow opens the next chat, with Shift the next one that has something new."""
+    """Alt with an arrow opens the next chat, with Shift the next unread one."""
     ann, bob = await two(enter)
     for name in ("Third", "Second", "First"):
         await ann.start_chat(name, bob.name)
@@ -289,7 +290,7 @@ async def test_alt_and_arrows_go_through_the_chats(enter: OpenWindow) -> None:
 async def test_a_module_that_did_not_come_is_loaded_again(
     new_context: NewContext, stage: Stage
 ) -> None:
-    """A network that changes while the page loads delays it and does not leave it empty."""
+    """A network change while the page loads delays it and does not leave it empty."""
     play = Play()
     play.start("Party", "bob")
     script = stage.files.pop("/web/main.js")

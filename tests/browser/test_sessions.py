@@ -1,4 +1,4 @@
-"""Sessions that end, or become somebody else's, while windows of the page are open."""
+"""Sessions that end, or become another user's, while windows of the page are open."""
 
 import re
 
@@ -20,7 +20,7 @@ DEAF = 'addEventListener("storage", (event) => event.stopImmediatePropagation())
 
 
 async def set_password(window: Window, new: str) -> None:
-    """As on another device, which signs all others out."""
+    """As on another device; all other sessions are signed out."""
     request = window.page.context.request
     login = {"username": window.name, "password": PASSWORD}
     answer = await request.post(f"{window.origin}/api/user/login", data=login)
@@ -30,8 +30,8 @@ async def set_password(window: Window, new: str) -> None:
 
 
 async def test_what_is_unsent_goes_out_after_the_next_log_in(enter: OpenWindow) -> None:
-    """Whoever was signed out with messages that are unsent finds them sent once they have logged
-    in, in the window that they were signed out in too."""
+    """Unsent messages of a signed-out user are sent once after the next log-in, also in the same
+    window."""
     ann = await enter(PASSWORD)
     await ann.start_chat("Later")
     is_cut = True
@@ -60,8 +60,8 @@ async def test_what_is_unsent_goes_out_after_the_next_log_in(enter: OpenWindow) 
 async def test_a_window_that_was_away_follows_a_log_out(
     enter: OpenWindow, windows: list[Window]
 ) -> None:
-    """Another window logs out and erases everything: the one that was away asks who is there as
-    soon as it hears of it, and shows nothing of before."""
+    """Another window logs out and erases everything: the one that was away checks the session once
+    it is told, and shows nothing from before."""
     ann = await enter()
     await ann.start_chat("Private")
     await ann.write("for my eyes")
@@ -84,13 +84,13 @@ async def test_a_window_that_was_away_follows_a_log_out(
 
 
 async def test_what_ends_after_a_log_out_is_kept_nowhere(enter: OpenWindow) -> None:
-    """What was still to happen when somebody logged out puts nothing into the browser again."""
+    """Actions that were still pending at the log-out store nothing in the browser again."""
     ann = await enter()
     await ann.page.clock.install()
     await ann.start_chat("Gone")
     await ann.write("a slip")
     await expect(ann.log.locator(".pending")).to_have_count(0)
-    await ann.act_on("a slip", "Delete")  # in five seconds
+    await ann.act_on("a slip", "Delete")  # takes effect in five seconds
     await ann.open_settings()
     await ann.ask("Log out", "Log out")
     await expect(ann.button("Sign up")).to_be_visible()
@@ -99,7 +99,7 @@ async def test_what_ends_after_a_log_out_is_kept_nowhere(enter: OpenWindow) -> N
 
 
 async def test_what_was_deleted_before_a_log_out_is_gone(enter: OpenWindow) -> None:
-    """Also within the seconds in which it could be taken back."""
+    """Even within the seconds in which the deletion could be undone."""
     ann, bob = await two(enter, "Kitchen")
     await ann.write("a slip")
     await bob.expect_lines("a slip")
@@ -111,7 +111,8 @@ async def test_what_was_deleted_before_a_log_out_is_gone(enter: OpenWindow) -> N
 
 
 async def test_a_message_is_not_sought_for_somebody_who_is_gone(open_page: OpenPage) -> None:
-    """What an address names and the server did not give is asked for until the log-out."""
+    """A message named by an address, which the server did not return, is requested only until the
+    log-out."""
     play = Play()
     chat = play.start("Long", "bob")
     for number in range(300):
@@ -139,8 +140,8 @@ async def test_a_message_is_not_sought_for_somebody_who_is_gone(open_page: OpenP
 async def test_a_window_heeds_that_somebody_else_has_logged_in(
     open_window: OpenWindow, windows: list[Window]
 ) -> None:
-    """One browser is one session: where another window logs in as somebody else, this one is
-    theirs as well, instead of doing for them what it shows of somebody."""
+    """A browser has one session: if another window logs in as another user, this one becomes theirs
+    too, instead of acting for them on the previous user's chats."""
     ann = await open_window()
     bob = await Window.open(ann.page.context, ann.origin)
     windows.append(bob)
@@ -154,8 +155,8 @@ async def test_a_window_heeds_that_somebody_else_has_logged_in(
 async def test_a_connection_of_somebody_else_is_no_ones_here(
     system: Hubbub, open_window: OpenWindow, windows: list[Window]
 ) -> None:
-    """A window that has not heard of it, and comes back with the session of somebody else, takes
-    nothing from it: what it has kept of its own chats stays."""
+    """A window that was not notified, and reconnects with another user's session, takes nothing
+    from it: its stored copy of its own chats stays."""
     ann = await open_window()
     bob = await Window.open(ann.page.context, ann.origin)
     windows.append(bob)
@@ -166,7 +167,7 @@ async def test_a_connection_of_somebody_else_is_no_ones_here(
     await ann.start_chat("Of ann")
     name = await bob.sign_up()
     await expect(ann.page.locator(".self b")).to_have_text(mine)
-    await ann.page.clock.fast_forward(15 * 60_000)  # its token runs out
+    await ann.page.clock.fast_forward(15 * 60_000)  # its token expires
     old = system.kill("realtime")
     await ann.page.clock.resume()
     await expect(ann.page.locator(".self b")).to_have_text(name)
@@ -191,8 +192,8 @@ CHATS_KEPT = """async () => {
 
 
 async def test_a_browser_that_is_cleared_keeps_what_comes(enter: OpenWindow) -> None:
-    """Somebody clears what the browser has kept while the page is open: it goes on, and keeps what
-    is written from then on."""
+    """The user clears the browser's data while the page is open: it continues, and stores what is
+    written from then on."""
     ann = await enter()
     await ann.start_chat("Cleared")
     browser = await ann.page.context.new_cdp_session(ann.page)

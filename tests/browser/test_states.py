@@ -13,7 +13,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 def make_play() -> tuple[Play, str]:
-    """A few chats with everything that can stand in a message; the last of them is a party's."""
+    """A few chats with everything that a message can contain; the last of them is a party's."""
     play = Play()
     chats = [
         play.start(name, "ann", "bob", by="dan") for name in ("Kitchen", "Design", "Book club")
@@ -119,7 +119,7 @@ async def test_the_places_of_a_desk_are_accessible(open_page: OpenPage) -> None:
     await check(page, "keys")
     await keys.press("Escape")
     await page.get_by_role("button", name="New chat").click()
-    await expect(page.get_by_role("combobox")).to_have_css("border-top-width", "0px")  # its box has
+    await expect(page.get_by_role("combobox")).to_have_css("border-top-width", "0px")  # see its box
     await check(page, "new chat")
     await keys.press("Escape")
     await page.get_by_title("Settings").click()
@@ -131,7 +131,7 @@ async def test_the_places_of_a_desk_are_accessible(open_page: OpenPage) -> None:
 
 
 async def test_notification_settings_are_accessible(open_page: OpenPage) -> None:
-    """Where the browser has not been asked, has said yes or no, or cannot show any."""
+    """If the browser has not been asked, has agreed or refused, or cannot show notifications."""
     play, _ = make_play()
     page = await open_page(play)
     for permission, words in (
@@ -152,7 +152,7 @@ async def test_notification_settings_are_accessible(open_page: OpenPage) -> None
 
 
 async def test_trouble_is_accessible(open_page: OpenPage) -> None:
-    """A message that waits, and what is said about a connection that is gone."""
+    """A waiting message, and the notice about a lost connection."""
     play, _ = make_play()
     page = await open_page(play)
     await page.get_by_role("link", name="Summer party").click()
@@ -167,7 +167,8 @@ async def test_trouble_is_accessible(open_page: OpenPage) -> None:
 
 
 async def test_the_places_of_a_phone_are_accessible(open_page: OpenPage) -> None:
-    """The list, a chat, its panel and what a long press opens; nothing is wider than the screen."""
+    """The list, a chat, its panel and the menu of a long press; nothing is wider than the
+    screen."""
     play, _ = make_play()
     page = await open_page(play, viewport=PHONE, has_touch=True, is_mobile=True)
     await check(page, "list")
@@ -191,7 +192,7 @@ async def test_the_places_of_a_phone_are_accessible(open_page: OpenPage) -> None
 
 
 async def test_a_conversation_reads_as_sentences(open_page: OpenPage) -> None:
-    """Author, hour, what is answered and the text of each line stand one after the other."""
+    """Author, time, quote and text of each line follow one another."""
     play, _ = make_play()
     page = await open_page(play)
     await page.get_by_role("link", name="Summer party").click()
@@ -212,8 +213,8 @@ async def test_a_conversation_reads_as_sentences(open_page: OpenPage) -> None:
 
 
 async def test_a_first_view_is_small_and_steady(new_context: NewContext, stage: Stage) -> None:
-    """67 chats: few requests, below 50 kB of files, so that the answers find room in 60 kB, and
-    nothing moves once it has been shown."""
+    """67 chats: few requests, below 50 kB of files, so that together with the answers it stays
+    within 60 kB; nothing moves once it is shown."""
     play = Play()
     for number in range(67):
         play.say(play.start(f"Chat {number}", "ann", "bob", by="dan"), "dan", "News")
@@ -222,7 +223,7 @@ async def test_a_first_view_is_small_and_steady(new_context: NewContext, stage: 
     calls: list[str] = []
 
     def count(request: Request) -> None:
-        if request.service_worker is None:  # which takes what is kept already, after the first view
+        if request.service_worker is None:  # the worker fetches stored files after the first view
             kind = calls if "/api/" in request.url else files
             if not re.search("/web/(later|talk)", request.url):
                 kind.append(request.url)
@@ -251,7 +252,7 @@ async def test_a_first_view_is_small_and_steady(new_context: NewContext, stage: 
         print(f"{visit}: {len(files)} files, {sum(sizes)} bytes, {len(calls)} calls, "
               f"shift {shift:.4f}, {dom} elements")  # fmt: skip
         assert len(files) <= 7, files
-        # Of a page that came through its worker the browser counts what it is when unpacked.
+        # For a page served by its worker the browser reports the uncompressed size.
         assert sum(sizes) < (50_000 if visit == "cold" else 6_000)
         assert len(calls) <= 6, calls
         assert shift <= 0.02
@@ -262,8 +263,8 @@ async def test_a_first_view_is_small_and_steady(new_context: NewContext, stage: 
 async def test_styles_come_with_what_they_are_for(
     new_context: NewContext, stage: Stage, open_page: OpenPage
 ) -> None:
-    """Those of an open chat and of layers not with the first view; in one order, whichever is
-    wanted first, and again after they could not be fetched."""
+    """Those of an open chat and of layers are not in the first view; they are in one order,
+    whichever loads first, and are loaded again after a failure."""
     play, party = make_play()
     context = await new_context()
     await context.add_init_script("globalThis.requestIdleCallback = () => {}")
@@ -295,7 +296,7 @@ async def test_styles_come_with_what_they_are_for(
 
 
 async def test_previews_of_links_come_after_the_message(open_page: OpenPage) -> None:
-    """Words alone, which lead to the page; those of another text take their place."""
+    """Only text, with a link to the page; editing the message removes them."""
     play = Play()
     chat = play.start("Kitchen", "bob")
     message = play.say(chat, "bob", "see https://example.org/cake")
@@ -305,7 +306,7 @@ async def test_previews_of_links_come_after_the_message(open_page: OpenPage) -> 
     await expect(page.locator(".link-card")).to_have_count(0)
     words = {"title": "<b>Cake</b>", "description": "With cream"}
     harmful = {"url": "javascript:alert(1)", "title": "x"}
-    broken = {"url": "https://1.2.3.4.5/", "title": "x"}  # no address for a browser
+    broken = {"url": "https://1.2.3.4.5/", "title": "x"}  # not a valid URL for a browser
     preview = {"url": "https://example.org/cake", **words}
     play.change("links.previewed", message, "bob", previews=[preview, harmful, broken])
     shown = page.locator(".link-card")

@@ -1,4 +1,4 @@
-"""Two people in two windows of the real page on the real system."""
+"""Two users in two windows of the real page on the real system."""
 
 import re
 from contextlib import suppress
@@ -14,8 +14,8 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 async def test_two_windows_show_the_same_lines(enter: OpenWindow) -> None:
-    """What either writes appears in both, in one order, and twice in none. Who is typing is said by
-    name, and no longer once the message is there."""
+    """Each message appears in both, in one order, and never twice. A typing user is named, until
+    the message arrives."""
     ann, bob = await two(enter, "Summer party")
     for number in range(5):
         await ann.write(f"ann {number}")
@@ -27,7 +27,7 @@ async def test_two_windows_show_the_same_lines(enter: OpenWindow) -> None:
         f"ann {number}" for number in range(5)
     ]
     typing = ann.page.get_by_text(f"{bob.name} is typing")
-    for _ in range(10):  # it is said for five seconds: a window that was busy has missed it
+    for _ in range(10):  # it is shown for five seconds: a busy window may miss it
         await bob.composer.press_sequentially("hel")
         with suppress(AssertionError):
             await expect(typing).to_be_visible(timeout=4_000)
@@ -39,7 +39,7 @@ async def test_two_windows_show_the_same_lines(enter: OpenWindow) -> None:
 
 
 async def test_lines_outlive_the_death_of_any_tier(system: Hubbub, enter: OpenWindow) -> None:
-    """kill -9 of one role after the other while two people write: both see all of it, once."""
+    """kill -9 of one role after the other while two users write: both see every message, once."""
     ann, bob = await two(enter, "Weather")
     written = []
     for role in ("realtime", "chats", "valkey", "balancer", "edge", "postgres"):
@@ -62,7 +62,7 @@ async def test_lines_outlive_the_death_of_any_tier(system: Hubbub, enter: OpenWi
 
 
 async def test_what_is_unsent_survives_a_reload(system: Hubbub, enter: OpenWindow) -> None:
-    """A message that was written offline is sent once by the reloaded page, in its order."""
+    """A message written offline is sent once by the reloaded page, in order."""
     ann, bob = await two(enter, "Reload")
     old = system.kill("realtime")
     for number in range(3):
@@ -77,7 +77,8 @@ async def test_what_is_unsent_survives_a_reload(system: Hubbub, enter: OpenWindo
 async def test_a_refused_message_says_why_and_can_be_tried_or_deleted(
     enter: OpenWindow,
 ) -> None:
-    """Text that the server refuses stays with a reason, Try again and Delete; others pass it."""
+    """A message that the server refuses stays with a reason, Try again and Delete; later ones
+    overtake it."""
     ann = await enter()
     await ann.start_chat("Alone")
     await ann.write("nul \0 inside")
@@ -89,7 +90,7 @@ async def test_a_refused_message_says_why_and_can_be_tried_or_deleted(
     await failed.get_by_role("button", name="Try again").press("Enter")
     await expect(ann.composer).to_be_focused()
     await expect(failed).to_contain_text("Not sent:")
-    # In one step: what was tried again may be redrawn between the focus and a key.
+    # In one step: a retried message may be redrawn between the focus and a key.
     delete = failed.get_by_role("button", name="Delete")
     await delete.evaluate("button => { button.focus(); button.click(); }")
     await expect(failed).to_have_count(0)
@@ -99,7 +100,8 @@ async def test_a_refused_message_says_why_and_can_be_tried_or_deleted(
 
 
 async def test_unread_messages_are_counted_and_marked(enter: OpenWindow) -> None:
-    """Elsewhere a chat shows how many are new, and opens with a line above the first of them."""
+    """A chat that is not open shows its number of unread messages, and opens with a line above the
+    first of them."""
     ann, bob = await two(enter)
     await ann.start_chat("One", bob.name)
     await ann.start_chat("Other", bob.name)
@@ -122,7 +124,7 @@ async def test_unread_messages_are_counted_and_marked(enter: OpenWindow) -> None
 
 
 async def test_drafts_stay_with_their_chat(enter: OpenWindow) -> None:
-    """Half a sentence is there again after another chat and after a reload."""
+    """A draft is restored after a visit to another chat and after a reload."""
     ann = await enter()
     await ann.start_chat("One")
     await ann.composer.fill("could you look at")
@@ -138,8 +140,8 @@ async def test_drafts_stay_with_their_chat(enter: OpenWindow) -> None:
 
 
 async def test_enter_that_ends_a_composition_sends_nothing(enter: OpenWindow) -> None:
-    """With an input method Enter takes a proposal: Safari says that only by the key's code, when
-    the composition is over already."""
+    """With an input method Enter accepts a suggestion. In Safari only the key's code shows that,
+    since the composition has already ended."""
     ann = await enter()
     await ann.start_chat("Kanji")
     await ann.composer.fill("\u6f22\u5b57")
@@ -151,7 +153,7 @@ async def test_enter_that_ends_a_composition_sends_nothing(enter: OpenWindow) ->
 
 
 async def test_a_key_that_is_held_confirms_nothing(enter: OpenWindow) -> None:
-    """What a command warns of has to be read: Enter that is held down does not send it again."""
+    """A command's warning must be read: holding down Enter does not send it again."""
     ann = await enter()
     await ann.start_chat("Stay")
     await ann.composer.fill("/leave ")

@@ -1,4 +1,4 @@
-"""Two devices and a few windows of one person through a time of trouble."""
+"""Two devices and several windows of one user while things break."""
 
 import os
 import secrets
@@ -46,7 +46,8 @@ async def go_through(
 async def test_all_windows_show_what_history_says(
     browser: Browser, system: Hubbub, people: tuple[Person, Person]
 ) -> None:
-    """Half a minute of writing, changing, cuts, reloads, windows that come and go, and deaths."""
+    """Half a minute of writing, changing, cuts, reloads, windows that open and close, and
+    deaths."""
     await go_through(browser, system, people, 20, SEED or 26)
 
 
@@ -55,5 +56,5 @@ async def test_all_windows_show_what_history_says(
 async def test_all_windows_show_what_history_says_for_long(
     browser: Browser, system: Hubbub, people: tuple[Person, Person]
 ) -> None:
-    """The same for minutes, by another seed each time, which a failure prints."""
+    """The same for minutes, with another seed each time, which a failure prints."""
     await go_through(browser, system, people, LONG_SECONDS, SEED or secrets.randbelow(10**6))

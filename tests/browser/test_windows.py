@@ -1,4 +1,4 @@
-"""Several windows of one person, and a network that comes and goes."""
+"""Several windows of one user, and a network that comes and goes."""
 
 import re
 
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 async def second(window: Window) -> Window:
-    """Another window of the same person in the same browser."""
+    """Another window of the same user in the same browser."""
     other = await Window.open(window.page.context, window.origin)
     other.name = window.name
     await expect(other.state).to_have_text("live")
@@ -21,7 +21,8 @@ async def second(window: Window) -> Window:
 
 
 async def test_drafts_are_shared_and_never_lost(enter: OpenWindow) -> None:
-    """What is half written in one window is there in the other, whichever of them reads or goes."""
+    """A draft in one window appears in the other, whichever of them opens another chat or
+    closes."""
     ann = await enter()
     await ann.start_chat("One")
     other = await second(ann)
@@ -44,7 +45,8 @@ async def test_drafts_are_shared_and_never_lost(enter: OpenWindow) -> None:
 
 
 async def test_an_answer_is_shared_until_it_is_sent(enter: OpenWindow) -> None:
-    """What is answered in one window is so in the other, which may send it; then it is in none."""
+    """A reply begun in one window appears in the other, which may send it; then it is in
+    neither."""
     ann = await enter()
     await ann.start_chat("One")
     await ann.write("Who brings the lanterns?")
@@ -63,13 +65,13 @@ async def test_an_answer_is_shared_until_it_is_sent(enter: OpenWindow) -> None:
 async def test_what_one_window_could_not_send_the_other_one_sends(
     enter: OpenWindow,
 ) -> None:
-    """Unsent messages are seen in every window, and a window that closes leaves them to another."""
+    """Every window shows unsent messages, and a window that closes leaves them to another."""
     ann = await enter()
     await ann.start_chat("Shared")
     other = await second(ann)
     await other.open_chat("Shared")
     await ann.page.route_web_socket(re.compile("/ws$"), lambda socket: None)
-    await ann.page.reload()  # into a network that answers nothing
+    await ann.page.reload()  # in a network without answers
     await expect(ann.composer).to_be_visible()
     await ann.write("written without a connection")
     await expect(other.log.locator(".pending")).to_have_count(1)
@@ -81,7 +83,8 @@ async def test_what_one_window_could_not_send_the_other_one_sends(
 async def test_a_network_that_goes_is_said_and_one_that_comes_is_used(
     enter: OpenWindow,
 ) -> None:
-    """Offline is said within seconds with the time of the next try; online is live at once."""
+    """Offline is shown within seconds, with the time of the next try; a returning network is used
+    at once."""
     ann = await enter()
     await ann.start_chat("Moving")
     await ann.page.context.set_offline(True)

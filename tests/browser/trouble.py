@@ -1,8 +1,8 @@
-"""A seeded hour of somebody with two devices and a few windows, while things break.
+"""A seeded hour of a user with two devices and several windows, while things break.
 
-Ann writes, edits, deletes and reacts in any of her windows, opens, reloads and closes them, loses
-and finds the network; Bob talks to her over REST; processes die. What every window must show at the
-end is what history says then.
+Ann writes, edits, deletes and reacts in any of her windows, opens, reloads and closes them, and
+loses and regains the network; Bob talks to her over REST; processes die. At the end every window
+must show what history says.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ PASSWORD = "correct horse"
 EMOJI = ("👍", "🎉", "👀")
 ROLES = ("realtime", "chats", "edge", "users", "valkey", "balancer", "postgres")
 MOST_WINDOWS = 3
-HANDS_MS = 3_000  # so long a hand tries; what has moved away meanwhile is left
+HANDS_MS = 3_000  # limit of one action; it is skipped if its target has moved away
 COMPARED = 30
 DELETED = "This message was deleted"
 READ_LINES = """log => [...log.querySelectorAll('.line')].map(line => {
@@ -36,7 +36,7 @@ READ_LINES = """log => [...log.querySelectorAll('.line')].map(line => {
 
 
 class Device:
-    """A browser with its own session of Ann's, and the windows that she has open in it."""
+    """A browser with a separate session of Ann's, and its open windows."""
 
     def __init__(self, context: BrowserContext, origin: str, name: str) -> None:
         self.context, self._origin, self._name = context, origin, name
@@ -55,7 +55,7 @@ class Device:
 
 
 class Trouble:
-    """One run. The seed decides what is done; the clock and the machine decide the rest."""
+    """One run. The seed decides the actions; the clock and the machine decide the rest."""
 
     def __init__(
         self, browser: Browser, system: Hubbub, bob: Person, other: Person, seed: int
@@ -89,7 +89,7 @@ class Trouble:
             await window.open_chat("Garden")
 
     async def run(self, seconds: float, *, kills: bool = True) -> None:
-        """Do one thing after the other until the time is over."""
+        """Performs one action after the other until the time is over."""
         acts: list[tuple[int, Callable[[], Awaitable[str]]]] = [
             (30, self._write), (8, self._edit_last), (8, self._react), (4, self._delete),
             (8, self._go_elsewhere), (5, self._scroll), (12, self._bob_writes),
@@ -102,7 +102,7 @@ class Trouble:
             (act,) = self._random.choices([one for _, one in acts], [weight for weight, _ in acts])
             try:
                 what = await act()
-            except Error as error:  # a hand that came too late: the window draws on
+            except Error as error:  # the action came too late: the window has redrawn
                 what = f"{act.__name__}: {str(error).splitlines()[0]}"
             self.done.append(what)
             await asyncio.sleep(self._random.expovariate(5))
@@ -111,7 +111,7 @@ class Trouble:
                 await self._bob.refresh(retry_seconds=30)
 
     async def settle(self) -> None:
-        """All that was broken is whole, and all that was written has arrived."""
+        """Repairs everything broken, and waits until every message has arrived."""
         await self._system.until_whole(30)
         for device in self.devices:
             await device.set_offline(False)
@@ -121,8 +121,8 @@ class Trouble:
             await expect(window.state).to_have_text("live", timeout=40_000)
 
     async def judge(self) -> list[str]:
-        """What differs from history, in words; nothing when all is well."""
-        await asyncio.sleep(6)  # a deletion is held back for 5 s
+        """The differences from history, in words; empty if all is well."""
+        await asyncio.sleep(6)  # a deletion is delayed by 5 s
         wrong: list[str] = []
         texts: list[str] = []
         for name, chat in self._chats.items():
@@ -241,7 +241,7 @@ class Trouble:
         return f"bob writes {text} in {name}"
 
     async def _bob_changes(self) -> str:
-        """Edits, deletes or reacts, to one of the newest messages."""
+        """Edits, deletes or reacts to one of the newest messages."""
         name = self._random.choice(list(self._chats))
         path = f"/api/chat/{self._chats[name]}/message"
         answer = await self._bob.ask("GET", f"{path}?limit=10", retry_seconds=30)
