@@ -51,7 +51,7 @@ async def test_who_logs_in_next_begins_with_what_comes(is_logged_out: bool) -> N
 async def test_who_was_watched_for_the_user_before_is_watched_for_nobody_else(
     is_logged_out: bool,
 ) -> None:
-    """The next user says whom to watch."""
+    """The next user chooses whom to watch."""
     async with serving() as (stub, origin), Client(origin) as client:
         stub.answer = lambda *_: (200, {})
         await client.log_in("ann", "correct horse")

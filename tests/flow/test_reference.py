@@ -197,7 +197,7 @@ async def test_it_refreshes_before_the_end(server: tuple[Scripted, str], client:
 async def test_it_forgets_its_cursors_with_the_epoch(
     server: tuple[Scripted, str], client: Path
 ) -> None:
-    """The database was restored: seqs begin anew after the head."""
+    """The database was restored: seqs start again after the head."""
     scripted, origin = server
     scripted.script = [
         [ready(8), message(9), 1012], [ready(3, epoch="two"), message(4)],

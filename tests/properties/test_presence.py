@@ -92,7 +92,7 @@ def test_watchers_are_told_what_is_true(events: list[tuple[float, str, str]], la
 
 @given(st.lists(st.tuples(st.sampled_from("abcd"), st.sampled_from(("x", "y", "z")))))
 def test_nothing_is_left_of_those_whom_nobody_watches(steps: list[tuple[str, str]]) -> None:
-    """Sockets come and go; a minute after the last one no user is subscribed to."""
+    """Sockets come and go; a minute after the last one no user is watched."""
     watching: Watching[str] = Watching()
     now = 0.0
     for socket, user in steps:
