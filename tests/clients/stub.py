@@ -98,7 +98,7 @@ async def somebody() -> AsyncIterator[tuple[Stub, Client]]:
 
 async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(PATIENCE_SECONDS):
-        while not condition():  # noqa: ASYNC110 - whatever it is
+        while not condition():  # noqa: ASYNC110 - any condition
             await asyncio.sleep(0.01)
 
 

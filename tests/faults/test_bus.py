@@ -199,7 +199,7 @@ async def test_the_bus_loses_doubles_and_swaps(
     async def inject(_: Scene) -> None:
         await asyncio.sleep(10)
         async with asyncio.timeout(60):  # two replicas publish one a second, to two nodes
-            while not lossy_bus.lost_digests:  # noqa: ASYNC110 - a thread of the proxy counts
+            while not lossy_bus.lost_digests:  # noqa: ASYNC110 - a proxy thread counts
                 await asyncio.sleep(0.5)
 
     await ride_out(

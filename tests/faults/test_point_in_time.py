@@ -125,7 +125,7 @@ async def test_both_databases_go_back_to_a_moment(
             place = f"127.0.0.1:{postgres.port}"
             databases = {r: url.replace(place, restored.place) for r, url in databases.items()}
             async with asyncio.timeout(ARCHIVE_SECONDS):
-                while _is_recovering(databases["chats"]):  # noqa: ASYNC110 - PostgreSQL's word
+                while _is_recovering(databases["chats"]):  # noqa: ASYNC110 - polls PostgreSQL
                     await asyncio.sleep(0.1)
             await asyncio.to_thread(settle, databases, tmp_path)
             variables = {f"{role}_database_url": url for role, url in databases.items()}

@@ -96,7 +96,7 @@ class Databases:
         """Empty if there is no answer."""
         url = f"{self._scheme}://{host.address}:{port}/{path}"
         try:
-            with urllib.request.urlopen(  # noqa: S310 - of a host of this test
+            with urllib.request.urlopen(  # noqa: S310 - a host of this test
                 url, data=data, timeout=ASK_SECONDS, context=self._tls
             ) as answer:
                 return dict(msgspec.json.decode(answer.read()))

@@ -152,6 +152,6 @@ async def test_an_accident_is_told_of(machine: OneMachine, case: Case, tmp_path:
     targets = machine.system.data / "run" / "targets.json"
     with running_prometheus(tmp_path / "prometheus", targets, rules) as machine.prometheus:
         async with asyncio.timeout(PATIENCE_SECONDS):
-            while not await machine.is_watched() or case.alerts & await machine.list_firing():  # noqa: ASYNC110 - others' doing
+            while not await machine.is_watched() or case.alerts & await machine.list_firing():  # noqa: ASYNC110 - polls another process
                 await asyncio.sleep(0.5)
         await watch_alerts(machine, case, PATIENCE_SECONDS)

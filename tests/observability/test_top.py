@@ -50,7 +50,7 @@ async def test_q_ends_the_live_screen(system: Hubbub) -> None:
     reading = asyncio.create_task(asyncio.to_thread(read_terminal, ours, said))
     try:
         async with asyncio.timeout(PATIENCE_SECONDS):
-            while b"q ends" not in said:  # noqa: ASYNC110 - a terminal tells nobody
+            while b"q ends" not in said:  # noqa: ASYNC110 - a terminal has no event
                 await asyncio.sleep(0.05)
             os.write(ours, b"q")
             assert await process.wait() == 0
