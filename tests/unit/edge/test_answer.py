@@ -1,4 +1,4 @@
-"""Answers whose bytes are made already."""
+"""Answers whose bytes are already encoded."""
 
 import gzip
 from typing import Any
@@ -26,7 +26,7 @@ async def sent(answer: PackedAnswer, *headers: tuple[bytes, bytes]) -> tuple[dic
 
 
 async def test_a_long_list_is_compressed_for_whoever_takes_that() -> None:
-    """Its length is that of what travels, and a cache is told what it depends on."""
+    """Content-Length is the compressed length, and Vary tells caches what the answer depends on."""
     headers, body = await sent(PackedAnswer(LONG), (b"accept-encoding", b"br, gzip;q=0.5"))
     assert gzip.decompress(body) == LONG
     assert len(body) < len(LONG) / 20
@@ -40,7 +40,7 @@ async def test_a_long_list_is_compressed_for_whoever_takes_that() -> None:
     "accepted", ["", "br", "*;q=0", "gzip;q=0", "br, gzip ; q=0.000", "gzip;q=0, *", "*, gzip;q=0."]
 )
 async def test_whoever_does_not_take_it_gets_it_as_it_is(accepted: str) -> None:
-    """Also who says that gzip is not wanted, in however many digits, and everything else is."""
+    """This includes clients that refuse gzip (q=0 with any number of digits) but accept others."""
     answered, body = await sent(PackedAnswer(LONG), (b"accept-encoding", accepted.encode()))
     assert body == LONG
     assert b"content-encoding" not in answered
@@ -49,13 +49,13 @@ async def test_whoever_does_not_take_it_gets_it_as_it_is(accepted: str) -> None:
 
 @pytest.mark.parametrize("accepted", ["*", "GZIP", "*;q=0, gzip", "gzip;q=0.001", "br;q=0,gzip"])
 async def test_whoever_takes_it_gets_it(accepted: str) -> None:
-    """By its name or with all others; a name goes before what is said of all others."""
+    """By name or by `*`; a name takes precedence over `*`."""
     answered, _ = await sent(PackedAnswer(LONG), (b"accept-encoding", accepted.encode()))
     assert answered[b"content-encoding"] == b"gzip"
 
 
 async def test_it_is_compressed_once() -> None:
-    """Whoever could not send it at once settles it again."""
+    """An answer that could not be sent at once is settled again."""
     answer = PackedAnswer(LONG)
     accepting = (b"accept-encoding", b"gzip")
     answer.settle({"headers": [accepting]})  # type: ignore[typeddict-item]
@@ -64,6 +64,6 @@ async def test_it_is_compressed_once() -> None:
 
 
 async def test_what_is_short_is_not_compressed() -> None:
-    """It would save nothing."""
+    """Compression would save nothing."""
     answered, body = await sent(PackedAnswer(b"{}"), (b"accept-encoding", b"gzip"))
     assert (body, b"vary" in answered) == (b"{}", False)

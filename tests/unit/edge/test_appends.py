@@ -1,4 +1,4 @@
-"""Micro-batches of messages: what waits together travels together, and fails or succeeds alone."""
+"""Micro-batches of messages: waiting messages share a request; each succeeds or fails alone."""
 
 import asyncio
 from typing import Any
@@ -17,7 +17,7 @@ from edge.appends import MAX_BATCH_ITEMS, Appends
 
 
 class Chats(Calls):
-    """Answers in order, when `go` is set; keeps what it was asked."""
+    """Answers in order once `go` is set; records the requests."""
 
     def __init__(self) -> None:
         self.batches: list[list[str]] = []
@@ -56,7 +56,7 @@ async def until_asked(chats: Chats, times: int) -> None:
 
 
 async def test_what_piles_up_is_one_request() -> None:
-    """The first message leaves at once; those that come meanwhile go together, in order."""
+    """The first message is sent at once; those that arrive meanwhile follow together, in order."""
     chats = Chats()
     appends = Appends(chats)
     tasks = [asyncio.create_task(appends.store_message(item("0")))]
@@ -70,7 +70,7 @@ async def test_what_piles_up_is_one_request() -> None:
 
 
 async def test_a_bad_message_fails_alone() -> None:
-    """Its neighbours in the batch are stored."""
+    """The other messages of the batch are stored."""
     chats = Chats()
     chats.go.set()
     appends = Appends(chats)
@@ -82,7 +82,7 @@ async def test_a_bad_message_fails_alone() -> None:
 
 
 async def test_replicas_have_lanes_of_their_own() -> None:
-    """A replica that is slow holds up no message for another one."""
+    """A slow replica does not delay messages for another one."""
     chats = Chats()
     appends = Appends(chats)
     tasks = [asyncio.create_task(appends.store_message(item("x", chat))) for chat in ("a1", "b1")]
@@ -92,7 +92,7 @@ async def test_replicas_have_lanes_of_their_own() -> None:
 
 
 async def test_a_failed_request_fails_all_in_it() -> None:
-    """Everybody who waits hears of it, and the next message finds the lane working."""
+    """Every waiting caller gets the error, and the lane works for the next message."""
     error = Refusal("unavailable", "No.")
     chats = Chats()
     chats.error = error
@@ -107,7 +107,7 @@ async def test_a_failed_request_fails_all_in_it() -> None:
 
 
 async def test_a_request_is_bounded() -> None:
-    """More than fits into one request goes with the next."""
+    """Messages that do not fit into one request go with the next."""
     chats = Chats()
     chats.go.set()
     appends = Appends(chats)

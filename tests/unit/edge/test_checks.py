@@ -1,4 +1,4 @@
-"""What edge says of the system: each check by the one thing that is wrong."""
+"""Edge's checks of the system: each check finds the one fault it is about."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ ROLES = ("users", "chats", "realtime")
 
 
 def figures(**of_one_replica: float) -> Figures:
-    """Of two replicas, the first of which says nothing but zeros."""
+    """Metrics of two replicas; all those of the first are zero."""
     return Figures(2, ({}, of_one_replica))
 
 
@@ -41,7 +41,7 @@ WRONG: dict[str, tuple[Seen, str]] = {
 
 
 def test_nothing_is_wrong_with_what_is_sound() -> None:
-    """Every check is in order and says so, under names that differ."""
+    """Every check passes and says so; their names are unique."""
     checks = judge(seen())
     assert {check.check for check in checks} == WRONG.keys()
     assert all(check.ok and check.detail.endswith(".") for check in checks)
@@ -49,7 +49,7 @@ def test_nothing_is_wrong_with_what_is_sound() -> None:
 
 @pytest.mark.parametrize("name", WRONG)
 def test_one_thing_is_wrong(name: str) -> None:
-    """The check that is about it says what, and no other does."""
+    """Only the check for it reports it."""
     given, words = WRONG[name]
     wrong = [check for check in judge(given) if not check.ok]
     assert [check.check for check in wrong] == [name]
@@ -57,7 +57,7 @@ def test_one_thing_is_wrong(name: str) -> None:
 
 
 def test_where_no_process_of_a_role_is_known() -> None:
-    """That is wrong too, and its figures are unknown."""
+    """That is a fault too, and the role's metrics are unknown."""
     nobody = Figures(0, ())
     assert [check.check for check in judge(seen(realtime=nobody)) if not check.ok] == ["processes"]
     assert nobody.total("hubbub_realtime_sockets") is None

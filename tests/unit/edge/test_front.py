@@ -1,4 +1,4 @@
-"""The outermost layer: which route a path is, and what becomes of a bug."""
+"""The outermost layer: which route a path matches, and how a bug is answered."""
 
 import asyncio
 import gc
@@ -27,7 +27,7 @@ from edge.http.joined_writes import WHOLE, WholeAnswers
 from edge.operation import PathText, Who, put
 
 ID = "00000000-0000-4000-8000-000000000000"
-# Without a token in the request neither users nor limits are asked.
+# Without a token in the request, edge calls neither users nor the limits.
 ADMISSION = Admission(Gate(Credentials(None, "edge")), None)  # type: ignore[arg-type]
 TABLE = RouteTable(
     [
@@ -41,7 +41,7 @@ TABLE = RouteTable(
 
 
 async def demand_nothing(user: str, roles: tuple[Role, ...]) -> None:
-    """No call here is for a role."""
+    """No call here requires a role."""
 
 
 def read_letter(text: str) -> str:
@@ -106,7 +106,7 @@ async def ask(
 
 
 async def test_a_bug_is_a_problem_that_says_nothing() -> None:
-    """An exception answers 500 `internal` without a word of what it was."""
+    """An exception is answered with 500 `internal` and no details."""
 
     @get("/bug", opt={WHO: Who.EVERYBODY})
     async def fail() -> None:
@@ -121,7 +121,7 @@ async def test_a_bug_is_a_problem_that_says_nothing() -> None:
 
 
 async def test_a_handler_that_says_nothing_is_closed() -> None:
-    """Without a word on who may, nobody comes in without a token."""
+    """A handler without declared permissions requires a token."""
 
     @get("/secret")
     async def tell() -> str:
@@ -149,7 +149,7 @@ class ReactionRoutes:
     ],
 )
 async def test_text_in_a_path_is_read_as_it_was_sent(path: str, status: int) -> None:
-    """A parameter of its own kind gets its text undecoded; its 400 goes before an id's 404."""
+    """A parameter with its own type gets the raw text; its 400 takes precedence over 404."""
     app = create_app(create_endpoints(ReactionRoutes(), Balancer(None), demand_nothing), ADMISSION)
     found, _, body = await ask(app, path, "PUT")
     assert found == status, body
@@ -157,7 +157,7 @@ async def test_text_in_a_path_is_read_as_it_was_sent(path: str, status: int) -> 
 
 @pytest.mark.parametrize(("host", "status"), [(b"[::1]:80", 201), (b"a~b", 201), (b"a/b", 400)])
 async def test_a_host_is_one_by_its_letters(host: bytes, status: int) -> None:
-    """A call is answered past the framework or by it, which alone judges an unusual host."""
+    """A call bypasses the framework unless the host is unusual: only the framework judges those."""
     app = create_app(create_endpoints(ReactionRoutes(), Balancer(None), demand_nothing), ADMISSION)
     found, _, body = await ask(app, f"/a/{ID}/%C3%A4", "PUT", host)
     assert found == status, body
@@ -165,7 +165,7 @@ async def test_a_host_is_one_by_its_letters(host: bytes, status: int) -> None:
 
 @pytest.mark.parametrize(("path", "expected"), [(f"/a/{ID}/%C3%A4", 201), ("/a/x/%C3%A4", 404)])
 async def test_an_answer_that_is_whole_is_the_same_answer(path: str, expected: int) -> None:
-    """The server that takes it at once gets the status, the headers in their order and the body."""
+    """A server that accepts whole answers gets the status, the headers in order and the body."""
     app = create_app(create_endpoints(ReactionRoutes(), Balancer(None), demand_nothing), ADMISSION)
     taken: list[tuple[int, bytes, bytes]] = []
 
@@ -184,7 +184,7 @@ async def test_an_answer_that_is_whole_is_the_same_answer(path: str, expected: i
 
 
 async def test_a_request_leaves_nothing_to_the_collector_of_cycles() -> None:
-    """What was made for it is gone once the next one is answered."""
+    """Its objects are freed once the next request is answered."""
     endpoints = create_endpoints(ReactionRoutes(), Balancer(None), demand_nothing)
     front = create_app(endpoints, ADMISSION)
     asked: list[ref[object]] = []

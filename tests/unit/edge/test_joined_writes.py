@@ -1,4 +1,4 @@
-"""The server's writes: an answer is on its way as a whole or not at all."""
+"""The server's writes: an answer is sent as a whole or not at all."""
 
 import asyncio
 import re
@@ -26,7 +26,7 @@ LAST = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
 
 
 def arrived(client: socket.socket) -> bytes:
-    """What the kernel has for the client by now; it stays there."""
+    """What the kernel has buffered for the client so far; does not consume it."""
     try:
         return client.recv(65_536, socket.MSG_PEEK)
     except BlockingIOError:
@@ -39,7 +39,7 @@ async def read_answer(client: socket.socket) -> bytes:
 
 
 class App:
-    """Answers with the body, and looks in between at what the client has."""
+    """Answers with the body, and checks in between what the client has received."""
 
     def __init__(self, client: socket.socket, body_may_come: asyncio.Event | None = None) -> None:
         self._client, self._body_may_come = client, body_may_come
@@ -64,7 +64,7 @@ def connected() -> tuple[socket.socket, socket.socket]:
 
 @pytest.mark.parametrize(("request_bytes", "body"), [(GET, BODY), (HEAD, b""), (LAST, BODY)])
 async def test_head_and_body_leave_together(request_bytes: bytes, body: bytes) -> None:
-    """An edge that is killed before the body has sent no head: its balancer may ask another."""
+    """An edge killed before the body has sent no head, so the balancer may retry on another."""
     listener, client = connected()
     app = App(client)
     with client:
@@ -77,7 +77,7 @@ async def test_head_and_body_leave_together(request_bytes: bytes, body: bytes) -
 
 
 async def answer_whole(scope: Any, receive: Any, send: Any) -> None:
-    """At once where the server can, else by messages: the same answer."""
+    """Sends the same answer: at once if the server can, else in ASGI messages."""
     write = scope["extensions"][WHOLE]
     body = scope["raw_path"] + BODY
     headers = [(b"content-type", b"text/plain"), (b"content-length", b"%d" % len(body))]
@@ -92,7 +92,7 @@ async def answer_whole(scope: Any, receive: Any, send: Any) -> None:
 @pytest.mark.parametrize("method", [b"GET", b"HEAD"])
 @pytest.mark.parametrize("more", [b"", b"Connection: close\r\n", b"Expect: 100-continue\r\n"])
 async def test_a_whole_answer_is_the_one_of_messages(method: bytes, more: bytes) -> None:
-    """Byte for byte but for the date, whatever the connection."""
+    """Identical byte for byte except for the date, on any kind of connection."""
     answers = []
     for plain in (b"", b"X-Plain: 1\r\n"):
         listener, client = connected()
@@ -107,7 +107,7 @@ async def test_a_whole_answer_is_the_one_of_messages(method: bytes, more: bytes)
 
 
 async def test_whole_answers_to_pipelined_requests_keep_their_order() -> None:
-    """Also among answers that come in messages."""
+    """Also when mixed with answers in ASGI messages."""
     listener, client = connected()
     plain = b"X-Plain: 1\r\n"
     requests = [
@@ -125,7 +125,7 @@ async def test_whole_answers_to_pipelined_requests_keep_their_order() -> None:
 
 
 class SlowLoop:
-    """The parts of an event loop that a connection's patience needs; its time is the test's."""
+    """The parts of an event loop that a connection's timeout needs; the test sets the time."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -146,7 +146,7 @@ class SlowLoop:
 
 
 class Wire(asyncio.Transport):
-    """A connection to nobody."""
+    """A transport without a peer."""
 
     is_closed = False
 
@@ -161,7 +161,7 @@ class Wire(asyncio.Transport):
 
 
 def test_a_connection_that_is_idle_for_long_ends() -> None:
-    """Counted from the end of its last answer, and never while one is due; with one timer."""
+    """Counted from the end of its last answer, never while one is pending; with a single timer."""
     config = uvicorn.Config(App, http=WholeAnswers, ws="none", lifespan="off", log_config=None)
     config.load()
     config.timeout_keep_alive = 75
@@ -187,7 +187,7 @@ def test_a_connection_that_is_idle_for_long_ends() -> None:
 
 
 class LoggedWire(Wire):
-    """Keeps what the log holds when something is written."""
+    """Records the content of the log at each write."""
 
     def __init__(self, log_file: Path) -> None:
         super().__init__()
@@ -200,7 +200,7 @@ class LoggedWire(Wire):
 async def test_an_answer_leaves_after_its_line_in_the_log(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Although the line is made after it, and written with those of the turn's other requests."""
+    """Although the line is formatted later and written with those of the turn's other requests."""
     wire = LoggedWire(tmp_path / "log")
     with closing(LogWriter("edge", "edge-1", wire.log_file)) as writer:
         monkeypatch.setattr(logs._output, "writer", writer)
@@ -211,7 +211,7 @@ async def test_an_answer_leaves_after_its_line_in_the_log(
 
 
 async def test_what_is_written_is_not_kept_until_more_comes() -> None:
-    """A body that takes its time has its head sent before."""
+    """The head of a slow body is sent before it."""
     listener, client = connected()
     body_may_come = asyncio.Event()
     with client:
@@ -236,7 +236,7 @@ async def test_two_requests_at_once_are_answered_in_order() -> None:
 
 
 def test_a_client_that_goes_before_its_answer_is_no_error() -> None:
-    """It is gone by the time the answer would leave; on the loop that edge runs on."""
+    """The client has gone before the answer is sent; on the event loop that edge uses."""
     errors: list[Any] = []
 
     async def run() -> None:

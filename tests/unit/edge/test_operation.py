@@ -1,4 +1,4 @@
-"""Declarations of calls, and the queries that they take."""
+"""Declarations of calls and their query parameters."""
 
 import tomllib
 from pathlib import Path
@@ -20,7 +20,7 @@ ID = "00000000-0000-4000-8000-000000000000"
 
 
 def test_a_call_is_for_those_who_are_signed_in_unless_it_says_otherwise() -> None:
-    """Nothing is open by omission."""
+    """Nothing is public by omission."""
 
     class Routes:
         @get("/x/{x_id}", "An x", {200: Confirmation})
@@ -54,19 +54,19 @@ async def takes_text(self: Any, x_id: str) -> Confirmation:
     ],
 )
 def test_a_handler_that_does_not_fit_is_no_call(path: str, who: Who, handler: Any) -> None:
-    """A mistake in a declaration is found when the process starts."""
+    """A mistake in a declaration is reported when the process starts."""
     with pytest.raises(TypeError):
         get(path, "An x", {200: Confirmation}, who=who)(handler)
 
 
 def test_the_version_is_that_of_the_release() -> None:
-    """The overview tells what pyproject.toml says."""
+    """The overview has the version of pyproject.toml."""
     project = tomllib.loads(Path("pyproject.toml").read_text())["project"]
     assert project["version"] == VERSION
 
 
 def test_every_call_is_declared_once() -> None:
-    """No two declarations have one method and path."""
+    """No two declarations have the same method and path."""
     calls = [(operation.method, operation.path) for operation in OPERATIONS]
     assert len(calls) == len(set(calls))
 
@@ -112,7 +112,7 @@ def test_values_are_read_by_their_types() -> None:
     ],
 )
 def test_a_wrong_value_is_refused(query: bytes, field: str) -> None:
-    """Malformed, out of range, twice, no text, or wrong together: never clamped, and named."""
+    """Malformed, out of range, repeated, not text, or bad in combination: named, never clamped."""
     with pytest.raises(Refusal) as refused:
         READER.read(query)
     assert refused.value.code == "invalid_request"

@@ -1,4 +1,4 @@
-"""Cached reads: what reaches the services when caches are cold, and when people may not read."""
+"""Cached reads: which calls reach the services with cold caches and without permission to read."""
 
 import asyncio
 from typing import Any
@@ -96,8 +96,8 @@ def reads(services: Services) -> CachedReads:
 
 
 async def test_cold_caches_are_no_stampede(services: Services, reads: CachedReads) -> None:
-    """A thousand who want one chat are few calls and its details are read once; a thousand who
-    want different people are few calls too, and one at a time."""
+    """A thousand readers of one chat cause few calls, and its details are read once; a thousand
+    readers of different users cause few calls too, one at a time."""
     shown = await asyncio.gather(*(reads.get_chat("ann", "c") for _ in range(1_000)))
     assert {chat.seq for chat in shown} == {7}
     assert len(services.calls) <= 1_000 // MAX_VIEWS_A_CALL + 4
@@ -109,8 +109,8 @@ async def test_cold_caches_are_no_stampede(services: Services, reads: CachedRead
 
 
 async def test_a_person_is_shown_as_they_are_now(services: Services, reads: CachedReads) -> None:
-    """Whoever asks after a change was answered sees it, also beside those who asked before; who
-    is not there is not found, and nobody else suffers by it."""
+    """A read that starts after a change was answered sees it, even if it joins earlier reads; an
+    unknown user is not found, without an effect on other reads."""
     before = asyncio.create_task(reads.get_person("a"))
     await asyncio.sleep(0.0005)
     services.display_name = "Anna"
@@ -126,7 +126,7 @@ async def test_a_person_is_shown_as_they_are_now(services: Services, reads: Cach
 
 
 async def test_permission_is_asked_at_every_read(services: Services, reads: CachedReads) -> None:
-    """What is held is shown to nobody who may not see it now."""
+    """Cached data is never shown to a user who may no longer see it."""
     await reads.get_chat("ben", "c")
     await reads.get_newest_messages("ben", "c", 10)
     services.readers.remove("ben")
@@ -139,8 +139,8 @@ async def test_permission_is_asked_at_every_read(services: Services, reads: Cach
 async def test_another_state_is_never_shown_from_the_cache(
     services: Services, reads: CachedReads
 ) -> None:
-    """A new version, or a database that was restored to an old one, is another state; the seq is
-    that of the moment."""
+    """A new version, or a database restored to an old one, is another state; the seq is always
+    the current one."""
     assert (await reads.get_chat("ann", "c")).chat_name == "e1 1"
     services.seq = 9
     assert (await reads.get_chat("ann", "c")).seq == 9
@@ -151,7 +151,7 @@ async def test_another_state_is_never_shown_from_the_cache(
 
 
 class NodesWithOld(CacheNodes):
-    """Edges of 0.1.0 have put the chat there, as they know it."""
+    """Edges of 0.1.0 have stored the chat there in their form."""
 
     async def get(self, key: str) -> bytes | None:
         old = Chat(
@@ -162,7 +162,7 @@ class NodesWithOld(CacheNodes):
 
 
 async def test_what_the_release_before_holds_is_not_shown(services: Services) -> None:
-    """It knows less of a chat than this one."""
+    """The previous release stores fewer fields of a chat."""
     direct = DirectReads(Chats(services), Users(services))
     nodes = NodesWithOld([])
     reads = CachedReads(services, services, direct, MemoryCache(1_000_000), nodes)
@@ -172,7 +172,7 @@ async def test_what_the_release_before_holds_is_not_shown(services: Services) ->
 async def test_pages_that_are_wanted_at_once_share_calls(
     services: Services, reads: CachedReads
 ) -> None:
-    """Each reader gets their own page, as its bytes came, or is refused alone."""
+    """Each reader gets their own page, its bytes unchanged, or is refused alone."""
 
     async def read(user: str, limit: int) -> bytes:
         wanted = PageWanted(user=user, chat="c", of="messages", before=None, after=3, limit=limit)

@@ -1,4 +1,4 @@
-"""What a body's fault becomes: the refusal and the field that it names."""
+"""How an error in a body is answered: the refusal and the field that it names."""
 
 import pytest
 
@@ -22,14 +22,14 @@ ID = b'"00000000-0000-4000-8000-000000000000"'
     ],
 )  # fmt: skip
 def test_a_wrong_field_is_named(data: bytes, field: str, detail: str) -> None:
-    """`errors` says which field and which rule, never what was sent."""
+    """`errors` names the field and the rule, never the value that was sent."""
     with pytest.raises(Refusal) as refused:
         decode_body(data, ChatBody)
     assert refused.value.errors == [{"field": field, "detail": detail}]
 
 
 def test_a_length_is_named() -> None:
-    """A list beyond its length says what it may be."""
+    """The error for a list that is too long gives the maximum."""
     with pytest.raises(Refusal) as refused:
         decode_body(b'{"userIds":[]}', ParticipantsBody)
     assert refused.value.errors == [{"field": "userIds", "detail": "must have at least 1 item"}]
@@ -37,7 +37,7 @@ def test_a_length_is_named() -> None:
 
 @pytest.mark.parametrize("data", [b"[]", b"1", b'"x"', b"null", b"true"])
 def test_what_is_no_object_names_no_field(data: bytes) -> None:
-    """The whole body is wrong, not a field of it."""
+    """The body as a whole is wrong, not a field."""
     with pytest.raises(Refusal) as refused:
         decode_body(data, ChatBody)
     assert refused.value.errors is None

@@ -1,4 +1,4 @@
-"""The ring: who stands in for whom, and how little moves."""
+"""The hash ring: which node replaces which, and how few keys move."""
 
 from common.protocol.ids import new_id
 from edge.cache.ring import Ring
@@ -13,7 +13,7 @@ def share_moved(before: Ring, after: Ring) -> float:
 
 
 def test_a_node_that_goes_moves_its_own_keys_only() -> None:
-    """Every other key stays, and a key that moves goes to the node that stood in for it."""
+    """All other keys stay; a key that moves goes to the node that was next in its order."""
     whole = Ring(NODES)
     for gone in NODES:
         rest = Ring(node for node in NODES if node != gone)
@@ -32,7 +32,7 @@ def test_a_node_that_comes_takes_its_share_only() -> None:
 
 
 def test_all_nodes_stand_in_for_each_other() -> None:
-    """A key's order names every node once, and says the same whatever order they are given in."""
+    """A key's order has every node once and does not depend on the order of the given nodes."""
     ring, backwards = Ring(NODES), Ring(reversed(NODES))
     for key in KEYS[:100]:
         assert sorted(ring.nodes_of(key)) == NODES

@@ -1,4 +1,4 @@
-"""Single flight: one load for all who want the same, and few loads at a time."""
+"""Single flight: one load for all callers of the same key, and few loads at a time."""
 
 import asyncio
 
@@ -7,7 +7,7 @@ from edge.cache.single_flight import SingleFlight
 
 
 class Source:
-    """Loads when `go` is set; counts."""
+    """Loads once `go` is set; counts the loads."""
 
     def __init__(self) -> None:
         self.go = asyncio.Event()
@@ -23,7 +23,7 @@ class Source:
 
 
 async def test_those_who_want_the_same_share_a_load() -> None:
-    """Also when the one who began it goes away; the next load is a new one."""
+    """Also if the caller that started it is cancelled; the next load is a new one."""
     source, flights = Source(), SingleFlight[int](asyncio.Semaphore(8))
     readers = [asyncio.create_task(flights.join("a", source.load)) for _ in range(5)]
     await asyncio.sleep(0)
@@ -36,7 +36,7 @@ async def test_those_who_want_the_same_share_a_load() -> None:
 
 
 async def test_so_many_loads_run_at_a_time_and_no_more() -> None:
-    """The others wait for their turn, and all have it."""
+    """The others wait for their turn, and all get it."""
     source, flights = Source(), SingleFlight[int](asyncio.Semaphore(3))
     readers = [asyncio.create_task(flights.join(str(n), source.load)) for n in range(20)]
     await asyncio.sleep(0.01)
@@ -46,7 +46,7 @@ async def test_so_many_loads_run_at_a_time_and_no_more() -> None:
 
 
 async def test_a_load_that_fails_fails_for_all_and_is_not_kept() -> None:
-    """Everybody hears the refusal; the next one tries again."""
+    """Every caller gets the error; the next call tries again."""
     flights = SingleFlight[int](asyncio.Semaphore(3))
 
     async def fail() -> int:

@@ -20,7 +20,7 @@ from edge.site import (
 
 
 def test_modules_are_joined_in_the_order_in_which_they_need_each_other() -> None:
-    """Each module once, before who needs it, with its exports under the names it is asked for."""
+    """Each module once, before those that import it, with its exports under the imported names."""
     joined = join_modules(
         {
             "main.js": 'import { b } from "./b.js";\nimport { a as one } from "./a.js";\n'
@@ -39,7 +39,7 @@ def test_modules_are_joined_in_the_order_in_which_they_need_each_other() -> None
 
 
 def test_comments_are_left_out_and_what_looks_like_one_stays() -> None:
-    """Above code and behind it; not in strings, templates and patterns."""
+    """Before and after code; not in strings, templates and regular expressions."""
     joined = join_modules(
         {
             "main.js": "/** What it is. */\nexport const a = 1; // why\n  // whole\n"
@@ -54,7 +54,7 @@ def test_comments_are_left_out_and_what_looks_like_one_stays() -> None:
 
 
 def test_private_names_are_as_short_as_can_be() -> None:
-    """Those of a class are the module's own; what only looks like one stays."""
+    """Private members of a class are shortened per module; what only looks like one stays."""
     joined = join_modules(
         {
             "main.js": "class A {\n  #once = 1;\n  #often;\n  get() {\n"
@@ -79,13 +79,13 @@ def test_private_names_are_as_short_as_can_be() -> None:
     ],
 )
 def test_a_form_that_cannot_be_joined_is_refused(text: str) -> None:
-    """Rather at the start of edge than in somebody's browser."""
+    """The error appears when edge starts instead of in a browser."""
     with pytest.raises(ValueError, match=r"b\.js cannot be joined"):
         join_modules({"main.js": 'import { b } from "./b.js";\n', "b.js": text}, "main.js")
 
 
 def test_modules_that_need_each_other_are_refused() -> None:
-    """There is no order in which they could be joined."""
+    """There is no order in which modules with circular imports could be joined."""
     modules = {"main.js": 'import { b } from "./b.js";\n', "b.js": 'import { c } from "./c.js";\n',
                "c.js": 'import { b } from "./b.js";\n'}  # fmt: skip
     with pytest.raises(ValueError, match=r"b\.js imports itself"):
@@ -93,8 +93,8 @@ def test_modules_that_need_each_other_are_refused() -> None:
 
 
 def test_a_script_takes_from_those_on_which_it_builds_what_they_have() -> None:
-    """There is one instance of every module: what two scripts need is in the one that both build
-    on, also where that does not need it itself."""
+    """There is one instance of every module: what two scripts need is in the base script of both,
+    even if that does not need it itself."""
     scripts = join_scripts(
         {
             "start.js": 'import { a } from "./a.js";\na();\n',
@@ -126,7 +126,7 @@ def test_a_script_takes_from_those_on_which_it_builds_what_they_have() -> None:
 
 
 def test_a_module_that_is_copied_is_in_every_script_that_needs_it() -> None:
-    """And not in the one on which they build, which every first view loads."""
+    """And not in the base script, which every first view loads."""
     scripts = join_scripts(
         {
             "main.js": "export const start = 1;\n",
@@ -157,7 +157,7 @@ def test_styles_are_joined_in_the_order_of_the_imports() -> None:
 
 
 def test_modules_and_styles_of_a_folder_take_those_above_it() -> None:
-    """By the path that stands in them, and under a name that is theirs alone."""
+    """By the path in their imports, and under a name of their own."""
     modules = {
         "admin/main.js": 'import { a } from "../a.js";\nimport { b } from "./b.js";\na(b);\n',
         "admin/b.js": "export const b = 1;\n",
@@ -180,8 +180,8 @@ def find_node() -> str | None:
 
 
 def test_a_page_is_one_script_and_one_style(tmp_path: Path) -> None:
-    """What edge serves of a page is a script that a JavaScript engine can read, and every file that
-    a page names is there and carries the version of the whole."""
+    """Edge serves each page with a script that a JavaScript engine can parse; every file that a
+    page names exists and carries the version of the whole."""
     site = read_site()
     for name in ("start", "main", "talk", "door", "later", "admin/main"):
         script = tmp_path / f"{name.replace('/', '-')}.mjs"
@@ -197,7 +197,7 @@ def test_a_page_is_one_script_and_one_style(tmp_path: Path) -> None:
 
 
 def test_other_pages_take_the_client_as_it_is() -> None:
-    """Each of its modules is served by itself, unchanged."""
+    """Each module of the client is served by itself, unchanged."""
     site = read_site()
     for path in CLIENT_FOLDER.glob("*.js"):
         served = site[f"/web/client/{path.name}"]
@@ -206,7 +206,7 @@ def test_other_pages_take_the_client_as_it_is() -> None:
 
 
 def test_the_pages_draw_the_same_icons() -> None:
-    """A symbol of one page looks the same in the other."""
+    """An icon of one page looks the same on the other."""
     drawn = [
         dict(re.findall(r'<symbol id="([\w-]+)"(.*?)</symbol>', (WEB_FOLDER / name).read_text()))
         for name in ("index.html", "admin/index.html")
@@ -217,14 +217,14 @@ def test_the_pages_draw_the_same_icons() -> None:
 
 
 def test_the_page_is_small() -> None:
-    """Everything that a first view loads of it is below 50 kB as it travels."""
+    """A first view loads less than 50 kB, compressed."""
     site = read_site()
     names = ("/", "/web/start.js", "/web/main.js", "/web/page.css", "/web/mark.svg")
     assert sum(len(site[name].gzipped or site[name].body) for name in names) < 50_000
 
 
 def test_text_is_compressed_and_what_is_small_is_not() -> None:
-    """A file of a few bytes would grow."""
+    """Compression would enlarge a file of a few bytes."""
     long = make_file(b"x" * 600, "text/css")
     assert gzip.decompress(long.gzipped or b"") == long.body
     assert make_file(b"x", "text/css").gzipped is None

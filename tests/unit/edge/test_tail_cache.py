@@ -1,4 +1,4 @@
-"""The newest messages of a chat: however it is told of them, its pages are those of history."""
+"""The cache of a chat's newest messages: its pages equal those of history, whatever events come."""
 
 from typing import Any, NamedTuple
 
@@ -14,7 +14,7 @@ KINDS = ("message.edited", "message.deleted", "reaction.added", "reaction.remove
 
 
 class Step(NamedTuple):
-    """So many messages, then events about others that many messages back, then a read."""
+    """A number of messages, then events about messages that far back, then a read."""
 
     messages: int
     changes: list[tuple[str, int]]
@@ -30,7 +30,7 @@ steps = st.builds(
 
 
 class Chat:
-    """A log, as the chats service would answer from it."""
+    """A log that answers like the chats service."""
 
     def __init__(self) -> None:
         self.events: list[dict[str, Any]] = []
@@ -58,7 +58,7 @@ class Chat:
 
 
 def read(chat: Chat, tail: Tail, limit: int) -> tuple[Tail, Any]:
-    """What edge/reads.py does, with an answer that is at hand."""
+    """Reads like edge/reads.py, with an answer that is available."""
     amount, head = max(limit + 1, MINIMUM), len(chat.events)
     if tail.seq:
         events = chat.about_messages(tail.seq, amount)
@@ -72,7 +72,7 @@ def read(chat: Chat, tail: Tail, limit: int) -> tuple[Tail, Any]:
 
 @given(st.lists(steps, max_size=6))
 def test_every_page_is_the_page_of_history(steps: list[Step]) -> None:
-    """Messages, and events about old and new ones, come in between reads of any page size."""
+    """Messages, and events about old and new ones, arrive between reads of any page size."""
     chat, tail = Chat(), Tail()
     chat.add("chat.updated")
     for messages, changes, limit in steps:

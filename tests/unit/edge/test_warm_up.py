@@ -1,11 +1,11 @@
-"""What the fleet has made before it forks an edge."""
+"""What the fleet loads before it forks an edge."""
 
 import subprocess
 import sys
 
 from fleet.settings import PROJECT_FOLDER
 
-# Prints what an application loads that is made after it.
+# Prints the modules that an application created after the warm-up loads.
 PROGRAM = """
 import sys
 from edge.admission import Admission
@@ -21,7 +21,7 @@ print(*(set(sys.modules) - before))
 
 
 def test_an_application_loads_nothing_after_the_warm_up() -> None:
-    """Or each edge would hold Litestar's late modules for itself."""
+    """Otherwise each edge would have its own copy of the modules that Litestar loads late."""
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM], cwd=PROJECT_FOLDER, capture_output=True, check=True
     )

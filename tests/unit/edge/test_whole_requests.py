@@ -1,4 +1,4 @@
-"""However a request comes, and whatever comes behind it, it is the same request."""
+"""A request is the same, however it is split and whatever follows it."""
 
 import asyncio
 import itertools
@@ -33,8 +33,8 @@ async def echo(scope: Any, receive: Any, send: Any) -> None:
 
 
 def exchange(parts: list[bytes], app: Any = echo) -> bytes:
-    """What the server says until it ends the connection; it has read each part before the next. On
-    the event loop that edge runs on."""
+    """Returns what the server sends until it closes the connection. It has read each part before
+    the next is sent. Runs on the event loop that edge uses."""
     return uvloop.run(_exchange(parts, app))
 
 
@@ -59,7 +59,7 @@ async def _exchange(parts: list[bytes], app: Any) -> bytes:
 )
 @pytest.mark.parametrize("pieces", [1, 2, 7])
 def test_a_request_in_pieces_is_the_same(request_bytes: bytes, answer: bytes, pieces: int) -> None:
-    """Cut through the head, between head and body, and through the body."""
+    """Split within the head, between head and body, and within the body."""
     cuts = [len(request_bytes) * place // pieces for place in range(pieces + 1)]
     if pieces == 2:
         cuts[1] = request_bytes.index(b"\r\n\r\n") + 4
@@ -70,7 +70,7 @@ def test_a_request_in_pieces_is_the_same(request_bytes: bytes, answer: bytes, pi
 
 
 def test_thousands_that_come_together_are_answered_in_their_order() -> None:
-    """Pipelined, each once the one before it was answered."""
+    """Pipelined; each is handled once the one before it was answered."""
     gets = b"".join(b"GET /%04d HTTP/1.1\r\nHost: a\r\n\r\n" % number for number in range(3_000))
     answered = exchange([gets, LAST])
     numbers = [int(number) for number in re.findall(rb"/(\d{4})  ", answered)]
@@ -78,14 +78,14 @@ def test_thousands_that_come_together_are_answered_in_their_order() -> None:
 
 
 def test_a_request_behind_a_whole_one_waits_for_its_turn() -> None:
-    """Its head came with the first one, its body later."""
+    """Its head came with the first request, its body later."""
     get = b"GET /first HTTP/1.1\r\nHost: a\r\n\r\n"
     answered = exchange([get + POST[:-4], POST[-4:] + LAST])
     assert re.findall(rb"\r\n\r\n(/[^H]*)HTTP", answered) == [b"/first  ", b"/a b c=d so long"]
 
 
 def test_a_request_begins_before_its_body_has_ended() -> None:
-    """It may be refused by its head, however long the body takes."""
+    """So it can be refused by its head, however long the body takes."""
 
     async def refuse(scope: Any, receive: Any, send: Any) -> None:
         headers = [(b"connection", b"close"), (b"content-length", b"0")]
@@ -98,13 +98,13 @@ def test_a_request_begins_before_its_body_has_ended() -> None:
 @pytest.mark.parametrize("body", [b"", b"so long"])
 @pytest.mark.parametrize("target", [b"http://[/", b"/\xc3\xa9"])
 def test_a_target_that_is_none_is_refused(target: bytes, body: bytes) -> None:
-    """Whether its body is there or not."""
+    """Whether its body has arrived or not."""
     head = b"POST %b HTTP/1.1\r\nHost: a\r\nContent-Length: 7\r\n\r\n" % target
     assert exchange([head + body]).startswith(b"HTTP/1.1 400 ")
 
 
 def test_what_is_wrong_in_its_body_never_begins() -> None:
-    """A chunk without a size, in the same piece as the head."""
+    """A chunk without a size, in the same segment as the head."""
     begun: list[str] = []
 
     async def note(scope: Any, receive: Any, send: Any) -> None:
@@ -117,7 +117,7 @@ def test_what_is_wrong_in_its_body_never_begins() -> None:
 
 @pytest.mark.parametrize("request_bytes", [POST, POST[:-7]])
 def test_who_waits_for_a_client_hears_that_it_has_gone(request_bytes: bytes) -> None:
-    """Whether its body came with the head or not."""
+    """Whether its body arrived with the head or not."""
     heard: list[str] = []
 
     async def listen(scope: Any, receive: Any, send: Any) -> None:
