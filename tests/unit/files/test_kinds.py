@@ -1,4 +1,4 @@
-"""What a file is: said by its bytes, whatever anybody calls it."""
+"""The kind of a file: detected from its bytes, whatever its declared name or type."""
 
 import pytest
 
@@ -46,7 +46,7 @@ CASES = {
 @pytest.mark.parametrize("step", [1, 3, 10_000])
 @pytest.mark.parametrize("case", CASES)
 def test_kind(case: str, step: int) -> None:
-    """The same in whatever pieces it comes."""
+    """The kind is the same, however the bytes are split."""
     data, kind = CASES[case]
     sniffer = Sniffer()
     for start in range(0, len(data), step):
@@ -55,7 +55,7 @@ def test_kind(case: str, step: int) -> None:
 
 
 def test_what_comes_late_counts_too() -> None:
-    """A control character behind a megabyte of text makes it bytes."""
+    """A control character after a megabyte of text makes it binary."""
     sniffer = Sniffer()
     sniffer.feed(b"a" * 2**20)
     assert sniffer.kind() == TEXT

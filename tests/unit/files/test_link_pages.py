@@ -1,4 +1,4 @@
-"""What is read of a page."""
+"""What a preview takes from a page."""
 
 import time
 
@@ -21,7 +21,7 @@ def read(page: str | bytes, charset: str | None = None) -> dict[str, str] | None
 
 
 def test_a_page_says_what_it_is() -> None:
-    """By Open Graph first, in whatever order and spelling of tags."""
+    """Open Graph comes first, whatever the order and spelling of tags."""
     page = """<!doctype html><HTML><head><title>Plain</title>
         <META content="A  &quot;fine&quot;
         day" PROPERTY='og:title'><meta name=description content=Plain>
@@ -33,7 +33,7 @@ def test_a_page_says_what_it_is() -> None:
 
 
 def test_a_page_without_open_graph_has_its_title() -> None:
-    """And its description; without a title there is no preview."""
+    """The description too; without a title there is no preview."""
     page = "<title>\n A &lt;b&gt; title </title><meta name='Description' content='What it is'>"
     assert read(page) == {"title": "A <b> title", "description": "What it is"}
     assert read("<meta property=og:description content=x>") is None
@@ -42,7 +42,7 @@ def test_a_page_without_open_graph_has_its_title() -> None:
 
 
 def test_what_is_quoted_may_have_a_bracket() -> None:
-    """It ends no tag; an odd quote is none."""
+    """A quoted bracket does not end a tag; an unpaired quote is not a quote."""
     page = """<meta property="og:title" content="Docs > API">
         <meta name=description content='a -> b'>
         <meta property=og:site_name content=Ann's>"""
@@ -50,14 +50,14 @@ def test_what_is_quoted_may_have_a_bracket() -> None:
 
 
 def test_nothing_of_the_text_is_taken() -> None:
-    """What a page's users write stands in its body."""
+    """The body is ignored: it may hold what a page's users write."""
     assert read("<title>Page</title><body><meta property=og:title content=Other>") == {
         "title": "Page"
     }
 
 
 def test_words_are_cut_and_cleaned() -> None:
-    """No controls, nothing that turns the words around it."""
+    """No control characters, none that change the direction of the surrounding text."""
     found = read("<title>" + "x" * 500 + "</title><meta name=description content='a\u202eb\x07c'>")
     assert found is not None
     assert found == {"title": "x" * 199 + "…", "description": "abc"}
@@ -76,12 +76,12 @@ def test_words_are_cut_and_cleaned() -> None:
     ],
 )
 def test_encodings(body: bytes, charset: str | None) -> None:
-    """By the header, else by the page, else UTF-8."""
+    """From the header, else from the page, else UTF-8."""
     assert read(body, charset) == {"title": "Grüße"}
 
 
 def test_a_page_may_say_much_else_first() -> None:
-    """Only what a preview has of it counts."""
+    """Only the parts used in a preview count."""
     others = "".join(f"<meta property=og:image content={n}>" for n in range(1_000))
     assert read(f"{others}<title>Page</title>") == {"title": "Page"}
 
@@ -103,13 +103,13 @@ def test_a_page_may_say_much_else_first() -> None:
     ],
 )
 def test_hostile_pages_take_no_longer_than_others(piece: str) -> None:
-    """Half a megabyte of beginnings."""
+    """Half a megabyte of tag openings."""
     assert_quick(piece * (512 * 1024 // len(piece)))
 
 
 @pytest.mark.parametrize("piece", ["a ", "/", "=' ", "a=", "''", "&#1;"])
 def test_hostile_tags_take_no_longer_than_others(piece: str) -> None:
-    """Half a megabyte of the longest that are looked at."""
+    """Half a megabyte of the longest tags that are parsed."""
     assert_quick(f"<meta description {piece * (3_900 // len(piece))}>" * 130)
 
 

@@ -1,4 +1,4 @@
-"""Links to files: good for what was signed, for as long as was signed."""
+"""Links to files: valid for exactly what was signed, until the signed time."""
 
 import pytest
 
@@ -10,14 +10,14 @@ LINK = Link(new_id(), "preview", 1_000)
 
 
 def test_a_link_says_what_it_is_good_for() -> None:
-    """Up to its last second."""
+    """It is valid up to its last second."""
     text = SIGNER.sign(LINK)
     assert SIGNER.read(text, 999.9) == LINK
     assert SIGNER.read(text, 1_000) is None
 
 
 def test_no_other_key_signs() -> None:
-    """Another installation's link is none."""
+    """A link of another installation is invalid."""
     assert SIGNER.read(LinkSigner("another service key").sign(LINK), 0) is None
 
 
@@ -34,5 +34,5 @@ def test_no_other_key_signs() -> None:
     ],
 )
 def test_nothing_of_it_can_be_changed(change) -> None:  # type: ignore[no-untyped-def]
-    """A changed link is none, and no error."""
+    """A changed link is invalid and raises nothing."""
     assert SIGNER.read(change(SIGNER.sign(LINK)), 0) is None

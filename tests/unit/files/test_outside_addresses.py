@@ -1,4 +1,4 @@
-"""Which addresses are asked on behalf of people."""
+"""Which addresses are fetched on behalf of users."""
 
 from ipaddress import ip_address
 
@@ -22,7 +22,7 @@ OUTSIDE = ("1.1.1.1", "8.8.8.8", "93.184.215.14", "2606:4700::1111", "2a00:1450:
 
 @pytest.mark.parametrize("address", INSIDE)
 def test_what_only_a_network_of_its_own_reaches_is_not_asked(address: str) -> None:
-    """However it is spelt, and through whatever gateway it would lead there."""
+    """Whatever its spelling, and through any gateway that would lead there."""
     assert not is_public(ip_address(address))
     assert choose_address([address]) is None
     assert choose_address(["1.1.1.1", address]) is None
@@ -30,12 +30,12 @@ def test_what_only_a_network_of_its_own_reaches_is_not_asked(address: str) -> No
 
 @pytest.mark.parametrize("address", OUTSIDE)
 def test_the_open_internet_is_asked(address: str) -> None:
-    """At the address that was judged first."""
+    """The request goes to the address that was checked."""
     assert choose_address([address, "1.1.1.1"]) == address
 
 
 def test_a_name_that_leads_nowhere_is_not_asked() -> None:
-    """No address is none that may be asked."""
+    """A name without an address must not be fetched."""
     assert choose_address([]) is None
     assert choose_address(["127.0.0.1"], loopback=True) == "127.0.0.1"
     assert choose_address(["1.1.1.1"], loopback=True) is None
@@ -45,13 +45,13 @@ def test_a_name_that_leads_nowhere_is_not_asked() -> None:
     "url", ["https://localhost/x", "https://127.0.0.1/", "http://[::1]:80/", "https://2130706433/"]
 )
 async def test_a_name_of_this_machine_is_not_asked(url: str) -> None:
-    """However it is spelt: the address counts that the request would go to."""
+    """Whatever its spelling: what counts is the address to which the request would go."""
     with pytest.raises(AddressRefused):
         await connect(url, Lookups())
 
 
 @pytest.mark.parametrize("url", ["ftp://example.org/", "file:///etc/passwd", "https:///x", "x"])
 def test_only_http_is_spoken(url: str) -> None:
-    """Everything else is no place for a request."""
+    """Other schemes are refused."""
     with pytest.raises(ValueError, match="is not asked for anything"):
         place_of(url)

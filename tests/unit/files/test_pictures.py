@@ -1,4 +1,4 @@
-"""Previews: made by a process of their own, which can do nothing else."""
+"""Previews: created in a separate, sandboxed process."""
 
 import asyncio
 import io
@@ -29,7 +29,7 @@ async def make(data: bytes, kind: str = "image/png", **options: object) -> Pictu
 def picture(
     size: tuple[int, int], name: str = "PNG", mode: str = "RGB", **options: object
 ) -> bytes:
-    """Red, with a blue left upper corner."""
+    """Red, with a blue upper left corner."""
     found = Image.new(mode, size, "red" if mode.startswith("RGB") else 0)
     if mode == "RGB":
         found.paste("blue", (0, 0, size[0] // 2, size[1] // 2))
@@ -47,7 +47,7 @@ def opened(webp: bytes | None) -> Image.Image:
 
 @pytest.mark.parametrize("name", FORMATS)
 async def test_every_kind_of_picture(name: str) -> None:
-    """It keeps its shape, and no side is longer than 1,024."""
+    """A preview keeps the aspect ratio, and no side is longer than 1,024."""
     made = await make(picture((2_048, 512), name), FORMATS[name])
     assert made[:2] == (2_048, 512)
     assert opened(made.webp).size == (1_024, 256)
@@ -63,7 +63,7 @@ async def test_every_mode(mode: str) -> None:
     ("orientation", "corner"), [(1, (0, 0)), (3, (1, 1)), (6, (1, 0)), (8, (0, 1))]
 )
 async def test_a_picture_is_turned(orientation: int, corner: tuple[int, int]) -> None:
-    """As the camera was held; the corner of the picture goes with it, and nothing else of EXIF."""
+    """As the camera was held: the preview is rotated and has no EXIF data."""
     exif = Image.Exif()
     exif[0x0112] = orientation
     exif[0x010E] = "where it was taken"
@@ -89,13 +89,13 @@ async def test_a_picture_is_turned(orientation: int, corner: tuple[int, int]) ->
     ids=["malformed", "9", "a text"],
 )
 async def test_what_says_nothing_of_the_camera_turns_nothing(name: str, exif: bytes) -> None:
-    """The size is that of the preview, as the picture is shown."""
+    """The size is that of the displayed preview."""
     made = await make(picture((200, 100), name, exif=exif), FORMATS[name])
     assert (made.width, made.height) == opened(made.webp).size == (200, 100)
 
 
 def bomb(width: int, height: int) -> bytes:
-    """A PNG of a few kB that says to be this large."""
+    """A PNG of a few kB that claims this size."""
 
     def chunk(name: bytes, data: bytes) -> bytes:
         check = zlib.crc32(name + data)
@@ -107,20 +107,20 @@ def bomb(width: int, height: int) -> bytes:
 
 
 async def test_a_bomb_is_not_decoded() -> None:
-    """Above fifty million pixels there is a size and no picture."""
+    """Above fifty million pixels there is a size and no preview."""
     assert await make(bomb(30_000, 30_000)) == Picture(30_000, 30_000, None)
     assert (await make(bomb(50_000, 1_001))).webp is None
 
 
 async def test_a_broken_picture_has_no_preview() -> None:
-    """Cut off in the middle its size is known; without a head nothing is."""
+    """The size of a truncated picture is known; without a header nothing is."""
     whole = picture((300, 300), "JPEG")
     assert await make(whole[: len(whole) // 2], "image/jpeg") == Picture(300, 300, None)
     assert await make(b"\xff\xd8\xff\xe0nothing", "image/jpeg") == UNREADABLE
 
 
 async def test_a_picture_that_says_to_be_another_one_is_not_decoded() -> None:
-    """Only the decoder of the kind that was found is used."""
+    """Only the decoder of the detected kind is used."""
     assert await make(picture((10, 10), "BMP"), "image/png") == UNREADABLE
 
 
@@ -143,7 +143,7 @@ TRIES = {
 
 @pytest.mark.parametrize("case", TRIES)
 def test_the_process_can_do_nothing_else(case: str) -> None:
-    """A decoder that is taken over has no files, network or other processes."""
+    """A compromised decoder can reach no files, network or other processes."""
     program = (
         f"import sys; sys.path.insert(0, {str(PROGRAM.parent)!r}); import os, socket, picture\n"
         f"picture.give_up_rights()\n"
@@ -157,8 +157,7 @@ def test_the_process_can_do_nothing_else(case: str) -> None:
 async def test_a_process_that_says_nothing_more_and_stays_is_ended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As one that a picture has taken over might: others wait for its turn no longer than ten
-    seconds."""
+    """As a compromised process might: others wait no longer than ten seconds for it."""
     program = tmp_path / "stays.py"
     program.write_text(
         "import os, time\nfor number in range(3): os.close(number)\ntime.sleep(60)\n"
@@ -181,7 +180,7 @@ sys.stdout.write('{"width":1,"height":1}\\nwebp')
 async def test_many_pictures_of_one_person_hold_up_nobody_else(
     at_once: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each of them takes all the time that it may have; somebody else waits for one at most."""
+    """Each takes the maximum time; another user waits for one of them at most."""
     program = tmp_path / "slow.py"
     program.write_text(SLOW_OR_NOT)
     monkeypatch.setattr("files.previews.PROGRAM", program)

@@ -1,4 +1,4 @@
-"""The encryption of push messages against the example of RFC 8291, section 5."""
+"""The encryption of push messages, checked against the example of RFC 8291, section 5."""
 
 from base64 import urlsafe_b64encode
 
@@ -32,7 +32,7 @@ def private_key(text: str) -> EllipticCurvePrivateKey:
 
 
 def test_the_example_of_the_standard() -> None:
-    """The same keys, salt and text give the same bytes; and they can be read again."""
+    """The same keys, salt and text give the same bytes, and they can be decrypted."""
     made = encrypt(
         PLAIN,
         decode_key(BROWSER_PUBLIC),
@@ -45,7 +45,7 @@ def test_the_example_of_the_standard() -> None:
 
 
 def test_the_longest_text_fits_into_what_push_services_take() -> None:
-    """4,096 bytes in all, and each message has keys of its own."""
+    """4,096 bytes in total, and each message has its own keys."""
     one, other = (
         encrypt(b"x" * MAX_PLAIN_BYTES, decode_key(BROWSER_PUBLIC), decode_key(SECRET))
         for _ in range(2)
@@ -56,6 +56,6 @@ def test_the_longest_text_fits_into_what_push_services_take() -> None:
 
 @pytest.mark.parametrize("key", [b"", b"\x04" + bytes(64), b"\x05" + bytes(64)])
 def test_what_is_no_key_is_refused(key: bytes) -> None:
-    """A point that is not on the curve would give the key away."""
+    """A point that is not on the curve would leak the key."""
     with pytest.raises(ValueError, match=r"(?i)point|key|empty"):
         encrypt(PLAIN, key, decode_key(SECRET))

@@ -1,4 +1,4 @@
-"""What push services answer is anybody's."""
+"""Answers of push services are untrusted input."""
 
 import pytest
 
@@ -18,13 +18,13 @@ from files.push.courier import retry_after
     ],
 )
 def test_when_to_ask_again(said: str, seconds: float | None) -> None:
-    """A number of seconds or a date; nothing that it may say is an error."""
+    """A number of seconds or a date; no value raises an error."""
     assert retry_after({"retry-after": said}) == seconds
     assert retry_after({}) is None
 
 
 def test_a_date() -> None:
-    """One that has passed is before now."""
+    """A date in the past is before now."""
     passed = retry_after({"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT"})
     assert passed is not None
     assert passed < 0

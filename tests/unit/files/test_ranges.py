@@ -1,4 +1,4 @@
-"""Ranges of requests, as RFC 9110 has them."""
+"""Range requests as defined in RFC 9110."""
 
 import pytest
 
@@ -16,7 +16,7 @@ RANGES = {
 
 @pytest.mark.parametrize("header", RANGES)
 def test_range(header: str | None) -> None:
-    """One range is served; what is malformed, or several, is the whole."""
+    """A single range is served; malformed or multiple ranges get the whole file."""
     assert read_range(header, 10) == RANGES[header]
 
 
@@ -24,6 +24,6 @@ def test_range(header: str | None) -> None:
     "header", ["bytes=10-", "bytes=10-12", "bytes=99-", "bytes=-0", f"bytes={'9' * 5_000}-"]
 )
 def test_no_such_range(header: str) -> None:
-    """What begins behind the end cannot be had."""
+    """A range that begins after the end cannot be satisfied."""
     with pytest.raises(NotSatisfiable):
         read_range(header, 10)

@@ -1,4 +1,4 @@
-"""The loop between metrics and decisions, with processes that only say figures."""
+"""The loop between metrics and decisions, with processes that only serve metrics."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -13,7 +13,7 @@ ROUND_SECONDS = 0.02
 
 
 class Node:
-    """Answers every request with figures of a realtime node that has so many sockets."""
+    """Answers every request with metrics of a realtime node that has this many sockets."""
 
     def __init__(self, sockets: Callable[[], float]) -> None:
         self._sockets = sockets
@@ -63,7 +63,7 @@ class Nodes:
 
 
 class Said(list[tuple[str, int, int]]):
-    """The decisions that were reported."""
+    """Collects the reported decisions."""
 
     def hear(self, role: str, before: int, now: int, figures: Figures) -> None:
         assert figures.seen == before
@@ -91,7 +91,7 @@ async def until(condition: Callable[[], bool]) -> None:
 
 
 async def test_figures_become_processes() -> None:
-    """Up while there is too much for those that are there, and down when it is over."""
+    """Scales up while the load is too high for the processes, and down when it is over."""
     driver, said = Nodes(700, Replicas(1, 2)), Said()
     async with scaled(driver, said):
         await until(lambda: len(driver.nodes) == 2)
@@ -102,7 +102,7 @@ async def test_figures_become_processes() -> None:
 
 
 async def test_fixed_numbers_cost_no_look_at_any_process() -> None:
-    """Where nothing may change, nobody is asked."""
+    """If no number may change, no process is asked."""
     driver, said = Nodes(5000, Replicas(1, 1)), Said()
     async with scaled(driver, said):
         await asyncio.sleep(10 * ROUND_SECONDS)

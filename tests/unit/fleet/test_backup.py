@@ -1,4 +1,4 @@
-"""Back up a data folder's databases and put them back into another one."""
+"""Backs up a data folder's databases and restores them into another one."""
 
 import asyncio
 import os
@@ -31,7 +31,7 @@ def _settings(folder: Path) -> FleetSettings:
 def _with_databases(
     settings: FleetSettings, work: Callable[[dict[str, psycopg.Connection]], None]
 ) -> None:
-    """Starts the folder's PostgreSQL for as long as `work` takes."""
+    """Runs the folder's PostgreSQL while `work` runs."""
     settings.data.mkdir(exist_ok=True)
 
     async def run() -> None:
@@ -50,7 +50,7 @@ def _with_databases(
 
 
 def _fill(databases: dict[str, psycopg.Connection]) -> None:
-    """Two people in one chat, with what a snapshot at a bad moment can hold."""
+    """Two users in one chat, with the rows that a snapshot at a bad moment can hold."""
     users, chats = databases["users"], databases["chats"]
     for id_, name in ((ANN, "ann"), (BOB, "bob")):
         users.execute(
@@ -81,7 +81,7 @@ def _fill(databases: dict[str, psycopg.Connection]) -> None:
     users.execute("INSERT INTO memberships VALUES (%s, %s)", (ANN, GARDEN))
     # committed by chats, still prepared in users
     _prepare(users, "INSERT INTO memberships VALUES (%s, %s)", (BOB, GARDEN))
-    # a chat that chats' earlier snapshot does not know
+    # a chat that is missing from chats' earlier snapshot
     users.execute("INSERT INTO memberships VALUES (%s, %s)", (BOB, GONE))
 
 
@@ -95,7 +95,7 @@ def _prepare(connection: psycopg.Connection, statement: str, values: tuple[str, 
 
 @pytest.fixture(scope="module")
 def backup(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """A backup's file, and the epoch of the system it was taken of."""
+    """A backup's file, and the epoch of its system."""
     folder = tmp_path_factory.mktemp("origin")
     settings = _settings(folder / "data")
     epoch = []
@@ -116,7 +116,7 @@ def _one(connection: psycopg.Connection, query: str) -> object:
 
 
 def test_restored_system_holds_what_was_backed_up(backup: tuple[Path, str], tmp_path: Path) -> None:
-    """A backup restored into an empty folder brings people, chats and events back."""
+    """Restoring a backup into an empty folder brings users, chats and events back."""
     settings = _settings(tmp_path / "data")
     assert restore(settings, backup[0], replace=False) == "Restored: 2 people, 1 chats, 1 events."
 
@@ -131,8 +131,8 @@ def test_restored_system_holds_what_was_backed_up(backup: tuple[Path, str], tmp_
 
 
 def test_no_session_survives_a_restore(backup: tuple[Path, str], tmp_path: Path) -> None:
-    """What was revoked after the backup is not known in it: all sessions and their refresh tokens
-    end, and so do access tokens, whose key is gone, also where 0.1.0 left it in a folder."""
+    """The backup does not know what was revoked after it: all sessions and their refresh tokens
+    end, and so do access tokens: their key is removed, even if 0.1.0 left it in a folder."""
     settings = _settings(tmp_path / "data")
     (settings.keys / "signing").mkdir(parents=True)
     (settings.keys / "signing" / "old.pem").write_text(KEY)
@@ -149,8 +149,8 @@ def test_no_session_survives_a_restore(backup: tuple[Path, str], tmp_path: Path)
 
 
 def test_memberships_follow_participants(backup: tuple[Path, str], tmp_path: Path) -> None:
-    """A membership that was in doubt, or of a later moment than chats' snapshot, is settled as
-    chats' participants say."""
+    """A membership that was in doubt, or is later than chats' snapshot, is settled from chats'
+    participants."""
     settings = _settings(tmp_path / "data")
     restore(settings, backup[0], replace=False)
 
@@ -173,15 +173,15 @@ def test_each_restore_changes_the_epoch(backup: tuple[Path, str], tmp_path: Path
 
     restore(settings, backup[0], replace=False)
     _with_databases(settings, look)
-    # What is dropped on the way is no news.
+    # Notices about dropped objects are not reported.
     assert restore(settings, backup[0], replace=True) == "Restored: 2 people, 1 chats, 1 events."
     _with_databases(settings, look)
     assert len(epochs) == 3
 
 
 def test_data_is_replaced_only_when_told_to(backup: tuple[Path, str], tmp_path: Path) -> None:
-    """A restore over data is refused and changes nothing, unless it is told to replace it; then
-    prepared transactions of the old data do not hold it up."""
+    """A restore over existing data is refused and changes nothing, unless told to replace it; then
+    prepared transactions of the old data do not block it."""
     settings = _settings(tmp_path / "data")
     other = new_id()
 
@@ -208,7 +208,7 @@ def test_data_is_replaced_only_when_told_to(backup: tuple[Path, str], tmp_path: 
 
 
 def test_damaged_backup_is_refused(backup: tuple[Path, str], tmp_path: Path) -> None:
-    """A cut file and a changed one are refused before anything is touched."""
+    """A truncated or changed file is refused before anything is touched."""
     content = backup[0].read_bytes()
     cut, changed = tmp_path / "cut.tar", tmp_path / "changed.tar"
     cut.write_bytes(content[: len(content) // 2])
@@ -222,7 +222,7 @@ def test_damaged_backup_is_refused(backup: tuple[Path, str], tmp_path: Path) -> 
 
 
 def test_running_system_is_not_restored_over(backup: tuple[Path, str], tmp_path: Path) -> None:
-    """While a fleet holds the data folder nothing is restored into it."""
+    """While a fleet holds the data folder, nothing is restored into it."""
     settings = _settings(tmp_path / "data")
     settings.data.mkdir()
     lock = FolderLock(settings.data)
@@ -235,7 +235,7 @@ def test_running_system_is_not_restored_over(backup: tuple[Path, str], tmp_path:
 
 
 def test_backup_keeps_passwords_off_command_lines() -> None:
-    """A database's URL becomes a section of a file that libpq reads, options included."""
+    """A database's URL becomes a section of libpq's service file, options included."""
     section = service_section("chats", "postgresql://me:a%40b@db.example:5433/it?sslmode=require")
     assert section == (
         "[chats]\nhost=db.example\nport=5433\ntarget_session_attrs=read-write\n"
@@ -246,7 +246,7 @@ def test_backup_keeps_passwords_off_command_lines() -> None:
 
 
 def test_scripts_are_valid_shell() -> None:
-    """The scripts that containers run parse."""
+    """The shell scripts of the containers parse."""
     for script in (PROJECT_FOLDER / "deploy").rglob("*.sh"):
         subprocess.run(["sh", "-n", script], check=True)
 
@@ -262,7 +262,7 @@ sys.stdin.read()
 
 @pytest.mark.parametrize("variable", ["HUBBUB_FILES_URL", "HUBBUB_CHATS_DATABASE_URL"])
 def test_no_backup_is_made_of_half_of_what_runs(tmp_path: Path, variable: str) -> None:
-    """A unit says where the data is, and the shell or cron that makes backups may not know it."""
+    """The unit sets the data folder; the shell or cron job that makes backups may not know it."""
     settings = _settings(tmp_path / "data")
     settings.keys.mkdir(parents=True)
     theirs = {"HUBBUB_DATA": str(settings.data), variable: "elsewhere"}

@@ -1,4 +1,4 @@
-"""What the balancer is told when processes come and go, and what its own answers say."""
+"""The commands to the balancer when processes come and go, and the balancer's own answers."""
 
 import json
 import os
@@ -25,7 +25,7 @@ NODE = PoolServer("realtime", "realtime-1", "realtime-1.sock", 6002)
 
 
 def test_a_new_server_is_added_checked_and_made_ready() -> None:
-    """In this order, on its own port for health."""
+    """In this order; checks use its health port."""
     assert changes({}, {NODE: "ready"}) == [
         "add server realtime/realtime-1 unix@realtime-1.sock check addr 127.0.0.1 port 6002 "
         "inter 2s fastinter 500ms downinter 500ms fall 2 rise 1 observe layer4",
@@ -35,12 +35,12 @@ def test_a_new_server_is_added_checked_and_made_ready() -> None:
 
 
 def test_a_dead_server_gets_nothing_and_keeps_its_place() -> None:
-    """Its slot is started again on the same socket."""
+    """Its slot is restarted on the same socket."""
     assert changes({EDGE: "ready"}, {EDGE: "maint"}) == ["set server edge/edge-1 state maint"]
 
 
 def test_the_only_server_of_a_pool_is_awaited_where_it_died() -> None:
-    """Unchecked it counts as up; checks go on with whatever comes next."""
+    """Without checks it counts as up; checks resume at the next change."""
     assert changes({EDGE: "ready"}, {EDGE: "awaited"}) == [
         "disable health edge/edge-1",
         "set server edge/edge-1 state ready",
@@ -58,12 +58,12 @@ def test_the_only_server_of_a_pool_is_awaited_where_it_died() -> None:
 
 
 def test_a_drained_server_gets_nothing_new_and_keeps_its_sessions() -> None:
-    """Open sockets survive it."""
+    """Open sockets survive a drain."""
     assert changes({EDGE: "ready"}, {EDGE: "drain"}) == ["set server edge/edge-1 state drain"]
 
 
 def test_a_slot_that_is_gone_is_deleted() -> None:
-    """A server can be deleted in maintenance and without sessions only."""
+    """A server can be deleted only in maintenance and without sessions."""
     assert changes({EDGE: "drain"}, {}) == [
         "set server edge/edge-1 state maint",
         "shutdown sessions server edge/edge-1",
@@ -72,13 +72,13 @@ def test_a_slot_that_is_gone_is_deleted() -> None:
 
 
 def test_what_may_be_there_is_added_and_what_may_be_left_is_deleted() -> None:
-    """Nobody knows what a HAProxy has done that did not answer."""
+    """If HAProxy did not answer, what it has done is unknown."""
     assert changes({EDGE: None}, {EDGE: "drain"}) == changes({}, {EDGE: "drain"})
     assert changes({EDGE: None}, {}) == changes({EDGE: "ready"}, {})
 
 
 def test_a_refusal_is_told_from_what_was_done_already() -> None:
-    """In the words of HAProxy 2.8. Each answer ends with an empty line."""
+    """With the messages of HAProxy 2.8. Each answer ends with an empty line."""
     added, deleted = changes({}, {EDGE: "ready"}), changes({EDGE: "ready"}, {})
     check_answers(added, "New server registered.\n\n\n\n")
     check_answers(added, "Already exists a server with the same name in backend.\n\n\n\n")
@@ -95,12 +95,12 @@ def test_a_refusal_is_told_from_what_was_done_already() -> None:
 
 
 def test_nothing_is_said_when_nothing_changed() -> None:
-    """The runtime API is left alone."""
+    """No command goes to the runtime API."""
     assert changes({EDGE: "ready"}, {EDGE: "ready"}) == []
 
 
 def test_a_restarted_balancer_begins_with_the_servers_that_serve() -> None:
-    """They are in the file that it reads at its start."""
+    """They are in the file that it reads on startup."""
     assert pools_text({EDGE: "ready", NODE: "ready"}) == (
         "backend edge from edge_pool\n"
         "    server edge-1 unix@edge-1.sock check "
@@ -113,7 +113,7 @@ def test_a_restarted_balancer_begins_with_the_servers_that_serve() -> None:
 
 
 def test_the_balancers_own_refusals_are_those_of_the_system() -> None:
-    """Each body has the keys of problem+json, a code of the table and its title."""
+    """Each body has the keys of problem+json and a code of the table with its title."""
     bodies = _bodies(CONFIGURATION)
     assert bodies.keys() == {"400", "403", "408", "413", "431", "500", "502", "503", "504"}
     for body in bodies.values():
@@ -124,7 +124,7 @@ def test_the_balancers_own_refusals_are_those_of_the_system() -> None:
 
 
 def test_the_balancers_own_refusals_have_the_headers_of_all() -> None:
-    """Those that each answer of edge has, and when to come back where edge says it."""
+    """The headers of every answer of edge, and Retry-After where edge sends it."""
     text = CONFIGURATION.read_text()
     lines = [line for line in text.splitlines() if "application/problem+json" in line]
     assert lines
@@ -134,7 +134,7 @@ def test_the_balancers_own_refusals_have_the_headers_of_all() -> None:
 
 
 def test_the_files_of_refusals_say_the_same() -> None:
-    """HAProxy takes them for what is not HTTP; the others are in its configuration."""
+    """HAProxy sends these files for input that is not HTTP; its configuration has the others."""
     configuration = CONFIGURATION.read_text()
     found = {path.stem: path.read_text() for path in REFUSALS.iterdir()}
     assert found.keys() == {"400", "408", "413", "422", "431", "500"}
@@ -168,6 +168,6 @@ def _bodies(configuration: Path) -> dict[str, dict[str, str]]:
 def test_it_leaves_half_of_the_cores_to_those_behind_it(
     monkeypatch: pytest.MonkeyPatch, cores: int, threads: int
 ) -> None:
-    """One thread at least, and no more than HAProxy has in a group."""
+    """At least one thread, and no more than HAProxy has in a group."""
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(cores)))
     assert max_threads() == threads

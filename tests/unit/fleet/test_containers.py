@@ -1,4 +1,4 @@
-"""What is said to Docker, and what is understood of its answers."""
+"""The commands to Docker, and the parsing of its answers."""
 
 import asyncio
 from contextlib import suppress
@@ -12,7 +12,7 @@ from fleet.scaling.scaler import Limits, Replicas
 from fleet.settings import SERVICE_ROLES
 
 BOUNDS = {"edge": Replicas(1, 4)}
-# In place of Docker's own command, which needs its engine: writes down what it is asked.
+# Replaces Docker's own command, which needs its engine: records its arguments.
 DOCKER = """#!/bin/sh
 echo "$@" >> said
 case "$1 $2" in
@@ -40,7 +40,7 @@ def docker(tmp_path: Path) -> Path:
 
 
 async def test_healthy_containers_are_found_with_their_ports(docker: Path) -> None:
-    """Those that start or have no address yet count as wanted, but are not asked."""
+    """Containers that are starting or have no address yet count as wanted, but are not asked."""
     containers = Containers(BOUNDS, docker.parent, str(docker))
     found = await containers.find_metrics()
     assert found == {
@@ -54,7 +54,7 @@ async def test_healthy_containers_are_found_with_their_ports(docker: Path) -> No
 
 
 async def test_scaling_touches_one_service(docker: Path) -> None:
-    """Nothing else is started, and nothing that may stay is made anew."""
+    """Nothing else is started, and no other container is recreated."""
     containers = Containers(BOUNDS, docker.parent, str(docker))
     await containers.scale("edge", 3)
     said = (docker.parent / "said").read_text().splitlines()
@@ -66,7 +66,7 @@ async def test_scaling_touches_one_service(docker: Path) -> None:
 
 
 async def test_what_docker_refuses_is_said(docker: Path) -> None:
-    """In its own words."""
+    """In Docker's own words."""
     containers = Containers(BOUNDS, docker.parent, str(docker))
     with pytest.raises(DockerFailed, match="no room"):
         await containers.scale("chats", 9)
@@ -75,7 +75,7 @@ async def test_what_docker_refuses_is_said(docker: Path) -> None:
 async def test_a_docker_that_refuses_for_a_while_is_asked_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """As while its engine is started again: the scaling goes on afterwards."""
+    """As during a restart of its engine: scaling continues afterwards."""
     monkeypatch.setattr("fleet.scaling.containers.ROUND_SECONDS", 0.01)
     bounds = dict.fromkeys(SERVICE_ROLES, Replicas(1, 4))
     docker, broken, said = (tmp_path / name for name in ("docker", "broken", "said"))

@@ -1,4 +1,4 @@
-"""The socket by which the command line reaches a fleet."""
+"""The socket through which the command line reaches a fleet."""
 
 import asyncio
 from pathlib import Path
@@ -10,7 +10,7 @@ from fleet.control import NotAnswering, NotRunning, Reply, Request, Restart, ask
 
 
 async def test_a_ping_is_answered_while_something_long_is_done(tmp_path: Path) -> None:
-    """So that a fleet that is busy is told apart from one that hangs."""
+    """This tells a busy fleet from one that hangs."""
     begun, over = asyncio.Event(), asyncio.Event()
 
     async def handle(_: Request) -> Reply:
@@ -30,7 +30,7 @@ async def test_a_ping_is_answered_while_something_long_is_done(tmp_path: Path) -
 async def test_a_fleet_that_hangs_is_not_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its socket takes the connection, and nobody reads."""
+    """Its socket accepts the connection, but nothing reads."""
     monkeypatch.setattr(control, "PING_TIMEOUT_SECONDS", 0.05)
     ended = asyncio.Event()
 
@@ -47,7 +47,7 @@ async def test_a_fleet_that_hangs_is_not_waited_for(
 async def test_a_fleet_that_hangs_meanwhile_is_not_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It has taken the request, and answers no ping any more."""
+    """It has accepted the request, and no longer answers pings."""
     monkeypatch.setattr(control, "PING_TIMEOUT_SECONDS", 0.2)
     ended, asked = asyncio.Event(), 0
 
@@ -67,7 +67,7 @@ async def test_a_fleet_that_hangs_meanwhile_is_not_waited_for(
 
 
 async def test_without_a_fleet_nobody_answers(tmp_path: Path) -> None:
-    """Also where the socket of one that was killed is left."""
+    """Also if the socket of a killed fleet is left."""
     with pytest.raises(NotRunning):
         await ask_fleet(tmp_path, Restart())
     (tmp_path / control.SOCKET_NAME).touch()

@@ -1,4 +1,4 @@
-"""What a fleet says where a process may open few files."""
+"""The error of a fleet if the limit on open files is too low."""
 
 import subprocess
 import sys
@@ -8,7 +8,7 @@ from fleet.settings import PROJECT_FOLDER
 
 
 def test_too_few_files_are_a_sentence_and_a_command(tmp_path: Path) -> None:
-    """Before anything is started: HAProxy would end again and again."""
+    """Before anything is started; otherwise HAProxy would exit again and again."""
     command = f"ulimit -Sn 200; ulimit -Hn 200; exec {sys.executable} -m fleet"
     done = subprocess.run(
         ["sh", "-c", command],

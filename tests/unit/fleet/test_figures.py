@@ -1,4 +1,4 @@
-"""What two readings of a process's metrics say about its role."""
+"""What two samples of a process's metrics say about its role."""
 
 import pytest
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
@@ -11,7 +11,7 @@ def reading(at: float, **values: float) -> Reading:
 
 
 def test_what_the_library_writes_is_read() -> None:
-    """Samples are summed over their labels; errors of ours are summed apart."""
+    """Samples are summed over their labels; our own errors are summed separately."""
     registry = CollectorRegistry()
     requests = Counter("hubbub_edge_requests_total", "", ("status",), registry=registry)
     requests.labels(200).inc(5)
@@ -42,7 +42,7 @@ def test_what_grew_is_shared_by_time_and_processes() -> None:
 
 
 def test_a_process_without_two_readings_is_not_seen() -> None:
-    """One that has just started, one that says nothing, and one that was replaced meanwhile."""
+    """One that has just started, one that does not answer, and one that was replaced meanwhile."""
     before = {
         "silent": reading(0),
         "replaced": reading(0, loop_lag_seconds_count=500),
@@ -60,14 +60,14 @@ def test_a_process_without_two_readings_is_not_seen() -> None:
 
 @pytest.mark.parametrize("cut", [{"open_circuit": 1.0}, {"realtime_bus_up": 0.0}])
 def test_an_open_circuit_and_a_lost_bus_are_told(cut: dict[str, float]) -> None:
-    """Such a process has little to do for a reason."""
+    """They explain why such a process has little to do."""
     before = {"a": reading(0), "b": reading(0)}
     after = {"a": reading(1, realtime_bus_up=1), "b": reading(1, **cut)}
     assert figures_of("realtime", 2, before, after).cut_off
 
 
 def test_waits_in_chats_add_up() -> None:
-    """For the loop, for a connection, for a transaction; and how slow the database is."""
+    """Waits for the loop, for a connection and for a transaction; and how slow the database is."""
     before = {"a": reading(0)}
     after = {
         "a": reading(
@@ -87,13 +87,13 @@ def test_waits_in_chats_add_up() -> None:
 
 
 def test_lag_of_an_idle_service_is_not_its_queue() -> None:
-    """With hardly any work it is the machine that is busy."""
+    """With hardly any work, the machine is what is busy."""
     after = {"a": reading(1, loop_lag_seconds_sum=2, loop_lag_seconds_count=20, pool_uses_total=5)}
     assert figures_of("users", 1, {"a": reading(0)}, after).queue == 0
 
 
 def test_only_what_counts_is_asked_for() -> None:
-    """Names as the processes export them; tests/flow has all of them answered."""
+    """Names as the processes export them; tests/flow checks that all of them are served."""
     assert "hubbub_realtime_sockets" in names_of("realtime")
     assert "hubbub_chats_sends_wait_seconds_sum" in names_of("chats")
     assert not set(names_of("edge")) & {"hubbub_pool_uses_total", "hubbub_realtime_sockets"}
