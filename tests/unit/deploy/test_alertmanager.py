@@ -19,7 +19,8 @@ MAIL = {
 
 
 def configure(folder: Path, **variables: str) -> Any:
-    """What it starts Alertmanager with. Raises AssertionError with what it says else."""
+    """The configuration with which Alertmanager is started. Raises AssertionError with the
+    container's message otherwise."""
     program = folder / "alertmanager"
     program.write_text("#!/bin/sh\n")
     program.chmod(0o755)
@@ -34,7 +35,7 @@ def configure(folder: Path, **variables: str) -> Any:
 
 
 def test_mail_and_webhook_are_told_where_they_are_asked_for(tmp_path: Path) -> None:
-    """Both or one of them; the password stays in its file."""
+    """Both or one of them; the password stays in its own file."""
     both = configure(
         tmp_path, **MAIL, HUBBUB_ALERT_SMTP_USER="hubbub", HUBBUB_ALERT_WEBHOOK="https://a/b?c=d&e"
     )

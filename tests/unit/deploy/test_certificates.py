@@ -19,7 +19,7 @@ DOMAIN = "chat.example.org"
 
 
 def test_first_certificate_is_renewed_at_once(tmp_path: Path) -> None:
-    """HAProxy renews in the last twelfth of a certificate's time; the first one is made in it."""
+    """HAProxy renews in the last twelfth of a certificate's lifetime; the first is in it."""
     make_first_files(tmp_path, DOMAIN)
     certificate = x509.load_pem_x509_certificate((tmp_path / "site.pem").read_bytes())
     whole = certificate.not_valid_after_utc - certificate.not_valid_before_utc
@@ -30,7 +30,7 @@ def test_first_certificate_is_renewed_at_once(tmp_path: Path) -> None:
 
 
 def test_files_outlive_a_restart_but_not_another_domain(tmp_path: Path) -> None:
-    """What is there stays, the account's key in any case."""
+    """Existing files are kept; the account's key in any case."""
     make_first_files(tmp_path, DOMAIN)
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     make_first_files(tmp_path, DOMAIN)
@@ -41,7 +41,7 @@ def test_files_outlive_a_restart_but_not_another_domain(tmp_path: Path) -> None:
 
 
 def test_what_haproxy_holds_is_stored(tmp_path: Path) -> None:
-    """Only another certificate than the file's is written, and nothing that is none."""
+    """A certificate is written only if it differs from the file's; other output is not written."""
     make_first_files(tmp_path / ".", DOMAIN)
     site = tmp_path / "site.pem"
     old = site.read_bytes()
@@ -55,7 +55,7 @@ def test_what_haproxy_holds_is_stored(tmp_path: Path) -> None:
 
 
 def test_runtime_api_is_asked_over_its_socket(tmp_path: Path) -> None:
-    """One command, one answer, until the other side closes."""
+    """One command and one answer; the other side then closes the connection."""
     address = str(tmp_path / "api.sock")
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(address)
@@ -73,7 +73,7 @@ def test_runtime_api_is_asked_over_its_socket(tmp_path: Path) -> None:
 
 
 def test_haproxy_verifies_the_authority_that_it_asks_for_a_certificate(tmp_path: Path) -> None:
-    """It wants the file that names whom it trusts; where it asks nobody, it loads none."""
+    """This requires the file of trusted CAs; if HAProxy obtains no certificate, it loads none."""
     folder = PROJECT_FOLDER / "deploy" / "haproxy"
     # The rest is of a later release than the one here.
     settings = (folder / "acme.cfg").read_text().partition("\nacme authority")[0]
@@ -86,7 +86,7 @@ def test_haproxy_verifies_the_authority_that_it_asks_for_a_certificate(tmp_path:
 
 
 def read_by_haproxy(*files: Path, **more: str) -> str:
-    """What it says about them."""
+    """HAProxy's messages about the files."""
     environment = {
         **os.environ,
         "HUBBUB_BALANCER_BIND": ":8080",

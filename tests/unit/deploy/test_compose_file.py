@@ -19,7 +19,7 @@ COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 OURS = ("edge", "realtime", "files", "users", "chats")
 BACKUP = ("backup", "restore")
-JOBS = (*BACKUP, "key-folder")  # they work and end
+JOBS = (*BACKUP, "key-folder")  # jobs that exit when done
 DOCKERFILE = (ROOT / "deploy/Dockerfile").read_text()
 
 SMALL: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "deploy/small.yml").read_text())[
@@ -35,7 +35,7 @@ def _networks(name: str) -> set[str]:
 
 @every_service
 def test_container_has_no_privileges(name: str) -> None:
-    """The root file system cannot be written to, all capabilities are dropped, none can be won."""
+    """The root file system is read-only, all capabilities are dropped, none can be gained."""
     service = SERVICES[name]
     assert service["read_only"] is True
     assert service["cap_drop"] == ["ALL"]
@@ -55,7 +55,7 @@ def test_container_is_bounded_watched_and_its_logs_roll(name: str) -> None:
 
 @every_service
 def test_image_is_ours_or_pinned(name: str) -> None:
-    """What is ours can be pulled or built; what is not has a full version."""
+    """Our image can be pulled or built; other images have a full version."""
     service = SERVICES[name]
     if not service["image"].startswith("${HUBBUB_IMAGE:-hubbub:"):
         assert re.search(r":v?\d+\.\d+(\.\d+)?(-trixie)?}?$", service["image"]), service["image"]
@@ -71,7 +71,7 @@ def test_one_build_makes_the_one_image_of_all_that_is_ours() -> None:
 
 
 def test_only_haproxy_is_reachable_from_outside() -> None:
-    """No other service publishes a port, and nobody has a way out who needs none."""
+    """No other service publishes a port, and only services that need the Internet reach it."""
     assert [name for name, service in SERVICES.items() if "ports" in service] == ["haproxy"]
     outside = [name for name, net in COMPOSE["networks"].items() if not net.get("internal")]
     assert outside == ["outside", "alerts", "push"]
@@ -87,7 +87,7 @@ def test_nothing_listens_to_strangers_unless_told_to() -> None:
 
 
 def test_each_network_connects_only_those_who_talk_over_it() -> None:
-    """The whole table: who can reach whom."""
+    """The complete table of which service can reach which."""
     members: dict[str, set[str]] = {network: set() for network in COMPOSE["networks"]}
     for name in SERVICES:
         for network in _networks(name):
@@ -109,14 +109,14 @@ def test_each_network_connects_only_those_who_talk_over_it() -> None:
 
 @pytest.mark.parametrize("name", OURS)
 def test_services_are_doubled_and_drain(name: str) -> None:
-    """Two replicas of each; stopping one waits for its drain."""
+    """Each service has two replicas; stopping one waits for its drain."""
     assert SERVICES[name]["deploy"]["replicas"] == f"${{HUBBUB_{name.upper()}_REPLICAS:-2}}"
     assert int(SERVICES[name]["stop_grace_period"].removesuffix("s")) >= 30
     assert SERVICES[name]["command"] == [name]
 
 
 def test_secrets_are_files_and_reach_only_their_users() -> None:
-    """No password stands in the file; each secret is shown to those who need it."""
+    """The file has no passwords; each secret is mounted only in the services that need it."""
     assert all(set(secret) == {"file"} for secret in COMPOSE["secrets"].values())
     who = {
         secret: {name for name, service in SERVICES.items() if secret in service.get("secrets", [])}
@@ -144,13 +144,14 @@ def test_secrets_are_files_and_reach_only_their_users() -> None:
 
 
 def test_make_secrets_makes_each_secret_of_the_compose_file(tmp_path: Path) -> None:
-    """The one command makes all files that are named."""
+    """The command creates all files that the compose file names."""
     subprocess.run([ROOT / "deploy/make-secrets", tmp_path], check=True, capture_output=True)
     assert {path.name for path in tmp_path.iterdir()} == set(COMPOSE["secrets"])
 
 
 def test_databases_keep_their_data_apart_and_can_prepare() -> None:
-    """Two servers, a volume each, mounted where PostgreSQL 18 wants it; both can prepare."""
+    """Two servers with a volume each, mounted where PostgreSQL 18 expects it; both allow prepared
+    transactions."""
     volumes = []
     for name in ("users-database", "chats-database"):
         assert "max_prepared_transactions=200" in SERVICES[name]["command"]
@@ -159,7 +160,7 @@ def test_databases_keep_their_data_apart_and_can_prepare() -> None:
 
 
 def test_mounted_files_exist() -> None:
-    """Every file and folder of the repository that a container mounts is there."""
+    """Every file and folder of the repository that a container mounts exists."""
     for name, service in SERVICES.items():
         for volume in service.get("volumes", []):
             if volume.startswith("./"):
@@ -176,13 +177,13 @@ def test_image_runs_as_nobody_in_particular_and_has_no_compiler() -> None:
 
 
 def test_image_holds_every_service_and_what_looks_at_them() -> None:
-    """The packages of the services, what they share, and ops with what that takes of the fleet."""
+    """The packages of the services, what they share, and ops with what it imports of the fleet."""
     copied = set(re.findall(r"^COPY (\w+) \w+$", DOCKERFILE, re.MULTILINE))
     assert copied == {"common", "fleet", "ops", *OURS}
 
 
 def test_what_watches_knows_every_engine_and_how_many_replicas_there_should_be() -> None:
-    """A service that is added here is added there; only `ops` is replaced when a number changes."""
+    """A service added here is added there too; only `ops` is replaced when a number changes."""
     others = {"certificates", "prometheus", "alertmanager", "grafana", "ops", *JOBS}
     assert set(SERVICES) - others == {*OURS, *ENGINES}
     for name, service in SERVICES.items():
@@ -193,7 +194,7 @@ def test_what_watches_knows_every_engine_and_how_many_replicas_there_should_be()
 
 
 def test_a_small_server_has_one_of_each_and_small_databases() -> None:
-    """deploy/small.yml says to compose what HUBBUB_SIZE says to `make run`."""
+    """deploy/small.yml sets for compose what HUBBUB_SIZE sets for `make run`."""
     small = read_settings({"HUBBUB_SIZE": "small"})
     for role in OURS:
         least = f"${{HUBBUB_{role.upper()}_REPLICAS:-{small.replicas[role].minimum}}}"
@@ -211,7 +212,7 @@ def test_a_small_server_has_one_of_each_and_small_databases() -> None:
 
 @pytest.mark.parametrize("running", ["ops haproxy", "ops haproxy prometheus"])
 def test_an_upgrade_tells_those_that_there_are(running: str, tmp_path: Path) -> None:
-    """HAProxy reads its files again, whether there is a Prometheus or not."""
+    """HAProxy reloads its files, with or without a Prometheus."""
     docker = tmp_path / "docker"
     docker.write_text(
         '#!/bin/sh\necho "$@" >>"$TOLD"\ncase "$2" in\n'

@@ -1,4 +1,4 @@
-"""Where deploy/compose-backup and compose-bundle write; Docker is a script that says something."""
+"""Where deploy/compose-backup and compose-bundle write; a script that prints replaces Docker."""
 
 import os
 import subprocess
@@ -11,7 +11,7 @@ from fleet.settings import PROJECT_FOLDER
 
 @pytest.mark.parametrize("name", ["compose-backup", "compose-bundle"])
 def test_a_file_is_written_beside_whoever_asks(tmp_path: Path, name: str) -> None:
-    """Not beside the compose file; what is there already stays."""
+    """Not next to the compose file; existing files stay."""
     programs, here = tmp_path / "bin", tmp_path / "my folder"
     programs.mkdir()
     here.mkdir()
@@ -29,7 +29,7 @@ def test_a_file_is_written_beside_whoever_asks(tmp_path: Path, name: str) -> Non
 
 @pytest.mark.parametrize("name", ["compose-backup", "compose-bundle"])
 def test_nothing_is_left_of_a_file_that_is_not_whole(tmp_path: Path, name: str) -> None:
-    """Where the disk is full, each attempt would take more of it."""
+    """Otherwise each attempt would fill a full disk further."""
     programs, here = tmp_path / "bin", tmp_path / "here"
     programs.mkdir()
     here.mkdir()
@@ -44,7 +44,7 @@ def test_nothing_is_left_of_a_file_that_is_not_whole(tmp_path: Path, name: str) 
 
 
 def test_data_that_an_attempt_left_is_named_and_how_to_remove_it(tmp_path: Path) -> None:
-    """Or an upgrade of PostgreSQL that failed could not be tried again."""
+    """Otherwise a failed upgrade of PostgreSQL could not be retried."""
     docker = tmp_path / "docker"
     docker.write_text(
         '#!/bin/sh\ncase "$*" in *psql*) echo 0 ;; *"test -e"*) ;; *) exit 9 ;; esac\n'

@@ -1,4 +1,4 @@
-"""deploy/compose-upgrade where Docker is a script that only remembers containers."""
+"""deploy/compose-upgrade with a script that only tracks containers in place of Docker."""
 
 import os
 import subprocess
@@ -36,7 +36,7 @@ def upgrade(tmp_path: Path) -> "Upgrade":
 
 
 class Upgrade:
-    """Of two containers of edge."""
+    """An upgrade of two containers of edge."""
 
     def __init__(self, folder: Path) -> None:
         self._programs, self._there = folder / "bin", folder / "there"
@@ -73,7 +73,7 @@ def test_new_containers_take_the_place_of_old_ones(upgrade: Upgrade) -> None:
 
 
 def test_a_service_that_does_not_run_is_started(upgrade: Upgrade) -> None:
-    """As many containers as .env says: files and ops are new to whoever comes from 0.1.0."""
+    """With as many containers as .env sets: files and ops are new after an upgrade from 0.1.0."""
     upgrade.stop()
     done = upgrade.run("new")
     assert (done.returncode, done.stderr) == (0, "")
@@ -81,7 +81,7 @@ def test_a_service_that_does_not_run_is_started(upgrade: Upgrade) -> None:
 
 
 def test_an_upgrade_that_fails_leaves_the_old_ones_and_can_be_run_again(upgrade: Upgrade) -> None:
-    """New ones that do not become healthy are not counted by the next run."""
+    """New containers that do not become healthy are not counted by the next run."""
     for _ in range(2):
         done = upgrade.run("bad")
         assert done.returncode == 1

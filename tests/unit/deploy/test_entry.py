@@ -1,4 +1,4 @@
-"""How a service is started in its container, and how its health is asked."""
+"""How a service is started in its container, and how its health is checked."""
 
 import socket
 import threading
@@ -10,7 +10,7 @@ from deploy.probe import health_port, is_ready
 
 
 def test_replica_is_known_by_its_container() -> None:
-    """Others reach it under the container's name, on the port that faces no client."""
+    """Others reach it by the container's name, on the internal port."""
     users = service_environment("users", {"HUBBUB_LISTEN": "0.0.0.0:8000"}, "4f1d")
     assert users["HUBBUB_ADVERTISE"] == "4f1d:8000"
     assert users["HUBBUB_NAME"] == "users-4f1d"
@@ -33,7 +33,7 @@ def test_replica_is_known_by_its_container() -> None:
 def test_public_address_follows_the_domain(
     given: dict[str, str], public_url: str, origins: str
 ) -> None:
-    """The operator's word first, then the domain, then this machine in both spellings."""
+    """First the operator's setting, then the domain, then this machine in both spellings."""
     empty = {"HUBBUB_PUBLIC_URL": "", "HUBBUB_DOMAIN": "", "HUBBUB_ORIGINS": ""}
     env = service_environment("edge", {"HUBBUB_PORT": "8000", **empty, **given}, "4f1d")
     assert (env["HUBBUB_PUBLIC_URL"], env["HUBBUB_ORIGINS"]) == (public_url, origins)
@@ -46,7 +46,7 @@ def test_unknown_service_is_refused() -> None:
 
 
 def test_health_is_asked_on_the_internal_port() -> None:
-    """Where there is one; else on the only one."""
+    """If there is one, else on the only port."""
     assert health_port({"HUBBUB_LISTEN": "0.0.0.0:8000"}) == 8000
     listens = {"HUBBUB_LISTEN": "0.0.0.0:8000", "HUBBUB_METRICS_LISTEN": "0.0.0.0:8001"}
     assert health_port(listens) == 8001
@@ -54,7 +54,7 @@ def test_health_is_asked_on_the_internal_port() -> None:
 
 @pytest.mark.parametrize(("status", "ready"), [("200 OK", True), ("503 Unavailable", False)])
 def test_ready_is_what_answers_200(status: str, ready: bool) -> None:
-    """Another status, or nobody at the port, is not."""
+    """Another status, or a closed port, means not ready."""
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def answer() -> None:

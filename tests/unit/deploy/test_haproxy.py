@@ -1,4 +1,4 @@
-"""What deploy/haproxy/haproxy.cfg makes of variables, as HAProxy itself reads it."""
+"""How deploy/haproxy/haproxy.cfg treats variables, as read by HAProxy itself."""
 
 import pytest
 
@@ -10,7 +10,7 @@ from tests.unit.deploy.test_certificates import read_by_haproxy
     ("given", "is_refused"), [("on", False), ("off", False), ("", False), ("yes", True)]
 )
 def test_the_proxy_protocol_is_on_or_off(given: str, is_refused: bool) -> None:
-    """As on one machine: what is neither is refused, and not taken for one of them."""
+    """As on one machine: any other value is refused, not taken for one of them."""
     said = read_by_haproxy(
         CONFIGURATION, HUBBUB_BALANCER_TRUSTED="10.0.0.0/8", HUBBUB_BALANCER_PROXY=given
     )

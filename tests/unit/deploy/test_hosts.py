@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[3]
     "name", ["hubbub@.service", "hubbub-balancer.service", "hubbub-address.service"]
 )
 def test_systemd_has_nothing_to_say_about_the_units(name: str, tmp_path: Path) -> None:
-    """Where there is one, it knows every line."""
+    """If systemd is installed, it accepts every line."""
     text = (ROOT / "deploy" / "hosts" / name).read_text()
     unit = tmp_path / name.replace("@", "@users")
     unit.write_text(text.replace("/opt/hubbub", str(ROOT)))
@@ -28,7 +28,7 @@ def test_systemd_has_nothing_to_say_about_the_units(name: str, tmp_path: Path) -
 
 
 def test_no_address_moves_where_nothing_checks_the_balancer(tmp_path: Path) -> None:
-    """Without curl every balancer would be taken for dead."""
+    """Without curl every balancer would be considered dead."""
     environment = {"HERE": "a", "BALANCERS": "a b", "RUN": "/run"}
     for programs, code in (({"cat"}, 1), ({"cat", "curl"}, 0)):
         folder = tmp_path / str(code)
@@ -43,7 +43,7 @@ def test_no_address_moves_where_nothing_checks_the_balancer(tmp_path: Path) -> N
 
 
 def test_root_runs_nothing_that_the_balancer_could_have_written(tmp_path: Path) -> None:
-    """What keepalived is told is in a folder of its own, shut for the user of HAProxy."""
+    """keepalived's configuration is in its own folder, closed to HAProxy's user."""
     run, own = tmp_path / "run", tmp_path / "own"
     run.mkdir()
     (run / "keepalived.conf").symlink_to(tmp_path / "of root")
@@ -61,7 +61,7 @@ def test_root_runs_nothing_that_the_balancer_could_have_written(tmp_path: Path) 
 
 
 def test_root_is_told_nothing_that_others_may_write() -> None:
-    """/etc/hubbub is the user's who runs the services."""
+    """/etc/hubbub belongs to the user who runs the services."""
     units = [path.read_text().splitlines() for path in (ROOT / "deploy/hosts").glob("*.service")]
     of_root = [unit for unit in units if "User=hubbub" not in unit]
     files = [line for unit in of_root for line in unit if line.startswith("EnvironmentFile=")]

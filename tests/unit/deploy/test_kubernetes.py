@@ -1,5 +1,5 @@
 """The rules of deploy/kubernetes that can be checked without Kubernetes, and with its own tools
-where `make manifests` has installed them."""
+if `make manifests` has installed them."""
 
 import base64
 import json
@@ -74,7 +74,7 @@ def _pod(workload: Manifest) -> Manifest:
 
 @pytest.mark.parametrize("name", [*SERVICE_ROLES, "haproxy", "cache"])
 def test_each_part_can_be_reached_and_is_not_drained_at_once(name: str) -> None:
-    """A service, and a budget of one pod for whoever empties nodes."""
+    """Each has a service, and a disruption budget of one pod for node drains."""
     kind = "StatefulSet" if name == "cache" else "Deployment"
     workload, budget = BASE[kind, name], BASE["PodDisruptionBudget", name]
     labels = workload["spec"]["template"]["metadata"]["labels"]
@@ -89,7 +89,7 @@ def test_each_part_can_be_reached_and_is_not_drained_at_once(name: str) -> None:
 
 @pytest.mark.parametrize("workload", WORKLOADS)
 def test_a_container_has_no_privileges(workload: Manifest) -> None:
-    """As in docker-compose.yml; what is ours has that of base/service.yaml."""
+    """As in docker-compose.yml; our own containers get this from base/service.yaml."""
     pod = _pod(workload)
     is_complete = workload["metadata"]["name"] == "any" or not workload["metadata"].get(
         "labels", {"hubbub/service": ""}
@@ -110,7 +110,7 @@ def test_a_container_has_no_privileges(workload: Manifest) -> None:
 
 @pytest.mark.parametrize("workload", WORKLOADS)
 def test_variables_are_known(workload: Manifest) -> None:
-    """To the settings of the process that they are for."""
+    """They are settings of the process that gets them."""
     name = workload["metadata"]["name"]
     known = {"HUBBUB_ROLE", "POD_IP"} | HAPROXYS | VALKEYS
     if name == "ops":
@@ -123,7 +123,7 @@ def test_variables_are_known(workload: Manifest) -> None:
 
 @pytest.mark.parametrize("folder", ["base", *OVERLAYS])
 def test_what_all_services_are_told_is_known(folder: str) -> None:
-    """To one of them, or to the balancer."""
+    """By one of the services, or by the balancer."""
     known = set(HAPROXYS)
     for settings in (ServiceSettings, *SETTINGS.values()):
         known |= {variable.name for variable in declared_variables(settings)}
@@ -134,7 +134,7 @@ def test_what_all_services_are_told_is_known(folder: str) -> None:
 
 @pytest.mark.parametrize("workload", WORKLOADS)
 def test_secrets_are_those_that_are_made(workload: Manifest) -> None:
-    """By deploy/kubernetes/make-secrets; the one of the file store is the operator's."""
+    """deploy/kubernetes/make-secrets creates them; the operator adds that of the file store."""
     made = re.findall(r"[a-z-]+\.(?:key|callers|password)", (FOLDER / "make-secrets").read_text())
     for volume in _pod(workload).get("volumes", []):
         if volume.get("secret", {}).get("secretName") == "hubbub":
@@ -142,7 +142,7 @@ def test_secrets_are_those_that_are_made(workload: Manifest) -> None:
 
 
 def test_secrets_are_made_once(tmp_path: Path) -> None:
-    """A second run prints the same, and all of it is what the manifests ask for."""
+    """A second run prints the same, and the manifests use all of it."""
     first, second = (
         subprocess.run(
             [FOLDER / "make-secrets", tmp_path], check=True, capture_output=True, text=True
@@ -166,7 +166,7 @@ def test_secrets_are_made_once(tmp_path: Path) -> None:
 
 
 def test_ops_may_ask_each_pod_and_lists_what_it_needs() -> None:
-    """Its policy names every part that it looks at; its account may list, and nothing else."""
+    """Its policy names every part that it inspects; its account may only list."""
     policy = BASE["NetworkPolicy", "ops-looks-at-everybody"]["spec"]
     (names,) = policy["podSelector"]["matchExpressions"]
     assert {*SERVICE_ROLES, "haproxy", "valkey"} == {*names["values"]}
@@ -183,7 +183,7 @@ def test_ops_may_ask_each_pod_and_lists_what_it_needs() -> None:
 
 
 def test_ops_is_asked_in_its_pod(tmp_path: Path) -> None:
-    """By kubectl, which here writes down what it was told; logs go into the pod."""
+    """Through kubectl, here a script that records its arguments; logs go into the pod."""
     told = tmp_path / "told"
     kubectl = tmp_path / "kubectl"
     kubectl.write_text(
@@ -218,7 +218,7 @@ def test_ops_is_asked_in_its_pod(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("over_tls", [False, True])
 def test_the_balancer_takes_its_pools_from_dns(over_tls: bool, tmp_path: Path) -> None:
-    """HAProxy itself reads the configuration of Kubernetes."""
+    """HAProxy itself reads the configuration for Kubernetes."""
     checked = subprocess.run(
         [haproxy_program(), "-c", "-f", "haproxy.cfg", "-f", "kubernetes.cfg"],
         cwd=ROOT / "deploy" / "haproxy",
@@ -288,7 +288,7 @@ def _with_component(folder: Path, overlay: str) -> Path:
 def test_every_manifest_fits_the_schemas_of_kubernetes(
     overlay: str, with_tls: bool, tmp_path: Path
 ) -> None:
-    """As kustomize renders it: strictly, so that a misspelled field is one too many."""
+    """As rendered by kustomize, and strictly, so that a misspelled field is an error."""
     folder = _with_component(tmp_path, overlay) if with_tls else FOLDER / overlay
     rendered = subprocess.run(
         [TOOLS / "kubectl", "kustomize", folder],
@@ -322,7 +322,7 @@ def test_every_manifest_fits_the_schemas_of_kubernetes(
         assert ("HUBBUB_CALLS_CERTIFICATE" in environment) is with_tls
         mounted = {mount["name"] for mount in container["volumeMounts"]}
         assert mounted == {volume["name"] for volume in _pod(deployment)["volumes"]}
-        # A variable must come before what names it.
+        # A variable must come before those that refer to it.
         names = [variable["name"] for variable in container["env"]]
         for place, variable in enumerate(container["env"]):
             for named in re.findall(r"\$\(([A-Z_]+)\)", json.dumps(variable)):
@@ -330,7 +330,7 @@ def test_every_manifest_fits_the_schemas_of_kubernetes(
 
 
 def test_the_databases_say_which_postgresql_they_need() -> None:
-    """The oldest one beside which services start, in the manifest and on the page."""
+    """The oldest release with which services start, in the manifest and on the page."""
     needed = f"{OLDEST_POSTGRES // 10_000} or newer"
     assert needed in (FOLDER / "base" / "databases.yaml").read_text()
     assert f"with PostgreSQL {needed}" in (ROOT / "docs" / "hosts.md").read_text()

@@ -1,7 +1,7 @@
-"""Who reaches whom by the network policies of deploy/kubernetes: what must talk, and nothing else.
+"""Connections that the network policies of deploy/kubernetes allow: the required ones only.
 
-Policies are judged here as Kubernetes documents them: whoever is selected by none may do all, else
-what one of them allows; a connection has to be allowed at both ends.
+Policies are evaluated as Kubernetes documents them: a pod that no policy selects may do anything,
+others what any of their policies allows; a connection must be allowed at both ends.
 """
 
 import ipaddress
@@ -22,7 +22,7 @@ Manifest = dict[str, Any]
 
 
 class Pod(NamedTuple):
-    """`namespace` has labels; None is this one. An address without any is none of the cluster."""
+    """`namespace` holds labels; None is ours. An address without labels is outside the cluster."""
 
     labels: Mapping[str, str] = {}
     ports: Mapping[str, int] = {}
@@ -55,7 +55,7 @@ def pods_of(manifests: list[Manifest]) -> dict[str, Pod]:
 
 
 def selects(selector: Manifest, labels: Mapping[str, str]) -> bool:
-    """Of expressions only `In` is used."""
+    """The only operator used in expressions is `In`."""
     wanted = {key: [value] for key, value in selector.get("matchLabels", {}).items()}
     for one in selector.get("matchExpressions", []):
         assert one["operator"] == "In"
@@ -93,7 +93,7 @@ class Rules:
         self, judged: Pod, other: Pod, target: Pod, port: int, protocol: str, way: str
     ) -> bool:
         if judged.address or judged.namespace is not None:
-            return True  # none of ours says
+            return True  # none of ours has it
         ours = [
             one
             for one in self._policies
@@ -124,7 +124,7 @@ PORTS: Final = (8000, 8001, 8080, 8443, 9101, 6379, 16379, 5432, 9187, 53, 80, 4
 
 
 def test_pods_reach_whom_they_ask_and_nobody_else(overlay: list[Manifest]) -> None:
-    """Every pair of pods at every port that somebody listens at."""
+    """Checks every pair of pods at every port that has a listener."""
     pods, rules = pods_of(overlay), Rules(overlay)
     expected = {("haproxy", role, port) for role in SERVICES[:3] for port in (8000, 8001)}
     expected |= {(source, role, 8000) for source in SERVICES for role in ("users", "chats")}
@@ -135,7 +135,7 @@ def test_pods_reach_whom_they_ask_and_nobody_else(overlay: list[Manifest]) -> No
     for database in DATABASES:
         expected |= {(source, database, 5432) for source in (database.partition("-")[0], "ops")}
         expected |= {(database, database, port) for port in PORTS}
-    for source in pods:  # the entrance is everybody's
+    for source in pods:  # the entrance is open to all
         expected |= {(source, "haproxy", port) for port in (8080, 8443)}
     if "make-valkey-cluster" in pods:
         members = ("valkey", "make-valkey-cluster")
@@ -152,8 +152,8 @@ def test_pods_reach_whom_they_ask_and_nobody_else(overlay: list[Manifest]) -> No
 
 
 def test_strangers_reach_the_entrance_alone(overlay: list[Manifest]) -> None:
-    """Other namespaces and the Internet do. Who has the label of monitoring reads metrics too, and
-    the operator of CloudNativePG reaches its instances."""
+    """Other namespaces and the Internet do. Namespaces with the monitoring label read metrics too,
+    and CloudNativePG's operator reaches its instances."""
     pods, rules = pods_of(overlay), Rules(overlay)
     pods.pop("make-valkey-cluster", None)
     entrance = {("haproxy", 8080), ("haproxy", 8443)}
@@ -175,8 +175,8 @@ def test_strangers_reach_the_entrance_alone(overlay: list[Manifest]) -> None:
 
 
 def test_files_alone_reaches_the_internet(overlay: list[Manifest]) -> None:
-    """And there the push services and pages, not what is private; everybody asks the DNS. The
-    databases and ops, which ask the API of the cluster, are not held."""
+    """It reaches push services and pages there, but no private addresses; all pods use the DNS. The
+    databases and ops, which call the cluster's API, are not restricted."""
     pods, rules = pods_of(overlay), Rules(overlay)
     held = pods.keys() - {*DATABASES, "ops"}
     dns = Pod({"k8s-app": "kube-dns"}, namespace={"kubernetes.io/metadata.name": "kube-system"})
@@ -188,7 +188,7 @@ def test_files_alone_reaches_the_internet(overlay: list[Manifest]) -> None:
         ("2001:db8::80", 443, {"files"}),
         ("203.0.113.80", 80, {"files"}),
         ("203.0.113.80", 22, set()),
-        ("169.254.169.254", 80, set()),  # what a cloud tells its machines
+        ("169.254.169.254", 80, set()),  # a cloud's metadata service
         ("10.96.0.1", 443, set()),  # the cluster's API, usually
         ("192.168.1.1", 443, set()),
         ("fd00::1", 443, set()),

@@ -9,7 +9,7 @@ SETTING = re.compile(r"^(HUBBUB_\w+)=\S*$")
 
 
 def test_every_printed_command_is_run_by_a_test_or_says_why_not() -> None:
-    """And nothing is listed that is printed no more."""
+    """And none is listed that is no longer printed."""
     commands = [command for command in printed_commands() if not SETTING.match(command)]
     assert len(commands) > 25
     assert sorted(commands) == sorted([*ON_ONE_MACHINE, *IN_CONTAINERS, *NOT_RUN])
@@ -17,7 +17,7 @@ def test_every_printed_command_is_run_by_a_test_or_says_why_not() -> None:
 
 
 def test_every_printed_setting_is_a_variable() -> None:
-    """Of docs/configuration.md, which is made from the code."""
+    """One of docs/configuration.md, which is generated from the code."""
     known = (PROJECT_FOLDER / "docs" / "configuration.md").read_text()
     settings = [found[1] for command in printed_commands() if (found := SETTING.match(command))]
     assert len(settings) >= 7

@@ -1,4 +1,4 @@
-"""What a container does that was given a secret which is none: nothing, and it says why."""
+"""A container with an invalid secret does not start, and says why."""
 
 import os
 import re
@@ -37,7 +37,7 @@ class Case(NamedTuple):
     kind: str
 
 
-# Every secret of every service, the kinds in turn. That of 0.1.0 is empty where it is not needed.
+# Every secret of every service, the kinds in turn. The one of 0.1.0 may be empty.
 CASES = [
     Case(role, secret, list(BAD)[(place + number) % len(BAD)])
     for number, role in enumerate(ROLES)
@@ -65,7 +65,7 @@ def prepare(folder: Path, case: Case) -> dict[str, str]:
 
 @pytest.mark.parametrize("case", CASES, ids="-".join)
 def test_each_secret_must_be_a_real_one(tmp_path: Path, case: Case) -> None:
-    """Missing, empty, short or a placeholder: the sentence has the file's name."""
+    """Missing, empty, short or a placeholder: the error names the file."""
     environment = prepare(tmp_path, case)
     with pytest.raises(SettingsError, match=re.escape(str(tmp_path / case.secret))):
         READERS[case.role](environment)
@@ -73,7 +73,7 @@ def test_each_secret_must_be_a_real_one(tmp_path: Path, case: Case) -> None:
 
 @pytest.mark.parametrize("role", ROLES)
 def test_a_service_without_a_real_secret_refuses_to_start(tmp_path: Path, role: str) -> None:
-    """As the image starts it: exit code 1 and one sentence, no traceback."""
+    """Started as in the image: exit code 1 and one sentence, no traceback."""
     case = Case(role, f"{role}.key", "default")
     ended = subprocess.run(
         [sys.executable, ROOT / "deploy/entry.py", role],

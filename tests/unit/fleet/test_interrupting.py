@@ -23,7 +23,7 @@ WAIT_SECONDS = 30.0
 
 @pytest.fixture
 def silent_database() -> Iterator[socket.socket]:
-    """It takes connections and never says a word."""
+    """Accepts connections and never answers."""
     with socket.create_server((LOOPBACK, 0)) as listener:
         listener.settimeout(WAIT_SECONDS)
         yield listener
@@ -35,7 +35,7 @@ WORDS = (("fleet.commands.backup", "backup", "new.tar"), ("fleet", "sql", "users
 def start_command(
     database: socket.socket, folder: Path, words: tuple[str, ...]
 ) -> subprocess.Popen[str]:
-    """On a Hubbub that does not run, whose both databases are the silent one."""
+    """For a stopped Hubbub; the silent database stands for both of its databases."""
     data, scratch = folder / "data", folder / "scratch"
     (data / "keys").mkdir(parents=True)
     scratch.mkdir()
@@ -56,7 +56,7 @@ def start_command(
 def test_no_password_no_half_a_file_and_no_child_is_left(
     silent_database: socket.socket, tmp_path: Path, words: tuple[str, ...], number: signal.Signals
 ) -> None:
-    """The passwords of both databases are in memory alone, however it ends."""
+    """The passwords of both databases exist only in memory, however the command ends."""
     command, scratch = start_command(silent_database, tmp_path, words), tmp_path / "scratch"
     child, _ = silent_database.accept()
     command.send_signal(number)
@@ -72,9 +72,9 @@ def test_no_password_no_half_a_file_and_no_child_is_left(
 
 
 async def test_what_is_just_starting_is_ended_with_what_it_has_started(tmp_path: Path) -> None:
-    """A signal may come when a script runs already and its pipes are not yet connected."""
+    """A signal can arrive when a script already runs but its pipes are not yet connected."""
     made = tmp_path / "made"
-    # A child that a shell forks in the moment of a signal may not hear it: each sleeps shortly.
+    # A child that a shell forks at the moment of a signal may miss it: each sleeps briefly.
     script = f"trap 'rm {made}; exit 1' TERM; touch {made}; while :; do sleep 0.1; done"
 
     async def run() -> None:
@@ -102,7 +102,7 @@ async def test_what_is_just_starting_is_ended_with_what_it_has_started(tmp_path:
 def test_a_command_that_is_killed_leaves_nothing_in_the_folder_for_temporary_files(
     silent_database: socket.socket, tmp_path: Path, words: tuple[str, ...]
 ) -> None:
-    """Neither passwords, nor what a script was at work on: that ends without its databases."""
+    """Neither passwords nor a script's work files: the script ends once its databases are gone."""
     command, scratch = start_command(silent_database, tmp_path, words), tmp_path / "scratch"
     child, _ = silent_database.accept()
     files = [path for path in scratch.rglob("*") if path.is_file()]
@@ -123,7 +123,7 @@ def test_a_command_on_a_stopped_system_is_not_what_stop_ends(
     capsys: pytest.CaptureFixture[str],
     words: tuple[str, ...],
 ) -> None:
-    """It holds the folder as a Hubbub would; who wants to start one is told to wait."""
+    """It locks the folder as a Hubbub would; a user who starts one is told to wait."""
     command, data = start_command(silent_database, tmp_path, words), tmp_path / "data"
     child, _ = silent_database.accept()
     assert stop_running(data) == 0
@@ -143,7 +143,7 @@ def test_a_command_on_a_stopped_system_is_not_what_stop_ends(
 
 @pytest.mark.parametrize("target", ["a file/new.tar", "/proc/new.tar"])
 def test_a_backup_that_cannot_be_written_says_where(tmp_path: Path, target: str) -> None:
-    """In a sentence, as everything that the operator can put right."""
+    """In one sentence, like every error that the operator can fix."""
     (tmp_path / "keys").mkdir()
     (tmp_path / "a file").touch()
     done = subprocess.run(

@@ -18,6 +18,6 @@ def test_a_secret_is_made_once_and_for_its_owner_alone(tmp_path: Path) -> None:
 
 
 def test_a_start_that_was_cut_short_leaves_no_half_secret(tmp_path: Path) -> None:
-    """What was being written is thrown away, and the next secret is whole."""
+    """The partial file is discarded, and the next secret is complete."""
     (tmp_path / "service.key.new").write_text("ab")
     assert len(read_or_make_secret(tmp_path / "service.key")) == 64

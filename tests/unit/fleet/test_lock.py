@@ -1,4 +1,4 @@
-"""One fleet a data folder."""
+"""One fleet per data folder."""
 
 import asyncio
 import os
@@ -27,7 +27,7 @@ async def test_a_second_fleet_on_the_same_folder_is_refused(tmp_path: Path) -> N
 async def test_the_holder_is_found_whatever_device_stat_tells(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """That of btrfs is of the subvolume, and /proc/locks has another one."""
+    """On btrfs, stat returns the device of the subvolume, and /proc/locks has another one."""
     lock = FolderLock(tmp_path)
     await lock.acquire()
     for name in ("stat", "fstat"):
@@ -46,8 +46,8 @@ def _elsewhere(found: os.stat_result) -> os.stat_result:
 async def test_nobody_else_starts_anything_on_a_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Root could, and its owner would not be able to read what root has left there. Where a Hubbub
-    runs, root may ask it."""
+    """Root could, but the owner could not read the files that root would leave there. If a Hubbub
+    runs, root may query it."""
     (tmp_path / "keys").mkdir()
     monkeypatch.setattr(os, "geteuid", lambda: (tmp_path / "keys").stat().st_uid + 1)
     lock = FolderLock(tmp_path)
@@ -88,7 +88,7 @@ time.sleep(60)
 
 
 async def test_the_fleet_that_holds_a_folder_is_stopped(tmp_path: Path) -> None:
-    """Whoever started it; where none runs there is nothing to do."""
+    """Whoever started it; if none runs, there is nothing to do."""
     assert stop_running(tmp_path) == 0
     holder = await asyncio.create_subprocess_exec(
         sys.executable, "-S", "-c", HOLD, str(tmp_path / "fleet.lock"),

@@ -1,4 +1,4 @@
-"""The log files of one machine: how they are bounded, and what the engines' lines become."""
+"""The log files of one machine: their size limit, and how lines of the engines are converted."""
 
 import json
 import logging
@@ -26,7 +26,7 @@ def total(folder: Path) -> int:
 
 
 def test_what_grows_beyond_its_share_starts_anew(tmp_path: Path) -> None:
-    """Two files share the bound: each has a quarter for what it is now, a quarter for before."""
+    """Two logs share the limit: each has a quarter for its current file, a quarter for the old."""
     write(tmp_path / "edge-1.log", 20_001)
     write(tmp_path / "users-1.log", 20_000)
     rotate_logs(tmp_path, MOST)
@@ -34,7 +34,7 @@ def test_what_grows_beyond_its_share_starts_anew(tmp_path: Path) -> None:
 
 
 def test_all_logs_together_stay_below_the_bound(tmp_path: Path) -> None:
-    """Whatever is written between two rounds, and by however many processes."""
+    """Whatever is written between two rounds, by any number of processes."""
     for round_ in range(50):
         for number in range(1 + round_ // 5):
             write(tmp_path / f"edge-{number}.log", 3_000)
@@ -44,7 +44,7 @@ def test_all_logs_together_stay_below_the_bound(tmp_path: Path) -> None:
 
 
 def test_a_burst_costs_the_oldest_lines(tmp_path: Path) -> None:
-    """A quiet process keeps what it writes now; what goes is what was written before."""
+    """A quiet process keeps its current lines; older lines are dropped."""
     write(tmp_path / "quiet-1.log.old", 30_000)
     write(tmp_path / "quiet-1.log", 10)
     write(tmp_path / "busy-1.log", 60_000)
@@ -69,12 +69,12 @@ def test_a_burst_costs_the_oldest_lines(tmp_path: Path) -> None:
     ],
 )
 def test_levels_mean_what_the_program_means(role: str, line: str, level: int) -> None:
-    """PostgreSQL's severity, HAProxy's, Valkey's sign; what a service says at last is an error."""
+    """PostgreSQL's and HAProxy's severity, Valkey's sign; a service's last output is an error."""
     assert severity(role, line) == level
 
 
 async def test_a_traceback_is_one_line(tmp_path: Path) -> None:
-    """With the error as what happened, and the whole text beside it."""
+    """The error is the event; the whole text is in a field of its own."""
     code = "print('before'); 1/0"
     process = spawn([sys.executable, "-S", "-u", "-c", code], env={}, cwd=tmp_path)
     assert process.stdout is not None
@@ -90,7 +90,7 @@ async def test_a_traceback_is_one_line(tmp_path: Path) -> None:
 
 
 def test_a_terminal_that_is_gone_stops_nobody() -> None:
-    """What would be said is not heard, and nothing stays to be said at the end."""
+    """Output is discarded, and none is left to be written at exit."""
     program = "from fleet.data.logs import say; import sys; say('x', sys.stdout)"
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run(

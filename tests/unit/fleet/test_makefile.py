@@ -1,4 +1,4 @@
-"""What `make` passes on of its variables."""
+"""How `make` passes its variables on."""
 
 import os
 import re
@@ -27,7 +27,7 @@ WORDS = {"TO": "/my data/a $HOME.tar", "FROM": "/my data/b.tar"}
 def test_a_path_with_a_space_is_one_word(
     tmp_path: Path, target: str, given: tuple[str, ...], passed: list[str]
 ) -> None:
-    """The shell splits nothing and replaces nothing."""
+    """The shell splits and expands nothing."""
     programs = tmp_path / "bin"
     programs.mkdir()
     python = programs / "python"
@@ -48,7 +48,7 @@ def test_a_path_with_a_space_is_one_word(
     ("given", "what"), [((), "rotate"), (("REVOKE=no",), "rotate"), (("REVOKE=yes",), "revoke")]
 )
 def test_keys_are_revoked_by_yes_alone(tmp_path: Path, given: tuple[str, ...], what: str) -> None:
-    """As data is replaced by `REPLACE=yes` alone."""
+    """Likewise only `REPLACE=yes` replaces data."""
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "python").write_text("#!/bin/sh\nprintf '%s\\n' \"$@\"\n")
     (tmp_path / "bin" / "python").chmod(0o755)
@@ -72,7 +72,7 @@ def test_the_list_of_commands_is_a_table() -> None:
 
 
 def test_an_owner_is_named(tmp_path: Path) -> None:
-    """Without a name it says how to give one; whether Hubbub runs is not looked at."""
+    """Without a name it says how to give one, without checking whether Hubbub runs."""
     done = subprocess.run(
         [sys.executable, "-m", "fleet", "owner", ""],  # as `make owner` passes it on
         cwd=PROJECT_FOLDER, env={"PATH": os.environ["PATH"], "HUBBUB_DATA": str(tmp_path)},
@@ -82,8 +82,8 @@ def test_an_owner_is_named(tmp_path: Path) -> None:
 
 
 def test_a_service_gets_its_passwords_from_a_file_for_root_alone(tmp_path: Path) -> None:
-    """`make service` writes it for its user alone, and says how it becomes root's. Where there are
-    none there is no file."""
+    """`make service` writes it readable by its user only, and says how to give it to root. Without
+    passwords there is no file."""
     for needed in ("deploy/locks/run.txt", "venv/bin/pip", "venv/run.stamp"):
         (tmp_path / needed).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / needed).touch()

@@ -11,7 +11,7 @@ from fleet.processes.ports import LocalSocket, PortTaken, ReservedPort, is_taken
 
 
 def test_a_reserved_port_refuses_until_somebody_listens() -> None:
-    """A caller goes elsewhere at once, also while the process of the slot is being started."""
+    """A caller tries elsewhere at once, even while the process of the slot is starting."""
     port = ReservedPort()
     with closing(port), port.bind() as bound:
         assert not is_taken(port.number)
@@ -20,7 +20,7 @@ def test_a_reserved_port_refuses_until_somebody_listens() -> None:
 
 
 def test_the_next_process_of_a_slot_listens_on_the_same_port() -> None:
-    """The port is free again as soon as the last listener is gone."""
+    """The port is free as soon as the last listener has closed."""
     port = ReservedPort()
     with closing(port):
         for _ in range(3):
@@ -56,7 +56,7 @@ def test_an_address_that_is_not_of_this_machine_is_no_taken_port(host: str) -> N
 
 
 def test_a_process_that_drains_can_shut_its_local_socket(tmp_path: Path) -> None:
-    """What comes then is refused, until the next process has another one."""
+    """New connections are refused until the next process has another socket."""
     local = LocalSocket(tmp_path, "realtime-1.sock")
     with local.listen().dup() as of_process:
         of_process.shutdown(socket.SHUT_RDWR)
@@ -69,7 +69,7 @@ def test_a_process_that_drains_can_shut_its_local_socket(tmp_path: Path) -> None
 
 
 def test_a_local_socket_listens_between_two_processes(tmp_path: Path) -> None:
-    """However deep its folder is, and whatever the last fleet left there."""
+    """Whatever the length of its path, and whatever the last fleet left there."""
     folder = tmp_path.joinpath(*["a folder of thirty characters"] * 5)
     folder.mkdir(parents=True)
     for _ in range(2):

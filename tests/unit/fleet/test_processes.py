@@ -1,4 +1,4 @@
-"""Whatever dies is started again; what should end, ends."""
+"""Processes that die are restarted; those that should end, end."""
 
 import asyncio
 import errno
@@ -93,8 +93,8 @@ def pid_of(supervised: Supervised) -> int:
 
 
 async def test_a_killed_process_is_replaced_at_once(tmp_path: Path) -> None:
-    """A death after readiness costs no back-off, however often it happens: the fourth and fifth
-    would wait for 0.8 and 1.6 s."""
+    """A death after readiness causes no back-off, however often: otherwise the fourth and fifth
+    would wait 0.8 and 1.6 s."""
     record, took = Record(), list[float]()
     async with supervise(SERVES, tmp_path, record) as supervised:
         for _ in range(5):
@@ -109,7 +109,7 @@ async def test_a_killed_process_is_replaced_at_once(tmp_path: Path) -> None:
 
 
 async def test_deaths_before_readiness_are_backed_off_and_bounded(tmp_path: Path) -> None:
-    """A program that cannot start is tried less and less often, but every 2 s at least."""
+    """A program that cannot start is retried less and less often, but at least every 2 s."""
     record = Record()
     async with supervise(FAILS, tmp_path, record, is_ready=False):
         await record.until_starts(5)
@@ -121,7 +121,7 @@ async def test_deaths_before_readiness_are_backed_off_and_bounded(tmp_path: Path
 
 
 async def test_a_stop_announces_the_drain_before_the_signal(tmp_path: Path) -> None:
-    """The state is `draining` as long as the process is there; then it is gone."""
+    """The state is `draining` while the process exists; then it is removed."""
     record = Record()
     async with supervise(SERVES, tmp_path, record) as supervised:
         await supervised.wait_until_ready()
@@ -131,7 +131,7 @@ async def test_a_stop_announces_the_drain_before_the_signal(tmp_path: Path) -> N
 
 
 async def test_what_does_not_end_in_time_is_killed(tmp_path: Path) -> None:
-    """SIGTERM is a request, the time for it is bounded."""
+    """SIGTERM is a request; the time for it is limited."""
     record = Record()
     async with supervise(IGNORES_TERM, tmp_path, record) as supervised:
         await supervised.wait_until_ready()
@@ -143,7 +143,7 @@ async def test_what_does_not_end_in_time_is_killed(tmp_path: Path) -> None:
 
 
 async def test_a_paused_process_can_be_stopped(tmp_path: Path) -> None:
-    """It is woken, so that it can hear that it should end."""
+    """It is resumed so that it can handle the signal to end."""
     record = Record()
     async with supervise(SERVES, tmp_path, record) as supervised:
         await supervised.wait_until_ready()
@@ -164,7 +164,7 @@ async def test_a_restart_replaces_the_process_and_waits_for_the_new_one(tmp_path
 
 
 async def test_a_restart_has_a_bound(tmp_path: Path) -> None:
-    """A new process that does not become ready holds nobody up; it goes on trying."""
+    """A new process that does not become ready blocks no caller; retries continue."""
     record, is_broken = Record(), False
 
     def start() -> subprocess.Popen[bytes]:
@@ -186,7 +186,7 @@ async def test_a_restart_has_a_bound(tmp_path: Path) -> None:
 
 
 async def test_nothing_ends_the_supervision(tmp_path: Path) -> None:
-    """Watchers, readiness checks and starts may fail: each is tried again until it works."""
+    """Watchers, readiness checks and starts may fail: each is retried until it works."""
     record = Record()
     failing = True
 
@@ -227,7 +227,7 @@ async def test_nothing_ends_the_supervision(tmp_path: Path) -> None:
 
 
 async def test_children_die_with_their_parent(tmp_path: Path) -> None:
-    """kill -9 of the parent leaves no child behind, and no way to notice is needed in the child."""
+    """kill -9 of the parent leaves no child behind, without any code in the child."""
     parent_code = f"""
 import subprocess, sys, time
 sys.path.insert(0, {str(Path(__file__).parents[3])!r})
@@ -259,7 +259,7 @@ other.wait()
 async def test_a_process_that_runs_may_answer_late_and_one_that_stands_still_is_killed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """On a busy machine a healthy process may be silent for long; a paused one does not run."""
+    """On a busy machine a healthy process may be silent for long; a paused one is not running."""
     monkeypatch.setattr(module, "HANG_TIMEOUT_SECONDS", 0.1)
     monkeypatch.setattr(module, "SILENT_POLL_SECONDS", 0.5)
     record, asked = Record(), list[bool]()
@@ -277,7 +277,7 @@ async def test_a_process_that_runs_may_answer_late_and_one_that_stands_still_is_
 
 
 def test_what_a_hung_process_started_dies_with_it() -> None:
-    """Though it is in a session of its own, and paused."""
+    """Even if it is in its own session, and paused."""
     command = [sys.executable, "-S", "-c", STARTS_ANOTHER]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None

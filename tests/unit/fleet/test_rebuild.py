@@ -1,4 +1,4 @@
-"""What chats keeps beside its log, derived again by the command line of one machine."""
+"""The tables that chats derives from its log, rebuilt with the command line of one machine."""
 
 import asyncio
 import os
@@ -16,7 +16,7 @@ from fleet.settings import PROJECT_FOLDER, read_settings
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the databases of a Hubbub that does not run."""
+    """A folder with the databases of a stopped Hubbub."""
     folder = tmp_path_factory.mktemp("data")
 
     async def make() -> None:
@@ -30,7 +30,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("what", PROGRAMS)
 def test_a_rebuild_needs_no_variable_of_a_service(data: Path, what: str) -> None:
-    """The operator's shell has HUBBUB_DATA alone; where a replica listens is nobody's to say."""
+    """The operator's shell sets only HUBBUB_DATA; addresses of replicas are not needed."""
     done = subprocess.run(
         [sys.executable, "-m", "fleet", "rebuild", what],
         cwd=PROJECT_FOLDER, env={"HUBBUB_DATA": str(data), "PATH": os.environ["PATH"]},
@@ -41,7 +41,7 @@ def test_a_rebuild_needs_no_variable_of_a_service(data: Path, what: str) -> None
 
 @pytest.mark.parametrize("what", PROGRAMS)
 def test_a_database_without_tables_is_a_sentence(tmp_path: Path, what: str) -> None:
-    """As of a Hubbub that was ended before it had made them."""
+    """As after a Hubbub that was stopped before it had created them."""
 
     async def make() -> None:
         async with databases_of(read_settings({"HUBBUB_DATA": str(tmp_path)}), may_run=False):

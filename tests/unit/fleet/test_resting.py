@@ -1,4 +1,4 @@
-"""One process of each role is enough while nobody is there."""
+"""One process of each role is enough while there are no users."""
 
 from fleet.scaling.resting import AFTER_SECONDS, ONE, Resting
 from fleet.scaling.scaler import Replicas
@@ -8,7 +8,7 @@ TWO = Replicas(2, 4)
 
 
 def test_a_system_rests_once_all_have_been_at_rest_for_a_while() -> None:
-    """A single process that somebody comes to begins the time anew, and ends a rest at once."""
+    """A single process with users restarts the waiting time, and ends a rest at once."""
     resting = Resting({"edge"})
     assert not resting.judge(True, 0.0)
     assert not resting.judge(True, AFTER_SECONDS - 1)
@@ -23,7 +23,7 @@ def test_a_system_rests_once_all_have_been_at_rest_for_a_while() -> None:
 
 
 def test_only_roles_rest_that_the_operator_left_open() -> None:
-    """A number that was said holds at rest as well."""
+    """A configured number holds at rest as well."""
     settings = read_settings({"HUBBUB_REPLICAS": "edge=2, realtime=1-4"})
     resting = Resting(settings.open_roles)
     assert resting.roles == {"users", "chats", "files"}

@@ -1,4 +1,4 @@
-"""Signing keys, changed by the command line of one machine."""
+"""Signing keys, rotated with the command line of one machine."""
 
 import os
 import subprocess
@@ -12,7 +12,7 @@ from fleet.settings import PROJECT_FOLDER
 
 @pytest.mark.parametrize("exists", [False, True])
 def test_before_the_first_start_there_is_nothing_to_rotate(tmp_path: Path, exists: bool) -> None:
-    """It says what to do and makes nothing, also in the empty folder that a unit needs."""
+    """It says what to do and creates nothing, even in the empty folder that a unit needs."""
     data = tmp_path / "data"
     if exists:
         data.mkdir()

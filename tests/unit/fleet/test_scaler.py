@@ -1,4 +1,4 @@
-"""How many processes a role should have, decided from figures alone."""
+"""The number of processes for each role, decided from metrics alone."""
 
 from collections.abc import Callable
 
@@ -31,7 +31,7 @@ BUSY = {
 
 
 class Role:
-    """A role under the scaler, a second at a time."""
+    """A role controlled by the scaler, in steps of a second."""
 
     def __init__(self, role: str, wanted: int = 1, bounds: Replicas = RANGE) -> None:
         self.role, self.bounds = role, bounds
@@ -40,7 +40,7 @@ class Role:
         self.history = [wanted]
 
     def see(self, figures: Figures, seconds: float = 1.0, *, all_sound: bool = True) -> int:
-        """The same figures for so long, a process each; gives what is wanted at the end."""
+        """Repeats the same figures, one entry per process; returns the number wanted at the end."""
         return self.follow(lambda n: figures._replace(seen=n), seconds, all_sound=all_sound)
 
     def follow(
@@ -85,7 +85,7 @@ def test_a_flood_doubles_a_role() -> None:
 
 
 def test_a_short_burst_changes_nothing() -> None:
-    """What is over within the time that a new process takes to start is not answered with one."""
+    """No process is started for a burst that is over before it would be ready."""
     spiky = Role("edge")
     for _ in range(10):
         spiky.see(BUSY["edge"], 2)
@@ -94,7 +94,7 @@ def test_a_short_burst_changes_nothing() -> None:
 
 
 def test_changes_keep_a_distance() -> None:
-    """The effect of a change is waited for before the next one."""
+    """The scaler waits for the effect of a change before the next one."""
     busy = Role("realtime")
     busy.see(BUSY["realtime"], 8)
     grown = busy.memory.changed
@@ -105,7 +105,7 @@ def test_changes_keep_a_distance() -> None:
 
 
 def test_an_outage_looks_like_little_load_and_shrinks_nothing() -> None:
-    """Somewhere something is broken: nobody asks because nobody can."""
+    """Something is broken: there are no requests because clients cannot send any."""
     role = Role("edge", wanted=4)
     assert role.see(IDLE, 600, all_sound=False) == 4
 
@@ -120,7 +120,7 @@ def test_an_outage_looks_like_little_load_and_shrinks_nothing() -> None:
     ],
 )
 def test_trouble_in_one_role_keeps_all_others_as_large_as_they_are(broken: Figures) -> None:
-    """A dead chats makes edge and realtime idle."""
+    """If chats is dead, edge and realtime are idle."""
     memories = {"edge": Memory(4), "realtime": Memory(4), "chats": Memory(4)}
     bounds = dict.fromkeys(memories, RANGE)
     figures = {"edge": Figures(seen=4), "realtime": Figures(seen=4), "chats": broken}
@@ -131,26 +131,27 @@ def test_trouble_in_one_role_keeps_all_others_as_large_as_they_are(broken: Figur
 
 @pytest.mark.parametrize("role", ROLES)
 def test_what_is_not_seen_decides_nothing(role: str) -> None:
-    """A process that starts or hangs carries an unknown load; those that are seen stand for it."""
+    """The load of a process that starts or hangs is unknown; the others represent it."""
     growing = Role(role, wanted=2)
     assert growing.see(BUSY[role]._replace(unseen=1), 600) == 2
 
 
 @pytest.mark.parametrize("role", ["chats", "users"])
 def test_a_slow_database_is_not_answered_with_more_who_ask_it(role: str) -> None:
-    """Everything waits, but not for processes."""
+    """Work waits, but not for processes."""
     slow = Role(role, wanted=2)
     assert slow.see(Figures(seen=2, queue=3.0, database=0.5), 600) == 2
 
 
 def test_edge_does_not_grow_for_requests_that_wait_elsewhere() -> None:
-    """Many in flight and a prompt loop: a slow service behind it. It does not shrink either."""
+    """Many requests in flight and no loop lag mean a slow service behind edge. It does not shrink
+    either."""
     waiting = Role("edge", wanted=2)
     assert waiting.see(Figures(seen=2, in_flight=500, lag=0.001), 600) == 2
 
 
 def test_a_busy_machine_is_no_reason_for_idle_roles_to_grow() -> None:
-    """Lag without work is somebody else's doing."""
+    """Lag without work is caused by other programs."""
     for name in ("edge", "realtime"):
         assert Role(name).see(Figures(seen=1, lag=0.2), 600) == 1
 
@@ -162,7 +163,7 @@ def test_a_node_that_delivers_late_is_joined_by_another() -> None:
 
 
 def test_who_regrets_to_have_shrunk_waits_longer_next_time() -> None:
-    """A load that swings slower than the calm time makes a role change less and less often."""
+    """If the load swings more slowly than the calm time, a role changes less and less often."""
     swinging = Role("realtime", bounds=Replicas(1, 2))
     for _ in range(40):
         swinging.see(BUSY["realtime"], 20)
@@ -198,7 +199,7 @@ figures = st.builds(
 def test_whatever_is_seen_the_bounds_hold_and_changes_keep_their_distance(
     name: str, rounds: list[tuple[Figures, bool]]
 ) -> None:
-    """One down, at most twice as many up, never two changes within the cool-down."""
+    """One fewer at a time, at most twice as many, never two changes within the cool-down."""
     memory, last, bounds = Memory(1), float("-inf"), Replicas(1, 6)
     for now, (seen, sound) in enumerate(rounds):
         before = memory.wanted
@@ -213,7 +214,7 @@ def test_whatever_is_seen_the_bounds_hold_and_changes_keep_their_distance(
 
 @given(st.floats(0, 20_000), st.integers(1, 6))
 def test_a_constant_load_is_answered_with_a_constant_number(total: float, begin: int) -> None:
-    """Shared evenly, it settles, whatever it begins with."""
+    """With an even distribution, the number settles, whatever its start."""
     role = Role("realtime", wanted=begin, bounds=Replicas(1, 6))
 
     def share(n: int) -> Figures:

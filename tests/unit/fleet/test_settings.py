@@ -1,4 +1,4 @@
-"""What the operator can ask for, and what is said when it makes no sense."""
+"""The operator's settings, and the error messages for invalid ones."""
 
 import pytest
 
@@ -28,20 +28,20 @@ def test_a_number_fixes_a_role_and_a_range_starts_at_its_minimum() -> None:
     "text", ["edge", "edge=", "edge=x", "edge=0", "edge=3-2", "edge=1-", "edge=65", "valkey=2"]
 )
 def test_replicas_that_make_no_sense_are_refused(text: str) -> None:
-    """The sentence names the variable and what is wrong in it."""
+    """The error names the variable and what is wrong with it."""
     with pytest.raises(SettingsError, match=f"HUBBUB_REPLICAS: '{text}'"):
         read_replicas(text, cores=2)
 
 
 @pytest.mark.parametrize("port", ["0", "65536", "-1", "http", "80.5"])
 def test_a_port_is_a_number_from_1_to_65535(port: str) -> None:
-    """Anything else is refused with a sentence."""
+    """Anything else is refused with an error message."""
     with pytest.raises(SettingsError, match=f"HUBBUB_PORT: {port!r} is not a whole number from 1"):
         read_settings({"HUBBUB_PORT": port})
 
 
 def test_a_small_server_has_one_of_each_unless_it_is_told_otherwise() -> None:
-    """What the operator sets wins over the size, role by role."""
+    """For each role, the operator's number takes precedence over the size."""
     small = read_settings({"HUBBUB_SIZE": "small"})
     assert set(small.replicas.values()) == {Replicas(1, 1)}
     assert small.log_bytes == 64 * 2**20
@@ -54,13 +54,13 @@ def test_a_small_server_has_one_of_each_unless_it_is_told_otherwise() -> None:
 
 
 def test_a_size_that_does_not_exist_is_refused() -> None:
-    """With the words that do."""
+    """The error lists the valid sizes."""
     with pytest.raises(SettingsError, match="HUBBUB_SIZE: 'tiny' is not usual or small"):
         read_settings({"HUBBUB_SIZE": "tiny"})
 
 
 def test_services_have_small_pools_where_the_server_is_small() -> None:
-    """An empty variable, as compose files pass it on, is not set."""
+    """An empty variable, as compose files pass it on, counts as not set."""
     environment = sized({"HUBBUB_SIZE": "small", "HUBBUB_CHATS_POOL_SIZE": "9"})
     assert environment["HUBBUB_CHATS_POOL_SIZE"] == "9"
     assert int(environment["HUBBUB_USERS_POOL_SIZE"]) < 16
@@ -94,7 +94,7 @@ def test_empty_variables_count_as_not_set() -> None:
 
 
 def test_many_cores_leave_room_to_grow() -> None:
-    """As many as there are cores, within reason."""
+    """As many as there are cores, within limits."""
     assert read_replicas("", cores=3)["chats"] == Replicas(2, 3)
     assert read_replicas("", cores=96)["chats"] == Replicas(2, 4)
 
@@ -107,19 +107,19 @@ def test_limits_of_the_scaler_are_named_one_by_one() -> None:
 
 @pytest.mark.parametrize("text", ["lag=20", "lag_ms", "lag_ms=much", "lag_ms=0", "queue_ms=-1"])
 def test_limits_that_make_no_sense_are_refused(text: str) -> None:
-    """The sentence names the variable."""
+    """The error names the variable."""
     with pytest.raises(SettingsError, match="HUBBUB_SCALING"):
         read_limits(text)
 
 
 def test_a_misspelt_limit_is_answered_with_those_there_are() -> None:
-    """Not what a library calls an unknown field."""
+    """And not with a library's message about an unknown field."""
     with pytest.raises(SettingsError, match=r"'lag=20' is not like .* lag_ms, "):
         read_limits("lag=20")
 
 
 def test_a_key_without_its_certificate_is_refused() -> None:
-    """Whoever named it wants no Hubbub that is served in the clear."""
+    """An operator who sets it does not want Hubbub served unencrypted."""
     with pytest.raises(SettingsError, match="HUBBUB_TLS_CERTIFICATE is not"):
         read_settings({"HUBBUB_TLS_KEY": "/key.pem"})
 
@@ -140,5 +140,5 @@ def test_a_place_for_files_that_makes_no_sense_is_refused(url: str) -> None:
     ["file:///srv/my%20files", "s3://b", "s3://b/under?endpoint=http://127.0.0.1:9&region=eu"],
 )
 def test_files_lie_in_a_folder_or_a_bucket(url: str) -> None:
-    """As files itself takes them."""
+    """Validated as files itself does."""
     assert read_settings({"HUBBUB_FILES_URL": url}).files_url == url

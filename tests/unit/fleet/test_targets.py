@@ -1,4 +1,4 @@
-"""What Prometheus is told of this machine's processes."""
+"""Prometheus' targets for the processes of this machine."""
 
 import json
 from pathlib import Path
@@ -14,7 +14,7 @@ def process(role: str, **changes: Any) -> ProcessState:
 
 
 def test_every_process_with_figures_is_a_target(tmp_path: Path) -> None:
-    """Draining ones and the fleet itself too; starting ones and those without figures are not."""
+    """Draining ones and the fleet itself too, but not starting ones and those without metrics."""
     state = FleetState(
         1,
         [

@@ -11,7 +11,7 @@ from fleet.settings import PROJECT_FOLDER, read_settings
 
 
 def test_the_unit_is_for_this_machine_and_these_variables(tmp_path: Path) -> None:
-    """Paths, the owner of the data, and what is set now, quoted for systemd."""
+    """Paths, the owner of the data, and the current variables, quoted for systemd."""
     data = tmp_path / "data"
     text = unit_text(
         read_settings({"HUBBUB_DATA": str(data), "HUBBUB_PUBLIC_URL": "https://a%20b"})
@@ -29,7 +29,7 @@ def test_the_unit_is_for_this_machine_and_these_variables(tmp_path: Path) -> Non
 
 
 def test_passwords_are_not_in_the_unit(tmp_path: Path) -> None:
-    """Everybody may read it, and ask systemd what it sets; the file beside it is root's."""
+    """Any user may read it, and ask systemd for its variables; the file next to it is root's."""
     urls = {
         "HUBBUB_VALKEY_URL": 'redis://:a"%\\b@bus',
         "HUBBUB_USERS_DATABASE_URL": "postgresql://users:secret@db/users",
@@ -49,7 +49,7 @@ def test_passwords_are_not_in_the_unit(tmp_path: Path) -> None:
 
 
 def test_what_lies_elsewhere_can_be_reached(tmp_path: Path) -> None:
-    """Everything outside of the listed folders is read-only, and /home is empty otherwise."""
+    """Everything outside the listed folders is read-only, and the rest of /home is empty."""
     given = {
         "HUBBUB_DATA": str(tmp_path / "data"), "HUBBUB_FILES_URL": "file:///srv/my%20files",
         "HUBBUB_TLS_CERTIFICATE": "/srv/chain.pem",
@@ -66,7 +66,7 @@ def test_what_lies_elsewhere_can_be_reached(tmp_path: Path) -> None:
 
 
 def test_a_path_with_a_space_is_one_word_of_the_unit(tmp_path: Path) -> None:
-    """And no percent sign begins a specifier."""
+    """And no percent sign starts a specifier."""
     data = tmp_path / "my 100%"
     lines = unit_text(read_settings({"HUBBUB_DATA": str(data)})).splitlines()
     assert f'Environment="HUBBUB_DATA={data}%"' in lines
@@ -74,8 +74,8 @@ def test_a_path_with_a_space_is_one_word_of_the_unit(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_the_unit_needs_is_named_where_there_is_none(tmp_path: Path) -> None:
-    """With what makes it, beside the unit and not in it: systemd starts nothing without it. One of
-    root is given to the user who will run Hubbub."""
+    """With the command that creates it, outside the unit: systemd starts nothing without it. A
+    folder of root is given to the user who will run Hubbub."""
     data = tmp_path / "my data"
     command = [sys.executable, "-m", "fleet", "unit"]
     environment = {"PATH": os.environ["PATH"], "HUBBUB_DATA": str(data)}
@@ -92,7 +92,7 @@ def test_a_folder_that_the_unit_needs_is_named_where_there_is_none(tmp_path: Pat
 
 
 def test_systemd_has_nothing_to_say_about_the_unit(tmp_path: Path) -> None:
-    """Where there is one, it knows every line."""
+    """If systemd is installed, it accepts every line."""
     unit = tmp_path / "hubbub.service"
     given = {"HUBBUB_DATA": str(tmp_path), "HUBBUB_VALKEY_URL": "redis://bus"}
     unit.write_text(unit_text(read_settings(given)))

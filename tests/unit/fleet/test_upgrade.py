@@ -1,4 +1,4 @@
-"""The data of an older major release of PostgreSQL, brought into the installed one."""
+"""Upgrades data of an older major release of PostgreSQL to the installed one."""
 
 import asyncio
 import os
@@ -37,7 +37,7 @@ def settings(tmp_path: Path) -> FleetSettings:
 
 
 def say(settings: FleetSettings, program: Path, *statements: str) -> list[object]:
-    """What the database of chats answers to the last of them, on a server of this program."""
+    """The answer of the chats database to the last statement, on a server of these programs."""
 
     async def run() -> list[object]:
         lock = FolderLock(settings.data)
@@ -61,7 +61,7 @@ def say(settings: FleetSettings, program: Path, *statements: str) -> list[object
 
 
 def test_the_installed_release_has_nothing_to_do(settings: FleetSettings) -> None:
-    """And without a database there is nothing to bring."""
+    """And without a database there is nothing to upgrade."""
     with pytest.raises(BackupFailed, match="there is no database"):
         asyncio.run(upgrade_database(settings, None))
     open_cluster(settings.data / "postgres", settings.keys)
@@ -70,7 +70,8 @@ def test_the_installed_release_has_nothing_to_do(settings: FleetSettings) -> Non
 
 
 def test_data_of_another_release_is_not_started(settings: FleetSettings) -> None:
-    """What to type is said; nor is an empty database made where an upgrade was cut off."""
+    """The error has the command to type; nor is an empty database created after an interrupted
+    upgrade."""
     folder = settings.data / "postgres"
     databases = list(open_cluster(folder, settings.keys)[0].values())
     (folder / "PG_VERSION").write_text("16\n")
@@ -83,7 +84,7 @@ def test_data_of_another_release_is_not_started(settings: FleetSettings) -> None
 
 
 def test_a_server_of_another_release_is_not_given_what_that_may_not_know(tmp_path: Path) -> None:
-    """An unknown setting keeps a server from starting."""
+    """An unknown setting would prevent a server from starting."""
     disguise = choose_disguise(postgres_program("postgres"), tmp_path)
     ours = server_command(tmp_path, 1, disguise)
     theirs = server_command(tmp_path, 1, disguise, OLD / "postgres")
@@ -94,7 +95,7 @@ def test_a_server_of_another_release_is_not_given_what_that_may_not_know(tmp_pat
 
 @pytest.fixture
 def old_programs() -> Path:
-    """Of Debian's PostgreSQL 17."""
+    """The programs of Debian's PostgreSQL 17."""
     assert (OLD / "postgres").exists(), f"there is no {OLD}: .ci/neighbours unpacks it"
     return OLD
 
@@ -103,7 +104,7 @@ def old_programs() -> Path:
 def test_the_data_of_17_is_there_in_the_installed_release(
     settings: FleetSettings, old_programs: Path
 ) -> None:
-    """Rows, indexes and rules; the old folder is whole, and the way back as it is printed works."""
+    """Rows, indexes and constraints arrive; the old folder is intact; the way back works."""
     old = old_programs / "postgres"
     say(
         settings, old,
@@ -124,7 +125,7 @@ def test_the_data_of_17_is_there_in_the_installed_release(
 
 @pytest.mark.long
 def test_what_is_prepared_is_finished_first(settings: FleetSettings, old_programs: Path) -> None:
-    """A dump would lose it; nothing is changed."""
+    """A dump would lose them; nothing is changed."""
     old = old_programs / "postgres"
     say(settings, old, "BEGIN", "CREATE TABLE t ()", "PREPARE TRANSACTION 'hubbub-1'")
     with pytest.raises(BackupFailed, match="holds prepared transactions"):
