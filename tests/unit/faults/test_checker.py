@@ -1,4 +1,4 @@
-"""The judge finds each kind of breach in a history that holds it, and nothing in a clean one."""
+"""The checker finds each kind of violation in a history that has it, and nothing in a clean one."""
 
 import copy
 from pathlib import Path
@@ -36,7 +36,7 @@ def _message(seq: int, by: str) -> Event:
 
 
 def _log() -> list[Event]:
-    """Created by Ann with Ben; Ben removed at 4, added again at 6, one message after."""
+    """Created by Ann with Ben; Ben removed at 4, added again at 6, one message after that."""
     return [
         _event(1, "chat.created", ANN, chatName="c", participants=[ANN, BEN], participantCount=2,
                owner=ANN, kind="group"),
@@ -98,7 +98,7 @@ def _got(history: History, device: str, seq: int) -> Got:
 
 
 def test_a_clean_history_has_no_violation() -> None:
-    """Reconnecting with resume, removal and joining again are no breach."""
+    """Reconnecting with resume, removal and joining again are no violation."""
     assert judge(_clean()) == []
 
 
@@ -112,14 +112,14 @@ def test_a_clean_history_has_no_violation() -> None:
     ],
 )
 def test_a_count_that_no_recount_gives_is_divergent(person: str, wrong: Listed) -> None:
-    """Unread messages, mentions and the last message are those of the log."""
+    """Unread messages, mentions and the last message match the log."""
     history = _clean()
     history.lists[person][CHAT] = wrong
     assert _kinds(history) == {"divergent"}
 
 
 def test_mentions_are_counted_by_their_last_edit() -> None:
-    """And not when they are read, one's own, or deleted."""
+    """Read, deleted and own messages do not count."""
     history = _clean()
     history.connected = []
     history.lists = {BEN: {CHAT: Listed(9, 1, 2, 1, "m7")}}
@@ -134,7 +134,7 @@ def test_mentions_are_counted_by_their_last_edit() -> None:
 
 
 def test_an_answered_message_that_is_not_in_the_log_is_lost() -> None:
-    """The answer is the promise."""
+    """An answer is a promise."""
     history = _clean()
     history.sends.append(
         Sent(ANN, CHAT, "k9", "text 9", "socket", 9.0, ended=9.1, message_id="m9", seq=9)
@@ -143,7 +143,7 @@ def test_an_answered_message_that_is_not_in_the_log_is_lost() -> None:
 
 
 def test_an_unanswered_message_may_be_stored_or_not() -> None:
-    """Without an answer both outcomes are right."""
+    """Without an answer both outcomes are correct."""
     history = _clean()
     history.sends[0].ended = None
     history.sends.append(Sent(ANN, CHAT, "k9", "text 9", "rest", 9.0))
@@ -151,7 +151,7 @@ def test_an_unanswered_message_may_be_stored_or_not() -> None:
 
 
 def test_a_message_that_nobody_sent_is_a_phantom() -> None:
-    """What stands in the log was sent by the one it names."""
+    """Each message in the log was sent by the sender it names."""
     history = _clean()
     del history.sends[0]
     assert _kinds(history) == {"phantom"}
@@ -165,7 +165,7 @@ def test_a_delivered_event_that_no_log_holds_is_a_phantom() -> None:
 
 
 def test_one_key_twice_in_the_log_is_a_duplicate() -> None:
-    """A repeat is answered with the first result and stored once."""
+    """A retry is answered with the first result and stored once."""
     history = _clean()
     history.logs[CHAT].append({**_message(8, ANN), "clientId": "k7", "message": "text 7"})
     history.connected = []
@@ -180,7 +180,7 @@ def test_a_seq_twice_on_one_socket_is_a_duplicate() -> None:
 
 
 def test_a_replayed_event_on_the_next_socket_is_no_duplicate_but_a_wrong_start() -> None:
-    """A socket starts right after the cursor that it was given."""
+    """A socket starts right after its cursor."""
     history = _clean()
     where = next(
         number for number, record in enumerate(history.records)
@@ -199,14 +199,14 @@ def test_a_seq_that_is_left_out_on_a_socket_is_a_hole(device: str, seq: int) -> 
 
 
 def test_a_missing_last_event_is_a_hole_in_the_view() -> None:
-    """A device connected at the end holds everything, the last event too."""
+    """A device connected at the end has everything, including the last event."""
     history = _clean()
     history.records.remove(_got(history, "b", 7))
     assert _kinds(history) == {"hole"}
 
 
 def test_a_device_that_is_away_at_the_end_may_lack_the_rest() -> None:
-    """Only those who are connected are judged for completeness."""
+    """Only connected devices are checked for completeness."""
     history = _clean()
     history.records.remove(_got(history, "b", 7))
     history.connected = ["a"]
@@ -214,7 +214,7 @@ def test_a_device_that_is_away_at_the_end_may_lack_the_rest() -> None:
 
 
 def test_what_was_pulled_fills_the_view() -> None:
-    """A page of `/events` counts as having it."""
+    """Events in a page of `/events` count as received."""
     history = _clean()
     history.records.remove(_got(history, "b", 7))
     history.records.append(Pulled(9.0, "b", CHAT, 6, [_message(7, ANN)]))
@@ -244,7 +244,7 @@ def test_an_awaited_send_with_a_lower_seq_is_a_reorder() -> None:
 
 
 def test_another_text_than_the_logs_is_divergent() -> None:
-    """The same event is the same for everybody."""
+    """An event is the same for every user."""
     history = _clean()
     changed = copy.deepcopy(_message(7, ANN))
     changed["message"] = "something else"
@@ -253,14 +253,14 @@ def test_another_text_than_the_logs_is_divergent() -> None:
 
 
 def test_an_answer_with_another_seq_than_the_logs_is_divergent() -> None:
-    """What the answer said is where the message is."""
+    """The message is at the seq in its answer."""
     history = _clean()
     history.sends[-1].seq = 5
     assert "divergent" in _kinds(history)
 
 
 def test_an_event_above_the_own_removal_is_stale() -> None:
-    """Nobody gets an event with a seq above their own removal."""
+    """No user gets an event with a seq above their own removal."""
     history = _clean()
     where = history.records.index(_got(history, "b", 6))
     history.records.insert(where, Got(5.2, "b", 1, _message(5, ANN)))
@@ -268,14 +268,14 @@ def test_an_event_above_the_own_removal_is_stale() -> None:
 
 
 def test_a_snapshot_for_somebody_who_was_not_added_is_divergent() -> None:
-    """Only those who are added get `chat.created` in place of the event."""
+    """Only added users get `chat.created` in place of the event."""
     history = _clean()
     _got(history, "a", 6).event = _snapshot()
     assert _kinds(history) == {"divergent"}
 
 
 def test_a_small_gap_that_is_named_in_behind_is_a_breach() -> None:
-    """What misses at most 200 events is replayed."""
+    """A gap of at most 200 events is replayed."""
     history = _clean()
     opened = next(
         record for record in history.records if isinstance(record, Opened) and record.resume
@@ -285,7 +285,7 @@ def test_a_small_gap_that_is_named_in_behind_is_a_breach() -> None:
 
 
 def test_a_good_send_that_is_refused_is_a_breach() -> None:
-    """A dead dependency delays; it refuses nothing for good."""
+    """A dead dependency causes delays, never a permanent refusal."""
     history = _clean()
     history.sends.append(Sent(ANN, CHAT, "k9", "x", "rest", 9.0, refused="not_found"))
     assert _kinds(history) == {"refused"}
@@ -293,7 +293,7 @@ def test_a_good_send_that_is_refused_is_a_breach() -> None:
 
 @pytest.mark.parametrize("side", ["users", "chats"])
 def test_a_membership_that_only_one_side_knows_is_a_breach(side: str) -> None:
-    """users' record and chats' participants are one truth."""
+    """The memberships in users and the participants in chats agree."""
     history = _clean()
     if side == "users":
         history.memberships[CAT].append("chat-2")
@@ -303,7 +303,7 @@ def test_a_membership_that_only_one_side_knows_is_a_breach(side: str) -> None:
 
 
 def test_participants_that_the_log_does_not_explain_are_a_breach() -> None:
-    """Snapshot and events tell the same."""
+    """Snapshot and events agree."""
     history = _clean()
     history.participants[CHAT] = [ANN, BEN]
     history.memberships[CAT] = []
@@ -311,7 +311,7 @@ def test_participants_that_the_log_does_not_explain_are_a_breach() -> None:
 
 
 def test_recovery_is_counted_to_the_last_late_delivery() -> None:
-    """From the fault's end until what was sent since its begin came late for the last time."""
+    """From the fault's end to the last late delivery of a message sent since its start."""
     history = _clean()
     history.faults = [Fault(4.0, 4.5, "kill"), Fault(6.5, 6.5, "another")]
     _got(history, "a", 5).time = 6.25
@@ -322,7 +322,7 @@ def test_recovery_is_counted_to_the_last_late_delivery() -> None:
 
 
 def test_a_send_on_which_the_next_fault_falls_is_late_by_that_one() -> None:
-    """Its wait says nothing of the fault before."""
+    """Its delay says nothing about the fault before."""
     history = _clean()
     history.faults = [Fault(3.0, 3.5, "kill"), Fault(4.75, 6.0, "another")]
     _got(history, "a", 5).time = 6.25
@@ -340,7 +340,7 @@ def test_latencies_are_from_the_first_try_to_each_arrival() -> None:
 
 
 def test_a_history_survives_its_file(tmp_path: Path) -> None:
-    """A run can be judged again from what it saved."""
+    """A run can be checked again from its saved history."""
     history = _clean()
     history.save(tmp_path / "run.json")
     assert msgspec.to_builtins(load_history(tmp_path / "run.json")) == msgspec.to_builtins(history)

@@ -1,4 +1,4 @@
-"""The judge of changes: each kind of breach in a history that holds it, nothing in a clean one."""
+"""The checker of changes: each kind of violation in a history, nothing in a clean one."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ def event(seq: int, kind: str, by: str = ANN, of: int = 0, **rest: Any) -> Event
 
 
 def live() -> list[Event]:
-    """As it was delivered: the first message is edited, liked and deleted, the second is liked."""
+    """The delivered events: the first message is edited, liked and deleted, the second is liked."""
     return [
         event(1, "chat.created", participants=[ANN, BEN]),
         event(2, "message", messageId="m2", message="secret", clientId="k2"),
@@ -33,7 +33,7 @@ def live() -> list[Event]:
 
 
 def log() -> list[Event]:
-    """The same, after the deletion."""
+    """The log of the same events, after the deletion."""
     events = live()
     for number in (1, 3):
         events[number] |= {"message": "", "deleted": True}
@@ -68,13 +68,13 @@ def kinds(history: History) -> set[str]:
 
 
 def test_a_clean_history_has_no_breach() -> None:
-    """What came before a deletion had its text, and the fold is the same."""
+    """Events before a deletion had the text, and the fold is the same."""
     assert kinds(clean()) == set()
 
 
 @pytest.mark.parametrize("number", range(5))
 def test_an_answered_change_that_is_not_in_the_log_is_lost(number: int) -> None:
-    """Of every kind."""
+    """For every kind of change."""
     history = clean()
     changed = history.changes[number]
     changed.message_id = "m9"
@@ -90,14 +90,14 @@ def test_an_unanswered_change_may_be_there_or_not() -> None:
 
 
 def test_a_text_that_nobody_said_is_a_phantom() -> None:
-    """Edits are what somebody tried."""
+    """Every edit has a text that a user sent."""
     history = clean()
     history.changes[-1].text = "something else"
     assert {"phantom", "divergent"} <= kinds(history)
 
 
 def test_a_change_that_came_twice_is_a_duplicate() -> None:
-    """An edit, and a reaction that is there."""
+    """An edit, and a reaction that exists already."""
     for copied in (7, 5):
         history = clean()
         history.logs[CHAT].append({**log()[copied], "seq": 9})
@@ -105,14 +105,14 @@ def test_a_change_that_came_twice_is_a_duplicate() -> None:
 
 
 def test_whatever_follows_a_deletion_is_stale() -> None:
-    """Nothing happens to a message that is deleted."""
+    """A deleted message does not change."""
     history = clean()
     history.logs[CHAT].append(event(9, "reaction.added", ANN, of=2, emoji="🎉"))
     assert "stale" in kinds(history)
 
 
 def test_a_text_that_outlives_its_message_is_divergent() -> None:
-    """The log has lost the text of the message and of its edits."""
+    """The log no longer has the text of the message or of its edits."""
     for number in (1, 3):
         history = clean()
         history.logs[CHAT][number] = live()[number]
@@ -120,7 +120,7 @@ def test_a_text_that_outlives_its_message_is_divergent() -> None:
 
 
 def test_history_that_is_not_the_fold_is_divergent() -> None:
-    """In the text, in reactions, in what is there."""
+    """In the text, in reactions, in which messages exist."""
     for broken in ({"message": "hello"}, {"reactions": []}, {"editedAt": "t1"}):
         history = clean()
         history.current[CHAT][0] = {**history.current[CHAT][0], **broken}
@@ -131,7 +131,7 @@ def test_history_that_is_not_the_fold_is_divergent() -> None:
 
 
 def test_a_device_that_made_something_else_of_it_is_divergent() -> None:
-    """Whatever it got is folded as clients fold it."""
+    """The events that it received are folded as clients do."""
     history = clean()
     [got] = [r for r in history.records if isinstance(r, Got) and (r.device, r.time) == ("b", 6.0)]
     got.event = {**got.event, "emoji": "🎉"}

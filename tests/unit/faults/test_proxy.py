@@ -1,4 +1,4 @@
-"""The proxy does to connections what each of its modes says."""
+"""The proxy treats connections according to its mode."""
 
 import asyncio
 import random
@@ -30,7 +30,7 @@ async def open_streams(proxy: Proxy) -> AsyncIterator[Callable[[], Awaitable[Str
 
 @pytest.fixture
 async def proxy() -> AsyncIterator[Proxy]:
-    """A proxy before a server that repeats each line."""
+    """A proxy in front of a server that echoes each line."""
 
     async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -53,7 +53,7 @@ async def _echo(streams: Streams, timeout: float = 2.0) -> bytes:
 
 
 async def test_it_passes_bytes_both_ways(open_streams: OpenStreams) -> None:
-    """Unless it is told otherwise it is not there."""
+    """By default it is transparent."""
     streams = await open_streams()
     assert await _echo(streams) == b"hello\n"
 
@@ -61,7 +61,7 @@ async def test_it_passes_bytes_both_ways(open_streams: OpenStreams) -> None:
 async def test_refusing_cuts_what_is_open_and_lets_nothing_in(
     proxy: Proxy, open_streams: OpenStreams
 ) -> None:
-    """As if the machine behind it had gone."""
+    """As if the machine behind it had died."""
     streams = await open_streams()
     await _echo(streams)
     await proxy.turn("refuse")
@@ -78,7 +78,7 @@ async def test_refusing_cuts_what_is_open_and_lets_nothing_in(
 async def test_stalling_keeps_bytes_back_until_it_is_over(
     proxy: Proxy, open_streams: OpenStreams, mode: Mode
 ) -> None:
-    """Nothing is lost, it is only late."""
+    """Nothing is lost, only late."""
     streams = await open_streams()
     await _echo(streams)
     await proxy.turn(mode)
@@ -91,7 +91,7 @@ async def test_stalling_keeps_bytes_back_until_it_is_over(
 async def test_half_open_connections_look_alive_to_the_client(
     proxy: Proxy, open_streams: OpenStreams
 ) -> None:
-    """The server's side is gone, the client's side hears nothing of it."""
+    """The server's side is closed; the client's side gets no notice."""
     streams = await open_streams()
     await _echo(streams)
     await proxy.turn("half open")
@@ -103,7 +103,7 @@ async def test_half_open_connections_look_alive_to_the_client(
 
 
 async def test_a_delay_is_added_each_way(proxy: Proxy, open_streams: OpenStreams) -> None:
-    """There and back takes at least twice the delay."""
+    """A round trip takes at least twice the delay."""
     streams = await open_streams()
     await _echo(streams)
     proxy.delay_seconds = 0.1
@@ -119,7 +119,7 @@ def _push(topic: bytes, payload: bytes) -> bytes:
 
 
 def test_replies_are_told_apart_wherever_they_are_cut() -> None:
-    """Each kind of reply ends where the protocol says, and not before."""
+    """Each kind of reply ends where the protocol defines it, and not before."""
     simple = (b"+OK\r\n", b":1\r\n", b"$-1\r\n", b"$2\r\nhi\r\n", b"*0\r\n", b"%1\r\n+a\r\n:1\r\n")
     for reply in (*simple, _push(b"a", b"\r\n")):
         assert end_of_reply(reply + b"+next\r\n") == len(reply)
@@ -127,7 +127,7 @@ def test_replies_are_told_apart_wherever_they_are_cut() -> None:
 
 
 def test_the_lossy_bus_loses_doubles_and_swaps_only_chat_messages() -> None:
-    """What it counts is what is missing, and everything else passes."""
+    """Its counts match what is missing; everything else passes."""
     bus = LossyBus(0.1, random.Random(1))
     change = bus.make_filter()
     stream = b"".join(

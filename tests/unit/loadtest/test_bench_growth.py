@@ -1,4 +1,4 @@
-"""What the report says about growth."""
+"""Growth in the benchmarks' report."""
 
 import pytest
 
@@ -11,21 +11,21 @@ def _row(what: str, size: int, **figures: float) -> dict[str, object]:
 
 
 def test_a_cost_that_stays_does_not_grow() -> None:
-    """n^0, whatever the input does; size 0 has no power and counts for nothing."""
+    """n^0, whatever the input does; size 0 has no exponent and is not counted."""
     found = slope([(0, 90.0), (10, 5.0), (1_000, 5.0)], each=False)
     assert found is not None
     assert found.whole == pytest.approx(0)
 
 
 def test_a_cost_of_each_that_stays_grows_as_the_input_does() -> None:
-    """Ten times as many sockets of the same size take ten times the memory."""
+    """Ten times as many sockets of the same size use ten times the memory."""
     found = slope([(1_000, 4.6), (10_000, 4.6)], each=True)
     assert found is not None
     assert found.whole == pytest.approx(1)
 
 
 def test_the_steepest_step_is_told_apart_from_the_whole() -> None:
-    """What grows late is seen although it was cheap for long."""
+    """Late growth is seen even after a long flat part."""
     found = slope([(1, 1.0), (10, 1.0), (100, 100.0)], each=False)
     assert found is not None
     assert found.whole == pytest.approx(1)
@@ -33,12 +33,12 @@ def test_the_steepest_step_is_told_apart_from_the_whole() -> None:
 
 
 def test_one_size_says_nothing() -> None:
-    """No power without two sizes above 0."""
+    """There is no exponent without two sizes above 0."""
     assert slope([(0, 1.0), (10, 2.0)], each=False) is None
 
 
 def test_what_grows_faster_than_its_input_is_named() -> None:
-    """Also where only one step does; what grows as its input does is not."""
+    """Even if it grows faster in one step only; proportional growth is not named."""
     rows = Rows(
         [
             _row("chat deleted", 10, us=100, p50_ms=1),
@@ -52,7 +52,7 @@ def test_what_grows_faster_than_its_input_is_named() -> None:
 
 
 def test_the_table_has_a_column_for_each_size() -> None:
-    """The last measurement of a size counts; what was not measured is left out."""
+    """The last measurement of a size counts; sizes that were not measured are left out."""
     rows = Rows(
         [
             _row("connections", 1_000, kb=9.0, kernel_kb=8),
@@ -66,7 +66,7 @@ def test_the_table_has_a_column_for_each_size() -> None:
 
 
 def test_growth_is_parted_from_the_rest_of_a_run() -> None:
-    """The section of growth and the comparison with peers share no row."""
+    """The section on growth and the comparison with peers have no row in common."""
     rows = Rows([_row("connections", 1_000), _row("F1 fixed", 0)])
     peers, growth = rows.split(GROWTH_WHATS)
     assert [row["what"] for row in peers.rows] == ["F1 fixed"]

@@ -1,4 +1,4 @@
-"""The page of benchmarks, of which a run may write some sections."""
+"""The page of benchmarks; a run may write only some of its sections."""
 
 from loadtest.bench.page import Page
 from loadtest.bench.report import HEADINGS, INTRODUCTION, renew_report
@@ -38,7 +38,7 @@ The last one.
 
 
 def test_a_page_is_put_together_again() -> None:
-    """In the order that is asked for, whatever has been put in place."""
+    """In the requested order, whatever the order in which sections were added."""
     page = Page("# Title\n\n## One\n\nfirst\n\n## Two\n\nsecond\n")
     page.put(["## Two", "", "anew", ""])
     page.put(["## Three", "", "third"])
@@ -48,7 +48,7 @@ def test_a_page_is_put_together_again() -> None:
 
 
 def test_a_run_of_a_part_leaves_the_other_sections() -> None:
-    """It replaces its own, and says of which run that is."""
+    """It replaces its own section and names its run."""
     page = renew_report(BEFORE, Rows(REST), (), {})
     assert page.startswith(INTRODUCTION)
     assert "## Sends\n\nOf another run.\n\n## At rest" in page
@@ -58,7 +58,7 @@ def test_a_run_of_a_part_leaves_the_other_sections() -> None:
 
 
 def test_targets_of_other_parts_keep_their_figures() -> None:
-    """Those that this run judges are judged anew, and all that are there are counted."""
+    """The targets of this run are evaluated anew; the count covers all of them."""
     targets = Page(renew_report(BEFORE, Rows(REST), (), {})).section("Targets")
     assert "1 of 3 targets MISSED" in targets
     assert "| idle socket, kB | 9.00 | ≤ 7.00 | **MISSED** |" in targets
@@ -67,5 +67,5 @@ def test_targets_of_other_parts_keep_their_figures() -> None:
 
 
 def test_each_part_has_its_heading() -> None:
-    """One that no other part has."""
+    """Its heading is unique."""
     assert len(set(HEADINGS)) == len(HEADINGS)

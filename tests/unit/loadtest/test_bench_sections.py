@@ -1,4 +1,4 @@
-"""What the benchmark says of storms, stuck readers and costs."""
+"""The benchmark's sections on storms, stuck readers and costs."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ def row(what: str, server: str, round_: int, **figures: Any) -> dict[str, Any]:
 
 
 def test_a_cost_is_the_median_of_the_pairs_ratios() -> None:
-    """Each with is compared with the without of its own pair."""
+    """Each "with" is compared with the "without" of its own pair."""
     what = "telling, spread by socket"
     rows = []
     for round_, (with_it, without) in enumerate([(103, 100), (204, 200), (330, 300)]):
@@ -29,7 +29,7 @@ def test_a_cost_is_the_median_of_the_pairs_ratios() -> None:
 
 
 def test_a_storm_shows_its_median_and_its_worst() -> None:
-    """Of seconds and queries; what was not replayed is summed up."""
+    """Of seconds and queries; the events that were not replayed are summed."""
     rows = [
         row(
             "storm, one node", "hubbub", n, sockets=5000, back_s=seconds, outage_s=seconds + 1,
@@ -44,7 +44,7 @@ def test_a_storm_shows_its_median_and_its_worst() -> None:
 
 
 def test_stuck_readers_are_judged_by_the_median_round() -> None:
-    """Ratio and difference, memory at its most, ends by code."""
+    """Ratio and difference, peak memory, ends by code."""
     rows = [row("full load", "hubbub", 0, deliveries_per_s=100_000.0)]
     for n, (calm, stuck) in enumerate([(10.0, 11.0), (10.0, 12.0), (10.0, 30.0)]):
         rows.append(
@@ -71,12 +71,12 @@ def test_stuck_readers_are_judged_by_the_median_round() -> None:
 
 
 def test_what_was_not_measured_has_no_section() -> None:
-    """No table without lines."""
+    """There is no table without rows."""
     assert describe_storms(Rows()) + describe_stuck_readers(Rows()) + describe_costs(Rows()) == []
 
 
 def test_changed_messages_stand_beside_plain_ones() -> None:
-    """A line each for pages and events, with the ratio of their CPU."""
+    """A row each for pages and events, with the ratio of their CPU."""
     rows = [
         {"what": what, "server": server, "round": 0, "us": us, "p50_ms": 1.0, "others_cores": 0.0}
         for what, server, us in (

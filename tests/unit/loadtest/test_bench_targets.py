@@ -1,4 +1,4 @@
-"""What the benchmark judges of its own figures."""
+"""The benchmark's targets for its own figures."""
 
 from loadtest.bench.targets import describe_targets, judge_targets
 from loadtest.peers.figures import Rows
@@ -14,7 +14,7 @@ def _rows(hubbub: float, centrifuge: float) -> Rows:
 
 
 def test_a_target_that_is_reached_is_met() -> None:
-    """At least twice centrifuge's deliveries, at exactly twice."""
+    """The target is at least twice centrifuge's deliveries; exactly twice meets it."""
     (verdict,) = judge_targets(_rows(200_000, 100_000))
     assert verdict.met
     assert str(verdict).startswith("met: F3 flat out")
@@ -34,7 +34,7 @@ def test_what_was_not_measured_is_not_judged() -> None:
 
 
 def test_stuck_readers_must_end_for_what_they_do() -> None:
-    """One that was ended as dead (4006) instead of slow (4008) misses the target."""
+    """A reader ended as dead (4006) instead of slow (4008) misses the target."""
     rows = [
         {
             "what": "stuck readers", "server": server, "round": 0, "p99_ms": p99,

@@ -1,4 +1,4 @@
-"""The search for the number of people that a system bears."""
+"""The search for the number of users that a system can serve."""
 
 import pytest
 

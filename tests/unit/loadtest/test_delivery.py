@@ -1,4 +1,4 @@
-"""The book of deliveries counts each kind of trouble once."""
+"""The record of deliveries counts each kind of fault once."""
 
 from typing import Any
 
@@ -35,7 +35,7 @@ def test_everything_in_order_is_clean() -> None:
 
 
 def test_a_post_is_lost_for_each_listener_who_lacks_it() -> None:
-    """Ben never got seq 4; nobody got it twice."""
+    """Ben never got seq 4; no user got it twice."""
     book = _book("ann", "ben")
     _deliver(book, "ann", 2, 3, 4)
     _deliver(book, "ben", 2, 3)
@@ -43,7 +43,7 @@ def test_a_post_is_lost_for_each_listener_who_lacks_it() -> None:
 
 
 def test_another_message_under_the_same_seq_is_a_loss() -> None:
-    """A message is known by its id, not by its place."""
+    """A message is identified by its id, not by its seq."""
     book = _book("ann")
     _deliver(book, "ann", 2, 3)
     book.delivered("ann", "c", 4, "another")
@@ -51,7 +51,7 @@ def test_another_message_under_the_same_seq_is_a_loss() -> None:
 
 
 def test_a_listener_lacks_nothing_from_before_it_joined_or_after_it_left() -> None:
-    """Only what was posted while it listened counts."""
+    """Only messages posted while it listened count."""
     book = _book("ann")
     book.listener_joins("late", "c", 3)
     book.listener_joins("gone", "c", 1)
@@ -62,21 +62,21 @@ def test_a_listener_lacks_nothing_from_before_it_joined_or_after_it_left() -> No
 
 
 def test_a_second_delivery_is_doubled() -> None:
-    """Whenever it comes."""
+    """Whenever it arrives."""
     book = _book("ann")
     _deliver(book, "ann", 2, 3, 4, 2)
     assert book.close()[2:5] == (0, 1, 0)
 
 
 def test_a_jump_and_a_step_back_are_out_of_order() -> None:
-    """2, 4, 3 jumps once and steps back once."""
+    """The order 2, 4, 3 has one jump and one step back."""
     book = _book("ann")
     _deliver(book, "ann", 2, 4, 3)
     assert book.close()[2:5] == (0, 0, 2)
 
 
 def test_percentiles_are_nearest_rank() -> None:
-    """No interpolation, and nothing for no values."""
+    """There is no interpolation, and no result without values."""
     assert percentiles([float(number) for number in range(1, 101)]) == {
         50: 50.0,
         95: 95.0,
@@ -88,7 +88,7 @@ def test_percentiles_are_nearest_rank() -> None:
 
 
 def test_what_is_judged_is_forgotten_but_counted() -> None:
-    """Ben lost seq 2 for good; what came before the judgement and comes again is doubled."""
+    """Ben lost seq 2 for good; a delivery repeated after the evaluation is a duplicate."""
     book = DeliveryBook()
     book.listener_joins("ann", "c", 1)
     book.listener_joins("ben", "c", 1)
@@ -104,7 +104,7 @@ def test_what_is_judged_is_forgotten_but_counted() -> None:
 
 
 def test_who_is_behind_as_a_whole_may_still_get_it() -> None:
-    """Late is missing until it comes, and lost only if it never does."""
+    """A late delivery is missing until it arrives, and lost only if it never does."""
     book = DeliveryBook()
     book.listener_joins("ann", "c", 1)
     for seq in (2, 3):
@@ -118,7 +118,7 @@ def test_who_is_behind_as_a_whole_may_still_get_it() -> None:
 
 
 def test_a_delivery_tells_how_long_it_took() -> None:
-    """From the first try of the post, where that is known."""
+    """From the first try of the post, if that is known."""
     book = _book("ann")
     seconds = book.delivered("ann", "c", 2, "m2", "k2", 0.3)
     assert seconds is not None
@@ -131,7 +131,7 @@ def reaction(kind: str = "reaction.added", by: str = "ann") -> str:
 
 
 def test_a_change_is_known_by_what_it_did() -> None:
-    """Its answer does not say its seq: it is that of the event, which may come before or after."""
+    """Its answer has no seq; the seq is that of the event, which may arrive before or after it."""
     book = _book("ann", "ben")
     _deliver(book, "ann", 2, 3, 4)
     _deliver(book, "ben", 2, 3, 4)
@@ -148,7 +148,7 @@ def test_a_change_is_known_by_what_it_did() -> None:
 
 
 def test_a_change_is_lost_for_each_listener_who_lacks_it() -> None:
-    """Also where the same one came again later."""
+    """Even if the same change arrived again later."""
     book = _book("ann", "ben")
     _deliver(book, "ann", 2, 3, 4)
     _deliver(book, "ben", 2, 3, 4)
@@ -160,7 +160,7 @@ def test_a_change_is_lost_for_each_listener_who_lacks_it() -> None:
 
 
 def test_a_change_that_nobody_heard_is_lost() -> None:
-    """Once it was answered long ago."""
+    """If its answer is long past."""
     book = _book("ann")
     _deliver(book, "ann", 2, 3, 4)
     book.change_answered("c", reaction(), now=10.0)
@@ -177,7 +177,7 @@ def event(kind: str, **more: Any) -> Event:
 
 
 def test_an_edit_is_known_by_its_message_and_seq() -> None:
-    """As a message is."""
+    """Just like a message."""
     edited = event("message.edited", messageId="m2", of=2, message="x")
     book = _book("ann")
     _deliver(book, "ann", 2, 3, 4)
@@ -188,7 +188,7 @@ def test_an_edit_is_known_by_its_message_and_seq() -> None:
 
 
 def test_an_event_is_known_as_its_answer_is() -> None:
-    """Those about no message by nothing."""
+    """Events that concern no message have no identity."""
     for kind, emoji in (
         ("message.deleted", ""), ("reaction.added", "👍"), ("reaction.removed", "👍"),
     ):  # fmt: skip

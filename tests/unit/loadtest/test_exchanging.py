@@ -1,4 +1,4 @@
-"""The benchmarks' client: an answer is whole however it comes."""
+"""The benchmarks' client: an answer is complete, however it is split."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -15,7 +15,7 @@ IN_CHUNKS = (OK + b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n", b"0\r\n\r\n
 
 @asynccontextmanager
 async def connected(*parts: bytes) -> AsyncIterator[Connection]:
-    """To a server that answers each request with these parts."""
+    """Connects to a server that answers each request with these parts."""
     ended = asyncio.Event()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -24,7 +24,7 @@ async def connected(*parts: bytes) -> AsyncIterator[Connection]:
             for part in parts:
                 writer.write(part)
                 await writer.drain()
-                await asyncio.sleep(0.001)  # so that it arrives alone
+                await asyncio.sleep(0.001)  # so that it arrives separately
         writer.close()
         await writer.wait_closed()
         ended.set()
@@ -43,7 +43,7 @@ async def connected(*parts: bytes) -> AsyncIterator[Connection]:
     ("parts", "body"), [(WITH_LENGTH, b"hello"), (IN_CHUNKS, b"3\r\nabc\r\n0\r\n\r\n")]
 )
 async def test_an_answer_is_read_to_its_end(parts: tuple[bytes, ...], body: bytes) -> None:
-    """Of a length, or in chunks; one after the other."""
+    """With a length or in chunks; one after the other."""
     request = encode_request("GET", "/", "token")
     async with connected(*parts) as connection:
         assert await connection.exchange(request) == body
@@ -52,7 +52,7 @@ async def test_an_answer_is_read_to_its_end(parts: tuple[bytes, ...], body: byte
 
 
 async def test_a_refusal_ends_a_measurement() -> None:
-    """It would be cheaper than what is measured."""
+    """Refusals would be cheaper than the measured requests."""
     async with connected(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n") as connection:
         with pytest.raises(RuntimeError, match="404"):
             await connection.exchange(encode_request("GET", "/", "token"))

@@ -1,4 +1,4 @@
-"""The load test's people: what the client library puts right is counted all the same."""
+"""The load test's clients: faults that the client library corrects are counted as well."""
 
 import json
 from typing import Any
@@ -33,7 +33,7 @@ def judged(*lines: bytes) -> tuple[JudgedSession, DeliveryBook]:
 
 
 def test_what_comes_densely_is_fine() -> None:
-    """From the head on, and after a reconnect from the cursor on."""
+    """From the head on; after a reconnect, from the cursor on."""
     session, book = judged(message(6), message(7))
     session.connect("token")
     session.receive(b"\n".join((ready(9), message(8), message(9), message(10))))
@@ -43,7 +43,7 @@ def test_what_comes_densely_is_fine() -> None:
 
 
 def test_a_repeat_on_a_socket_is_counted() -> None:
-    """And the program does not get it."""
+    """And the program does not receive it."""
     session, book = judged(message(6))
     outputs = session.receive(message(6))
     assert not [output for output in outputs if isinstance(output, Deliver)]
@@ -51,13 +51,13 @@ def test_a_repeat_on_a_socket_is_counted() -> None:
 
 
 def test_a_hole_on_a_socket_is_counted() -> None:
-    """Although the session pulls what it lacks."""
+    """Even though the session fetches the missing events."""
     _, book = judged(message(7))
     assert (book.doubled, book.out_of_order) == (0, 1)
 
 
 def test_a_chat_that_is_behind_begins_at_its_head() -> None:
-    """What lies between comes by REST."""
+    """The events in between are fetched over REST."""
     session, book = judged(message(6))
     session.connect("token")
     session.receive(b"\n".join((ready(300, "c"), message(301))))

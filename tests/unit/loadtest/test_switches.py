@@ -1,4 +1,4 @@
-"""What the benchmark switches off is still there in the product, and comes back."""
+"""The parts that the benchmark switches off exist in the product and can be switched on again."""
 
 import os
 import signal
@@ -26,7 +26,7 @@ for state, word in ((0, "usual"), ({WITHOUT_TELLING}, "silent"), (0, "usual agai
 
 
 def load_switches(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """Without its taking the tests' own signals."""
+    """Loads it without its signal handlers, which would replace those of the tests."""
     monkeypatch.setattr(signal, "signal", lambda *_: None)
     spec = spec_from_file_location("switches", Path(SWITCHES["PYTHONPATH"]) / "sitecustomize.py")
     assert spec is not None
@@ -37,7 +37,7 @@ def load_switches(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 
 def test_everything_that_is_switched_off_exists(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A function that was renamed would go on while the benchmark says it does not."""
+    """Otherwise a renamed function would keep running while the benchmark reports it as off."""
     switches = load_switches(monkeypatch)
     for module, path, instead in [one for state in switches.OFF for one in state]:
         found = import_module(module)
@@ -49,14 +49,14 @@ def test_everything_that_is_switched_off_exists(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_the_outbox_is_written_as_the_benchmark_expects() -> None:
-    """Its statement is found in the function that appends to the log."""
+    """Its statement is in the function that appends to the log."""
     assert (
         WRITE_OUTBOX in (PROJECT / "chats" / "migrations" / "0006_message_events.sql").read_text()
     )
 
 
 def test_logs_are_silent_while_switched_off() -> None:
-    """And speak again after."""
+    """And write again afterwards."""
     done = subprocess.run(
         [sys.executable, "-c", LOGS_THRICE],
         env={**os.environ, **SWITCHES},

@@ -1,4 +1,4 @@
-"""Scenes for the doctor: one in which nothing is wrong, and what may be wrong in it."""
+"""Scenes for the doctor: one in which nothing is wrong, and the faults that it may have."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -47,7 +47,7 @@ def facts(**changes: Any) -> ProcessFacts:
 
 
 def scene(**changes: Any) -> Scene:
-    """One in which nothing is wrong, but for the changes."""
+    """A scene in which nothing is wrong except for the changes."""
     described = {
         "settings": read_settings({"HUBBUB_DATA": "/hubbub"}), "now": NOW, "state": fleet(),
         "port_is_taken": True, "system_ready": 200, "programs": PROGRAMS, "packages": {},

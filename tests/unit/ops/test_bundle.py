@@ -1,4 +1,4 @@
-"""What is taken out of a bundle."""
+"""What is redacted in a bundle."""
 
 from pathlib import Path
 
@@ -26,12 +26,12 @@ TOKEN = "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"
     ],
 )
 def test_secrets_are_blotted_and_the_rest_stays(text: str, blotted: str) -> None:
-    """Passwords in URLs, tokens, keys, and whatever a key file holds."""
+    """Passwords in URLs, tokens, keys, and the contents of key files."""
     assert Blotter({"0123456789abcdef"}).blot(text) == blotted
 
 
 def test_secrets_are_what_the_key_files_hold(tmp_path: Path) -> None:
-    """Whole and line by line, in folders too; short words are none."""
+    """Whole and line by line, in folders too; short words do not count as secrets."""
     (tmp_path / "signing").mkdir()
     (tmp_path / "signing" / "a.pem").write_text("first line\nsecond line\nend\n")
     (tmp_path / "service.key").write_text("0123456789abcdef\n")

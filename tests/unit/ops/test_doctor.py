@@ -1,4 +1,4 @@
-"""The doctor's judgement of scenes that each hold one thing that is wrong."""
+"""The doctor's findings in scenes that have one fault each."""
 
 import json
 import re
@@ -35,14 +35,14 @@ MAKEFILE = (PROJECT_FOLDER / "Makefile").read_text()
 
 
 def test_a_whole_system_has_nothing_wrong() -> None:
-    """No check finds anything, and all of them were made."""
+    """All checks are made, and none finds anything."""
     verdicts = judge(scene())
     assert [v for v in verdicts if v.findings or not v.was_judged] == []
     assert to_text(verdicts).endswith("\nNothing is wrong.")
 
 
 def test_it_says_what_an_answer_survives() -> None:
-    """For each database, as it is set up just now."""
+    """For each database, according to its current configuration."""
     promises = list_promises(scene(databases=users(answers_survive="machine")))
     assert promises == {"users": "machine"}
     assert "Answers of users survive the loss of the primary's machine." in to_text([], promises)
@@ -53,21 +53,21 @@ def test_it_says_what_an_answer_survives() -> None:
 def test_each_thing_that_is_wrong_is_named(
     number: int, changes: dict[str, Any], wrong: str
 ) -> None:
-    """By one check, with a cause and a command that fixes it."""
+    """One check reports it, with a cause and a command that fixes it."""
     found = found_by(scene(**changes))
     assert list(found) == [number]
     assert any(wrong in finding.wrong for finding in found[number]), found
     for finding in found[number]:
         assert finding.cause
         assert finding.command
-        assert "Ctrl-C" not in finding.command  # it is typed, or pasted
+        assert "Ctrl-C" not in finding.command  # it is typed or pasted
         subprocess.run(["bash", "-n", "-c", finding.command], check=True)
         targets = re.findall(r"make (?:\w+=\S+ )*([a-z-]+)", finding.command.partition(" #")[0])
         assert [t for t in targets if f"\n{t}: " not in MAKEFILE] == []
 
 
 def test_the_cause_comes_before_what_follows_from_it() -> None:
-    """One stopped PostgreSQL is one thing to fix, whatever else is wrong because of it."""
+    """A stopped PostgreSQL is one thing to fix, whatever else fails because of it."""
     broken = scene(
         system_ready=503,
         databases={
@@ -93,14 +93,14 @@ def test_the_cause_comes_before_what_follows_from_it() -> None:
 
 
 def test_deaths_of_long_ago_and_single_ones_are_no_finding() -> None:
-    """A process that was killed now and then is what supervision is for."""
+    """Supervision takes care of a process that is killed now and then."""
     assert not found_by(scene(state=died("edge-1", 2)))
     long_ago = [Death(NOW - 3600, -9)] * 9
     assert not found_by(scene(state=msgspec.structs.replace(fleet(), deaths={"a-1": long_ago})))
 
 
 def test_a_complaint_is_the_last_warning_or_error(tmp_path: Path) -> None:
-    """Of the last ten minutes; torn lines and what is only told are passed over."""
+    """From the last ten minutes; truncated lines and lower levels are skipped."""
 
     def line(minutes: int, level: str, **fields: str) -> str:
         at = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(NOW - 60 * minutes))
@@ -118,7 +118,7 @@ def test_a_complaint_is_the_last_warning_or_error(tmp_path: Path) -> None:
 
 
 def test_a_paused_process_is_the_cause_of_everything() -> None:
-    """One command makes all of it go on."""
+    """One command resumes everything."""
     broken = scene(
         paused={"postgres-1": (7, 9)},
         system_ready=503,
@@ -135,7 +135,7 @@ def test_a_paused_process_is_the_cause_of_everything() -> None:
 
 
 def test_what_ends_again_and_again_explains_nothing_about_other_roles() -> None:
-    """That it is missing itself follows from it; that another one is missing does not."""
+    """It explains that this process is missing, not that one of another role is."""
     deaths = {"edge-1": [Death(NOW - 1, 1)] * 3}
     for role, follows in (("edge", (19,)), ("users", ())):
         state = fleet(process(role, state="draining"))
@@ -147,7 +147,7 @@ def test_what_ends_again_and_again_explains_nothing_about_other_roles() -> None:
 
 
 def test_a_container_that_says_nothing_is_started_again_by_what_is_printed() -> None:
-    """Since when it runs is not known, so that is not said."""
+    """Its start time is not known, so none is given."""
     silent = process("edge", 2, state="starting", started=0.0)
     (found,) = found_by(scene(state=fleet(silent), in_containers=True)).values()
     assert [(f.wrong, f.command) for f in found][-1] == (
@@ -157,7 +157,7 @@ def test_a_container_that_says_nothing_is_started_again_by_what_is_printed() -> 
 
 
 def test_a_fleet_whose_file_is_gone_is_not_taken_for_none() -> None:
-    """Its process is named, and nobody is told to start a second one."""
+    """Its process is named, and the user is not told to start a second fleet."""
     gone = scene(state=None, holder=4711, port_is_taken=True, system_ready=None, databases={})
     ((finding,),) = found_by(gone).values()
     assert "(process 4711)" in finding.wrong
@@ -165,13 +165,13 @@ def test_a_fleet_whose_file_is_gone_is_not_taken_for_none() -> None:
 
 
 def test_nothing_follows_from_a_secret_that_others_may_read() -> None:
-    """What ends over and over beside it has another reason."""
+    """A process that also ends again and again has another reason."""
     seen = scene(state=died("edge-1", 3), open_secrets=(Path("/hubbub/keys/service.key"),))
     assert {v.number: v.follows_from for v in judge(seen) if v.findings} == {16: (), 19: ()}
 
 
 def test_one_that_was_killed_is_told_from_one_that_was_stopped() -> None:
-    """By what it left."""
+    """By the files that it left."""
     for was_killed, word in ((True, "killed"), (False, "stopped, or never")):
         ((finding,),) = found_by(
             scene(state=None, was_killed=was_killed, port_is_taken=False, databases={})
@@ -180,7 +180,7 @@ def test_one_that_was_killed_is_told_from_one_that_was_stopped() -> None:
 
 
 def test_what_has_just_been_started_is_not_missed() -> None:
-    """For half a minute; a start takes its time."""
+    """For half a minute, because a start takes time."""
     assert not found_by(scene(state=fleet(process("edge", state="starting", started=NOW - 5))))
 
 
@@ -188,7 +188,7 @@ def test_what_has_just_been_started_is_not_missed() -> None:
 def test_beside_containers_no_command_is_for_one_machine(
     number: int, changes: dict[str, Any], wrong: str
 ) -> None:
-    """What to type works where docker-compose.yml is."""
+    """The commands work in the folder of docker-compose.yml."""
     for findings in found_by(scene(**changes, in_containers=True)).values():
         for finding in findings:
             assert number in (1, 2, 5, 11, 16, 21) or not re.search(
@@ -204,7 +204,7 @@ def test_beside_containers_no_command_is_for_one_machine(
 def test_a_server_that_refuses_is_not_taken_for_one_that_is_down(
     error: str, url: str | None
 ) -> None:
-    """To end it would help nobody."""
+    """Stopping it would not help."""
     variables = {"HUBBUB_DATA": "/hubbub"} | ({"HUBBUB_USERS_DATABASE_URL": url} if url else {})
     seen = scene(databases=users(error=error), settings=read_settings(variables))
     ((finding,),) = found_by(seen).values()
@@ -215,14 +215,14 @@ def test_a_server_that_refuses_is_not_taken_for_one_that_is_down(
 
 @pytest.mark.parametrize(("code", "command"), [(-9, "dmesg"), (1, "make logs OF=chats-1")])
 def test_why_it_ended_decides_where_to_look(code: int, command: str) -> None:
-    """The kernel kills by signals; a service that breaks says why in its log."""
+    """The kernel kills with signals; a service that fails logs the reason."""
     deaths = {"chats-1": [Death(NOW - 1, code)] * 3}
     ((finding,),) = found_by(scene(state=msgspec.structs.replace(fleet(), deaths=deaths))).values()
     assert command in finding.command
 
 
 def test_what_the_fleet_killed_is_not_put_down_to_memory() -> None:
-    """It did not answer, which its log may explain."""
+    """The fleet killed it because it did not answer; its log may explain why."""
     deaths = {"chats-1": [Death(NOW - 1, -9, hung=True)] * 3}
     seen = scene(
         state=msgspec.structs.replace(fleet(), deaths=deaths),
@@ -235,7 +235,7 @@ def test_what_the_fleet_killed_is_not_put_down_to_memory() -> None:
 
 
 def test_a_slow_starter_is_named_apart_from_its_role() -> None:
-    """Check 4 says both that one is missing and since when it starts."""
+    """Check 4 reports that one is missing and since when it has been starting."""
     starting = process("edge", state="starting", started=NOW - 45)
     (found,) = found_by(scene(state=fleet(starting))).values()
     assert [f.wrong for f in found] == [
@@ -245,7 +245,7 @@ def test_a_slow_starter_is_named_apart_from_its_role() -> None:
 
 
 def test_a_container_that_is_not_ready_any_more_is_not_started_again() -> None:
-    """Without chats no node is ready, and their sockets stay; since when is not known."""
+    """Without chats no node is ready, but their sockets stay; since when is not known."""
     waiting = process("realtime", state="starting", started=NOW - 900)
     (found,) = found_by(scene(state=fleet(waiting), in_containers=True)).values()
     assert [(f.wrong, f.command) for f in found if f.wrong.startswith("realtime-1")] == [
@@ -255,7 +255,7 @@ def test_a_container_that_is_not_ready_any_more_is_not_started_again() -> None:
 
 @pytest.mark.parametrize("why", WHYS)
 def test_a_store_that_fails_is_named_with_what_to_do(why: str) -> None:
-    """On S3 too, and it explains that files is not ready."""
+    """On S3 too; this explains why files is not ready."""
     url = "s3://bucket/x?endpoint=https://s3.example.org"
     fails = facts(name="files-1", role="files", ready=503, store_fails=(why,))
     settings = read_settings({"HUBBUB_DATA": "/hubbub", "HUBBUB_FILES_URL": url})
@@ -271,7 +271,7 @@ def test_a_store_that_fails_is_named_with_what_to_do(why: str) -> None:
 
 @pytest.mark.parametrize(("is_taken", "numbers"), [(False, [2]), (True, [2, 3])])
 def test_without_a_fleet_only_the_machine_is_judged(is_taken: bool, numbers: list[int]) -> None:
-    """That none runs is said, and who else has the port; the rest is marked as not looked at."""
+    """It reports that none runs and what else uses the port; the rest is marked as not checked."""
     alone = scene(state=None, port_is_taken=is_taken, system_ready=None, databases={})
     assert list(found_by(alone)) == numbers
     assert {v.number for v in judge(alone) if not v.was_judged} == {
@@ -280,7 +280,7 @@ def test_without_a_fleet_only_the_machine_is_judged(is_taken: bool, numbers: lis
 
 
 def test_json_holds_what_the_text_says() -> None:
-    """For programs: every check with its number, and whether the whole is sound."""
+    """For programs: every check with its number, and whether the system is healthy."""
     wrong = [Verdict(1, "versions", []), Verdict(2, "fleet", [Finding("a", "b", "c")])]
     told = json.loads(to_json(wrong))
     assert told["sound"] is False

@@ -1,4 +1,4 @@
-"""What is said where Python lacks what Hubbub stands on."""
+"""The error if Python lacks Hubbub's dependencies."""
 
 import subprocess
 import sys
@@ -7,7 +7,7 @@ from fleet.settings import PROJECT_FOLDER
 
 
 def test_missing_packages_are_a_sentence() -> None:
-    """As in an environment that is older than the code."""
+    """As in an environment older than the code."""
     done = subprocess.run(
         [sys.executable, "-S", "-m", "ops", "doctor"],
         cwd=PROJECT_FOLDER, capture_output=True, text=True, check=False,
@@ -18,7 +18,7 @@ def test_missing_packages_are_a_sentence() -> None:
 
 
 def test_another_python_is_told_of() -> None:
-    """One that Hubbub is not installed into; the command goes on as it was typed."""
+    """A Python without Hubbub; the error repeats the command as it was typed."""
     done = subprocess.run(
         [f"{sys.base_prefix}/bin/python3", "-S", "-m", "ops", "doctor", "--json"],
         cwd=PROJECT_FOLDER, capture_output=True, text=True, check=False,

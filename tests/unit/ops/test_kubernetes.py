@@ -1,4 +1,4 @@
-"""What is told of pods, and what the doctor says about them."""
+"""What `ops` reports about pods, and the doctor's findings about them."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -38,7 +38,7 @@ async def only_one(api: StandIn, pod: dict[str, Any]) -> ProcessState:
 
 
 async def test_pods_are_told_in_the_form_of_the_fleet(api: StandIn) -> None:
-    """By the names that Kubernetes gave them; what is not of Hubbub is left out."""
+    """With the names that Kubernetes gave them; pods that are not Hubbub's are left out."""
     api.objects["pods"] = [
         users_pod(),
         make_pod("haproxy-1", {NAME: "haproxy"}, http=8080, metrics=9101),
@@ -61,14 +61,14 @@ async def test_pods_are_told_in_the_form_of_the_fleet(api: StandIn) -> None:
 
 
 async def test_a_refusal_of_kubernetes_is_a_sentence(api: StandIn) -> None:
-    """With what was asked."""
+    """With the request."""
     (api.account.secrets / "token").write_text("bad")
     with pytest.raises(ApiRefused, match=r"answers 403 to GET /.*/namespaces/hubbub/"):
         await read_pods(api.account)
 
 
 async def test_a_pod_that_ends_drains(api: StandIn) -> None:
-    """From the moment on at which it is deleted."""
+    """From the moment of its deletion."""
     pod = users_pod()
     pod["metadata"]["deletionTimestamp"] = "2026-01-02T03:04:05Z"
     assert (await only_one(api, pod)).state == "draining"
@@ -111,7 +111,7 @@ async def test_why_a_pod_is_not_ready_is_in_the_words_of_kubernetes(
 
 
 async def test_a_pod_that_takes_too_much_memory_over_and_over_is_named(api: StandIn) -> None:
-    """With the reason that Kubernetes gives."""
+    """With the reason from Kubernetes."""
     last = {
         "exitCode": 137, "reason": "OOMKilled",
         "finishedAt": datetime.fromtimestamp(NOW - 60, UTC).isoformat(),
@@ -141,7 +141,7 @@ async def diagnose(api: StandIn, **changes: Any) -> dict[int, Finding]:
     ],
 )
 async def test_what_to_type_is_for_kubernetes(api: StandIn, error: str, command: str) -> None:
-    """Also where a variable names the database, as it does in each pod."""
+    """Even if a variable names the database, as it does in each pod."""
     databases = {"users": DatabaseFacts(error=error)}
     found = await diagnose(api, databases=databases)
     assert command in found[8].command

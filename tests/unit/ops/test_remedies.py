@@ -1,4 +1,4 @@
-"""What the doctor tells to type works as it is printed, and only where it helps."""
+"""The doctor's commands work as printed, and appear only where they help."""
 
 import shlex
 import sys
@@ -11,7 +11,7 @@ from fleet.settings import read_settings
 from ops.doctor.scene import BusFacts
 from tests.unit.ops.scenes import chats, facts, fleet, found_by, process, scene, users
 
-LOCAL = ("missing", "read-only", "full")  # what a folder of files may be
+LOCAL = ("missing", "read-only", "full")  # what can be wrong with a folder of files
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ LOCAL = ("missing", "read-only", "full")  # what a folder of files may be
 def test_a_database_that_does_not_answer_is_killed_only_where_that_helps(
     error: str, port: int | None, command: str
 ) -> None:
-    """Not while it recovers, and not for connections that something else holds."""
+    """Not during recovery, and not because of connections held by other programs."""
     engines = [process("postgres", pid=7, port=port)] if port else []
     seen = scene(state=fleet(*engines), databases=users(error=error))
     ((finding,),) = found_by(seen).values()
@@ -39,7 +39,7 @@ def test_a_database_that_does_not_answer_is_killed_only_where_that_helps(
 
 
 def test_a_transaction_of_somebody_else_is_ended_by_the_command_as_it_is_printed() -> None:
-    """Whatever its name holds, for the shell and for SQL; one that has just begun is nothing."""
+    """Its name is quoted for the shell and for SQL; one that has just begun is no finding."""
     seen = scene(databases=chats(strangers=(("it's mine", 90.0), ("young", 1.0))))
     ((finding,),) = found_by(seen).values()
     python, *words = shlex.split(finding.command)
@@ -60,7 +60,7 @@ def test_a_transaction_of_somebody_else_is_ended_by_the_command_as_it_is_printed
     ids=lambda broken: " ".join(map(str, broken)),
 )
 def test_a_folder_with_a_space_is_one_word_of_a_remedy(broken: dict[str, Any]) -> None:
-    """A `chmod -R` or an `rm` of half of its path would be of another folder."""
+    """Otherwise `chmod -R` or `rm` would apply to another folder."""
     settings = read_settings({"HUBBUB_DATA": "/my data"})
     commands = [
         f.command for fs in found_by(scene(settings=settings, **broken)).values() for f in fs
@@ -71,12 +71,12 @@ def test_a_folder_with_a_space_is_one_word_of_a_remedy(broken: dict[str, Any]) -
 
 
 def test_a_full_folder_of_files_is_moved_by_a_command_with_both_places() -> None:
-    """`make move-files` needs them."""
+    """`make move-files` needs both."""
     broken = facts(name="files-1", role="files", store_fails=("full",))
     ((finding,),) = found_by(scene(processes=(broken,))).values()
     assert "make move-files FROM=file:///hubbub/files TO=" in finding.command
 
 
 def test_a_limit_that_cannot_be_read_is_not_judged() -> None:
-    """It is not 0."""
+    """It does not count as 0."""
     assert found_by(scene(max_descriptors=0)) == {}

@@ -1,4 +1,4 @@
-"""Figures between two readings."""
+"""Figures computed between two samples."""
 
 import pytest
 
@@ -10,7 +10,7 @@ def reading(at: float, **texts: str) -> Reading:
 
 
 def test_rates_are_summed_over_processes_and_labels() -> None:
-    """`match` picks those with a label; a restarted process counts as nothing."""
+    """`match` selects by label; a restarted process is not counted."""
     before = reading(
         0, edge_1='r_total{status="200"} 10\nr_total{status="503"} 1\n', edge_2="r_total 50"
     )
@@ -26,7 +26,7 @@ def test_rates_are_summed_over_processes_and_labels() -> None:
 
 
 def test_quantiles_come_from_what_was_observed_between_the_readings() -> None:
-    """Evenly spread within a bucket; None where nothing was observed."""
+    """Values are assumed even within a bucket; None if nothing was observed."""
     buckets = 't_bucket{{le="0.1"}} {}\nt_bucket{{le="0.2"}} {}\nt_bucket{{le="+Inf"}} {}\n'
     span = Span(reading(0, a_1=buckets.format(5, 5, 5)), reading(1, a_1=buckets.format(5, 15, 15)))
     assert span.quantile("t", 0.5) == pytest.approx(0.15)

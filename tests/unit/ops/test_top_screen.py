@@ -13,7 +13,7 @@ ENGINES = ("balancer", "cache", "postgres", "valkey")
 
 
 def test_a_terminal_of_80_by_24_holds_all_of_it() -> None:
-    """However many reasons sockets had to end; the most frequent ones are shown."""
+    """Whatever the number of reasons for ended sockets: the most frequent ones are shown."""
     processes = [
         ProcessState(role, 1, 1, 1, 1, 1.0, "ready") for role in (*SERVICE_ROLES, *ENGINES)
     ]

@@ -1,4 +1,4 @@
-"""What is found about one request in logs that were rotated, and torn by a full disk."""
+"""Finding one request in logs that were rotated or truncated by a full disk."""
 
 import json
 from functools import partial
@@ -17,7 +17,7 @@ def line(time: str, role: str, **fields: str) -> str:
 
 
 def test_older_files_are_read_and_torn_lines_are_not(tmp_path: Path) -> None:
-    """In the order of time, whatever file it is in; what is no line of a log is passed over."""
+    """In order of time, across files; anything that is not a log line is skipped."""
     whole = line("2026-01-01T00:00:02.000Z", "edge")
     torn = [
         whole[:-30],
@@ -34,21 +34,21 @@ def test_older_files_are_read_and_torn_lines_are_not(tmp_path: Path) -> None:
 
 
 def test_what_docker_puts_before_a_line_is_passed_over() -> None:
-    """The container's name, or what clears a line of a terminal."""
+    """The container's name, or the sequence that clears a line of a terminal."""
     whole = line("2026-01-01T00:00:02.000Z", "edge")
     lines = [f"\x1b[2Kedge-1  | {whole}", f"\x1b[2K{whole}"]
     assert [found["role"] for found in find_trail(lambda: lines, TRACE)] == ["edge", "edge"]
 
 
 def test_a_file_that_is_renamed_while_it_is_read_is_told_once(tmp_path: Path) -> None:
-    """Rotation gives NAME.log another name, under which it is found again."""
+    """Rotation renames NAME.log, so that it is found again by the new name."""
     whole = line("2026-01-01T00:00:02.000Z", "edge")
     assert len(find_trail(lambda: [whole, whole], TRACE)) == 1
 
 
 @pytest.mark.parametrize(("name", "events"), [("edge-1", ["a"]), ("edge", ["a", "b"]), ("ed", [])])
 def test_the_last_lines_of_a_process_or_a_role(name: str, events: list[str]) -> None:
-    """By its whole name, in the order of time."""
+    """By its full name, in order of time."""
     lines = [
         line("2026-01-01T00:00:02.000Z", "edge", process="edge-12", event="b"),
         line("2026-01-01T00:00:01.000Z", "edge", process="edge-1", event="a"),
@@ -58,7 +58,7 @@ def test_the_last_lines_of_a_process_or_a_role(name: str, events: list[str]) -> 
 
 
 def test_nonsense_is_told_apart_from_what_is_unknown(capsys: pytest.CaptureFixture[str]) -> None:
-    """Exit code 1 for both, and a sentence."""
+    """Exit code 1 for both, each with its own message."""
     assert print_logs(list, "Nonsense!", place="here") == 1
     assert "32 hex digits" in capsys.readouterr().err
     assert print_logs(list, TRACE, place="here") == 1

@@ -1,4 +1,4 @@
-"""What is told of containers, from what Docker's DNS and their figures say."""
+"""The reported state of containers, from Docker's DNS and their metrics."""
 
 import asyncio
 import json
@@ -35,12 +35,12 @@ def edge(started: float, state: State = "ready", number: int = 1) -> ProcessStat
 def test_a_container_has_the_number_that_docker_gave_it(
     service: str, name: str, number: int
 ) -> None:
-    """It stays the same when it is started again; without a name the address tells them apart."""
+    """It survives a restart; without a name, the address tells containers apart."""
     assert number_of(service, name, "172.18.0.77") == number
 
 
 def test_a_container_that_was_started_again_died() -> None:
-    """Unless it had drained, or is another one."""
+    """Unless it had drained, or is another container."""
     memory = Memory()
     assert memory.note([edge(10.0)], 1.0) == []
     assert memory.note([edge(10.0)], 2.0) == []
@@ -52,7 +52,7 @@ def test_a_container_that_was_started_again_died() -> None:
 
 
 def test_an_engine_that_was_started_again_died_too() -> None:
-    """What it says of its start may be a second off."""
+    """Its reported start time may be off by a second."""
     memory = Memory()
 
     def cache(started: float) -> ProcessState:
@@ -65,7 +65,7 @@ def test_an_engine_that_was_started_again_died_too() -> None:
 
 
 async def test_a_valkey_tells_since_when_it_runs(valkey: ValkeyServer) -> None:
-    """One without users, as a cache; nothing is known of one that is gone."""
+    """A server without ACL users, as a cache; for one that is gone the time is unknown."""
     port = int(valkey.url.rpartition(":")[2])
     now = time.time()
     started = await engine_start("cache-1", "cache", Address("127.0.0.1", port))
@@ -74,14 +74,14 @@ async def test_a_valkey_tells_since_when_it_runs(valkey: ValkeyServer) -> None:
 
 
 def test_the_start_is_what_the_process_says() -> None:
-    """And 0 where it says nothing."""
+    """And 0 if it reports none."""
     name = "process_start_time_seconds"
     assert start_of(f"# TYPE {name} gauge\n{name} 5.5\n") == 5.5
     assert start_of("") == 0.0
 
 
 def test_what_is_missing_is_a_figure_though_its_series_is_gone() -> None:
-    """Of services and of engines, down to 0 once it is back."""
+    """For services and engines; back to 0 once it has returned."""
     registry = CollectorRegistry()
     metrics = FleetMetrics(registry)
     wanted = {"edge": WantedState(2, 2, 2)}
@@ -96,7 +96,7 @@ def test_what_is_missing_is_a_figure_though_its_series_is_gone() -> None:
 
 
 async def test_figures_and_state_are_served() -> None:
-    """To Prometheus and to the doctor; any other path is not there, nonsense does no harm."""
+    """To Prometheus and the doctor; other paths are not found, malformed requests do no harm."""
     registry = CollectorRegistry()
     Counter("talks", "Talks.", registry=registry).inc(3)
     state = json.dumps({"parent": 0}).encode()

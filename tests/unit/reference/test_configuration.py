@@ -1,4 +1,4 @@
-"""The variables that settings structs declare are those that are read, with those defaults."""
+"""The variables and defaults that settings structs declare are those that are read."""
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
@@ -28,7 +28,7 @@ from users.settings import read_settings as read_users_settings
 
 
 class Reader(NamedTuple):
-    """A struct, what fills it, and the structs whose variables it reads too."""
+    """A struct, its reader, and the structs whose variables it reads too."""
 
     struct: type
     read: Callable[[Mapping[str, str]], Any]
@@ -48,7 +48,7 @@ every_reader = pytest.mark.parametrize("reader", READERS, ids=lambda r: r.struct
 
 
 class Asked(Mapping[str, str]):
-    """An environment that remembers what it was asked for."""
+    """An environment that records the requested variables."""
 
     def __init__(self, values: Mapping[str, str]) -> None:
         self._values = values
@@ -67,7 +67,7 @@ class Asked(Mapping[str, str]):
 
 @pytest.fixture
 def needed(tmp_path: Path) -> dict[str, str]:
-    """What services cannot do without, and what makes them ask for all the rest."""
+    """The required variables, and those that cause all others to be read."""
     secret = tmp_path / "secret"
     secret.write_text("q8Zr3LmX0vTgK5wNbE7y")
     return {
@@ -89,7 +89,7 @@ def _declared(reader: Reader) -> list[Any]:
 
 
 def _values(settings: Any) -> dict[str, Any]:
-    """Without the environment itself, which the fleet keeps for its children."""
+    """Leaves out the environment itself, which the fleet keeps for its children."""
     fields = msgspec.structs.asdict(settings)
     fields.pop("environment", None)
     return fields
@@ -97,7 +97,7 @@ def _values(settings: Any) -> dict[str, Any]:
 
 @every_reader
 def test_what_is_read_is_documented(reader: Reader, needed: dict[str, str]) -> None:
-    """Exactly the declared variables are asked for."""
+    """Exactly the declared variables are read."""
     if reader.struct is FleetSettings:
         needed = {}
     environment = Asked(needed)
@@ -117,7 +117,7 @@ def test_absence_means_the_stated_default(reader: Reader, needed: dict[str, str]
 
 @every_reader
 def test_what_must_be_set_is_missed(reader: Reader, needed: dict[str, str]) -> None:
-    """Without such a variable there are no settings, but a sentence that names it."""
+    """A missing required variable is an error that names it."""
     for variable in _declared(reader):
         if variable.default is None:
             without = {name: v for name, v in needed.items() if name != variable.name}
@@ -126,11 +126,11 @@ def test_what_must_be_set_is_missed(reader: Reader, needed: dict[str, str]) -> N
 
 
 def test_every_struct_of_settings_is_documented() -> None:
-    """One table for each reader, and one for what services share."""
+    """One table per reader, and one for the variables that services share."""
     assert {struct for _, _, struct in ROLES} == {ServiceSettings, *(r.struct for r in READERS)}
 
 
 def test_every_variable_of_the_containers_is_documented() -> None:
-    """What docker-compose.yml takes from outside has a meaning, and nothing else has."""
+    """Exactly the variables that docker-compose.yml takes from outside are documented."""
     taken = compose_variables((ROOT / "docker-compose.yml").read_text())
     assert set(taken) == set(COMPOSE_MEANINGS)

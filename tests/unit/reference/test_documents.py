@@ -1,4 +1,4 @@
-"""What is made in docs/ is what the code says now, and says all of it."""
+"""The generated documents in docs/ are current and complete."""
 
 import inspect
 import re
@@ -27,7 +27,7 @@ def test_a_made_document_is_fresh(path) -> None:  # type: ignore[no-untyped-def]
 
 
 def test_every_name_on_valkey_is_explained() -> None:
-    """Each channel and key is in the table of docs/internals.md, by what its name begins with."""
+    """Each channel and key is in the table of docs/internals.md, by its prefix."""
     page = (ROOT / "docs" / "internals.md").read_text()
     (table,) = re.findall(r"^## Topics on Valkey\n(.*?)^## ", page, re.MULTILINE | re.DOTALL)
     explained = set(re.findall(r"^\| `(?:\{p\w\})?(\w+)", table, re.MULTILINE))
@@ -42,7 +42,7 @@ def test_every_name_on_valkey_is_explained() -> None:
 
 
 def test_descriptions_are_the_same_with_every_python() -> None:
-    """No line of a docstring is indented in them: Python 3.13 strips that, 3.11 does not."""
+    """No docstring line in them is indented: Python 3.13 strips that, 3.11 does not."""
     for document in (describe_api(OPERATIONS), describe_socket()):
         for schema in document["components"]["schemas"].values():
             assert "\n " not in schema.get("description", "")
@@ -57,7 +57,7 @@ def test_every_end_of_a_socket_is_explained() -> None:
 
 
 def test_every_refusal_is_explained() -> None:
-    """Each code is in the table of docs/api.md beside its status."""
+    """Each code is in the table of docs/api.md with its status."""
     page = (ROOT / "docs" / "api.md").read_text()
     rows = re.findall(r"^\| (\d{3}) \| (.*?) \|", page, re.MULTILINE)
     explained = {(code, int(status)) for status, codes in rows
@@ -66,7 +66,7 @@ def test_every_refusal_is_explained() -> None:
 
 
 def test_every_call_with_a_key_says_for_how_long() -> None:
-    """Each is in the table of docs/api.md: by its path, or by the end of it behind `…`."""
+    """Each is in the table of docs/api.md: by its path, or by the end of it after `…`."""
     page = (ROOT / "docs" / "api.md").read_text()
     (table,) = re.findall(r"^## Repeats\n(.*?)^## ", page, re.MULTILINE | re.DOTALL)
     named: set[tuple[str, str]] = set()
@@ -96,7 +96,7 @@ def test_one_is_not_many() -> None:
 
 
 def test_a_send_has_the_same_limits_on_the_socket() -> None:
-    """Those of `POST …/message`, as both descriptions tell them."""
+    """Those of `POST …/message`, according to both descriptions."""
     (frame, call) = (
         document["components"]["schemas"][name]["properties"]
         for document, name in (
@@ -115,7 +115,7 @@ def test_a_send_has_the_same_limits_on_the_socket() -> None:
     "document", [describe_api(OPERATIONS), describe_socket()], ids=["openapi", "asyncapi"]
 )
 def test_every_example_fits(document: dict[str, Any]) -> None:
-    """What a description gives as an example is valid by its schema."""
+    """Each example in a description is valid according to its schema."""
     nodes: list[Any] = [document["components"]["schemas"]]
     while nodes:
         node = nodes.pop()
@@ -126,7 +126,7 @@ def test_every_example_fits(document: dict[str, Any]) -> None:
 
 
 def test_what_is_found_is_described_as_history_is() -> None:
-    """Both are current messages: when they were edited, and their reactions, are told too."""
+    """Both are current messages, including their edit times and reactions."""
     schemas = describe_api(OPERATIONS)["components"]["schemas"]
     (history, found) = (
         schemas[name]["properties"]["messages"] for name in ("MessagesAnswer", "SearchAnswer")
@@ -135,13 +135,13 @@ def test_what_is_found_is_described_as_history_is() -> None:
 
 
 def test_the_collection_makes_every_call() -> None:
-    """No call of the description is left out."""
+    """It makes every call of the description."""
     steps = [step for _, steps in STORY for step in steps]
     assert operations_without_step(describe_api(OPERATIONS), steps) == set()
 
 
 def test_the_collection_uses_only_variables_that_it_sets_before() -> None:
-    """It runs from top to bottom without anything of its user's."""
+    """It runs from top to bottom without input from its user."""
     collection = make_collection(describe_api(OPERATIONS))
     known = {variable["key"] for variable in collection["variable"]}
     for folder in collection["item"]:

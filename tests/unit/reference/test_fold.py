@@ -1,4 +1,4 @@
-"""The fold in docs/socket.md, held to the cases that our own is held to."""
+"""The fold in docs/socket.md, tested with the same cases as our own."""
 
 import copy
 import json
@@ -27,7 +27,7 @@ def fold() -> Any:
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
 def test_the_fold_of_the_page(fold: Any, case: dict[str, Any]) -> None:
-    """History before, folded with the events since, is history now."""
+    """Earlier history, folded with the events since, equals history now."""
     messages = {message["seq"]: message for message in copy.deepcopy(case["history"])}
     for event in copy.deepcopy(case["events"]):
         fold(messages, event)

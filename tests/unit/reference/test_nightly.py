@@ -9,7 +9,7 @@ FAULTS, SOAK = PARTS[0], next(part for part in PARTS if part.name == "soak")
 
 
 def test_rows_are_written_and_read_again() -> None:
-    """What a part left stays when another one runs."""
+    """The row of one part stays when another one runs."""
     row = Row("soak", "`make soak`", "passed", "2026-11-26 02:00", "abc1234", "7", "9 min")
     page = write_rows(write_rows(EMPTY, {"soak": row}), {"soak": row})
     assert read_rows(page)["soak"] == row
@@ -29,7 +29,7 @@ def test_a_failure_is_written_in_capitals() -> None:
 
 
 def test_a_success_has_the_sentence_that_sums_it_up() -> None:
-    """Of a soak: what stayed flat."""
+    """For a soak: what stayed flat."""
     output = "In the whole run: 10 posts.\nFlat: memory, descriptors, tasks.\n"
     assert summarize(SOAK, output, 0) == "passed: Flat: memory, descriptors, tasks"
 
@@ -41,5 +41,5 @@ def test_a_page_without_marks_is_refused() -> None:
 
 
 def test_the_page_has_a_row_for_each_part() -> None:
-    """As it is committed."""
+    """Checks the committed page."""
     assert list(read_rows(PAGE.read_text())) == [part.name for part in PARTS]
