@@ -5,9 +5,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 SUPPLY := .build/supply
 SYSTEM_TESTS := flow browser observability faults
-# Tests that start a few processes wait more than half of their time, so four at a time pay on two
-# cores. Folders of those that start whole systems run side by side, the page's, which take longest,
-# beside all others. tests/architecture is a part of `make check`.
+# Tests that start a few processes wait more than half of their time, so four at a time pay off on
+# two cores. Folders of tests that start whole systems run in parallel; the page's, which take
+# longest, run alongside all others. tests/architecture is a part of `make check`.
 WORKERS ?= 4
 PYTEST := PYTHONHASHSEED=0 $(BIN)/python -m pytest -m "not long"
 
@@ -154,7 +154,7 @@ call-bench: $(VENV)/dev.stamp  ## measure our HTTP client and server beside pyre
 shard-bench: $(VENV)/dev.stamp  ## measure how many events one Valkey carries, and two and three shards
 	@$(BIN)/python -m loadtest.shards
 
-# Each in an environment of its own; `+jit` switches the compiler of Python 3.14 and newer on.
+# Each in its own environment; `+jit` enables the JIT compiler of Python 3.14 and newer.
 python-bench: $(VENV)/dev.stamp  ## measure Hubbub on several Pythons: PYTHONS="python3.11 python3.14+jit"
 	@for python in $(sort $(PYTHONS:+jit=)); do \
 		$(MAKE) -s PYTHON=$$python VENV=.build/pythons/$${python##*/} \
@@ -221,14 +221,14 @@ nightly: $(VENV)/dev.stamp  ## run what is too long for every change; docs/relia
 compose-test: $(VENV)/dev.stamp  ## start docker-compose.yml, break it, stop it (Docker, 10 min)
 	@HUBBUB_COMPOSE_TEST=1 $(BIN)/python -m pytest tests/compose --timeout 600
 
-# The lock is the only thing that decides what is installed: pip checks every hash and takes
-# nothing that is not in it. The stamp is written last, so a set-up that was cut short starts over.
+# The lock alone decides what is installed: pip checks every hash and installs nothing else. The
+# stamp is written last, so an interrupted set-up starts over.
 $(VENV)/run.stamp: deploy/locks/run.txt | $(BIN)/pip
 	@echo "Installing what Hubbub runs on; this takes a moment." >&2
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
-# The load tests stand on the client library, which lies in the checkout.
+# The load tests use the client library of this checkout.
 $(VENV)/client.stamp: | $(VENV)/run.stamp
 	@$(BIN)/python -c 'import pathlib, sysconfig; \
 		pathlib.Path(sysconfig.get_path("purelib"), "hubbub_client.pth").write_text( \
@@ -256,7 +256,7 @@ sbom: $(SUPPLY)/supply.stamp  ## write .build/sbom.json: what runs, as CycloneDX
 licences: $(VENV)/dev.stamp  ## write docs/licences.md
 	@$(BIN)/python -m deploy.licences
 
-# What judges the dependencies is none of them.
+# The tools that audit the dependencies are not among them.
 $(SUPPLY)/supply.stamp: deploy/locks/supply.txt
 	@echo "Installing what audits; this takes a moment." >&2
 	@mkdir -p .build && $(PYTHON) -m venv $(SUPPLY)

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs backup.sh or restore.sh in a container of docker-compose.yml: tells it where the databases are.
+# Runs backup.sh or restore.sh in a container of docker-compose.yml, with the addresses of the databases.
 set -eu
 umask 077
 export PGSERVICEFILE=/tmp/services.conf

@@ -1,12 +1,11 @@
 #!/bin/sh
-# Puts back what backup.sh wrote, from standard input, and ends all sessions.
+# Restores a backup of backup.sh from standard input, and ends all sessions.
 #
-# Needs what backup.sh needs, psql and pg_restore. No backup holds a key that signs tokens: users makes a
-# new one, so that no token from before the restore is good; keys that 0.1.0 left in the folder
-# HUBBUB_SIGNING_KEYS are removed, or users would take them over. Bytes of files
-# go to HUBBUB_FILES_FOLDER, where it is set. No service may run. Data that is there is replaced only
-# with REPLACE=yes. A restore that was interrupted is simply run again. CHECK=yes only says whether it
-# would be refused, and services may run then.
+# Needs what backup.sh needs, psql and pg_restore. Backups have no keys that sign tokens: users creates a
+# new one, so that tokens from before the restore are invalid; keys that 0.1.0 left in the folder
+# HUBBUB_SIGNING_KEYS are removed, because users would adopt them. Files go to HUBBUB_FILES_FOLDER if it
+# is set. No service may run. Existing data is replaced only with REPLACE=yes. Run an interrupted restore
+# again. CHECK=yes only reports whether the restore would be refused; services may run then.
 set -eu
 umask 077
 here=$(cd "$(dirname "$0")" && pwd)
@@ -15,7 +14,7 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 trap 'exit 1' HUP INT TERM
 
-export PGOPTIONS="-c client_min_messages=warning" # what is dropped is no news
+export PGOPTIONS="-c client_min_messages=warning" # no notices about dropped objects
 
 refuse() {
     echo "Nothing was restored: $1" >&2
@@ -39,7 +38,7 @@ for role in chats users; do
     others="SELECT count(*) FROM pg_stat_activity
         WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
     [ "${CHECK:-}" = yes ] || [ "$(query $role "$others")" = 0 ] || refuse "somebody uses the database of $role. Stop the services first."
-    # The main table of each has its service's name.
+    # Each main table has the name of its service.
     if [ "${REPLACE:-}" != yes ] && [ "$(query $role "SELECT to_regclass('public.$role') IS NOT NULL")" = t ] &&
         [ "$(query $role "SELECT EXISTS (SELECT FROM public.$role)")" = t ]; then
         refuse "there is data in the database of $role already. REPLACE=yes replaces it."
@@ -53,7 +52,7 @@ old_keys=${HUBBUB_SIGNING_KEYS:-}
 [ "${CHECK:-}" != yes ] || exit 0
 
 for role in chats users; do
-    # What waits for its second phase holds locks on what is about to go.
+    # Prepared transactions hold locks on tables that are about to be dropped.
     psql --no-psqlrc --quiet -v ON_ERROR_STOP=1 -f "$here/end-prepared.sql" "service=$role"
 done
 load chats

@@ -1,6 +1,7 @@
 #!/bin/sh
-# Makes one system of two databases whose servers were restored to a point in time: what was prepared
-# and not decided is undone, memberships become what chats holds, clients begin anew, all sessions end.
+# Makes two databases consistent after their servers were restored to a point in time: undecided
+# prepared transactions are rolled back, memberships are set from chats, clients start afresh, and all
+# sessions end.
 #
 # Needs psql, and a connection service file (PGSERVICEFILE) with `chats` and `users`. No service may run.
 # It may be run again.
@@ -13,7 +14,7 @@ trap 'rm -rf "$folder"' EXIT
 trap 'exit 1' HUP INT TERM
 cd "$folder"
 
-run() { # ROLE, and what else psql is told
+run() { # ROLE, and more arguments for psql
     role=$1
     shift
     psql --no-psqlrc --quiet -v ON_ERROR_STOP=1 "$@" "service=$role"

@@ -1,7 +1,6 @@
 #!/bin/sh
-# Starts HAProxy with what fits: plain HTTP for a try-out, TLS with the certificates of the mounted
-# folder, or TLS with a certificate that HAProxy obtains itself when there is a domain and none is
-# mounted.
+# Starts HAProxy with plain HTTP for a trial, with TLS and the certificates of the mounted folder, or, if
+# there is a domain and no mounted certificate, with TLS and a certificate that HAProxy obtains itself.
 set -eu
 
 set -- -f /etc/hubbub/haproxy.cfg -f /etc/hubbub/containers.cfg
@@ -9,12 +8,12 @@ if ls /etc/hubbub/certificates/*.pem >/dev/null 2>&1; then
     certificates=/etc/hubbub/certificates/
 elif [ -n "$HUBBUB_DOMAIN" ]; then
     certificates=/acme/site.pem
-    set -- -f /etc/hubbub/acme.cfg "$@" # before what listens with the certificate
+    set -- -f /etc/hubbub/acme.cfg "$@" # before the listener that uses the certificate
 else
     certificates=
 fi
 if [ -n "$certificates" ]; then
-    # HTTP/1.1 alone: the limits on headers, bodies and slow readers are tested with it.
+    # HTTP/1.1 only: the limits on headers, bodies and slow readers are tested with it.
     HUBBUB_BALANCER_BIND=":8443 ssl crt $certificates alpn http/1.1"
     set -- "$@" -f /etc/hubbub/tls.cfg
 else
@@ -23,13 +22,13 @@ fi
 
 descriptors=$(ulimit -n)
 [ "$descriptors" = unlimited ] && descriptors=1000000
-connections=$(((descriptors - 500) / 2)) # each takes two, one on either side
+connections=$(((descriptors - 500) / 2)) # each takes two, one on each side
 [ "$connections" -gt 20000 ] && connections=20000
 
 HUBBUB_BALANCER_TRUSTED=$(printf %s "${HUBBUB_TRUSTED_PROXIES:-}" | tr ',' ' ')
 export HUBBUB_BALANCER_TRUSTED
 export HUBBUB_BALANCER_PROXY="${HUBBUB_PROXY_PROTOCOL:-}"
-# Not where a container of an older release reads its files again.
+# The folder is missing if a container of an older release reloads its files.
 [ ! -d /etc/hubbub/refusals ] || export HUBBUB_BALANCER_REFUSALS=/etc/hubbub/refusals
 export HUBBUB_BALANCER_BIND
 export HUBBUB_BALANCER_METRICS=:9101
