@@ -1,6 +1,6 @@
 #!/bin/sh
-# The database of one service and the role that owns it and nothing else; run once, by the first
-# start of an empty volume.
+# Creates the database of one service and the role that owns it and nothing else; runs once, on the first
+# start with an empty volume.
 set -eu
 psql --no-psqlrc --quiet -v ON_ERROR_STOP=1 --username "${POSTGRES_USER:-postgres}" --dbname postgres \
     -v role="$HUBBUB_DATABASE" -v password="$(cat "$HUBBUB_DATABASE_PASSWORD_FILE")" <<'SQL'

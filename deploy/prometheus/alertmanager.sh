@@ -1,6 +1,6 @@
 #!/bin/sh
 # Writes Alertmanager's configuration from the environment and starts it:
-#   HUBBUB_ALERT_MAIL_TO, HUBBUB_ALERT_MAIL_FROM, HUBBUB_ALERT_SMTP (HOST:PORT)   mail, where all are set
+#   HUBBUB_ALERT_MAIL_TO, HUBBUB_ALERT_MAIL_FROM, HUBBUB_ALERT_SMTP (HOST:PORT)   mail, if all are set
 #   HUBBUB_ALERT_SMTP_USER, /run/secrets/smtp.password                            and who sends it
 #   HUBBUB_ALERT_WEBHOOK                                                          a URL that gets JSON
 set -eu
@@ -8,7 +8,7 @@ file=${HUBBUB_ALERT_FILE:-/tmp/alertmanager.yml}
 password=${HUBBUB_ALERT_SMTP_PASSWORD_FILE:-/run/secrets/smtp.password}
 umask 077
 
-quoted() { # as a string of YAML
+quoted() { # as a YAML string
     printf "'%s'" "$(printf %s "$1" | sed "s/'/''/g")"
 }
 
@@ -24,7 +24,7 @@ fi
     echo '  group_wait: 15s'
     echo '  group_interval: 5m'
     echo '  repeat_interval: 12h'
-    echo 'inhibit_rules:' # what is down altogether has a cause; the rest follows from it
+    echo 'inhibit_rules:' # if something is down altogether, other alerts are consequences
     echo '  - source_matchers: [alertname="TierDown"]'
     echo '    target_matchers: [alertname="ProcessDown"]'
     echo '    equal: [of]'

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Starts Valkey with a user for each role, as bus.acl has it, where `HASH` stands for the hash of the
-# role's password; and with the one of ops.acl, by which `ops` hears since when it runs. With
-# HUBBUB_CLUSTER_IP it is a server of a cluster, which the others reach there.
+# Starts Valkey with the users of bus.acl, one per role, where `HASH` stands for the hash of the role's
+# password, and with the user of ops.acl, with which `ops` reads its start time. With HUBBUB_CLUSTER_IP it
+# is a server of a cluster, which the others reach at that address.
 set -eu
 here=$(dirname "$0")
 secrets=${HUBBUB_SECRETS:-/run/secrets}
@@ -22,7 +22,7 @@ templates="$here/bus.acl $here/ops.acl"
 if [ -n "${HUBBUB_CLUSTER_IP:-}" ]; then
     templates="$templates $here/cluster.acl"
     password_of replica
-    # In a file: other processes see command lines.
+    # In a file, because other processes can see command lines.
     printf 'primaryuser replica\nprimaryauth %s\n' "$password" >"$rules.conf"
     set -- "$rules.conf" --cluster-enabled yes --cluster-announce-ip "$HUBBUB_CLUSTER_IP" \
         --cluster-node-timeout 2000 --cluster-require-full-coverage no \

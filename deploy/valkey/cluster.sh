@@ -1,7 +1,7 @@
 #!/bin/sh
-# Makes a cluster of the servers of a headless service, once: half of them are replicas of the others.
-# HUBBUB_MEMBERS are their names, by space. Where there is one already, it introduces all of them to
-# each other again: servers keep addresses, and those may all have changed.
+# Creates a cluster from the servers of a headless service, once: half of them are replicas of the others.
+# HUBBUB_MEMBERS are their names, separated by spaces. If the cluster exists already, it introduces all of
+# them to each other again: servers store addresses, and all of those may have changed.
 set -eu
 REDISCLI_AUTH=$(cat "${HUBBUB_SECRETS:-/run/secrets}/valkey-admin.password")
 export REDISCLI_AUTH
