@@ -1,19 +1,19 @@
 /* httpsend: POSTs chat messages over HTTP/1.1 keep-alive connections, from one thread.
  *
- * targets, one a line, columns separated by TAB:   path   token
+ * targets, one per line, columns separated by TAB:   path   token
  * Request i goes to target i mod TARGETS, as
  *     {"message":"@t=<ns> n=<i> ...","clientId":"<fresh UUID>"}
  *
  *   --connections C            closed loop: every connection always has one request open
  *   --connections C --rate N [--burst B]
- *                              open loop: N requests fall due a second, B at a time; if no
- *                              connection is free one waits, and its latency counts from when it was due
+ *                              open loop: N requests per second fall due, B at a time; if no
+ *                              connection is free, they wait, and latency counts from the due time
  *                              (no coordinated omission)
  *   --window K --fanout F --shm FILE
- *                              with either: no more than K messages that wsload has not yet
- *                              seen at all F receivers (else a hot chat only builds a backlog)
+ *                              with either: at most K messages that wsload has not yet seen at
+ *                              all F receivers (else a hot chat only builds a backlog)
  * --warm S seconds are sent but not counted, then --seconds S are counted.  --per-target
- * sends request i only when the target's last one is answered (keeps a sender's order).
+ * sends request i only after the target's last one was answered (keeps a sender's order).
  * Prints {"event":"warm"} when counting starts and one line of figures at the end. */
 #include "load.h"
 #include <arpa/inet.h>

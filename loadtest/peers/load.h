@@ -1,5 +1,5 @@
-/* What the load programs share: one clock, a latency histogram, a window in
- * shared memory, UUIDs, lines of a file.  Header only: three small programs. */
+/* Shared by the load programs: one clock, a latency histogram, a window in shared
+ * memory, UUIDs, lines of a file.  Header only, for three small programs. */
 #ifndef LOAD_H
 #define LOAD_H
 #define _GNU_SOURCE
@@ -91,8 +91,8 @@ static inline void json_text(const char *s) {
     putchar('"');
 }
 
-/* ---- window: the receiver counts deliveries here, the publisher waits on them ----
- * The publisher leaves in wake_at the count it waits for and sleeps on gate; the
+/* ---- window: the receiver counts deliveries here, the publisher waits for them ----
+ * The publisher sets wake_at to the count it waits for and sleeps on gate; the
  * receiver wakes it once, when the count is reached.  No spinning on a shared core. */
 
 typedef struct {

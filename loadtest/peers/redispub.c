@@ -1,15 +1,15 @@
 /* redispub: publishes chat events to Redis or Valkey channels, in the envelope that
  * each server expects, so that the server under test is the only relay.
  *
- * Two ways to pace:
- *   --rate N [--burst B]   open loop: N messages/s, B at a time; each carries the time it
- *                          was due, so a late publisher shows as latency
+ * Two modes:
+ *   --rate N [--burst B]   open loop: N messages/s, B at a time; each has its due time, so
+ *                          a late publisher shows as latency
  *   --window K --fanout F --shm FILE
- *                          as fast as it goes with K messages in flight; a message counts
- *                          as arrived when wsload has counted F deliveries for it.  All that
- *                          the window allows goes out in one write; it is refilled when a
- *                          quarter of it is free.
- * Message i goes to room i mod ROOMS and is number i / ROOMS + 1 there; --from I goes on
+ *                          as fast as possible with K messages in flight; a message counts
+ *                          as arrived when wsload has counted F deliveries for it.  All
+ *                          that the window allows is sent in one write; it is refilled when
+ *                          a quarter of it is free.
+ * Message i goes to room i mod ROOMS and is number i / ROOMS + 1 there; --from I continues
  * where another run ended.  Publishes with CLIENT REPLY OFF.  Runs --seconds S or until SIGTERM, then prints one JSON line. */
 #include "load.h"
 #include <arpa/inet.h>

@@ -1,15 +1,15 @@
 /* wsload: many WebSocket clients in one thread.
  *
  * Opens one connection per line of a plan, counts the messages that arrive, their
- * latency and their order, and can send.  It is told what to do by lines on stdin and
- * tells what it saw by JSON lines on stdout, so that a driver can cut its own windows.
+ * latency and their order, and can send.  It reads commands as lines on stdin and
+ * reports as JSON lines on stdout, so that a driver can choose its own windows.
  *
- * plan, one connection a line, columns separated by TAB:
+ * plan, one connection per line, columns separated by TAB:
  *     path   chat (for `send`, or -)   first text frame   second text frame ...
  *
  * stdin:
  *     reset                     forget everything counted so far (and the last counters)
- *     report                    print what was counted since the last reset
+ *     report                    print the counts since the last reset
  *     send rate N [SIZE]        send N messages/s, open loop: latency counts from the due time
  *     send window K [SIZE]      keep K sends unanswered, closed loop
  *     stop                      send no more
@@ -22,7 +22,7 @@
  * `total` counts deliveries since the start, to compare with what was sent.
  * Fragmented messages are counted per fragment.  --stuck reads up to the ready frame and never
  * again, with the smallest receive buffer.  The mask key is zero: legal for a test
- * client, and the server unmasks all the same. */
+ * client, and the server unmasks anyway. */
 #include "wsload.h"
 #include <arpa/inet.h>
 #include <getopt.h>
@@ -100,7 +100,7 @@ static void read_plan(const char *path) {
     }
 }
 
-/* ---- telling ---- */
+/* ---- reporting ---- */
 
 static void report(void) {
     double s = (double)(now_ns() - seen.since) / 1e9;

@@ -1,4 +1,4 @@
-/* What wsload's three parts share: the connections, the options, and what was counted. */
+/* Shared by the parts of wsload: the connections, the options, and the counts. */
 #ifndef WSLOAD_H
 #define WSLOAD_H
 #include "load.h"
@@ -11,8 +11,8 @@ typedef struct {
     unsigned char *rest;             /* an incomplete frame, kept until the next read */
     uint32_t rest_len, rest_room;
     uint64_t born, last;             /* last counter seen; 0: none yet */
-    uint64_t again;                  /* when it dials again; 0: never */
-    int tries;                       /* that failed since it came away */
+    uint64_t again;                  /* when it redials; 0: never */
+    int tries;                       /* failed since it was disconnected */
 } connection;
 
 extern struct options {
@@ -26,7 +26,7 @@ extern struct counts {
     uint64_t sends, answered, refused, unsent;
     histogram latency, answer;
 } seen;                              /* since the last reset */
-extern uint64_t total, total_answered;   /* since the start, whatever is reset */
+extern uint64_t total, total_answered;   /* since the start, not reset */
 
 extern connection *conns, **senders;
 extern int conn_count, sender_count, alive, ready, failed, in_handshake, closed, close_codes[5000];
@@ -38,7 +38,7 @@ int write_frame(connection *c, int opcode, const char *text, size_t n);
 uint64_t send_due(void);             /* sends what is due; the ns until the next one is */
 void start_sending(int at_a_rate, double number, int size);
 void stop_sending(void);
-int is_sending(void);                /* or has been */
+int is_sending(void);                /* or has been sending */
 int take_answer(const char *line, size_t n, uint64_t t);
 
 /* wsload.c */

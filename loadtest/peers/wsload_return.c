@@ -1,8 +1,8 @@
-/* wsload, coming back: all that are closed dial at once, and again until they are ready.
+/* wsload, reconnecting: all closed connections dial at once, and retry until they are ready.
  *
- * A try that fails is repeated as the page does: after anything up to 0.5 s, doubled each time up
- * to 30 s.  When the last one is ready one line is told: {"event":"back", ...}, with how many
- * there were, how long it took, how many had to try again and how often. */
+ * A failed try is retried as the page does: after up to 0.5 s, doubled each time up to 30 s.
+ * When the last one is ready, prints one line, {"event":"back", ...}, with their number, the
+ * time it took, how many had to retry and how often. */
 #include "wsload.h"
 
 #define FIRST_PAUSE (SECOND / 2)

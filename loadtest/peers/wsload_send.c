@@ -1,7 +1,7 @@
-/* wsload, sending: what is due goes out, and answers are matched by their clientId. */
+/* wsload, sending: sends what is due, and matches answers by their clientId. */
 #include "wsload.h"
 
-#define SLOTS (1u << 20)             /* unanswered sends whose start is remembered */
+#define SLOTS (1u << 20)             /* unanswered sends with a recorded start */
 static struct {
     enum { NOTHING, RATE, WINDOW } mode;
     double rate;
