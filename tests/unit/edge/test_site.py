@@ -175,7 +175,7 @@ def test_modules_and_styles_of_a_folder_take_those_above_it() -> None:
 
 
 def find_node() -> str | None:
-    """Node, where there is one."""
+    """Node, if it is installed."""
     return shutil.which("node")
 
 

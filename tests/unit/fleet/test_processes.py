@@ -28,7 +28,7 @@ FAILS = "raise SystemExit(3)"
 
 
 class Record:
-    """What a supervised process told its watcher."""
+    """The states that a supervised process reported to its watcher."""
 
     def __init__(self) -> None:
         self.starts: list[float] = []
