@@ -226,7 +226,7 @@ class FileStore:
         if self._folder is not None:
             if (self._folder / shard).is_dir():
                 for entry in os.scandir(self._folder / shard):
-                    with suppress(FileNotFoundError):  # somebody else removes it
+                    with suppress(FileNotFoundError):  # another process removed it
                         newest[entry.name] = entry.stat().st_mtime
         else:
             for batch in obstore.list(self._store, f"{shard}/"):

@@ -27,7 +27,7 @@ LEFT JOIN current_mentions k ON k.member = p.member AND k.chat = p.chat AND k.se
 WHERE coalesce(o.notify, 'all') = 'all' OR (o.notify = 'mentions' AND k.member IS NOT NULL)
 GROUP BY p.member, n.chat, c.owner
 """
-MAX_BACK: Final = 64  # events that are looked at for one to tell
+MAX_BACK: Final = 64  # events that are searched for a message to notify of
 # The newest one that is not deleted: its deletion has not taken back the one before it.
 _DESCRIBE: Final = f"""
 SELECT w.nth, told.seq, told.sender::text, c.name, c.owner IS NULL, told.is_mention, told.event

@@ -1,10 +1,10 @@
 /**
- * A message that waits for its files goes out by itself, also when another chat is opened meanwhile.
+ * Sends a message that waits for its files, even if another chat is opened meanwhile.
  */
 
 /**
- * `send(text, answered, attachments, chat)` takes the chat's draft, unless somebody has changed that
- * by then; `files` are `Uploads`.
+ * `send(text, answered, attachments, chat)` sends the chat's draft, unless it has changed by then;
+ * `files` are `Uploads`.
  */
 export function sendLater({ chat, files, send }) {
   const { draft, answered } = chat;

@@ -119,7 +119,7 @@ def judge_processes(scene: Scene) -> Iterator[Finding]:
         elif not p.started or p.state != "starting" or scene.now - p.started <= SLOW_START_SECONDS:
             continue
         elif scene.in_containers and p.role in SERVICE_ROLES:
-            # It may have been ready until a moment ago; to start it again would end its sockets.
+            # It may have been ready until a moment ago; a restart would close its sockets.
             yield Finding(
                 f"{p.name} is not ready.",
                 f"Something that it needs is gone, or it still starts.{scene.log_of(p.name)}",

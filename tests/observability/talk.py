@@ -101,7 +101,7 @@ async def _share(http: aiohttp.ClientSession, person: Person, chat: str) -> None
         async with http.post(f"{place}?name=dot.png", data=DOT, headers=headers) as answer:
             file = (await answer.json())["file"]["id"]
         async with http.get(f"{place}/{file}/preview", headers=headers) as answer:
-            assert answer.status == 200
+            assert answer.status == 200, await answer.text()
         await person.ask(
             "POST", f"/api/chat/{chat}/message", {"message": "", "attachments": [file]}
         )

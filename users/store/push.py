@@ -85,7 +85,7 @@ UPDATE pushes q SET
     END
 FROM locked o WHERE q.session_id = o.session_id AND q.chat = o.chat
 """
-# Where a newer one has come meanwhile, that is told.
+# A newer message that arrived meanwhile is sent instead.
 _OLDER = """
 UPDATE pushes q SET seq = o.older, sender = o.sender
 FROM unnest(%s::uuid[], %s::uuid[], %s::bigint[], %s::bigint[], %s::uuid[])

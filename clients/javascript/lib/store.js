@@ -84,7 +84,7 @@ export class BrowserStore {
         objects.createIndex("name", "name", { unique: true });
       };
       request.onsuccess = () => {
-        // Somebody clears what the browser keeps: what comes is kept in a new one.
+        // The user cleared the site's data: the next access creates a new database.
         request.result.onclose = () => (this.#opened = null);
         resolve(request.result);
       };
