@@ -50,7 +50,8 @@ class Refusal(Exception):
     """A request that is refused for a reason its sender may know.
 
     `errors` lists what is wrong: `{"field": …}` or `{"id": …}`, each with a `detail`.
-    `retry_after` is in seconds. Raises KeyError for a code that is not in the table.
+    `retry_after` is in seconds; `status` is another one than the table's. Raises KeyError for a
+    code that is not in the table.
     """
 
     def __init__(
@@ -61,10 +62,11 @@ class Refusal(Exception):
         errors: list[dict[str, str]] | None = None,
         retry_after: int | None = None,
         headers: dict[str, str] | None = None,
+        status: int | None = None,
     ) -> None:
         super().__init__(f"{code}: {detail}")
         self.code = code
-        self.status = CODES[code].status
+        self.status = status or CODES[code].status
         self.detail = detail
         self.errors = errors
         self.retry_after = retry_after

@@ -4,6 +4,8 @@ Every error becomes the refusal that the contract names, in its order: media typ
 Does not know what the fields mean.
 """
 
+import asyncio
+from http import HTTPStatus
 from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
@@ -27,6 +29,7 @@ B = TypeVar("B", bound=RequestBody)
 AnyRequest = Request[Any, Any, Any]
 
 KEY_HEADER: Final = b"idempotency-key"
+REST_SECONDS: Final = 10.0  # for what the balancer could not buffer of a body
 
 
 async def read_body(request: AnyRequest, shape: type[B], *, optional: bool = False) -> B | None:
@@ -48,18 +51,32 @@ async def read_body(request: AnyRequest, shape: type[B], *, optional: bool = Fal
 
 
 async def _read_bytes(request: AnyRequest) -> bytes:
-    """At most one byte more than allowed, however long the body is and however it arrives."""
-    parts: list[bytes] = []
-    size = 0
-    while size <= MAX_BODY_BYTES:
-        message = await request.receive()
-        if message["type"] != "http.request":
-            raise Refusal("invalid_request", "The body did not arrive whole.")
-        parts.append(message["body"])
-        size += len(message["body"])
-        if not message["more_body"]:
-            break
+    """At most a part more than allowed, however long the body is and however it arrives."""
+    body, is_more = await _receive_part(request)
+    if not is_more:
+        return body  # nearly all requests
+    parts = [body]
+    try:
+        async with asyncio.timeout(REST_SECONDS):
+            while is_more and sum(map(len, parts)) <= MAX_BODY_BYTES:
+                body, is_more = await _receive_part(request)
+                parts.append(body)
+    except TimeoutError:
+        raise Refusal(
+            "invalid_request",
+            "The request did not arrive in time.",
+            status=HTTPStatus.REQUEST_TIMEOUT,
+            headers={"Connection": "close"},
+        ) from None
     return b"".join(parts)
+
+
+async def _receive_part(request: AnyRequest) -> tuple[bytes, bool]:
+    """Returns the next part of the body, and whether there are more."""
+    message = await request.receive()
+    if message["type"] != "http.request":
+        raise Refusal("invalid_request", "The body did not arrive whole.")
+    return message["body"], message["more_body"]
 
 
 def _demand_json(scope: HTTPScope) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import signal
+import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from email.message import Message
@@ -21,6 +22,7 @@ from tests.fixtures.hubbub import Hubbub
 from tests.fixtures.person import Person
 
 PROBLEM = "application/problem+json"
+REPLAYED_BYTES = 30 * 1024
 NIL = "00000000-0000-4000-8000-000000000000"
 
 
@@ -203,12 +205,16 @@ async def test_without_an_edge_it_says_unavailable_and_when_to_come_back(
 
 
 class Talk:
-    """Eight users who write, read and count. They do not retry: an answer that is not a success is
-    an error. Each POST has a body of `size` bytes, or of its natural size."""
+    """Eight users who write, read and count. An answer that is not a success is an error. Each POST
+    has a body of `size` bytes, or of its natural size, and is repeated by the user, with the same
+    key, for `retry_seconds`."""
 
-    def __init__(self, person: Person, chat: str, size: int = 0) -> None:
+    def __init__(
+        self, person: Person, chat: str, size: int = 0, retry_seconds: float = 0.0
+    ) -> None:
         self._person, self._chat = person, chat
         self._body = b'{"message":"hello"}'.ljust(size)
+        self._retry_seconds = retry_seconds
         self.posted = 0
 
     @asynccontextmanager
@@ -229,22 +235,27 @@ class Talk:
 
     async def _talk(self, over: asyncio.Event) -> None:
         while not over.is_set():
+            key = str(uuid.uuid4()) if self._retry_seconds else ""
             answer = await self._person.ask(
-                "POST", f"/api/chat/{self._chat}/message", self._body, retry_seconds=0
-            )
+                "POST", f"/api/chat/{self._chat}/message", self._body, key=key,
+                retry_seconds=self._retry_seconds,
+            )  # fmt: skip
             assert answer.status == 201, answer
             self.posted += 1
             answer = await self._person.ask("GET", f"/api/chat/{self._chat}", retry_seconds=0)
             assert answer.status == 200, answer
 
 
-@pytest.mark.parametrize("size", [0, MAX_BODY_BYTES])
+@pytest.mark.parametrize(
+    ("size", "retry_seconds"), [(0, 0), (REPLAYED_BYTES, 0), (MAX_BODY_BYTES, 10)]
+)
 async def test_no_get_or_post_fails_when_one_edge_is_killed(
-    system: Hubbub, ann: Person, size: int
+    system: Hubbub, ann: Person, size: int, retry_seconds: float
 ) -> None:
-    """Each edge is killed in turn while eight users write and read; every post is sent once."""
+    """Each edge is killed in turn while eight users write and read; every post is sent once. The
+    balancer does not replay a body that its buffer has no room for; its sender repeats it."""
     await system.until_whole()
-    talk = Talk(ann, chat := await ann.create_chat("talk"), size)
+    talk = Talk(ann, chat := await ann.create_chat("talk"), size, retry_seconds)
     async with talk.going_on():
         for process in system.processes("edge"):
             await talk.until_posted(40)
