@@ -27,10 +27,10 @@ STUCK_READERS = 500
 SLOW_READERS = 500  # a byte a second each
 MEGABYTE = 1 << 20
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
-# The balancer holds three buffers of 32 KiB for each. The nodes hold queued frames, which all
+# The balancer holds three buffers of 24 KiB for each. The nodes hold queued frames, which all
 # listeners of a chat share, so a thousand readers of one chat wait for the same bytes: at most
 # 1 MiB per node, plus the queue of each.
-MAX_GROWTH_BYTES = {"balancer": 110 * MEGABYTE, "realtime": 60 * MEGABYTE}
+MAX_GROWTH_BYTES = {"balancer": 80 * MEGABYTE, "realtime": 60 * MEGABYTE}
 
 UPGRADE = (
     b"GET /ws HTTP/1.1\r\nHost: hubbub\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"

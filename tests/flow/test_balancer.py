@@ -22,7 +22,7 @@ from tests.fixtures.hubbub import Hubbub
 from tests.fixtures.person import Person
 
 PROBLEM = "application/problem+json"
-REPLAYED_BYTES = 30 * 1024
+REPLAYED_BYTES = 22 * 1024
 NIL = "00000000-0000-4000-8000-000000000000"
 
 
