@@ -55,12 +55,13 @@ async def _read_bytes(request: AnyRequest) -> bytes:
     body, is_more = await _receive_part(request)
     if not is_more:
         return body  # nearly all requests
-    parts = [body]
+    parts, size = [body], len(body)
     try:
         async with asyncio.timeout(REST_SECONDS):
-            while is_more and sum(map(len, parts)) <= MAX_BODY_BYTES:
+            while is_more and size <= MAX_BODY_BYTES:
                 body, is_more = await _receive_part(request)
                 parts.append(body)
+                size += len(body)
     except TimeoutError:
         raise Refusal(
             "invalid_request",
