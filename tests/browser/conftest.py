@@ -2,7 +2,7 @@
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,8 @@ from tests.fixtures.window import Window
 OpenWindow = Callable[..., Awaitable[Window]]
 OpenPage = Callable[..., Awaitable[Page]]
 NewContext = Callable[..., Awaitable[BrowserContext]]
+
+HAS_FAILED = pytest.StashKey[bool]()
 
 FLAGS = [
     "--no-sandbox",
@@ -68,8 +70,21 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hubbub]:
     hubbub.close()
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Remembers that a test failed, so that its end shows what its pages show."""
+    report = yield
+    if report.failed:
+        item.stash[HAS_FAILED] = True
+    return report
+
+
 @pytest_asyncio.fixture(loop_scope="session")
-async def new_context(browser: Browser) -> AsyncIterator[NewContext]:
+async def new_context(
+    browser: Browser, request: pytest.FixtureRequest
+) -> AsyncIterator[NewContext]:
     """Makes contexts, each like a separate browser, which end with the test."""
     contexts: list[BrowserContext] = []
 
@@ -79,6 +94,9 @@ async def new_context(browser: Browser) -> AsyncIterator[NewContext]:
         return context
 
     yield make
+    if HAS_FAILED in request.node.stash:
+        for page in (page for context in contexts for page in context.pages):
+            print(page.url, await page.inner_text("body"), sep="\n")
     await asyncio.gather(*(context.close() for context in contexts))
 
 
