@@ -33,6 +33,7 @@ POOLS = {
 }
 SOCKET_NAME = "balancer.sock"
 API_TIMEOUT_SECONDS = 2.0
+MAX_COMMAND_BYTES = 23 * 1024  # what fits into one of HAProxy's buffers
 MAX_CONNECTIONS = 100_000
 MAX_THREADS = 64  # of HAProxy, in one group
 SPARE_DESCRIPTORS = 500  # checks, the runtime API, pools of idle connections
@@ -189,6 +190,10 @@ class Balancer:
             return
         changed = self._certificate.changed_at()
         pem = await asyncio.to_thread(self._certificate.install, self._folder)
+        if len(pem) > MAX_COMMAND_BYTES:
+            raise BadCertificate(
+                f"HAProxy does not take it while it runs: {len(pem):,} bytes are too many"
+            )
         for command, done in (
             (f"set ssl cert {FILE_NAME} <<\n{pem.decode()}", "Transaction "),
             (f"commit ssl cert {FILE_NAME}", "Success!"),
