@@ -29,7 +29,7 @@ B = TypeVar("B", bound=RequestBody)
 AnyRequest = Request[Any, Any, Any]
 
 KEY_HEADER: Final = b"idempotency-key"
-REST_SECONDS: Final = 10.0  # for what the balancer could not buffer of a body
+REMAINDER_SECONDS: Final = 10.0  # for what the balancer could not buffer of a body
 
 
 async def read_body(request: AnyRequest, shape: type[B], *, optional: bool = False) -> B | None:
@@ -57,7 +57,7 @@ async def _read_bytes(request: AnyRequest) -> bytes:
         return body  # nearly all requests
     parts, size = [body], len(body)
     try:
-        async with asyncio.timeout(REST_SECONDS):
+        async with asyncio.timeout(REMAINDER_SECONDS):
             while is_more and size <= MAX_BODY_BYTES:
                 body, is_more = await _receive_part(request)
                 parts.append(body)
