@@ -33,7 +33,7 @@ POOLS = {
 }
 SOCKET_NAME = "balancer.sock"
 API_TIMEOUT_SECONDS = 2.0
-MAX_COMMAND_BYTES = 23 * 1024  # what fits into one of HAProxy's buffers
+MAX_COMMAND_BYTES = 23 * 1024  # of one command: it has to fit into one of HAProxy's buffers
 MAX_CONNECTIONS = 100_000
 MAX_THREADS = 64  # of HAProxy, in one group
 SPARE_DESCRIPTORS = 500  # checks, the runtime API, pools of idle connections

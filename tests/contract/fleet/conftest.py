@@ -41,6 +41,10 @@ class Entrance:
     async def start(self) -> None:
         """Returns when HAProxy answers."""
         self._process = self._program.start()
+        # HAProxy stops in a write to a full pipe.
+        assert self._process.stdout is not None
+        self._reading = Thread(target=self._process.stdout.read)
+        self._reading.start()
         async with asyncio.timeout(START_SECONDS):
             while not await self._program.is_ready():  # noqa: ASYNC110 - polls another process
                 await asyncio.sleep(0.05)
@@ -48,9 +52,10 @@ class Entrance:
     async def kill(self) -> None:
         """Returns when it has ended."""
         self._process.kill()
+        await asyncio.to_thread(self._process.wait)
+        await asyncio.to_thread(self._reading.join)
         assert self._process.stdout is not None
         self._process.stdout.close()
-        await asyncio.to_thread(self._process.wait)
 
     async def seen_address(self, *headers: str, first: bytes = b"") -> str:
         """The client address that edge is told; `first` is sent before the request."""

@@ -1,11 +1,20 @@
-"""The servers of a running HAProxy after a command of the fleet was refused or lost."""
+"""The servers of a running HAProxy: all at once, and after a command was refused or lost."""
 
 import asyncio
 import socket
 from pathlib import Path
 
 from fleet.data.folder import short_path
-from fleet.engines.balancer import SOCKET_NAME, Front, PoolServer
+from fleet.engines.balancer import (
+    MAX_COMMAND_BYTES,
+    POOLS,
+    SOCKET_NAME,
+    Front,
+    Mode,
+    PoolServer,
+    changes,
+)
+from fleet.settings import MAX_REPLICAS
 from tests.contract.fleet.conftest import SERVERS, Entrance, MakeEntrance
 
 EDGE, FILES = SERVERS
@@ -21,6 +30,25 @@ async def held(entrance: Entrance, folder: Path) -> set[str]:
     lines = (await reader.read()).decode().splitlines()
     writer.close()
     return {words[3] for line in lines if len(words := line.split()) > 4 and words[0] != "#"}
+
+
+async def test_all_servers_that_may_be_come_and_go_at_once(
+    make_entrance: MakeEntrance, tmp_path: Path
+) -> None:
+    """A buffer of HAProxy holds one command, not all of them together."""
+    entrance = await make_entrance(Front())
+    names = {f"edge-{number}" for number in range(1, MAX_REPLICAS + 1)}
+    every: dict[PoolServer, Mode] = {
+        PoolServer(pool, f"{pool}-{number}", f"{pool}-{number}.sock"): "ready"
+        for pool in POOLS
+        for number in range(1, MAX_REPLICAS + 1)
+    }
+    assert len(";".join(changes({}, every))) > MAX_COMMAND_BYTES
+    async with asyncio.timeout(WAIT_SECONDS):
+        await entrance.balancer.set_servers(every)
+        assert await held(entrance, tmp_path) == names
+        await entrance.balancer.set_servers(dict.fromkeys(SERVERS, "ready"))
+        assert await held(entrance, tmp_path) == {"edge-1"}
 
 
 async def test_a_server_whose_sessions_have_not_ended_is_deleted_after_them(
