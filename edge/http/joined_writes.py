@@ -12,8 +12,10 @@ from collections.abc import Callable
 from functools import partial
 from http import HTTPStatus
 from typing import Any, Final, TypeAlias
+from weakref import WeakKeyDictionary
 
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+from uvicorn.server import ServerState
 
 from common.process.logs import flush_requests
 from edge.http.whole_requests import WholeCycle, WholeRequests
@@ -36,23 +38,50 @@ def take_whole(scope: Any) -> WriteWhole | None:
     return extensions.pop(WHOLE, None)
 
 
+class Unsent:
+    """The connections that were written to in this iteration of the event loop. One callback for
+    all of them: the answers to a batch of sends leave in the same iteration."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._connections: list[JoinedWrites] = []
+
+    def add(self, connection: "JoinedWrites") -> None:
+        if not self._connections:
+            self._loop.call_soon(self._send)
+        self._connections.append(connection)
+
+    def _send(self) -> None:
+        connections, self._connections = self._connections, []
+        flush_requests()
+        for connection in connections:
+            connection.send()
+
+
 class JoinedWrites(asyncio.Transport):
     """What is written in one iteration of the event loop is sent together at its end, after the log
     lines written in it."""
 
-    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, transport: asyncio.Transport, unsent: Unsent) -> None:
         super().__init__()
         self._transport = transport
-        self._loop = loop
+        self._unsent = unsent
         self._parts: list[bytes | bytearray | memoryview] = []
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         if not self._parts:
-            self._loop.call_soon(self._flush)
+            self._unsent.add(self)
         self._parts.append(data)
 
+    def send(self) -> None:
+        """Sends what was written, whose lines are in the log."""
+        parts, self._parts = self._parts, []
+        if parts and not self._transport.is_closing():  # the client may have disconnected meanwhile
+            self._transport.writelines(parts)
+
     def close(self) -> None:
-        self._flush()
+        flush_requests()
+        self.send()
         self._transport.close()
 
     def abort(self) -> None:
@@ -70,11 +99,8 @@ class JoinedWrites(asyncio.Transport):
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         return self._transport.get_extra_info(name, default)
 
-    def _flush(self) -> None:
-        parts, self._parts = self._parts, []
-        flush_requests()
-        if parts and not self._transport.is_closing():  # the client may have disconnected meanwhile
-            self._transport.writelines(parts)
+
+_unsent: Final[WeakKeyDictionary[ServerState, Unsent]] = WeakKeyDictionary()
 
 
 class WholeAnswers(WholeRequests):
@@ -85,7 +111,10 @@ class WholeAnswers(WholeRequests):
     _idle_since: float | None = None  # the end of the last answer, if nothing has arrived since
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(JoinedWrites(transport, self.loop))
+        unsent = _unsent.get(self.server_state)
+        if unsent is None:
+            unsent = _unsent[self.server_state] = Unsent(self.loop)
+        super().connection_made(JoinedWrites(transport, unsent))
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)

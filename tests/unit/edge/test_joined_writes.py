@@ -17,7 +17,7 @@ from uvicorn.server import ServerState
 from common.process import logs
 from common.process.logs import LogWriter, log_request
 from common.process.web import serving_app
-from edge.http.joined_writes import WHOLE, JoinedWrites, WholeAnswers
+from edge.http.joined_writes import WHOLE, JoinedWrites, Unsent, WholeAnswers
 
 BODY = b"the body"
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -197,17 +197,21 @@ class LoggedWire(Wire):
         self.logged = self.log_file.read_bytes()
 
 
-async def test_an_answer_leaves_after_its_line_in_the_log(
+async def test_answers_leave_after_their_lines_in_the_log(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Although the line is formatted later and written with those of the turn's other requests."""
-    wire = LoggedWire(tmp_path / "log")
-    with closing(LogWriter("edge", "edge-1", wire.log_file)) as writer:
+    """All lines of a turn are formatted later and written at once, before its first answer."""
+    first, second = (LoggedWire(tmp_path / "log") for _ in range(2))
+    unsent = Unsent(asyncio.get_running_loop())
+    with closing(LogWriter("edge", "edge-1", first.log_file)) as writer:
         monkeypatch.setattr(logs._output, "writer", writer)
-        JoinedWrites(wire, asyncio.get_running_loop()).write(BODY)
-        log_request(status=201)
+        for wire, status in ((first, 201), (second, 404)):
+            JoinedWrites(wire, unsent).write(BODY)
+            log_request(status=status)
         await asyncio.sleep(0)
-    assert b'"status":201' in wire.logged
+    for wire in (first, second):
+        assert b'"status":201' in wire.logged
+        assert b'"status":404' in wire.logged
 
 
 async def test_what_is_written_is_not_kept_until_more_comes() -> None:
