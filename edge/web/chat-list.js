@@ -27,18 +27,21 @@ export class ChatList {
     this.#me = me;
     this.#names = names;
     this.#presence = presence;
-    const openMenu = (target) => {
-      const link = target.closest(".row");
-      if (link) onMenu(link.hash.slice(1), link);
+    const openMenu = ({ hash }) => {
+      const link = this.node.querySelector(`.row[href="${hash}"]`); // a new one in a new section
+      if (link) onMenu(hash.slice(1), link);
       return link !== null;
     };
     this.node = element("div", {
       class: "chats",
       oncontextmenu: (event) => {
-        if (event.pointerType !== "touch" && openMenu(event.target)) event.preventDefault();
+        const link = event.target.closest(".row");
+        if (link === null || event.pointerType === "touch") return;
+        openMenu(link);
+        event.preventDefault();
       },
     });
-    hearLongPress(this.node, openMenu);
+    hearLongPress(this.node, ".row", openMenu);
     this.#watching = new IntersectionObserver((entries) => this.#looked(entries), {
       root: this.node,
     });

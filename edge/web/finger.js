@@ -1,6 +1,7 @@
 /**
  * Tracks the finger on the screen: a menu opened by a long press must survive its lifting, which
- * the browser would treat as a tap outside the menu and a click on what is below.
+ * the browser would treat as a tap outside the menu and a click on what is below. Loaded before
+ * the menus, since the first press may be what loads them.
  */
 
 const EARLY = { capture: true, passive: true };
@@ -15,18 +16,13 @@ for (const type of ["pointerup", "pointercancel"]) {
   }, EARLY);
 }
 
-/**
- * The finger that is down, if any, counts as lifted from this node, wherever it is, and clicks
- * nothing.
- */
+/** The finger that is down, if any, counts as lifted from this node, wherever it is. */
 export function keepFinger(node) {
-  if (down === null) return;
-  node.setPointerCapture(down);
-  node.addEventListener("lostpointercapture", dropClick, { once: true });
+  if (down !== null) node.setPointerCapture(down);
 }
 
-/** The click that arrives before the next press. */
-function dropClick() {
+/** The click that arrives before the next press does nothing. */
+export function dropClick() {
   const pressed = new AbortController();
   const { signal } = pressed;
   addEventListener("pointerdown", () => pressed.abort(), { capture: true, signal });

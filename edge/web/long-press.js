@@ -1,12 +1,16 @@
 /**
  * Long presses, which not every browser reports.
  */
+import { dropClick } from "./finger.js";
 
 const LONG_PRESS_MS = 450;
 const MOVED_PX = 10;
 
-/** Calls `act(target)` after a long press in this node. */
-export function hearLongPress(node, act) {
+/**
+ * Calls `act(held)` after a long press on something in this node that matches the selector. If it
+ * returns true, lifting the finger clicks nothing.
+ */
+export function hearLongPress(node, selector, act) {
   let press = null;
   const release = () => {
     clearTimeout(press?.timer);
@@ -14,10 +18,11 @@ export function hearLongPress(node, act) {
   };
   node.addEventListener("pointerdown", ({ target, pointerType, clientX, clientY }) => {
     release();
-    if (pointerType !== "touch") return;
+    const held = target.closest(selector); // before a redraw, which may move it or what is in it
+    if (pointerType !== "touch" || held === null) return;
     const timer = setTimeout(() => {
       press = null;
-      act(target);
+      if (act(held)) dropClick();
     }, LONG_PRESS_MS);
     press = { timer, clientX, clientY };
   });

@@ -33,10 +33,11 @@ export class Tools {
     log.addEventListener("pointerleave", () => {
       if (!this.#bar.contains(document.activeElement)) this.#standOn(null);
     });
-    hearLongPress(log, (target) => {
-      const line = target.closest(".line");
-      const row = line && this.#rowOf(line);
-      if (row?.seq !== undefined) this.#show(row, line);
+    hearLongPress(log, ".line", (line) => {
+      const row = this.#rowOf(line);
+      const isStored = row?.seq !== undefined;
+      if (isStored) this.#show(row, line);
+      return isStored;
     });
     log.addEventListener("keydown", (event) => this.#key(event));
     log.addEventListener("click", (event) => this.#altClicked(event), { capture: true });

@@ -1,10 +1,11 @@
 """Windows of any width, and navigation between their parts."""
 
+import asyncio
 import re
 import uuid
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Route, expect
 
 from tests.browser.company import FIRST_LINE, crowd, id_of, long_chat, post_many, until
 from tests.browser.conftest import OpenPage, OpenWindow
@@ -273,6 +274,37 @@ async def test_a_long_press_opens_what_a_chat_can_do(open_page: OpenPage) -> Non
     await finger.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
     await page.wait_for_timeout(300)  # closing it would take no longer
     await expect(sheet).to_be_visible()
+    await expect(page.locator(".composer")).to_have_count(0)
+
+
+async def test_the_first_long_press_may_be_what_loads_the_menus(open_page: OpenPage) -> None:
+    """It opens the sheet and not the chat, even if the finger is lifted before the sheet is there
+    and what it lies on was redrawn."""
+    play, party = make_play()
+    page = await open_page(
+        play, viewport=PHONE, has_touch=True, is_mobile=True, service_workers="block"
+    )
+    may_load = asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        await may_load.wait()
+        await route.continue_()
+
+    await page.route("**/later.js*", hold)
+    await page.reload()
+    row = page.get_by_role("link", name="Summer party")
+    box = await row.bounding_box()
+    assert box
+    finger = await page.context.new_cdp_session(page)
+    points = [{"x": box["x"] + 30, "y": box["y"] + 20}]
+    await finger.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": points})
+    play.say(party, "bob", "meanwhile", minutes=200)
+    await expect(row).to_contain_text("meanwhile")
+    await page.wait_for_timeout(600)  # a long press, whose menu is not there yet
+    await finger.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    await page.wait_for_timeout(300)  # opening the chat would take no longer
+    may_load.set()
+    await expect(page.get_by_role("menu", name="Summer party")).to_be_visible()
     await expect(page.locator(".composer")).to_have_count(0)
 
 
