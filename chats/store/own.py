@@ -79,36 +79,36 @@ LEFT JOIN LATERAL (
 ) AS n ON true
 """,  # noqa: S608 - constants
 )
+# `page` carries the participant's whole row: in a new or restored database, without statistics,
+# joining it again is planned as a scan of all the member's chats for each of them.
 _STATE = """
-i.epoch::text,
-(SELECT l.seq FROM log l WHERE l.chat = p.chat ORDER BY l.seq DESC LIMIT 1),
-read_marker(p, o), coalesce(o.notify, 'all'), o.archived
+(SELECT epoch::text FROM installation),
+(SELECT l.seq FROM log l WHERE l.chat = page.chat ORDER BY l.seq DESC LIMIT 1),
+read_marker(page.p, o), coalesce(o.notify, 'all'), o.archived
 """
-_BY_MAKING = Statement(
+LIST_BY_MAKING = Statement(
     "list_by_making",
     f"""
-SELECT w.nth, p.chat::text, {_STATE}
+SELECT w.nth, page.chat::text, {_STATE}
 FROM unnest($1::uuid[], $2::uuid[], $3::bigint[])
     WITH ORDINALITY AS w (member, before, amount, nth)
 CROSS JOIN LATERAL (
-    SELECT p.chat FROM participants p
+    SELECT p, p.chat FROM participants p
     WHERE p.member = w.member AND p.chat < w.before ORDER BY p.chat DESC LIMIT w.amount
 ) AS page
-JOIN participants p ON p.chat = page.chat AND p.member = w.member
-LEFT JOIN own_chats o ON o.member = p.member AND o.chat = p.chat
-CROSS JOIN installation i
+LEFT JOIN own_chats o ON o.member = w.member AND o.chat = page.chat
 ORDER BY w.nth, page.chat DESC
 """,  # noqa: S608 - constants
 )
-_BY_ACTIVITY = Statement(
+LIST_BY_ACTIVITY = Statement(
     "list_by_activity",
     f"""
-SELECT w.nth, coalesce(page.at, ''), p.chat::text, {_STATE}
+SELECT w.nth, coalesce(page.at, ''), page.chat::text, {_STATE}
 FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::bigint[])
     WITH ORDINALITY AS w (member, at, before, amount, nth)
 CROSS JOIN LATERAL (
-    SELECT timed.chat, timed.at FROM (
-        SELECT p.chat, event_at(coalesce(
+    SELECT timed.p, timed.chat, timed.at FROM (
+        SELECT p, p.chat, event_at(coalesce(
             (SELECT near.event {_NEAR}),
             (SELECT l.event FROM log l WHERE l.chat = p.chat AND l.seq = find_last_message(p.chat))
         )) COLLATE "C" AS at
@@ -117,9 +117,7 @@ CROSS JOIN LATERAL (
     WHERE timed.at IS NULL OR (timed.at, timed.chat) < (w.at COLLATE "C", w.before)
     ORDER BY timed.at DESC NULLS FIRST, timed.chat DESC LIMIT w.amount
 ) AS page
-JOIN participants p ON p.chat = page.chat AND p.member = w.member
-LEFT JOIN own_chats o ON o.member = p.member AND o.chat = p.chat
-CROSS JOIN installation i
+LEFT JOIN own_chats o ON o.member = w.member AND o.chat = page.chat
 ORDER BY w.nth, page.at DESC NULLS FIRST, page.chat DESC
 """,  # noqa: S608 - constants
 )
@@ -201,7 +199,7 @@ async def list_chats_by_making(pool: Pool, wanted: Sequence[ListWanted]) -> list
     """For each one wanted the newest chats first."""
     ids, _, *rest = _list_arrays(wanted)
     found: list[list[Listed]] = [[] for _ in wanted]
-    for nth, chat, *state in await _BY_MAKING.fetch(pool, (ids, *rest)):
+    for nth, chat, *state in await LIST_BY_MAKING.fetch(pool, (ids, *rest)):
         found[nth - 1].append(Listed(chat, OwnState._make(state)))
     return found
 
@@ -210,7 +208,7 @@ async def list_chats_by_activity(pool: Pool, wanted: Sequence[ListWanted]) -> li
     """For each one wanted the chats with the newest last message first; a chat without one by its
     creation."""
     found: list[list[Listed]] = [[] for _ in wanted]
-    for nth, at, chat, *state in await _BY_ACTIVITY.fetch(pool, _list_arrays(wanted)):
+    for nth, at, chat, *state in await LIST_BY_ACTIVITY.fetch(pool, _list_arrays(wanted)):
         found[nth - 1].append(Listed(chat, OwnState._make(state), at))
     return found
 

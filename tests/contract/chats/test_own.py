@@ -10,6 +10,8 @@ import pytest
 
 from chats.own.lists import MAX_LISTS_A_STATEMENT
 from chats.rebuild import rebuild
+from chats.store.own import LIST_BY_ACTIVITY, LIST_BY_MAKING
+from chats.store.statement import Statement
 from common.database.pool import create_pool
 from common.protocol.chats import (
     AddParticipants,
@@ -308,3 +310,42 @@ async def test_lists_asked_at_once_are_those_asked_one_by_one(
     for number in range(1, len(people) - 1):
         listed = [chat.id for page in (first[number], second[number]) for chat in page.chats]
         assert set(listed) == {chats[number - 1].id, chats[number].id}
+
+
+def rows_read(node: dict[str, Any], table: str) -> float:
+    """How many rows of the table this node of an executed plan and those below it have read."""
+    found = 0.0
+    if node.get("Relation Name") == table:
+        removed = node.get("Rows Removed by Filter", 0)
+        found = node["Actual Loops"] * (node["Actual Rows"] + removed)
+    return found + sum(rows_read(child, table) for child in node.get("Plans", ()))
+
+
+@pytest.mark.usefixtures("world")
+@pytest.mark.parametrize("listing", [LIST_BY_MAKING, LIST_BY_ACTIVITY])
+async def test_a_list_reads_each_chat_once_without_statistics(
+    stage: Stage, listing: Statement
+) -> None:
+    """As in a new or a restored database, which PostgreSQL has not analyzed yet."""
+    members, newest = [new_id() for _ in range(4)], "ffffffff-ffff-ffff-ffff-ffffffffffff"
+    times = "ARRAY['~'], " if listing is LIST_BY_ACTIVITY else ""
+    async with (
+        create_pool(stage.chats_database_url, size=1, min_size=1) as pool,
+        pool.connection() as connection,
+    ):
+        await connection.execute(
+            "INSERT INTO participants (chat, member, position, joined)"
+            " SELECT gen_random_uuid(), m, 1, 1 FROM unnest(%s::uuid[]) m, generate_series(1, 200)",
+            (members,),
+        )
+        await connection.execute("SET LOCAL plan_cache_mode = force_generic_plan")
+        await connection.execute(f"PREPARE list AS {listing.query}")
+        cursor = await connection.execute(
+            "EXPLAIN (ANALYZE, FORMAT JSON)"
+            f" EXECUTE list (ARRAY['{members[0]}'::uuid], {times}ARRAY['{newest}'::uuid],"
+            " ARRAY[201::bigint])"
+        )
+        [[[plan]]] = await cursor.fetchall()
+        await connection.rollback()
+    assert plan["Plan"]["Actual Rows"] == 200
+    assert rows_read(plan["Plan"], "participants") == 200
