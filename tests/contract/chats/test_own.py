@@ -11,6 +11,7 @@ import pytest
 from chats.own.lists import MAX_LISTS_A_STATEMENT
 from chats.rebuild import rebuild
 from chats.store.own import LIST_BY_ACTIVITY, LIST_BY_MAKING
+from chats.store.query import PLAN_OPTIONS
 from chats.store.statement import Statement
 from common.database.pool import create_pool
 from common.protocol.chats import (
@@ -330,7 +331,7 @@ async def test_a_list_reads_each_chat_once_without_statistics(
     members, newest = [new_id() for _ in range(4)], "ffffffff-ffff-ffff-ffff-ffffffffffff"
     times = "ARRAY['~'], " if listing is LIST_BY_ACTIVITY else ""
     async with (
-        create_pool(stage.chats_database_url, size=1, min_size=1) as pool,
+        create_pool(stage.chats_database_url, size=1, min_size=1, options=PLAN_OPTIONS) as pool,
         pool.connection() as connection,
     ):
         await connection.execute(
@@ -338,7 +339,6 @@ async def test_a_list_reads_each_chat_once_without_statistics(
             " SELECT gen_random_uuid(), m, 1, 1 FROM unnest(%s::uuid[]) m, generate_series(1, 200)",
             (members,),
         )
-        await connection.execute("SET LOCAL plan_cache_mode = force_generic_plan")
         await connection.execute(f"PREPARE list AS {listing.query}")
         cursor = await connection.execute(
             "EXPLAIN (ANALYZE, FORMAT JSON)"
