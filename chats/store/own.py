@@ -81,15 +81,13 @@ LEFT JOIN LATERAL (
 )
 # `page` carries the participant's whole row: in a new or restored database, without statistics,
 # joining it again is planned as a scan of all the member's chats for each of them.
-_STATE = """
-(SELECT epoch::text FROM installation),
-(SELECT l.seq FROM log l WHERE l.chat = page.chat ORDER BY l.seq DESC LIMIT 1),
-read_marker(page.p, o), coalesce(o.notify, 'all'), o.archived
-"""
+_OWN_COLUMNS = "read_marker(page.p, o), coalesce(o.notify, 'all'), o.archived"
+_EPOCH = "(SELECT epoch::text FROM installation)"
 LIST_BY_MAKING = Statement(
     "list_by_making",
     f"""
-SELECT w.nth, page.chat::text, {_STATE}
+SELECT w.nth, page.chat::text, {_EPOCH},
+    (SELECT l.seq FROM log l WHERE l.chat = page.chat ORDER BY l.seq DESC LIMIT 1), {_OWN_COLUMNS}
 FROM unnest($1::uuid[], $2::uuid[], $3::bigint[])
     WITH ORDINALITY AS w (member, before, amount, nth)
 CROSS JOIN LATERAL (
@@ -100,19 +98,27 @@ LEFT JOIN own_chats o ON o.member = w.member AND o.chat = page.chat
 ORDER BY w.nth, page.chat DESC
 """,  # noqa: S608 - constants
 )
+# Most chats' last event is a message.
 LIST_BY_ACTIVITY = Statement(
     "list_by_activity",
     f"""
-SELECT w.nth, coalesce(page.at, ''), page.chat::text, {_STATE}
+SELECT w.nth, coalesce(page.at, ''), page.chat::text, {_EPOCH}, page.head, {_OWN_COLUMNS}
 FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::bigint[])
     WITH ORDINALITY AS w (member, at, before, amount, nth)
 CROSS JOIN LATERAL (
-    SELECT timed.p, timed.chat, timed.at FROM (
-        SELECT p, p.chat, event_at(coalesce(
-            (SELECT near.event {_NEAR}),
-            (SELECT l.event FROM log l WHERE l.chat = p.chat AND l.seq = find_last_message(p.chat))
-        )) COLLATE "C" AS at
-        FROM participants p WHERE p.member = w.member OFFSET 0
+    SELECT timed.p, timed.chat, timed.head, timed.at FROM (
+        SELECT p, p.chat, h.seq AS head, event_at(CASE WHEN h.kind = 'message' THEN h.event
+            ELSE coalesce(
+                (SELECT near.event {_NEAR}),
+                (SELECT l.event FROM log l
+                 WHERE l.chat = p.chat AND l.seq = find_last_message(p.chat))
+            )
+        END) COLLATE "C" AS at
+        FROM participants p LEFT JOIN LATERAL (
+            SELECT l.seq, l.kind, l.event FROM log l WHERE l.chat = p.chat
+            ORDER BY l.seq DESC LIMIT 1
+        ) AS h ON true
+        WHERE p.member = w.member OFFSET 0
     ) AS timed
     WHERE timed.at IS NULL OR (timed.at, timed.chat) < (w.at COLLATE "C", w.before)
     ORDER BY timed.at DESC NULLS FIRST, timed.chat DESC LIMIT w.amount
