@@ -79,22 +79,32 @@ LEFT JOIN LATERAL (
 ) AS n ON true
 """,  # noqa: S608 - constants
 )
-# `page` carries the participant's whole row: in a new or restored database, without statistics,
-# joining it again is planned as a scan of all the member's chats for each of them.
-_OWN_COLUMNS = "read_marker(page.p, o), coalesce(o.notify, 'all'), o.archived"
-_EPOCH = "(SELECT epoch::text FROM installation)"
+# Of the page's chats alone. The LIMIT has PostgreSQL look each one up by its whole key: without
+# statistics, as in a new or restored database, a join of participants is planned as a scan of all
+# the member's chats for each of them, and one of a table that was small as a scan of everybody's.
+_STATE = """
+(SELECT epoch::text FROM installation), page.head,
+read_marker(page.p, s.o), coalesce((s.o).notify, 'all'), (s.o).archived
+"""
+_SETTINGS = """
+LEFT JOIN LATERAL (
+    SELECT o FROM own_chats o WHERE o.member = w.member AND o.chat = page.chat LIMIT 1
+) AS s ON true
+"""
 LIST_BY_MAKING = Statement(
     "list_by_making",
     f"""
-SELECT w.nth, page.chat::text, {_EPOCH},
-    (SELECT l.seq FROM log l WHERE l.chat = page.chat ORDER BY l.seq DESC LIMIT 1), {_OWN_COLUMNS}
+SELECT w.nth, page.chat::text, {_STATE}
 FROM unnest($1::uuid[], $2::uuid[], $3::bigint[])
     WITH ORDINALITY AS w (member, before, amount, nth)
 CROSS JOIN LATERAL (
-    SELECT p, p.chat FROM participants p
+    SELECT p, p.chat, (
+        SELECT l.seq FROM log l WHERE l.chat = p.chat ORDER BY l.seq DESC LIMIT 1
+    ) AS head
+    FROM participants p
     WHERE p.member = w.member AND p.chat < w.before ORDER BY p.chat DESC LIMIT w.amount
 ) AS page
-LEFT JOIN own_chats o ON o.member = w.member AND o.chat = page.chat
+{_SETTINGS}
 ORDER BY w.nth, page.chat DESC
 """,  # noqa: S608 - constants
 )
@@ -102,12 +112,12 @@ ORDER BY w.nth, page.chat DESC
 LIST_BY_ACTIVITY = Statement(
     "list_by_activity",
     f"""
-SELECT w.nth, coalesce(page.at, ''), page.chat::text, {_EPOCH}, page.head, {_OWN_COLUMNS}
+SELECT w.nth, coalesce(newest.at, ''), page.chat::text, {_STATE}
 FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::bigint[])
     WITH ORDINALITY AS w (member, at, before, amount, nth)
 CROSS JOIN LATERAL (
-    SELECT timed.p, timed.chat, timed.head, timed.at FROM (
-        SELECT p, p.chat, h.seq AS head, event_at(CASE WHEN h.kind = 'message' THEN h.event
+    SELECT timed.chat, timed.head, timed.at FROM (
+        SELECT p.chat, h.seq AS head, event_at(CASE WHEN h.kind = 'message' THEN h.event
             ELSE coalesce(
                 (SELECT near.event {_NEAR}),
                 (SELECT l.event FROM log l
@@ -122,9 +132,13 @@ CROSS JOIN LATERAL (
     ) AS timed
     WHERE timed.at IS NULL OR (timed.at, timed.chat) < (w.at COLLATE "C", w.before)
     ORDER BY timed.at DESC NULLS FIRST, timed.chat DESC LIMIT w.amount
+) AS newest
+CROSS JOIN LATERAL (
+    SELECT p, p.chat, newest.head FROM participants p
+    WHERE p.chat = newest.chat AND p.member = w.member LIMIT 1
 ) AS page
-LEFT JOIN own_chats o ON o.member = w.member AND o.chat = page.chat
-ORDER BY w.nth, page.at DESC NULLS FIRST, page.chat DESC
+{_SETTINGS}
+ORDER BY w.nth, newest.at DESC NULLS FIRST, page.chat DESC
 """,  # noqa: S608 - constants
 )
 
