@@ -79,13 +79,13 @@ LEFT JOIN LATERAL (
 ) AS n ON true
 """,  # noqa: S608 - constants
 )
-# Of the page's chats alone. The LIMIT has PostgreSQL look each one up by its whole key: without
-# statistics, as in a new or restored database, a join of participants is planned as a scan of all
-# the member's chats for each of them, and one of a table that was small as a scan of everybody's.
 _STATE = """
 (SELECT epoch::text FROM installation), page.head,
 read_marker(page.p, s.o), coalesce((s.o).notify, 'all'), (s.o).archived
 """
+# With a LIMIT PostgreSQL can only look them up by their whole key. It would plan a join as a scan
+# of all the member's chats for each one on the page while it has no statistics, as of a new or
+# restored database, and as a scan of everybody's settings while it believes that there are none.
 _SETTINGS = """
 LEFT JOIN LATERAL (
     SELECT o FROM own_chats o WHERE o.member = w.member AND o.chat = page.chat LIMIT 1

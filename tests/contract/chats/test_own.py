@@ -333,6 +333,7 @@ async def test_a_list_reads_each_chat_by_its_key_without_statistics(
     async with (
         create_pool(stage.chats_database_url, size=1, min_size=1, options=PLAN_OPTIONS) as pool,
         pool.connection() as connection,
+        connection.transaction(force_rollback=True),
     ):
         await connection.execute(
             "INSERT INTO participants (chat, member, position, joined)"
@@ -346,7 +347,6 @@ async def test_a_list_reads_each_chat_by_its_key_without_statistics(
             " ARRAY[201::bigint])"
         )
         [[[plan]]] = await cursor.fetchall()
-        await connection.rollback()
     assert plan["Plan"]["Actual Rows"] == 200
     # By activity once for the order, and once more for what is on the page.
     assert rows_read(plan["Plan"], "participants") <= 400
