@@ -5,7 +5,7 @@ import re
 import uuid
 
 import pytest
-from playwright.async_api import Route, expect
+from playwright.async_api import CDPSession, Locator, Route, expect
 
 from tests.browser.company import FIRST_LINE, crowd, id_of, long_chat, post_many, until
 from tests.browser.conftest import OpenPage, OpenWindow
@@ -236,6 +236,20 @@ async def test_a_keyboard_that_lies_over_the_page_covers_nothing(open_page: Open
     await expect(page.locator(".app")).to_have_css("height", f"{PHONE['height']}px")
 
 
+async def put_finger_on(node: Locator) -> CDPSession:
+    """Near the corner of its box; the finger stays down until it is lifted."""
+    box = await node.bounding_box()
+    assert box
+    finger = await node.page.context.new_cdp_session(node.page)
+    points = [{"x": box["x"] + 10, "y": box["y"] + 10}]
+    await finger.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": points})
+    return finger
+
+
+async def lift(finger: CDPSession) -> None:
+    await finger.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+
+
 async def test_a_long_press_opens_what_a_message_can_do(open_page: OpenPage) -> None:
     """The sheet stays when the finger is lifted, which selects nothing under it; a tap outside the
     sheet closes it."""
@@ -244,14 +258,11 @@ async def test_a_long_press_opens_what_a_message_can_do(open_page: OpenPage) -> 
     page = await open_page(play, viewport=PHONE, has_touch=True, is_mobile=True)
     await page.get_by_role("link", name="Summer party").tap()
     await expect(page.locator(".completion")).to_have_count(1)  # the helpers of a chat have loaded
-    box = await page.locator(".line", has_text="press me").locator(".text").bounding_box()
-    assert box
-    finger = await page.context.new_cdp_session(page)
-    points = [{"x": box["x"] + 10, "y": box["y"] + 10}]
-    await finger.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": points})
+    text = page.locator(".line", has_text="press me").locator(".text")
+    finger = await put_finger_on(text)
     sheet = page.get_by_role("menu", name="Message")
     await expect(sheet).to_be_visible()
-    await finger.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    await lift(finger)
     await page.wait_for_timeout(300)  # closing it would take no longer
     await expect(sheet.get_by_role("menuitem", name="Reply")).to_be_visible()
     await page.touchscreen.tap(195, 40)
@@ -264,14 +275,10 @@ async def test_a_long_press_opens_what_a_chat_can_do(open_page: OpenPage) -> Non
     page = await open_page(play, viewport=PHONE, has_touch=True, is_mobile=True)
     await page.evaluate(NO_CONTEXT_MENU)
     row = page.get_by_role("link", name="Summer party")
-    box = await row.bounding_box()
-    assert box
-    finger = await page.context.new_cdp_session(page)
-    points = [{"x": box["x"] + 30, "y": box["y"] + 20}]
-    await finger.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": points})
+    finger = await put_finger_on(row)
     sheet = page.get_by_role("menu", name="Summer party")
     await expect(sheet).to_be_visible()
-    await finger.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    await lift(finger)
     await page.wait_for_timeout(300)  # closing it would take no longer
     await expect(sheet).to_be_visible()
     await expect(page.locator(".composer")).to_have_count(0)
@@ -293,15 +300,11 @@ async def test_the_first_long_press_may_be_what_loads_the_menus(open_page: OpenP
     await page.route("**/later.js*", hold)
     await page.reload()
     row = page.get_by_role("link", name="Summer party")
-    box = await row.bounding_box()
-    assert box
-    finger = await page.context.new_cdp_session(page)
-    points = [{"x": box["x"] + 30, "y": box["y"] + 20}]
-    await finger.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": points})
+    finger = await put_finger_on(row)
     play.say(party, "bob", "meanwhile", minutes=200)
     await expect(row).to_contain_text("meanwhile")
     await page.wait_for_timeout(600)  # a long press, whose menu is not there yet
-    await finger.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    await lift(finger)
     await page.wait_for_timeout(300)  # opening the chat would take no longer
     may_load.set()
     await expect(page.get_by_role("menu", name="Summer party")).to_be_visible()
