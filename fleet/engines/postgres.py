@@ -29,6 +29,9 @@ _SETTINGS = {
     "fsync": "on",
     "synchronous_commit": "on",
     "password_encryption": "scram-sha-256",
+    # When one of its processes crashes, the whole server ends and its supervisor starts it again. A
+    # server that restarts by itself may refuse all connections for ever after a full disk.
+    "restart_after_crash": "off",
     "jit": "off",
     "max_wal_size": "2GB",
     # A transaction that needs a new write-ahead log segment would wait 40 to 65 ms while it is
