@@ -319,7 +319,7 @@ def describe_targets(verdicts: list[Verdict], before: str = "") -> list[str]:
         f"## {SECTION}",
         "",
         f"In the runs of the sections below: {_count(missed, len(table))}. Why some are out of "
-        "reach: [decisions](decisions/targets.md).",
+        "reach: the decisions on [sends](decisions/sends.md) and [others](decisions/targets.md).",
         "",
         "| target | measured | asked for | |",
         "| --- | ---: | ---: | --- |",
