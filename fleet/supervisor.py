@@ -6,7 +6,6 @@ import os
 import socket
 import time
 from collections import Counter as Tally
-from collections import defaultdict, deque
 from collections.abc import Coroutine, Iterable
 from contextlib import suppress
 from typing import Any, TypeVar
@@ -15,16 +14,17 @@ from prometheus_client import CollectorRegistry
 
 from common.process.given_back import give_back_code, give_back_free_memory
 from common.process.logs import log
+from common.process.variables import SettingsError
 from fleet.commands.owner import UsersCaller
 from fleet.control import MakeOwner, Reply, Request, Restart, Scale
 from fleet.data.keys import read_or_make_secret, service_key_path
-from fleet.data.logs import copy_output, log_path, rotate_logs, say
-from fleet.data.state import FILE_NAME, Death, FleetState, WantedState, write_state
+from fleet.data.logs import log_path, rotate_logs, say
+from fleet.data.state import FILE_NAME, FleetState, WantedState, write_state
+from fleet.endings import Endings
 from fleet.engines.balancer import Balancer, Mode, front_of
 from fleet.engines.certificate import BadCertificate
 from fleet.engines.programs import Engines
 from fleet.metrics import FleetMetrics, MetricsServer
-from fleet.processes.children import Process
 from fleet.processes.forked import Template, reap_adopted
 from fleet.processes.ports import LOOPBACK
 from fleet.processes.probe import Address
@@ -46,8 +46,6 @@ START_SECONDS = 60.0
 DRAIN_SECONDS = 25.0  # for one process, while others serve
 UPKEEP_SECONDS = 1.0
 ROTATE_SECONDS = 5.0
-LAST_WORDS_SECONDS = 1.0
-KEPT_DEATHS = 10  # per process
 
 T = TypeVar("T")
 
@@ -66,24 +64,23 @@ class Fleet:
         self._resting = Resting(settings.open_roles)
         self.wanted = {role: r.minimum for role, r in settings.replicas.items()}
         self._one_change = {role: asyncio.Lock() for role in SERVICE_ROLES}
-        self._failing: set[str] = set()  # that were reported to the operator
-        self._hanging: set[str] = set()  # that were killed for hanging, until they have ended
-        self._deaths: dict[str, deque[Death]] = defaultdict(lambda: deque(maxlen=KEPT_DEATHS))
         self._is_written = True  # the current state
         self._is_certified = True  # no bad certificate was reported
         self._is_stopping = False
         self._is_grown = False  # to the numbers wanted at a start
         self._tasks: set[asyncio.Task[Any]] = set()  # kept, otherwise they could be collected
-        self._copies: set[asyncio.Task[Any]] = set()  # of the output of processes
-        self._copying: dict[str, asyncio.Task[str]] = {}  # by process, returns its last line
         self._services: Services  # from the start on
         registry = CollectorRegistry()
         self._metrics = FleetMetrics(registry)
         self._metrics_server = MetricsServer(registry)
-        self._watcher = Watcher(self._started, self._changed, self._ended, self._hung)
+        self._endings = endings = Endings(settings.logs, self._metrics)
+        self._watcher = Watcher(
+            endings.note_start, self._changed, endings.note_end, endings.note_hang
+        )
 
     async def start(self) -> None:
-        """Start everything; returns when the first of each role is ready."""
+        """Start everything; returns when the first of each role is ready. Raises SettingsError if a
+        service refuses its settings: no restart would change that."""
         _keep(self._tasks, self._keep_up())
         await self._changed()
         engines = Engines(self._settings, self._lock, self._run)
@@ -95,7 +92,17 @@ class Fleet:
         # In parallel: services wait for their dependencies, and loading them takes longer than
         # that.
         others = [*engines.programs, self._balancer_program()]
-        await asyncio.gather(self._start_all(others), self._load_and_start(first))
+        starting = asyncio.gather(self._start_all(others), self._load_and_start(first))
+        refusal = self._endings.refusal
+        either: set[asyncio.Future[Any]] = {starting, refusal}
+        try:
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            if refusal.done():
+                raise SettingsError(refusal.result())
+            starting.result()
+        finally:
+            starting.cancel()
+            refusal.cancel()
         rest = [
             self._services.program(role, number)
             for role, replicas in self.wanted.items()
@@ -114,8 +121,7 @@ class Fleet:
             stopping = [s for (role, _), s in self._slots.items() if role in roles]
             await asyncio.gather(*(supervised.stop(seconds) for supervised in stopping))
         await self._changed()
-        if self._copies:
-            await asyncio.wait(self._copies, timeout=LAST_WORDS_SECONDS)
+        await self._endings.finish()
         self._template.close()
         self._metrics_server.close()
         self._balancer.close()
@@ -312,7 +318,7 @@ class Fleet:
             [line for s in self._slots.values() if (line := s.describe()) is not None],
             {role: WantedState(n, *self.bounds[role]) for role, n in self.wanted.items()},
             self._metrics_server.port,
-            {name: list(deaths) for name, deaths in self._deaths.items()},
+            self._endings.deaths(),
         )
         engines = Tally(role for role, _ in self._slots if role not in SERVICE_ROLES)
         self._metrics.note_state(state, engines)
@@ -338,41 +344,6 @@ class Fleet:
                 for (role, number), supervised in slots.items()
             }
         )
-
-    def _started(self, program: Program, process: Process) -> None:
-        log("started", process=program.name, pid=process.pid)
-        assert process.stdout is not None, "it is a pipe"
-        copying = copy_output(process.stdout, self._settings.logs, program.role, program.name)
-        self._copying[program.name] = _keep(self._copies, copying)
-
-    def _ended(self, program: Program, code: int, was_ready: bool) -> None:
-        is_death = code not in (0, -program.stop_signal)
-        level = logging.ERROR if is_death else logging.INFO
-        log("ended", level=level, process=program.name, code=code)
-        if is_death:
-            self._metrics.note_death(program.role)
-            hung = program.name in self._hanging
-            self._deaths[program.name].append(Death(time.time(), code, hung))
-        self._hanging.discard(program.name)
-        if was_ready:
-            self._failing.discard(program.name)
-        elif is_death and program.name not in self._failing:  # reported once, not at every attempt
-            self._failing.add(program.name)
-            _keep(self._copies, self._say_failed(program.name, code))
-
-    async def _say_failed(self, name: str, code: int) -> None:
-        """With its last line, which names the variable if one is invalid."""
-        path = log_path(self._settings.logs, name)
-        sentences = [f"{name} ended with code {code} before it was ready; {path} may say why."]
-        if copying := self._copying.pop(name, None):
-            await asyncio.wait({copying}, timeout=LAST_WORDS_SECONDS)
-            if copying.done() and not copying.cancelled() and copying.exception() is None:
-                sentences.append(f"Its last line: {copying.result()}")
-        say(" ".join(sentences))
-
-    def _hung(self, program: Program) -> None:
-        self._hanging.add(program.name)
-        log("killed because it did not answer", level=logging.ERROR, process=program.name)
 
     def _note_decision(self, role: str, before: int, now: int, figures: Figures) -> None:
         why = ", ".join(f"{name} {value:.4g}" for name, value in figures._asdict().items())

@@ -4,6 +4,7 @@ Knows nothing of what edge, realtime, users and chats do.
 """
 
 import asyncio
+import os
 import signal
 import socket
 import ssl
@@ -56,14 +57,16 @@ def run_process(
     serving: Callable[[Settings], AbstractAsyncContextManager[Serving]],
     refusals: tuple[type[Exception], ...] = (),
 ) -> None:
-    """All of `python -m ROLE`: serves until SIGTERM or SIGINT, then drains. Wrong settings, and
-    `refusals`, end it with a sentence and exit code 1."""
-    ends: tuple[type[Exception], ...] = (SettingsError, *refusals)
+    """All of `python -m ROLE`: serves until SIGTERM or SIGINT, then drains. Wrong settings end it
+    with a sentence and EX_CONFIG of sysexits(3), `refusals` with a sentence and exit code 1."""
     try:
         settings = read_settings()
         set_up_logs(role, settings.service.name, settings.service.log_file)
         uvloop.run(_serve(settings, serving))
-    except ends as error:
+    except SettingsError as error:
+        print(f"{role}: {error}", file=sys.stderr)
+        sys.exit(os.EX_CONFIG)
+    except refusals as error:
         sys.exit(f"{role}: {error}")
 
 

@@ -3,18 +3,20 @@
 import asyncio
 import json
 import os
+import re
 import signal
 import stat
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 
 import aiohttp
 
 from fleet.control import Reply, Restart, ask_fleet
-from fleet.data.state import is_alive
-from fleet.processes.ports import is_taken
+from fleet.data.state import is_alive, read_state
+from fleet.processes.ports import ReservedPort, is_taken
 from tests.fixtures.busy import bound
 from tests.fixtures.hubbub import ROOT, Hubbub
 from tests.fixtures.person import Person
@@ -126,17 +128,22 @@ async def test_a_variable_that_makes_no_sense_is_refused(tmp_path: Path) -> None
     assert said.startswith("Hubbub does not start: HUBBUB_REPLICAS:")
 
 
-async def test_a_variable_that_makes_no_sense_to_a_service_is_named(tmp_path: Path) -> None:
-    """On the terminal where it was set, and not only in the log of that service."""
-    hubbub = Hubbub(tmp_path, replicas=ONE_OF_EACH, signup="maybe")
-    starting = asyncio.create_task(hubbub.start())
-    try:
-        await asyncio.sleep(0)  # it is started
-        await hubbub.until_said("Its last line: users: HUBBUB_SIGNUP: 'maybe' is not ")
-    finally:
-        starting.cancel()
-        assert await hubbub.stop(signal.SIGINT) == 0
-        hubbub.close()
+async def test_a_variable_that_makes_no_sense_to_services_is_refused_too(tmp_path: Path) -> None:
+    """By all of those that read it, which is said once; nothing goes on running."""
+    with closing(ReservedPort()) as port:
+        code, said = await run(
+            "fleet",
+            HUBBUB_DATA=str(tmp_path),
+            HUBBUB_PORT=str(port.number),
+            HUBBUB_RATE_LIMITS="perhaps",
+        )
+    assert code == 1
+    assert re.fullmatch(
+        r"Hubbub does not start: \w+: HUBBUB_RATE_LIMITS: 'perhaps' is not on .+\n", said
+    )
+    listed = read_state(tmp_path)
+    assert listed is not None
+    assert listed.processes == []
 
 
 async def test_fleet_json_lists_what_runs(system: Hubbub) -> None:

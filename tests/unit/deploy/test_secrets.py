@@ -73,13 +73,13 @@ def test_each_secret_must_be_a_real_one(tmp_path: Path, case: Case) -> None:
 
 @pytest.mark.parametrize("role", ROLES)
 def test_a_service_without_a_real_secret_refuses_to_start(tmp_path: Path, role: str) -> None:
-    """Started as in the image: exit code 1 and one sentence, no traceback."""
+    """Started as in the image: EX_CONFIG and one sentence, no traceback."""
     case = Case(role, f"{role}.key", "default")
     ended = subprocess.run(
         [sys.executable, ROOT / "deploy/entry.py", role],
         env={"PATH": os.environ["PATH"], **prepare(tmp_path, case)},
         cwd=ROOT, capture_output=True, text=True, timeout=100, check=False,
     )  # fmt: skip
-    assert ended.returncode == 1
+    assert ended.returncode == os.EX_CONFIG
     assert len(ended.stderr.splitlines()) == 1, ended.stderr
     assert str(tmp_path / f"{role}.key") in ended.stderr
