@@ -89,20 +89,17 @@ class Fleet:
         for role, replicas in self.wanted.items():
             self._services.want(role, replicas)
         first = [self._services.program(role, 1) for role in SERVICE_ROLES]
-        # In parallel: services wait for their dependencies, and loading them takes longer than
-        # that.
         others = [*engines.programs, self._balancer_program()]
-        starting = asyncio.gather(self._start_all(others), self._load_and_start(first))
+        starting = _keep(self._tasks, self._start_both(others, first))
         refusal = self._endings.refusal
         either: set[asyncio.Future[Any]] = {starting, refusal}
         try:
             await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-            if refusal.done():
-                raise SettingsError(refusal.result())
-            starting.result()
         finally:
-            starting.cancel()
             refusal.cancel()
+        if not refusal.cancelled():
+            raise SettingsError(refusal.result())
+        await starting
         rest = [
             self._services.program(role, number)
             for role, replicas in self.wanted.items()
@@ -239,6 +236,11 @@ class Fleet:
             self._slots[program.role, program.number] = supervised
             started.append(supervised)
         await asyncio.gather(*(supervised.wait_until_ready() for supervised in started))
+
+    async def _start_both(self, others: Iterable[Program], services: Iterable[Program]) -> None:
+        """In parallel: services wait for their dependencies, and loading them takes longer than
+        that."""
+        await asyncio.gather(self._start_all(others), self._load_and_start(services))
 
     async def _load_and_start(self, services: Iterable[Program]) -> None:
         await self._template.load()

@@ -144,6 +144,7 @@ async def test_a_variable_that_makes_no_sense_to_services_is_refused_too(tmp_pat
     listed = read_state(tmp_path)
     assert listed is not None
     assert listed.processes == []
+    assert "Traceback" not in (tmp_path / "logs/fleet-1.log").read_text()
 
 
 async def test_fleet_json_lists_what_runs(system: Hubbub) -> None:
