@@ -127,6 +127,7 @@ def _draw_limits(draw: _Draw, theme: str) -> dict[str, float]:
     if theme == "purge":
         limits |= {
             "PURGE_AFTER_SECONDS": 0.5,
+            "JOIN_TIMEOUT_SECONDS": 0.4,  # below it: what a join has counted on is still there
             "CLEANUP_SECONDS": 0.2,
             "_CLEANUP_ROWS": 1,
             "MAX_SLICE_EVENTS": 3,
