@@ -83,5 +83,5 @@ def test_it_says_what_is_missing(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "chats"], env=variables, cwd=ROOT, capture_output=True, check=False
     )
-    assert done.returncode == 1
+    assert done.returncode == os.EX_CONFIG
     assert done.stderr.decode() == "chats: HUBBUB_CHATS_DATABASE_URL is not set\n"

@@ -124,7 +124,7 @@ async def test_prepared_transactions_are_needed(make_postgres: Callable[..., Any
 
 
 def test_missing_setting_ends_the_start_with_a_sentence(environment: dict[str, str]) -> None:
-    """No traceback: the variable's name and exit status 1."""
+    """No traceback: the variable's name and EX_CONFIG."""
     del environment["HUBBUB_SIGNING_SECRET_FILE"]
     done = subprocess.run(
         [sys.executable, "-m", "users"],
@@ -135,7 +135,8 @@ def test_missing_setting_ends_the_start_with_a_sentence(environment: dict[str, s
         timeout=60,
         check=False,
     )
-    assert (done.returncode, done.stderr) == (1, "users: HUBBUB_SIGNING_SECRET_FILE is not set\n")
+    assert done.returncode == os.EX_CONFIG
+    assert done.stderr == "users: HUBBUB_SIGNING_SECRET_FILE is not set\n"
 
 
 async def test_the_operator_makes_an_owner_by_the_command_line(
