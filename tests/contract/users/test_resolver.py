@@ -167,6 +167,7 @@ async def test_killed_process_leaves_what_another_one_resolves(
     made, lost = change_of(ann, add=[ann.id]), change_of(ann, add=[ann.id])
     coordinator.committed.add(made.transaction)
     first = await start_process(8391)
+    await wait_until(lambda: _is_ready(users.http, "127.0.0.1:8391"))  # calls wait for 5 s at most
     calls = Calls(users.http, Replicas("users", ("127.0.0.1:8391",)))
     for change in (made, lost):
         await calls.call("prepare", change, Empty, timeout=WAIT_SECONDS)
@@ -225,6 +226,13 @@ async def start_process(
         if process.returncode is None:
             process.kill()
             await process.wait()
+
+
+async def _is_ready(http: HttpClient, address: str) -> bool:
+    try:
+        return (await http.get(address, "/health/ready")).status == 200
+    except OSError:
+        return False
 
 
 async def _nothing_is_prepared(pool: Pool) -> bool:
