@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry
 
 from common.process.given_back import give_back_code, give_back_free_memory
 from common.process.logs import log
-from common.process.variables import SettingsError
+from common.process.variables import SettingsError, declared_variables
 from fleet.commands.owner import UsersCaller
 from fleet.control import MakeOwner, Reply, Request, Restart, Scale
 from fleet.data.keys import read_or_make_secret, service_key_path
@@ -25,6 +25,7 @@ from fleet.engines.balancer import Balancer, Mode, front_of
 from fleet.engines.certificate import BadCertificate
 from fleet.engines.programs import Engines
 from fleet.metrics import FleetMetrics, MetricsServer
+from fleet.misspelled import misspelled
 from fleet.processes.forked import Template, reap_adopted
 from fleet.processes.ports import LOOPBACK
 from fleet.processes.probe import Address
@@ -244,6 +245,10 @@ class Fleet:
 
     async def _load_and_start(self, services: Iterable[Program]) -> None:
         await self._template.load()
+        if known := self._template.variables:  # else it was not loaded
+            known.update(variable.name for variable in declared_variables(FleetSettings))
+            for sentence in misspelled(self._settings.environment, known):
+                say(sentence)
         await self._start_all(services)
 
     def _balancer_program(self) -> Program:

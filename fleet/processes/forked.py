@@ -22,7 +22,7 @@ from typing import IO, Final
 
 from common.process.logs import log
 from fleet.processes.children import spawn
-from fleet.processes.template import PACKAGES, READY
+from fleet.processes.template import MAX_MESSAGE_BYTES, PACKAGES
 
 PR_SET_CHILD_SUBREAPER: Final = 36
 LOAD_SECONDS: Final = 30.0
@@ -64,9 +64,11 @@ class Forked:
 
 class Template:
     """The process of fleet/processes/template.py, if there is one. `kept` are descriptors that have
-    the same number in every service."""
+    the same number in every service. `variables` are those that services read, once they have been
+    loaded."""
 
     def __init__(self, environment: Mapping[str, str], project: Path, kept: Sequence[int]) -> None:
+        self.variables: set[str] = set()
         self._project, self._kept = project, kept
         self._environment = {
             name: value
@@ -93,8 +95,10 @@ class Template:
                 with theirs:
                     self._start(theirs.fileno())
                 async with asyncio.timeout(LOAD_SECONDS):
-                    if await asyncio.get_running_loop().sock_recv(ours, len(READY)) != READY:
-                        raise OSError("it has ended")
+                    said = await asyncio.get_running_loop().sock_recv(ours, MAX_MESSAGE_BYTES)
+                if not said:
+                    raise OSError("it has ended")
+                self.variables = set(json.loads(said))
                 ours.settimeout(FORK_SECONDS)
                 self._channel = ours
             except OSError as error:  # or TimeoutError, which is one

@@ -20,11 +20,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
+from msgspec import Struct
 from prometheus_client import REGISTRY
 from prometheus_client.registry import Collector
 
 from common.process.given_back import give_back_code, give_back_free_memory
 from common.process.logs import set_levels
+from common.process.variables import declared_variables
 from fleet.processes.children import PR_SET_PDEATHSIG
 
 # What every service loads, then what each loads in addition.
@@ -33,10 +35,10 @@ DATABASE: Final = ("common.database.failures", "common.database.pool")
 SERVICES: Final = {
     "edge": (), "realtime": (), "files": (), "users": DATABASE, "chats": DATABASE,
 }  # fmt: skip
+SETTINGS: Final = ("common.process.settings", *(f"{service}.settings" for service in SERVICES))
 PROJECT: Final = Path(__file__).resolve().parents[2]
 PACKAGES: Final = ("common", *SERVICES)
-READY: Final = b"ready"
-MAX_REQUEST_BYTES: Final = 1 << 16  # a role and numbers
+MAX_MESSAGE_BYTES: Final = 1 << 16  # names of variables; a role and numbers
 MAX_DESCRIPTORS: Final = 64
 ADOPTION_SECONDS: Final = 10.0
 ARG_START, ARG_END = 45, 46  # fields of proc_pid_stat(5) after the name
@@ -58,9 +60,9 @@ def main() -> str:
     give_back_code()
     give_back_free_memory()
     channel = socket.socket(fileno=number)
-    channel.send(READY)
+    channel.send(json.dumps(variables_read()).encode())
     while True:
-        data, received, _, _ = socket.recv_fds(channel, MAX_REQUEST_BYTES, MAX_DESCRIPTORS)
+        data, received, _, _ = socket.recv_fds(channel, MAX_MESSAGE_BYTES, MAX_DESCRIPTORS)
         if not data:
             os._exit(0)
         if (middle := os.fork()) == 0:
@@ -84,6 +86,19 @@ def load_services() -> "Registered":
         for module in (*others, f"{service}.__main__"):
             registered.load(module)
     return registered
+
+
+def variables_read() -> list[str]:
+    """The names of the environment variables that the loaded services read, in order."""
+    return sorted(
+        {
+            variable.name
+            for module in SETTINGS
+            for value in vars(sys.modules[module]).values()
+            if isinstance(value, type) and issubclass(value, Struct)
+            for variable in declared_variables(value)
+        }
+    )
 
 
 class Registered:

@@ -129,17 +129,21 @@ async def test_a_variable_that_makes_no_sense_is_refused(tmp_path: Path) -> None
 
 
 async def test_a_variable_that_makes_no_sense_to_services_is_refused_too(tmp_path: Path) -> None:
-    """By all of those that read it, which is said once; nothing goes on running."""
+    """By all of those that read it, which is said once; nothing goes on running. A variable that
+    nothing reads is named before that if it seems to be misspelled."""
     with closing(ReservedPort()) as port:
         code, said = await run(
             "fleet",
             HUBBUB_DATA=str(tmp_path),
             HUBBUB_PORT=str(port.number),
             HUBBUB_RATE_LIMITS="perhaps",
+            HUBBUB_SINGUP="closed",
         )
     assert code == 1
     assert re.fullmatch(
-        r"Hubbub does not start: \w+: HUBBUB_RATE_LIMITS: 'perhaps' is not on .+\n", said
+        r"HUBBUB_SINGUP is not read by anything\. Did you mean HUBBUB_SIGNUP\?\n"
+        r"Hubbub does not start: \w+: HUBBUB_RATE_LIMITS: 'perhaps' is not on .+\n",
+        said,
     )
     listed = read_state(tmp_path)
     assert listed is not None

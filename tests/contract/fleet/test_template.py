@@ -68,6 +68,14 @@ async def template(tmp_path: Path) -> AsyncIterator[Template]:
     await wait_for_exit(template._process)
 
 
+async def test_it_says_which_variables_services_read(template: Template) -> None:
+    """Of every service, and those of all."""
+    assert {
+        "HUBBUB_LISTEN", "HUBBUB_ORIGINS", "HUBBUB_SIGNUP", "HUBBUB_EDGE_CACHE_BYTES",
+        "HUBBUB_FILES_URL", "HUBBUB_USERS_DATABASE_URL", "HUBBUB_CHATS_DATABASE_URL",
+    } <= template.variables  # fmt: skip
+
+
 async def test_a_forked_service_is_a_child_with_its_own_surroundings(
     template: Template, monkeypatch: pytest.MonkeyPatch
 ) -> None:
