@@ -4,6 +4,7 @@
  */
 import { isBlank } from "./client/fold.js";
 import { saidIn } from "./said.js";
+import { clockAheadMs } from "./server-time.js";
 import { Tabs } from "./tabs.js";
 import { isNews } from "./client/timeline.js";
 import { noteOf, otherOf, titleOf } from "./words.js";
@@ -104,7 +105,7 @@ export class Alerts {
   }
 
   #isWanted(chat, event) {
-    if (this.#clock.now() - Date.parse(event.at) > OLD_MS) return false;
+    if (this.#clock.now() - clockAheadMs() - Date.parse(event.at) > OLD_MS) return false;
     return this.#choice.wants({
       isMention: event.mentions?.includes(this.#me.id) ?? false,
       isDirect: this.#otherOf(chat) !== null,

@@ -7,12 +7,17 @@ import { Api } from "./api.js";
 import { clock } from "./client/clock.js";
 import { openDatabase } from "./database.js";
 import { isLink, keptLink, takeLink } from "./link.js";
+import { learnTime } from "./server-time.js";
 import { Session } from "./session.js";
 
 const RELOAD_MS = 2_000;
 
 const link = takeLink() ?? keptLink(); // before anything treats the address as a chat's
-const fetcher = (path, request) => fetch(path, request);
+const fetcher = async (path, request) => {
+  const answer = await fetch(path, request);
+  learnTime(answer.headers.get("date"));
+  return answer;
+};
 const session = new Session({ fetch: fetcher, clock, locks: navigator.locks });
 const api = new Api({ rest: session.rest });
 

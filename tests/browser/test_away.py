@@ -28,6 +28,10 @@ RECORD = """
         return show.call(this, title, options);
     };
 """
+AN_HOUR_AHEAD = """
+    const now = Date.now;
+    Date.now = () => now() + 3_600_000;
+"""
 HIDE = """() => {
     Object.defineProperty(document, 'visibilityState', {value: 'hidden', configurable: true});
     document.dispatchEvent(new Event('visibilitychange'));
@@ -93,10 +97,14 @@ async def test_nobody_is_asked_before_they_ask(open_alone: OpenPage) -> None:
     assert await page.evaluate("window.questions") == 1
 
 
-async def test_a_message_elsewhere_is_told_and_leads_to_its_chat(open_alone: OpenPage) -> None:
-    """None is shown for the chat in view; a click on one shows its chat in this window."""
+@pytest.mark.parametrize("clock", ["", AN_HOUR_AHEAD], ids=["right", "an hour ahead"])
+async def test_a_message_elsewhere_is_told_and_leads_to_its_chat(
+    open_alone: OpenPage, clock: str
+) -> None:
+    """None is shown for the chat in view; a click on one shows its chat in this window. The
+    device's clock may be wrong."""
     play, kitchen, party = two_chats()
-    page = await open_alone(play, script=RECORD)
+    page = await open_alone(play, script=RECORD + clock)
     await page.get_by_role("link", name="Kitchen").click()
     play.say(kitchen, "bob", "It is warm again.", at=now())
     play.say(party, "cleo", "**Is** anybody there?", at=now())

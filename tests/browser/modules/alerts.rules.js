@@ -1,5 +1,6 @@
 import { AlertChoice } from "/web/alert-choice.js";
 import { Alerts } from "/web/alerts.js";
+import { learnTime } from "/web/server-time.js";
 import { StandingClock, rule, same, settle } from "./checks.js";
 
 const ME = "me";
@@ -190,6 +191,27 @@ inBrowser("own messages, old ones and changes are not told, and a deleted one no
   }
   await settle();
   same([browser.worker.told, browser.titles], [1, []]);
+});
+
+inBrowser("a message is old by the server's time, whatever the device's clock says", async (browser) => {
+  await browser.window();
+  const chat = browser.chat("a");
+  const anHourAgo = () => new Date(browser.clock.now() - 3_600_000).toISOString();
+  learnTime(new Date(Date.now() - 3_600_000).toUTCString());
+  try {
+    chat.say(1, { at: anHourAgo() }); // by this clock; by the server's it is new
+    await browser.wait();
+    same(browser.titles, ["Party: bob: line 1"]);
+    learnTime(null); // an answer without a date changes nothing
+    chat.say(2, { at: anHourAgo() });
+    await browser.wait();
+    same(browser.titles, ["Party (2 new): bob: line 2"]);
+  } finally {
+    learnTime(new Date().toUTCString());
+  }
+  chat.say(3, { at: anHourAgo() });
+  await browser.wait();
+  same(browser.titles, ["Party (2 new): bob: line 2"]);
 });
 
 inBrowser("nothing is told without the browser's leave", async (browser) => {
