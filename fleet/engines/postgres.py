@@ -176,6 +176,7 @@ def set_passwords(
 
 
 def _run(command: Sequence[str], text: str = "") -> None:
+    """In its own session: Ctrl-C in the terminal is for the caller, who ends after it."""
     done = subprocess.run(  # noqa: S603 - the fleet's own programs, no shell
         command,
         input=text.encode(),
@@ -183,6 +184,7 @@ def _run(command: Sequence[str], text: str = "") -> None:
         timeout=INITDB_TIMEOUT_SECONDS,
         check=False,
         env={"PATH": os.environ.get("PATH", ""), "LC_ALL": "C"},
+        start_new_session=True,
     )
     said = (done.stdout + done.stderr).decode(errors="replace")
     # Single-user mode continues after an error and exits 0.

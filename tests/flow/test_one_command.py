@@ -85,6 +85,23 @@ async def test_ctrl_c_during_the_start_ends_it_too(tmp_path: Path) -> None:
     hubbub.close()
 
 
+async def test_ctrl_c_while_the_database_is_made_ends_it_too(tmp_path: Path) -> None:
+    """A terminal sends the signal to all that was started in it. The database is finished first."""
+    with closing(ReservedPort()) as port:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "fleet",
+            cwd=ROOT, start_new_session=True,
+            env={**os.environ, "HUBBUB_DATA": str(tmp_path), "HUBBUB_PORT": str(port.number)},
+            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+        )  # fmt: skip
+        while not (tmp_path / "postgres.new/global/pg_control").exists():  # noqa: ASYNC110 - what changes is a file
+            await asyncio.sleep(0.01)
+        os.killpg(process.pid, signal.SIGINT)
+        said, _ = await asyncio.wait_for(process.communicate(), 60)
+    assert (process.returncode, said.decode()) == (0, "")
+    assert (tmp_path / "postgres").exists()
+
+
 async def test_a_stop_ends_a_restart_too(tmp_path: Path) -> None:
     """The caller of the restart is told; started processes are stopped like all others."""
     hubbub = Hubbub(tmp_path, replicas=ONE_OF_EACH)
