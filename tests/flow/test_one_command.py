@@ -87,6 +87,7 @@ async def test_ctrl_c_during_the_start_ends_it_too(tmp_path: Path) -> None:
 
 async def test_ctrl_c_while_the_database_is_made_ends_it_too(tmp_path: Path) -> None:
     """A terminal sends the signal to all that was started in it. The database is finished first."""
+    begun = tmp_path / "postgres.new/global/pg_control"
     with closing(ReservedPort()) as port:
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "fleet",
@@ -94,7 +95,7 @@ async def test_ctrl_c_while_the_database_is_made_ends_it_too(tmp_path: Path) -> 
             env={**os.environ, "HUBBUB_DATA": str(tmp_path), "HUBBUB_PORT": str(port.number)},
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
         )  # fmt: skip
-        while not (tmp_path / "postgres.new/global/pg_control").exists():  # noqa: ASYNC110 - what changes is a file
+        while not begun.exists():  # noqa: ASYNC110 - what changes is a file
             await asyncio.sleep(0.01)
         os.killpg(process.pid, signal.SIGINT)
         said, _ = await asyncio.wait_for(process.communicate(), 60)
