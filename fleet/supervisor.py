@@ -245,9 +245,9 @@ class Fleet:
 
     async def _load_and_start(self, services: Iterable[Program]) -> None:
         await self._template.load()
-        if known := self._template.variables:  # else it was not loaded
-            known.update(variable.name for variable in declared_variables(FleetSettings))
-            for sentence in misspelled(self._settings.environment, known):
+        if read := self._template.variables:  # else it was not loaded
+            own = {variable.name for variable in declared_variables(FleetSettings)}
+            for sentence in misspelled(self._settings.environment, own | read):
                 say(sentence)
         await self._start_all(services)
 
