@@ -10,6 +10,7 @@ from typing import Final
 from prometheus_client import CollectorRegistry, Counter, Gauge, start_http_server
 
 from fleet.data.state import FleetState
+from fleet.entrance import ShownCertificate
 from fleet.processes.ports import LOOPBACK
 from fleet.settings import SERVICE_ROLES
 
@@ -38,6 +39,15 @@ class FleetMetrics:
             "hubbub_fleet_scalings", "Decisions of the scaler.", ("of", "direction"),
             registry=registry,
         )  # fmt: skip
+        self._certificate_begins = Gauge(
+            "hubbub_public_certificate_begins",
+            "Since when the certificate of the public port is valid, in Unix seconds; 0 without.",
+            registry=registry,
+        )
+        self._certificate_expires = Gauge(
+            "hubbub_public_certificate_expires", "When it ends, in Unix seconds; 0 without.",
+            registry=registry,
+        )  # fmt: skip
         for role in (*SERVICE_ROLES, *ENGINE_ROLES):
             self._deaths.labels(role)
         for role in SERVICE_ROLES:
@@ -57,6 +67,11 @@ class FleetMetrics:
 
     def note_death(self, role: str) -> None:
         self._deaths.labels(role).inc()
+
+    def note_certificate(self, shown: ShownCertificate) -> None:
+        """What the public port shows."""
+        self._certificate_begins.set(shown.begins)
+        self._certificate_expires.set(shown.ends)
 
     def note_scaling(self, role: str, before: int, now: int) -> None:
         self._scalings.labels(role, "up" if now > before else "down").inc()

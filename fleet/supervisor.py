@@ -24,6 +24,7 @@ from fleet.endings import Endings
 from fleet.engines.balancer import Balancer, Mode, front_of
 from fleet.engines.certificate import BadCertificate
 from fleet.engines.programs import Engines
+from fleet.entrance import watch_certificate
 from fleet.metrics import FleetMetrics, MetricsServer
 from fleet.misspelled import misspelled
 from fleet.processes.forked import Template, reap_adopted
@@ -83,6 +84,10 @@ class Fleet:
         """Start everything; returns when the first of each role is ready. Raises SettingsError if a
         service refuses its settings: no restart would change that."""
         _keep(self._tasks, self._keep_up())
+        if self._settings.tls_certificate:
+            public = Address(LOOPBACK, self._settings.port)
+            shown = watch_certificate(public, self._settings, self._metrics.note_certificate)
+            _keep(self._tasks, shown)
         await self._changed()
         engines = Engines(self._settings, self._lock, self._run)
         inherited = [self._lock, self._run]

@@ -15,16 +15,18 @@ from prometheus_client import CollectorRegistry
 
 from common.process.logs import log, set_up_logs
 from fleet.data.state import Death, FleetState, ProcessState
+from fleet.entrance import watch_certificate
 from fleet.metrics import FleetMetrics
 from fleet.processes.probe import Address, http_body
 from fleet.settings import SERVICE_ROLES, FleetSettings
 from ops.containers import count_engines, read_containers
 from ops.kubernetes import ApiRefused, count_wanted_engines, own_account, read_pods
 from ops.pages import serve_pages
-from ops.settings import KUBERNETES, where_it_is
+from ops.settings import CONTAINERS, KUBERNETES, where_it_is
 
 ROUND_SECONDS: Final = 2.0
 KEPT_DEATHS: Final = 10  # per container
+PUBLIC_TLS: Final = Address("haproxy", 8443)  # does not listen without TLS
 PORT: Final = 8000
 HOST: Final = "ops"  # the service in docker-compose.yml
 # Engines report their start to the second, and are asked at slightly different times.
@@ -69,7 +71,13 @@ async def watch_containers(settings: FleetSettings) -> int:
     def tell(path: str) -> bytes | None:
         return msgspec.json.encode(state) if path == "/state" else None
 
-    async with serve_pages("0.0.0.0", PORT, registry, tell):  # noqa: S104 - its networks are internal
+    async with (
+        serve_pages("0.0.0.0", PORT, registry, tell),  # noqa: S104 - its networks are internal
+        asyncio.TaskGroup() as tasks,
+    ):
+        if where_it_is(settings) == CONTAINERS:  # in Kubernetes the Ingress shows it
+            shown = watch_certificate(PUBLIC_TLS, settings, metrics.note_certificate)
+            tasks.create_task(shown)
         while True:
             try:
                 state, engines = await look(settings, memory)

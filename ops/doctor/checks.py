@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from ops.doctor.certificate import judge_public_certificate
 from ops.doctor.check import Check
 from ops.doctor.engines import (
     judge_bus,
@@ -61,4 +62,5 @@ CHECKS: Final = (
     Check(21, "pauses", judge_pauses, explains=(2, 3, 4, 8, 11, 12, 13, 14, 15, 17, 18, 20)),
     Check(22, "file store", judge_file_store, explains=(4,), by_role=True),
     Check(23, "variables", judge_variables, explains=(3, 8, 9, 10, 11, 12, 13, 22)),
+    Check(24, "public certificate", judge_public_certificate),
 )

@@ -43,6 +43,7 @@ from fleet.data.state import (
 from fleet.engines.binaries import MissingEngine, haproxy_program, postgres_program, valkey_program
 from fleet.engines.postgres import Database
 from fleet.engines.valkey_users import DOCTOR, password_path
+from fleet.entrance import Entrance, ask_entrance
 from fleet.processes.children import descendants
 from fleet.processes.ports import LOOPBACK, is_taken
 from fleet.processes.probe import Address, http_body, http_status
@@ -54,7 +55,6 @@ from fleet.settings import (
     FleetSettings,
 )
 from ops.doctor.complaints import find_complaints
-from ops.doctor.entrance import ask_entrance
 from ops.doctor.queries import ask_bus, ask_database, count_unopened_keys, is_refused
 from ops.doctor.scene import BusFacts, DatabaseFacts, ProcessFacts, Scene
 
@@ -163,10 +163,12 @@ def _list_paused(state: FleetState | None) -> dict[str, tuple[int, ...]]:
     return {name: pids for name, pids in paused.items() if pids}
 
 
-async def _ask_entrance(scene: Scene) -> int | None:
+async def _ask_entrance(scene: Scene) -> Entrance:
     if "balancer-1" in scene.paused:  # asking it would only take time
-        return None
-    return await ask_entrance(Address(LOOPBACK, scene.settings.port), scene.settings)
+        return Entrance()
+    settings = scene.settings
+    tls = settings.tls_certificate is not None
+    return await ask_entrance(Address(LOOPBACK, settings.port), settings, tls=tls)
 
 
 async def _parent_answers(scene: Scene) -> bool:
@@ -187,7 +189,7 @@ async def _add_fleet(scene: Scene) -> Scene:
     if state is None:
         return scene
     urls = database_urls(settings, state)
-    system_ready, processes, databases, bus, parent_answers = await asyncio.gather(
+    entrance, processes, databases, bus, parent_answers = await asyncio.gather(
         _ask_entrance(scene),
         collect_processes(state),
         asyncio.gather(
@@ -197,7 +199,8 @@ async def _add_fleet(scene: Scene) -> Scene:
         _parent_answers(scene),
     )
     return scene._replace(
-        system_ready=system_ready,
+        system_ready=entrance.status,
+        certificate=entrance.certificate,
         processes=processes,
         databases=dict(zip(urls, databases, strict=True)),
         bus=bus,

@@ -9,15 +9,15 @@ from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 from fleet.data.state import FleetState
+from fleet.entrance import ShownCertificate, ask_entrance, read_certificate
 from fleet.processes.probe import Address
 from fleet.settings import DATABASE_VARIABLES, FleetSettings
 from ops.doctor.collecting import collect_processes
-from ops.doctor.entrance import ask_entrance
 from ops.doctor.queries import ask_database
 from ops.doctor.scene import BusFacts, Scene
 from ops.kubernetes import Account, read_pods
 from ops.starts import database_url, with_password
-from ops.watch import ask_watcher
+from ops.watch import PUBLIC_TLS, ask_watcher
 
 BALANCER: Final = Address("haproxy", 8080)
 BUS: Final = Address("valkey", 6379)
@@ -26,12 +26,14 @@ PLENTY: Final = 2**30  # if only the containers themselves know
 
 
 class Neighbours(NamedTuple):
-    """What to ask, and where; `namespace` is that of pods."""
+    """What to ask, and where; `public_tls` is where a certificate may be shown, `namespace` that of
+    pods."""
 
     state: FleetState
     balancers: Sequence[Address]
     databases: Mapping[str, str]
     buses: Sequence[Address]
+    public_tls: Address | None = None
     namespace: str = ""
 
 
@@ -39,7 +41,7 @@ async def collect_containers(settings: FleetSettings) -> Scene:
     """Takes a few seconds where something hangs."""
     databases = {role: database_url(role) for role in DATABASE_VARIABLES}
     state = await ask_watcher(settings)
-    return await _collect(settings, Neighbours(state, [BALANCER], databases, [BUS]))
+    return await _collect(settings, Neighbours(state, [BALANCER], databases, [BUS], PUBLIC_TLS))
 
 
 async def collect_pods(settings: FleetSettings, account: Account) -> Scene:
@@ -53,13 +55,14 @@ async def collect_pods(settings: FleetSettings, account: Account) -> Scene:
     }
     buses = [Address(p.host, p.port) for p in there if p.role == "valkey"]
     return await _collect(
-        settings, Neighbours(state, balancers, databases, buses, account.namespace)
+        settings, Neighbours(state, balancers, databases, buses, namespace=account.namespace)
     )
 
 
 async def _collect(settings: FleetSettings, there: Neighbours) -> Scene:
-    system_ready, processes, databases, bus = await asyncio.gather(
+    system_ready, certificate, processes, databases, bus = await asyncio.gather(
         _ask_balancers(there.balancers, settings),
+        _ask_certificate(there.public_tls, settings),
         collect_processes(there.state),
         asyncio.gather(*(ask_database(role, url) for role, url in there.databases.items())),
         _ask_buses(there.buses),
@@ -71,6 +74,7 @@ async def _collect(settings: FleetSettings, there: Neighbours) -> Scene:
         state=there.state,
         port_is_taken=True,
         system_ready=system_ready,
+        certificate=certificate,
         programs={"python": platform.python_version()},
         packages={},
         max_descriptors=PLENTY,
@@ -87,9 +91,16 @@ async def _collect(settings: FleetSettings, there: Neighbours) -> Scene:
 
 async def _ask_balancers(addresses: Sequence[Address], settings: FleetSettings) -> int | None:
     """The best of their answers."""
-    said = await asyncio.gather(*(ask_entrance(address, settings) for address in addresses))
+    said = await asyncio.gather(*(ask_entrance(a, settings, tls=False) for a in addresses))
     # With TLS it redirects everybody to https.
-    return min((200 if status == 308 else status for status in said if status), default=None)
+    statuses = (entrance.status for entrance in said)
+    return min((200 if status == 308 else status for status in statuses if status), default=None)
+
+
+async def _ask_certificate(
+    address: Address | None, settings: FleetSettings
+) -> ShownCertificate | None:
+    return await read_certificate(address, settings) if address else None
 
 
 async def _ask_buses(addresses: Sequence[Address]) -> BusFacts:

@@ -83,6 +83,14 @@ def rebuild_search(scene: Scene) -> str:
     return "make rebuild-search"
 
 
+def renew_public_certificate(scene: Scene) -> str:
+    if scene.in_containers:
+        logs = read_logs(scene, "balancer")
+        return f"{logs}   # or put your own into deploy/certificates: docs/operations.md#tls"
+    chain = scene.settings.tls_certificate or "chain.pem"
+    return f"cp RENEWED.pem {quoted(chain)}   # it is served within seconds"
+
+
 def show_processes(scene: Scene) -> str:
     if scene.namespace:
         return kubectl(scene, "get pods -o wide")

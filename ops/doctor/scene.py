@@ -7,6 +7,7 @@ from typing import NamedTuple
 import msgspec
 
 from fleet.data.state import FleetState
+from fleet.entrance import ShownCertificate
 from fleet.settings import FleetSettings
 
 
@@ -84,6 +85,7 @@ class Scene(NamedTuple):
     bus: BusFacts = BusFacts()
     missing_secrets: tuple[Path, ...] = ()  # that a running fleet needs at its next start
     in_containers: bool = False
+    certificate: ShownCertificate | None = None  # of the public port
     namespace: str = ""  # of Kubernetes, where the containers are pods
     holder: int | None = None
     paused: Mapping[str, tuple[int, ...]] = {}

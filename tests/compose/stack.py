@@ -110,6 +110,14 @@ class Stack:
         """Removes everything, stored data included."""
         self.compose("--profile", "*", "down", "--volumes", "--timeout", "5")
 
+    def diagnose(self) -> dict[str, list[dict[str, str]]]:
+        """The doctor's findings, by check."""
+        done = subprocess.run(
+            ["docker", "compose", "run", "--rm", "--no-deps", "-T", "ops", "doctor", "--json"],
+            cwd=ROOT, env=self.environment, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        return {check["name"]: check["findings"] for check in json.loads(done.stdout)["checks"]}
+
     def containers(self, service: str) -> list[str]:
         """The full ids of the running containers."""
         return self.compose("ps", "--quiet", "--no-trunc", service).split()

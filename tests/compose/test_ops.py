@@ -4,7 +4,6 @@ fire."""
 import asyncio
 import json
 import re
-import subprocess
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -27,12 +26,11 @@ def inspect(system: Stack, *words: str) -> str:
 
 def commands(system: Stack) -> dict[str, list[str]]:
     """By check, the commands of its findings."""
-    done = subprocess.run(
-        ["docker", "compose", "run", "--rm", "--no-deps", "-T", "ops", "doctor", "--json"],
-        env=system.environment, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    checks = json.loads(done.stdout)["checks"]
-    return {c["name"]: [f["command"] for f in c["findings"]] for c in checks if c["findings"]}
+    return {
+        name: [finding["command"] for finding in found]
+        for name, found in system.diagnose().items()
+        if found
+    }
 
 
 def findings(system: Stack) -> dict[str, str]:

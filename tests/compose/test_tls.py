@@ -160,10 +160,12 @@ def certificates(tmp_path: Path) -> Path:
 async def test_mounted_certificate_is_served_and_replaced_without_a_restart(
     certificates: Path, tmp_path: Path
 ) -> None:
-    """The certificate in the folder is served; a signal loads its replacement."""
+    """The certificate in the folder is served; a signal loads its replacement. The doctor sees that
+    it is for another name than the public URL's."""
     first, second = _make_certificate(DOMAIN), _make_certificate(DOMAIN)
     _write_readable(certificates / "site.pem", b"".join(first))
-    stack = _stack(tmp_path, HUBBUB_CERTIFICATES=str(certificates))
+    public = {"HUBBUB_PUBLIC_URL": "https://other.example.test"}
+    stack = _stack(tmp_path, HUBBUB_CERTIFICATES=str(certificates), **public)
     try:
         stack.compose("build", "edge")
         stack.compose("up", "--detach", "--no-deps", "--wait", *SERVER_PARTS)
@@ -176,5 +178,7 @@ async def test_mounted_certificate_is_served_and_replaced_without_a_restart(
             return (await _served()).public_bytes(Encoding.PEM) == second[0]
 
         await eventually(is_replaced, 30)
+        (found,) = (await asyncio.to_thread(stack.diagnose))["public certificate"]
+        assert f"is for {DOMAIN}, not for other.example.test." in found["wrong"]
     finally:
         stack.down()

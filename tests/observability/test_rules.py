@@ -93,6 +93,17 @@ CASES = (
         {'hubbub_credential_refused{role="edge",to="chats"}': _always(0)},
         {"role": "edge", "to": "chats"},
     ),
+    Case(  # of one valid for 100 days, 5 should be left
+        "PublicCertificateExpires",
+        {
+            "hubbub_public_certificate_begins": _always(-96 * 86_400),
+            "hubbub_public_certificate_expires": _always(4 * 86_400),
+        },
+        {
+            "hubbub_public_certificate_begins": _always(-94 * 86_400),
+            "hubbub_public_certificate_expires": _always(6 * 86_400),
+        },
+    ),
     Case(
         "CertificateExpires",
         {'hubbub_certificate_expires{role="users"}': _always(86_400)},

@@ -26,6 +26,7 @@ from fleet.processes.supervised import Program
 
 SERVERS = [PoolServer(pool, f"{pool}-1", f"{pool}-1.sock") for pool in ("edge", "files")]
 START_SECONDS = 60.0
+VALID_SECONDS = 86_400
 POLL_SECONDS = 0.02  # how often a server checks whether it is to end
 PIECE_BYTES = 65536
 KEY = "the secret of the balancer"
@@ -171,8 +172,9 @@ def write_certificate(name: str, chain: Path, key: Path) -> None:
         .issuer_name(subject)
         .public_key(own.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + timedelta(days=1))
+        .not_valid_before(now)
+        .not_valid_after(now + timedelta(seconds=VALID_SECONDS))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
         .sign(own, hashes.SHA256())
     )
     pem = own.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())

@@ -6,11 +6,16 @@ import time
 from pathlib import Path
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from fleet.engines.balancer import MAX_COMMAND_BYTES, Front
 from fleet.engines.certificate import BadCertificate, Certificate
+from fleet.entrance import ShownCertificate, read_certificate, watch_certificate
+from fleet.metrics import FleetMetrics
 from fleet.processes.ports import LOOPBACK
-from tests.contract.fleet.conftest import MakeEntrance, write_certificate
+from fleet.processes.probe import Address
+from fleet.settings import read_settings
+from tests.contract.fleet.conftest import VALID_SECONDS, MakeEntrance, write_certificate
 
 WAIT_SECONDS = 10.0
 
@@ -66,6 +71,32 @@ async def test_haproxy_is_started_again_with_the_certificate_that_was_served(
     async with asyncio.timeout(WAIT_SECONDS):
         while await entrance.certificate() != "CN=second.example":  # noqa: ASYNC110 - polls HAProxy
             await asyncio.sleep(0.05)
+
+
+async def test_what_the_port_shows_is_a_metric(
+    make_entrance: MakeEntrance, files: Certificate
+) -> None:
+    """Read by a handshake, so it is what clients see. Without TLS there is nothing to see."""
+    entrance, registry = await make_entrance(Front(certificate=files)), CollectorRegistry()
+    settings, noted = read_settings({}), asyncio.Event()
+    metrics = FleetMetrics(registry)
+
+    def note(shown: ShownCertificate) -> None:
+        metrics.note_certificate(shown)
+        noted.set()
+
+    address = Address(LOOPBACK, entrance.port)
+    watching = asyncio.create_task(watch_certificate(address, settings, note))
+    async with asyncio.timeout(WAIT_SECONDS):
+        await noted.wait()
+    watching.cancel()
+    begins = registry.get_sample_value("hubbub_public_certificate_begins")
+    expires = registry.get_sample_value("hubbub_public_certificate_expires")
+    shown = await read_certificate(address, settings)
+    assert shown == (begins, expires, ("first.example",))
+    assert shown.ends - shown.begins == VALID_SECONDS
+    plain = await make_entrance(Front())
+    assert await read_certificate(Address(LOOPBACK, plain.port), settings) is None
 
 
 @pytest.mark.parametrize("damage", ["missing", "empty", "another"])

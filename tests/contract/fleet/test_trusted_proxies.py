@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from fleet.engines.balancer import NO_FRONT, Front, front_of
+from fleet.entrance import ask_entrance
 from fleet.processes.ports import LOOPBACK
 from fleet.processes.probe import Address
 from fleet.settings import read_settings
-from ops.doctor.entrance import ask_entrance
 from tests.contract.fleet.conftest import MakeEntrance, write_certificate
 
 FORGED = "X-Forwarded-For: 203.0.113.7"
@@ -71,4 +71,6 @@ async def test_the_doctor_is_let_in_whatever_stands_before_it(
         variables |= {"HUBBUB_TLS_CERTIFICATE": str(chain), "HUBBUB_TLS_KEY": str(key)}
     settings = read_settings(variables)
     entrance = await make_entrance(front_of(settings))
-    assert await ask_entrance(Address(LOOPBACK, entrance.port), settings) == 200
+    said = await ask_entrance(Address(LOOPBACK, entrance.port), settings, tls=is_certified)
+    assert said.status == 200
+    assert (said.certificate is not None) is is_certified

@@ -8,6 +8,7 @@ import msgspec
 
 from files.store import WHYS
 from fleet.data.state import Death, FleetState, ProcessState, WantedState
+from fleet.entrance import ShownCertificate
 from fleet.settings import SERVICE_ROLES, read_settings
 from ops.doctor.check import Finding
 from ops.doctor.report import judge
@@ -15,6 +16,7 @@ from ops.doctor.scene import BusFacts, DatabaseFacts, ProcessFacts, Scene
 
 NOW = 1_800_000_000.0
 GOOD_DATABASE = DatabaseFacts(version=180_001, max_prepared=200)
+PUBLIC = read_settings({"HUBBUB_DATA": "/hubbub", "HUBBUB_PUBLIC_URL": "https://chat.example.org"})
 PROGRAMS = {
     "python": "3.11.7",
     "postgres": "postgres (PostgreSQL) 18.1",
@@ -44,6 +46,12 @@ def facts(**changes: Any) -> ProcessFacts:
         "max_descriptors": 20_000,
     }  # fmt: skip
     return ProcessFacts(**{**described, **changes})
+
+
+def shown(*, left: float) -> ShownCertificate:
+    """A certificate valid for 100 days, of which so many are left."""
+    begins = NOW - (100 - left) * 86_400
+    return ShownCertificate(begins, NOW + left * 86_400, ("other.example",))
 
 
 def scene(**changes: Any) -> Scene:
@@ -155,6 +163,9 @@ BREAKAGES: list[tuple[int, dict[str, Any], str]] = [
         16, {"processes": (facts(samples={"hubbub_certificate_expires": NOW - 5}),)},
         "has expired",
     ),
+    (24, {"certificate": shown(left=4)}, "The public certificate expires on 2027-01-19"),
+    (24, {"certificate": shown(left=-1)}, "The public certificate expired on 2027-01-14"),
+    (24, {"certificate": shown(left=80), "settings": PUBLIC}, "for other.example, not for chat."),
     (23, {"differing": ("HUBBUB_FILES_URL",)}, "started with another HUBBUB_FILES_URL than is set"),
     *(
         (22, {"processes": (facts(name="files-1", role="files", store_fails=(why,)),)},
