@@ -115,6 +115,9 @@ def join_external(*urls: str | None) -> dict[str, str]:
     return {name: url for name, url in zip(EXTERNAL, urls, strict=True) if url}
 
 
+OWN_URL: Final = "`http://HUBBUB_BIND:HUBBUB_PORT`, with `127.0.0.1` for all addresses"
+
+
 class FleetSettings(msgspec.Struct, frozen=True):
     """`external` has the operator's own servers, by variable."""
 
@@ -125,7 +128,7 @@ class FleetSettings(msgspec.Struct, frozen=True):
     data: Annotated[
         Path, Variable("HUBBUB_DATA", DATA, "Databases, keys, logs, `fleet.json`.", ".data")
     ]
-    public_url: Annotated[str, PUBLIC_URL._replace(otherwise="`http://127.0.0.1:HUBBUB_PORT`")]
+    public_url: Annotated[str, PUBLIC_URL._replace(otherwise=OWN_URL)]
     origins: Annotated[
         str,
         ORIGINS._replace(otherwise="with a public URL none, else `http://localhost:…`"),
@@ -257,10 +260,15 @@ class FleetSettings(msgspec.Struct, frozen=True):
         return self.data / "run"
 
     @property
+    def host(self) -> str:
+        """Where this machine reaches the public port."""
+        return LOOPBACK if self.bind in ("0.0.0.0", "::") else self.bind  # noqa: S104
+
+    @property
     def address(self) -> str:
         """The URL for a browser on this machine."""
-        host = LOOPBACK if self.bind in ("0.0.0.0", "::") else self.bind  # noqa: S104
-        return f"{self.scheme}://{f'[{host}]' if ':' in host else host}:{self.port}"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.scheme}://{host}:{self.port}"
 
     @property
     def scheme(self) -> str:
@@ -280,8 +288,7 @@ def read_settings(env: Mapping[str, str] = os.environ) -> FleetSettings:
     if settings.public_url:
         return settings
     # Both names of this machine are origins of the page, unless the operator sets the origin.
+    second = f"{settings.scheme}://localhost:{settings.port}" if settings.host == LOOPBACK else ""
     return msgspec.structs.replace(
-        settings,
-        public_url=f"{settings.scheme}://{LOOPBACK}:{settings.port}",
-        origins=settings.origins or f"{settings.scheme}://localhost:{settings.port}",
+        settings, public_url=settings.address, origins=settings.origins or second
     )

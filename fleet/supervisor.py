@@ -85,7 +85,7 @@ class Fleet:
         service refuses its settings: no restart would change that."""
         _keep(self._tasks, self._keep_up())
         if self._settings.tls_certificate:
-            public = Address(LOOPBACK, self._settings.port)
+            public = Address(self._settings.host, self._settings.port)
             shown = watch_certificate(public, self._settings, self._metrics.note_certificate)
             _keep(self._tasks, shown)
         await self._changed()

@@ -93,8 +93,7 @@ def listen_publicly(host: str, port: int) -> socket.socket:
 
     Raises PortTaken with a message for the operator.
     """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener = socket.socket(_family(host), socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
@@ -110,7 +109,11 @@ def listen_publicly(host: str, port: int) -> socket.socket:
     return listener
 
 
-def is_taken(port: int) -> bool:
-    """Whether something on this machine listens on the loopback port."""
-    with closing(socket.socket(socket.AF_INET, socket.SOCK_STREAM)) as probe:
-        return probe.connect_ex((LOOPBACK, port)) == 0
+def is_taken(host: str, port: int) -> bool:
+    """Whether something listens there, on an address of this machine."""
+    with closing(socket.socket(_family(host), socket.SOCK_STREAM)) as probe:
+        return probe.connect_ex((host, port)) == 0
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET

@@ -91,7 +91,7 @@ async def collect_facts(settings: FleetSettings) -> Scene:
         settings=settings,
         now=time.time(),
         state=state,
-        port_is_taken=is_taken(settings.port),
+        port_is_taken=is_taken(settings.host, settings.port),
         system_ready=None,
         programs={},
         packages={},
@@ -168,7 +168,7 @@ async def _ask_entrance(scene: Scene) -> Entrance:
         return Entrance()
     settings = scene.settings
     tls = settings.tls_certificate is not None
-    return await ask_entrance(Address(LOOPBACK, settings.port), settings, tls=tls)
+    return await ask_entrance(Address(settings.host, settings.port), settings, tls=tls)
 
 
 async def _parent_answers(scene: Scene) -> bool:

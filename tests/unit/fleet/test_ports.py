@@ -14,9 +14,9 @@ def test_a_reserved_port_refuses_until_somebody_listens() -> None:
     """A caller tries elsewhere at once, even while the process of the slot is starting."""
     port = ReservedPort()
     with closing(port), port.bind() as bound:
-        assert not is_taken(port.number)
+        assert not is_taken("127.0.0.1", port.number)
         bound.listen()
-        assert is_taken(port.number)
+        assert is_taken("127.0.0.1", port.number)
 
 
 def test_the_next_process_of_a_slot_listens_on_the_same_port() -> None:

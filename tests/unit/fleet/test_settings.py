@@ -78,6 +78,20 @@ def test_both_spellings_of_this_machine_are_the_pages_origin() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("bind", "public_url", "origins"),
+    [
+        ("0.0.0.0", "http://127.0.0.1:8123", "http://localhost:8123"),  # noqa: S104 - all addresses
+        ("192.0.2.5", "http://192.0.2.5:8123", ""),
+        ("::1", "http://[::1]:8123", ""),
+    ],
+)
+def test_the_page_is_where_the_port_listens(bind: str, public_url: str, origins: str) -> None:
+    """On one address alone the page cannot be opened as any other."""
+    settings = read_settings({"HUBBUB_PORT": "8123", "HUBBUB_BIND": bind})
+    assert (settings.public_url, settings.origins) == (public_url, origins)
+
+
 def test_a_public_url_is_the_only_origin_unless_more_are_named() -> None:
     """With a public URL given, no other one is allowed."""
     settings = read_settings({"HUBBUB_PUBLIC_URL": "https://chat.example.org/"})
