@@ -51,6 +51,10 @@ from fleet.settings import (
 )
 from fleet.supervisor import Fleet
 
+LACKS_PUBLIC_URL = (
+    "The page works on this machine only, until HUBBUB_PUBLIC_URL is the address at which others "
+    "open it, such as http://192.168.1.5:8000."
+)
 KNOWN_FAILURES = (
     BackupFailed,
     BadCertificate,
@@ -90,7 +94,9 @@ async def run(settings: FleetSettings) -> None:
             await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
             if starting.done():
                 starting.result()
-                say(f"Hubbub is ready at {settings.address}", sys.stdout)
+                say(f"Hubbub is ready at {settings.public_url}", sys.stdout)
+                if settings.lacks_public_url:
+                    say(LACKS_PUBLIC_URL)
                 if link := await fleet.owner_link():
                     say(f"Nobody owns it yet. Sign up as its owner: {link}", sys.stdout)
                 async with serve_control(settings.run, fleet.handle):

@@ -115,6 +115,7 @@ def join_external(*urls: str | None) -> dict[str, str]:
     return {name: url for name, url in zip(EXTERNAL, urls, strict=True) if url}
 
 
+ALL_ADDRESSES: Final = ("0.0.0.0", "::")  # noqa: S104 - compared with
 OWN_URL: Final = "`http://HUBBUB_BIND:HUBBUB_PORT`, with `127.0.0.1` for all addresses"
 
 
@@ -262,7 +263,12 @@ class FleetSettings(msgspec.Struct, frozen=True):
     @property
     def host(self) -> str:
         """Where this machine reaches the public port."""
-        return LOOPBACK if self.bind in ("0.0.0.0", "::") else self.bind  # noqa: S104
+        return LOOPBACK if self.bind in ALL_ADDRESSES else self.bind
+
+    @property
+    def lacks_public_url(self) -> bool:
+        """Whether other machines reach the port, but are not allowed to use the page."""
+        return self.bind in ALL_ADDRESSES and not self.environment.get("HUBBUB_PUBLIC_URL")
 
     @property
     def address(self) -> str:

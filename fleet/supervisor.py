@@ -160,7 +160,7 @@ class Fleet:
     async def owner_link(self) -> str | None:
         """The link with which the first owner signs up; None once there is an owner."""
         code = await self._users().make_owner_code()
-        return f"{self._settings.address}/#owner={code}" if code else None
+        return f"{self._settings.public_url}/#owner={code}" if code else None
 
     def _users(self) -> UsersCaller:
         key = read_or_make_secret(service_key_path(self._settings.keys, "fleet"))

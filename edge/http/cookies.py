@@ -29,7 +29,11 @@ class SessionCookie:
             return False
         origin = request.headers.get("origin")
         if origin is not None and origin not in self._origins:
-            raise Refusal("forbidden", "This origin may not use sessions here.")
+            raise Refusal(
+                "forbidden",
+                "This origin may not use sessions here: it is neither HUBBUB_PUBLIC_URL nor one of "
+                "HUBBUB_ORIGINS.",
+            )
         return True
 
     def read(self, request: AnyRequest) -> str | None:

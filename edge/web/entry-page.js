@@ -4,7 +4,7 @@
  */
 import { avatar, element, lettersOf } from "./element.js";
 import { disabledWhile } from "./submitting.js";
-import { refusalInWords } from "./words.js";
+import { noEntryInWords } from "./words.js";
 
 export class EntryPage {
   #instance;
@@ -59,7 +59,7 @@ async function send(submit, button, error) {
     await disabledWhile(button, submit);
   } catch (failure) {
     if (failure.code === undefined) throw failure;
-    error.textContent = refusalInWords(failure);
+    error.textContent = noEntryInWords(failure, location.origin);
   }
 }
 

@@ -1,6 +1,7 @@
 /**
  * Runs actions of the user and reports failures in words.
  */
+import { copyText } from "./clipboard.js";
 import { refusalInWords } from "./words.js";
 
 export class Errands {
@@ -54,7 +55,7 @@ export class Errands {
   /** `done` is the text to show once it is copied. */
   async copy(text, done) {
     try {
-      await navigator.clipboard.writeText(text);
+      await copyText(text);
       this.#show(done);
     } catch {
       this.#say("Could not copy: your browser does not allow it.");

@@ -6,7 +6,7 @@ import { element } from "./element.js";
 import { Instance } from "./instance.js";
 import { Lazy } from "./lazy.js";
 import { forgetLink } from "./link.js";
-import { refusalInWords } from "./words.js";
+import { noEntryInWords } from "./words.js";
 import { Workspace } from "./workspace.js";
 
 const RETRY_MS = 2_000;
@@ -120,7 +120,7 @@ class Visit {
           next = () => this.#askWho(notice);
           continue;
         }
-        const words = refusalInWords(error);
+        const words = noEntryInWords(error, location.origin);
         place.replaceChildren(element("p", { class: "waiting", role: "status" }, words));
       }
       await new Promise((resolve) => this.#clock.after(RETRY_MS, resolve));

@@ -31,6 +31,13 @@ export function refusalInWords(error) {
   return REFUSALS[error.code] ?? REFUSALS.internal;
 }
 
+/** Why nobody gets in: as above, but foreign addresses, which only sessions are refused for. */
+export function noEntryInWords(error, address) {
+  if (error.code !== "forbidden") return refusalInWords(error);
+  return `This Hubbub cannot be used at ${address}. Open it at its own address. Is it yours? Then `
+    + "set HUBBUB_PUBLIC_URL to this one.";
+}
+
 function waitInWords(seconds) {
   if (seconds < 90) return seconds === 1 ? "a second" : `${seconds} seconds`;
   return `${Math.ceil(seconds / 60)} minutes`;

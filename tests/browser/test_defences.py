@@ -5,10 +5,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page
+from playwright.async_api import Browser, Page, expect
 
-from tests.browser.conftest import OpenWindow
+from tests.browser.conftest import NewContext, OpenWindow
 from tests.fixtures.hubbub import Hubbub
+from tests.fixtures.window import Window
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -148,3 +149,19 @@ async def test_a_foreign_page_gets_nothing_out_of_a_session(
     await hostile.close()
     await ann.page.reload()
     await ann.page.get_by_role("navigation", name="Chats").wait_for()
+
+
+async def test_a_page_at_an_address_that_is_not_allowed_says_so(
+    new_context: NewContext, system: Hubbub
+) -> None:
+    """To those who want to sign up, and to those who have been here before."""
+    foreign = system.origin.replace("127.0.0.1", "other.localhost")
+    window = await Window.open(await new_context(), foreign)
+    said = window.page.get_by_text(f"This Hubbub cannot be used at {foreign}.")
+    await window.field("Name").fill("ann")
+    await window.field("E-mail").fill("ann@example.org")
+    await window.button("Sign up").click()
+    await expect(said).to_be_visible()
+    await window.page.evaluate("localStorage.hubbub = '1'")
+    await window.page.reload()
+    await expect(said).to_be_visible()

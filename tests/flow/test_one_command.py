@@ -64,9 +64,13 @@ async def test_no_child_outlives_a_killed_parent_and_the_next_start_finds_the_da
 
 
 async def test_ctrl_c_ends_everything_and_exits_with_0(tmp_path: Path) -> None:
-    """SIGINT drains; afterwards no process is running or listed, and the port is free."""
-    hubbub = Hubbub(tmp_path, replicas=ONE_OF_EACH)
+    """SIGINT drains; afterwards no process is running or listed, and the port is free. What it said
+    at the start are addresses at which the page may be opened."""
+    public = "https://chat.example.org"
+    hubbub = Hubbub(tmp_path, replicas=ONE_OF_EACH, public_url=public)
     await hubbub.start()
+    await hubbub.until_said(f"Hubbub is ready at {public}\n")
+    await hubbub.until_said(f"Sign up as its owner: {public}/#owner=")
     pids = [process.pid for process in hubbub.processes()]
     assert await hubbub.stop(signal.SIGINT) == 0
     assert not [pid for pid in pids if is_alive(pid)]
@@ -179,7 +183,7 @@ async def test_fleet_json_lists_what_runs(system: Hubbub) -> None:
         counts[process["role"]] = counts.get(process["role"], 0) + 1
         assert process.keys() >= {"role", "pid", "port", "metrics", "started", "state"}
         assert is_alive(process["pid"])
-        assert is_taken(process["port"])
+        assert is_taken("127.0.0.1", process["port"])
         assert 0 < time.time() - process["started"] < 3600
         await check_metrics(process)
     replicas = 2 if (os.cpu_count() or 1) > 1 else 1

@@ -1,6 +1,7 @@
 /**
  * A link to be shared, and a button that copies it.
  */
+import { copyText } from "../clipboard.js";
 import { element } from "../element.js";
 import { icon } from "../icons.js";
 
@@ -18,7 +19,7 @@ export function linkBox({ url, label, onCopied }) {
 
 export async function copyLink(url, onCopied) {
   try {
-    await navigator.clipboard.writeText(url);
+    await copyText(url);
     onCopied("The link is copied.");
   } catch {
     onCopied("Not copied: the browser does not allow it. Select the link instead.");

@@ -92,6 +92,23 @@ def test_the_page_is_where_the_port_listens(bind: str, public_url: str, origins:
     assert (settings.public_url, settings.origins) == (public_url, origins)
 
 
+@pytest.mark.parametrize(
+    ("variables", "lacks_it"),
+    [
+        ({}, False),
+        ({"HUBBUB_BIND": "192.0.2.5"}, False),
+        ({"HUBBUB_BIND": "0.0.0.0"}, True),  # noqa: S104 - all addresses
+        ({"HUBBUB_BIND": "::", "HUBBUB_PUBLIC_URL": ""}, True),
+        ({"HUBBUB_BIND": "::", "HUBBUB_PUBLIC_URL": "http://192.0.2.5:8000"}, False),
+    ],
+)
+def test_who_listens_on_all_addresses_needs_a_public_url(
+    variables: dict[str, str], lacks_it: bool
+) -> None:
+    """No other machine may use the page at this one's loopback address."""
+    assert read_settings(variables).lacks_public_url is lacks_it
+
+
 def test_a_public_url_is_the_only_origin_unless_more_are_named() -> None:
     """With a public URL given, no other one is allowed."""
     settings = read_settings({"HUBBUB_PUBLIC_URL": "https://chat.example.org/"})
