@@ -9,7 +9,7 @@ import { Instance } from "../instance.js";
 import { Layers } from "../layers.js";
 import { Session } from "../session.js";
 import { Toast } from "../toast.js";
-import { isolated, refusalInWords } from "../words.js";
+import { isolated, noEntryInWords } from "../words.js";
 import { AuditLog } from "./audit-log.js";
 import { Calls } from "./calls.js";
 import { Frame } from "./frame.js";
@@ -73,7 +73,7 @@ async function start() {
   } catch (error) {
     if (error.code === undefined) throw error;
     if (error.final) refuse(LOG_IN, "Log in");
-    else refuse(refusalInWords(error), "To the chats");
+    else refuse(noEntryInWords(error, location.origin), "To the chats");
   }
 }
 
