@@ -86,6 +86,10 @@ _PROGRAMS: Final[Mapping[str, tuple[Callable[[], Path], str]]] = {
 async def collect_facts(settings: FleetSettings) -> Scene:
     """Takes a few seconds if something hangs."""
     state, holder = await _find_fleet(settings.data)
+    theirs = started_with(state.parent) if state else None
+    if theirs is not None:  # it listens where it was told, whatever is set here
+        bind = theirs.get("HUBBUB_BIND") or LOOPBACK
+        settings = msgspec.structs.replace(settings, bind=bind)
     disk = os.statvfs(_existing(settings.data))
     scene = Scene(
         settings=settings,
@@ -104,7 +108,7 @@ async def collect_facts(settings: FleetSettings) -> Scene:
         ),
         holder=holder,
         paused=_list_paused(state),
-        differing=_list_differing(settings, state),
+        differing=() if theirs is None else settings.differing(theirs, ASKED_VARIABLES),
         was_killed=state is None and _left_processes(settings.data),
         complaints=find_complaints(settings.logs, time.time()),
     )
@@ -141,11 +145,6 @@ async def _find_fleet(data: Path) -> tuple[FleetState | None, int | None]:
             return None, holder
         await asyncio.sleep(0.1)
     return state, state.parent
-
-
-def _list_differing(settings: FleetSettings, state: FleetState | None) -> tuple[str, ...]:
-    theirs = started_with(state.parent) if state else None
-    return () if theirs is None else settings.differing(theirs, ASKED_VARIABLES)
 
 
 def _left_processes(data: Path) -> bool:

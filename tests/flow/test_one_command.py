@@ -64,13 +64,9 @@ async def test_no_child_outlives_a_killed_parent_and_the_next_start_finds_the_da
 
 
 async def test_ctrl_c_ends_everything_and_exits_with_0(tmp_path: Path) -> None:
-    """SIGINT drains; afterwards no process is running or listed, and the port is free. What it said
-    at the start are addresses at which the page may be opened."""
-    public = "https://chat.example.org"
-    hubbub = Hubbub(tmp_path, replicas=ONE_OF_EACH, public_url=public)
+    """SIGINT drains; afterwards no process is running or listed, and the port is free."""
+    hubbub = Hubbub(tmp_path, replicas=ONE_OF_EACH)
     await hubbub.start()
-    await hubbub.until_said(f"Hubbub is ready at {public}\n")
-    await hubbub.until_said(f"Sign up as its owner: {public}/#owner=")
     pids = [process.pid for process in hubbub.processes()]
     assert await hubbub.stop(signal.SIGINT) == 0
     assert not [pid for pid in pids if is_alive(pid)]
@@ -232,6 +228,20 @@ async def test_doctor_finds_nothing_wrong_with_a_whole_system(system: Hubbub) ->
     wrong = {c["name"]: c["findings"] for c in json.loads(said)["checks"] if c["findings"]}
     assert wrong.keys() <= {"restarts"}, said
     assert code == (1 if wrong else 0)
+
+
+async def test_addresses_are_those_at_which_the_page_may_be_opened(tmp_path: Path) -> None:
+    """Those that are printed, if there is a public URL; the doctor asks where the port listens."""
+    public = "https://chat.example.org"
+    hubbub = Hubbub(tmp_path, replicas=ONE_OF_EACH, public_url=public, bind="127.0.0.2")
+    async with hubbub:
+        await hubbub.until_said(f"Hubbub is ready at {public}\n")
+        await hubbub.until_said(f"Sign up as its owner: {public}/#owner=")
+        where = {"HUBBUB_DATA": str(tmp_path), "HUBBUB_PORT": hubbub.environment["HUBBUB_PORT"]}
+        _, said = await run("ops", "doctor", "--json", **where)
+        found = {check["name"]: check["findings"] for check in json.loads(said)["checks"]}
+        assert found["ports"] == []
+    hubbub.close()
 
 
 async def test_doctor_says_that_nothing_runs(tmp_path: Path) -> None:
