@@ -31,10 +31,10 @@ export function refusalInWords(error) {
   return REFUSALS[error.code] ?? REFUSALS.internal;
 }
 
-/** Why nobody gets in: as above, but foreign addresses, which only sessions are refused for. */
+/** The same on the way in, where `forbidden` means that pages of this address get no session. */
 export function noEntryInWords(error, address) {
   if (error.code !== "forbidden") return refusalInWords(error);
-  return `This Hubbub cannot be used at ${address}. Open it at its own address. Is it yours? Then `
+  return `This Hubbub cannot be used at ${address}. Open it at its own address or, if you run it, `
     + "set HUBBUB_PUBLIC_URL to this one.";
 }
 
