@@ -9,7 +9,7 @@ const USUAL = { of: "all", isLoud: true };
 export class AlertChoice {
   /** False if the browser cannot show notifications, as on plain http. */
   get isPossible() {
-    return "Notification" in globalThis;
+    return isSecureContext && "Notification" in globalThis; // Chromium has it everywhere
   }
 
   /** "granted", "denied" or "default", which is neither. */
