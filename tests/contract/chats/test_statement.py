@@ -16,7 +16,7 @@ from tests.fixtures.busy import BUSY
 
 TWICE = Statement("twice", "SELECT 2 * $1::int4, $1")
 ECHO = Statement("echo", "SELECT $1::text")
-ECHO_LATE = Statement("echo_late", "SELECT $1::text FROM pg_sleep(1)")
+ECHO_LATE = Statement("echo_late", "SELECT $1::text FROM pg_sleep(0.5)")
 PID_AFTER = Statement(
     "pid_after",
     "SELECT pid FROM (SELECT pg_backend_pid() AS pid, pg_sleep($1::float8) OFFSET 0) slept",
