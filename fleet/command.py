@@ -51,7 +51,7 @@ from fleet.settings import (
 )
 from fleet.supervisor import Fleet
 
-LACKS_PUBLIC_URL = (
+SHUTS_OTHERS_OUT = (
     "The page works on this machine only, until HUBBUB_PUBLIC_URL is the address at which others "
     "open it, such as http://192.168.1.5:8000."
 )
@@ -95,8 +95,8 @@ async def run(settings: FleetSettings) -> None:
             if starting.done():
                 starting.result()
                 say(f"Hubbub is ready at {settings.public_url}", sys.stdout)
-                if settings.lacks_public_url:
-                    say(LACKS_PUBLIC_URL)
+                if settings.shuts_others_out:
+                    say(SHUTS_OTHERS_OUT)
                 if link := await fleet.owner_link():
                     say(f"Nobody owns it yet. Sign up as its owner: {link}", sys.stdout)
                 async with serve_control(settings.run, fleet.handle):

@@ -37,7 +37,7 @@ class ShownCertificate(NamedTuple):
         return self.ends - min(left, LEAST_VALIDITY_SECONDS)
 
     def is_for(self, host: str) -> bool:
-        """By RFC 6125, section 6.4.3: a wildcard stands for one whole label."""
+        """By RFC 9525, section 6.3: a wildcard stands for one whole label."""
         _, _, parent = host.lower().partition(".")
         return any(name.lower() in (host.lower(), f"*.{parent}") for name in self.names)
 

@@ -266,9 +266,10 @@ class FleetSettings(msgspec.Struct, frozen=True):
         return LOOPBACK if self.bind in ALL_ADDRESSES else self.bind
 
     @property
-    def lacks_public_url(self) -> bool:
-        """Whether other machines reach the port, but are not allowed to use the page."""
-        return self.bind in ALL_ADDRESSES and not self.environment.get("HUBBUB_PUBLIC_URL")
+    def shuts_others_out(self) -> bool:
+        """Whether other machines reach the port, but have no address at which to use the page."""
+        named = ("HUBBUB_PUBLIC_URL", "HUBBUB_ORIGINS")
+        return self.bind in ALL_ADDRESSES and not any(map(self.environment.get, named))
 
     @property
     def address(self) -> str:
@@ -294,7 +295,8 @@ def read_settings(env: Mapping[str, str] = os.environ) -> FleetSettings:
     if settings.public_url:
         return settings
     # Both names of this machine are origins of the page, unless the operator sets the origin.
-    second = f"{settings.scheme}://localhost:{settings.port}" if settings.host == LOOPBACK else ""
+    other = {LOOPBACK: "localhost", "localhost": LOOPBACK}.get(settings.host)
+    second = f"{settings.scheme}://{other}:{settings.port}" if other else ""
     return msgspec.structs.replace(
         settings, public_url=settings.address, origins=settings.origins or second
     )

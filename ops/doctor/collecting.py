@@ -87,9 +87,11 @@ async def collect_facts(settings: FleetSettings) -> Scene:
     """Takes a few seconds if something hangs."""
     state, holder = await _find_fleet(settings.data)
     theirs = started_with(state.parent) if state else None
-    if theirs is not None:  # it listens where it was told, whatever is set here
+    if theirs is not None:  # it is where it was told to be, whatever is set here
         bind = theirs.get("HUBBUB_BIND") or LOOPBACK
         settings = msgspec.structs.replace(settings, bind=bind)
+        public_url = theirs.get("HUBBUB_PUBLIC_URL") or settings.address
+        settings = msgspec.structs.replace(settings, public_url=public_url)
     disk = os.statvfs(_existing(settings.data))
     scene = Scene(
         settings=settings,

@@ -30,6 +30,6 @@ def test_a_twentieth_of_its_validity_should_be_left(days: float, left: float) ->
     ],
 )
 def test_a_wildcard_stands_for_one_label(host: str, is_for: bool) -> None:
-    """RFC 6125, section 6.4.3."""
+    """RFC 9525, section 6.3."""
     shown = ShownCertificate(0, 1, ("chat.example.org", "*.example.net", "192.0.2.7"))
     assert shown.is_for(host) is is_for

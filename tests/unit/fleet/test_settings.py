@@ -82,6 +82,7 @@ def test_both_spellings_of_this_machine_are_the_pages_origin() -> None:
     ("bind", "public_url", "origins"),
     [
         ("0.0.0.0", "http://127.0.0.1:8123", "http://localhost:8123"),  # noqa: S104 - all addresses
+        ("localhost", "http://localhost:8123", "http://127.0.0.1:8123"),
         ("192.0.2.5", "http://192.0.2.5:8123", ""),
         ("::1", "http://[::1]:8123", ""),
     ],
@@ -93,20 +94,21 @@ def test_the_page_is_where_the_port_listens(bind: str, public_url: str, origins:
 
 
 @pytest.mark.parametrize(
-    ("variables", "lacks_it"),
+    ("variables", "shuts_out"),
     [
         ({}, False),
         ({"HUBBUB_BIND": "192.0.2.5"}, False),
         ({"HUBBUB_BIND": "0.0.0.0"}, True),  # noqa: S104 - all addresses
         ({"HUBBUB_BIND": "::", "HUBBUB_PUBLIC_URL": ""}, True),
         ({"HUBBUB_BIND": "::", "HUBBUB_PUBLIC_URL": "http://192.0.2.5:8000"}, False),
+        ({"HUBBUB_BIND": "::", "HUBBUB_ORIGINS": "http://192.0.2.5:8000"}, False),
     ],
 )
 def test_who_listens_on_all_addresses_needs_a_public_url(
-    variables: dict[str, str], lacks_it: bool
+    variables: dict[str, str], shuts_out: bool
 ) -> None:
     """No other machine may use the page at this one's loopback address."""
-    assert read_settings(variables).lacks_public_url is lacks_it
+    assert read_settings(variables).shuts_others_out is shuts_out
 
 
 def test_a_public_url_is_the_only_origin_unless_more_are_named() -> None:
