@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from common.process.logs import log
@@ -36,15 +36,12 @@ class Previewer:
         await run_rounds(
             "links",
             self._chats.claim_links,
-            self._preview_all,
+            lambda claimed: [[links] for links in claimed],
+            lambda claimed: self.preview(claimed[0]),
             pieces=1,
-            rounds=AT_ONCE,
+            at_once=AT_ONCE,
             rest=rest,
         )
-
-    async def _preview_all(self, claimed: Sequence[ClaimedLinks]) -> None:
-        for links in claimed:
-            await self.preview(links)
 
     async def preview(self, links: ClaimedLinks) -> None:
         """Handles one message. Unfinished links are tried again a minute later."""

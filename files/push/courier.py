@@ -11,7 +11,7 @@ import logging
 import time
 from base64 import urlsafe_b64encode
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from email.utils import parsedate_to_datetime
 from hashlib import sha256
 from hmac import digest
@@ -32,8 +32,8 @@ from files.push.notification import encode_notification
 from files.rounds import run_rounds
 from files.upstream import Chats, Nodes, Users
 
-AT_ONCE: Final = 64  # per round
-MAX_ROUNDS: Final = 8
+CLAIMED_AT_ONCE: Final = 64
+MAX_IN_PROGRESS: Final = 512
 AT_A_SERVICE: Final = 8  # new connections: an unreachable service is noticed soon
 CONNECT_SECONDS: Final = 5.0
 ANSWER_SECONDS: Final = 5.0
@@ -73,12 +73,18 @@ class Courier:
             return await self._users.claim_pushes(limit, self._contact)
 
         await run_rounds(
-            "pushes", claim, self.deliver, pieces=AT_ONCE, rounds=MAX_ROUNDS, rest=rest
+            "pushes",
+            claim,
+            _split_by_service,
+            self.deliver,
+            pieces=CLAIMED_AT_ONCE,
+            at_once=MAX_IN_PROGRESS,
+            rest=rest,
         )
 
     async def deliver(self, claimed: Sequence[ClaimedPush]) -> None:
-        """All concurrently. Unfinished ones, because this process ends or a service is down, are
-        due again after a minute."""
+        """The pushes of one push service, concurrently. Unfinished ones, because this process ends
+        or a service is down, are due again after a minute."""
         try:
             active = await self._nodes.list_active(list({push.user for push in claimed}))
             wanted: list[ClaimedPush] = []
@@ -95,14 +101,11 @@ class Courier:
             log("pushes failed", level=logging.ERROR, exception=True)
 
     async def _send_all(self, pushes: Sequence[ClaimedPush]) -> list[PushOutcome]:
-        turns: defaultdict[str, asyncio.Semaphore] = defaultdict(
-            lambda: asyncio.Semaphore(AT_A_SERVICE)
-        )
+        turns = asyncio.Semaphore(AT_A_SERVICE)
 
         async def open_in_turn(push: ClaimedPush) -> _Due | PushOutcome:
-            host = urlsplit(push.endpoint).netloc
-            async with turns[host]:
-                return await self._open(host, push)
+            async with turns:
+                return await self._open(push)
 
         opened = await asyncio.gather(*map(open_in_turn, pushes))
         due = [one for one in opened if isinstance(one, _Due)]
@@ -120,7 +123,8 @@ class Courier:
             for _, connection in due:
                 connection.close()
 
-    async def _open(self, host: str, push: ClaimedPush) -> _Due | PushOutcome:
+    async def _open(self, push: ClaimedPush) -> _Due | PushOutcome:
+        host = _service_of(push)
         if (until := self._paused.get(host, 0.0)) > time.monotonic():
             return _outcome(push, "later", until - time.monotonic())
         try:
@@ -166,7 +170,7 @@ class Courier:
                 answer = await connection.ask("POST", headers, body, max_body_bytes=0)
         except OSError:
             PUSHES.labels("unreachable").inc()
-            return self._pause(urlsplit(push.endpoint).netloc, push)
+            return self._pause(_service_of(push), push)
         PUSH_SECONDS.observe(time.monotonic() - started)
         return self._judge(push, answer)
 
@@ -179,8 +183,7 @@ class Courier:
             return _outcome(push, "gone")
         if answer.status == 429 or answer.status >= 500:
             PUSHES.labels("put off").inc()
-            host = urlsplit(push.endpoint).netloc
-            return self._pause(host, push, retry_after(answer.headers))
+            return self._pause(_service_of(push), push, retry_after(answer.headers))
         # A retry would get the same answer. The fault is ours: the contact, the clock.
         PUSHES.labels("refused").inc()
         log("push refused", status=answer.status, service=urlsplit(push.endpoint).hostname)
@@ -197,6 +200,18 @@ class Courier:
                 self._paused.get(host, 0.0), now + min(outcome.after_seconds, 60.0)
             )
         return outcome
+
+
+def _service_of(push: ClaimedPush) -> str:
+    return urlsplit(push.endpoint).netloc
+
+
+def _split_by_service(claimed: Sequence[ClaimedPush]) -> Iterable[list[ClaimedPush]]:
+    """One that hangs holds up only its own pushes."""
+    groups: defaultdict[str, list[ClaimedPush]] = defaultdict(list)
+    for push in claimed:
+        groups[_service_of(push)].append(push)
+    return groups.values()
 
 
 def _outcome(push: ClaimedPush, what: What, after_seconds: float = 0.0) -> PushOutcome:

@@ -3,9 +3,10 @@
 That a user is not notified is proved by the notification after it.
 """
 
+import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 import httpx
@@ -19,6 +20,7 @@ from tests.fixtures.small_server import serving
 
 PATIENCE_SECONDS = 60.0
 KNOWN_NODE = 'hubbub_known_replicas{of="realtime"} 1.0'
+UNREACHABLE = 'hubbub_files_pushes_total{end="unreachable"}'
 PUSH = "/api/user/me/push"
 
 
@@ -132,12 +134,12 @@ def test_whoever_looks_at_hubbub_is_not_told(
     ann, ben, cat = make_person(), make_person(), make_person()
     chat = ann.create_chat(ben.id, cat.id)
     looks, away = subscribe(ben, service), subscribe(cat, service)
-    with connected(node, ben) as socket:
+    with connected(node, ben) as connection:
         send(ann, chat, "ben sees it")
         until(lambda: len(away.delivered) == 1)
-        socket.send('{"type":"active","active":false}')
-        socket.send('{"type":"ping"}')
-        until(lambda: '"pong"' in str(socket.recv(PATIENCE_SECONDS)))
+        connection.send('{"type":"active","active":false}')
+        connection.send('{"type":"ping"}')
+        until(lambda: '"pong"' in str(connection.recv(PATIENCE_SECONDS)))
         send(ann, chat, "ben has gone for coffee")
         until(lambda: len(looks.delivered) == 1)
     assert bodies(looks) == [f"{ann.name}: ben has gone for coffee"]
@@ -146,10 +148,10 @@ def test_whoever_looks_at_hubbub_is_not_told(
 @contextmanager
 def connected(node: str, person: Any) -> Iterator[ClientConnection]:
     token = person.headers["Authorization"].removeprefix("Bearer ")
-    with connect(node, subprotocols=["chat.v1"], origin=ORIGIN) as socket:  # type: ignore[arg-type,list-item]
-        socket.send(msgspec.json.encode({"type": "connect", "token": token}), text=True)
-        assert '"ready"' in str(socket.recv(PATIENCE_SECONDS))
-        yield socket
+    with connect(node, subprotocols=["chat.v1"], origin=ORIGIN) as connection:  # type: ignore[arg-type,list-item]
+        connection.send(msgspec.json.encode({"type": "connect", "token": token}), text=True)
+        assert '"ready"' in str(connection.recv(PATIENCE_SECONDS))
+        yield connection
 
 
 def test_what_was_deleted_meanwhile_is_not_told(
@@ -193,6 +195,43 @@ def test_the_message_before_a_deleted_one_is_told(
     until(lambda: len(browser.delivered) == 3)
     told = [f"{ann.name}: told", f"{ann.name}: come here", f"{cyd.name}: news"]
     assert bodies(browser) == told
+
+
+def test_a_push_service_that_hangs_holds_up_no_other(
+    make_person: Callable[[], Any], service: PushService, services: Services, files_url: str
+) -> None:
+    """Others are asked before it is given up."""
+    assert files_url
+    ann, ben, cat = make_person(), make_person(), make_person()
+    chat = ann.create_chat(ben.id, cat.id)
+
+    def given_up() -> float:
+        metrics = httpx.get(f"{services.inner['files']}/metrics").text
+        return sum(
+            float(line.split()[1]) for line in metrics.splitlines() if line.startswith(UNREACHABLE)
+        )
+
+    before = given_up()
+    with unanswering() as address:
+        subscribe(ben, PushService(address))
+        browser = subscribe(cat, service)
+        send(ann, chat, "Who is there?")
+        until(lambda: len(browser.delivered) == 1)
+        assert given_up() == before
+        until(lambda: given_up() == before + 1)
+
+
+@contextmanager
+def unanswering() -> Iterator[str]:
+    """An address at which connections are neither accepted nor refused: its backlog is full."""
+    with ExitStack() as stack:
+        server = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        for _ in range(2):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            with suppress(BlockingIOError):
+                waiting.connect(server.getsockname())
+        yield f"127.0.0.1:{server.getsockname()[1]}"
 
 
 @pytest.mark.parametrize("way", ["gone", "logged out", "dropped", "deleted"])
