@@ -134,6 +134,29 @@ async def test_long_messages_are_fed_in_pieces_and_all_are_found(world: World) -
         await until_found(world, ben, f'"n{n}"', [f"{long} n{n}"] * 3)
 
 
+async def test_a_long_run_without_spaces_keeps_nothing_from_the_index(
+    world: World, stage: Stage
+) -> None:
+    """It is longer than a word of PostgreSQL's index may be, in a new message as in an edited one.
+    Any part of it is found, and the index can be made anew."""
+    scene = await make_scene(world, text="a plum")
+    ann, bob = scene.people
+    runs = ["漢字" * 350, "\U00020000\U00020001" * 260]
+    for run in runs:
+        await world.send(new_message(scene.id, ann, run))
+    await world.send(*(new_message(scene.id, ann, f"garden {n}") for n in range(40)))
+    await scene.append(scene.edit(ann, f"{runs[0]}梅"))
+    for _ in range(2):
+        for n in (0, 39):
+            found = [f"garden {n}"]
+            await until_found(world, bob, f'"garden {n}"', found, CROWD_FOUND_SECONDS)
+        await until_found(world, bob, "字漢", [runs[0], f"{runs[0]}梅"], CROWD_FOUND_SECONDS)
+        assert await texts(world, bob, "梅") == [f"{runs[0]}梅"]
+        assert await texts(world, bob, "\U00020001\U00020000") == [runs[1]]
+        assert await texts(world, bob, "plum") == []
+        await rebuild(stage.chats_database_url)
+
+
 async def test_what_was_edited_or_deleted_is_found_as_it_is_now(world: World) -> None:
     """The text before an edit is not found any more, nor is a deleted text, wherever in the index
     they are; results show reactions and edits."""
