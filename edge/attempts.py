@@ -1,4 +1,5 @@
-"""Attempts that count as failed while they are in progress: log-ins, checks of a current password.
+"""Attempts that count as failed while they are in progress: log-ins, checks of a current password,
+new e-mail addresses.
 
 Each takes a token first, so that parallel ones cannot slip through, and returns it if it did not
 fail. When none is left, an attempt waits for those in progress in this process.
@@ -26,17 +27,18 @@ class Counted(NamedTuple):
 
 
 class Attempts:
-    """All attempts under one rate."""
+    """All attempts under one rate, which fail with the refusal `failure`."""
 
-    def __init__(self, buckets: SharedBuckets, rate: Rate) -> None:
+    def __init__(self, buckets: SharedBuckets, rate: Rate, failure: str) -> None:
         self._buckets = buckets
         self._rate = rate
+        self._failure = failure
         self._under_way: Counter[Counted] = Counter()
         self._waiting: defaultdict[Counted, deque[asyncio.Future[None]]] = defaultdict(deque)
 
     @asynccontextmanager
     async def trying(self, counted: Counted) -> AsyncIterator[Verdict]:
-        """If the verdict allows it, the block has failed if it raises `invalid_credentials` or is
+        """If the verdict allows it, the block has failed if it raises the refusal or is
         cancelled."""
         verdict = await self._begin(counted)
         if not verdict.allowed:
@@ -47,7 +49,7 @@ class Attempts:
             yield verdict
             has_failed = False
         except Refusal as refusal:
-            has_failed = refusal.code == "invalid_credentials"
+            has_failed = refusal.code == self._failure
             raise
         finally:
             await self._end(counted, has_failed)

@@ -17,7 +17,8 @@ from edge.known_addresses import KnownAddresses
 
 FAILED_LOG_INS: Final = Rate(10 / 60, 10)  # per account, and per address
 SIGN_UPS: Final = Rate(20 / 3600, 20)  # per address
-CHANGES: Final = Rate(5, 20)  # of chats and memberships, per user
+TAKEN_ADDRESSES: Final = Rate(20 / 3600, 20)  # e-mail addresses of others, per user
+CHANGES: Final = Rate(5, 20)  # of chats, memberships and invitations, per user
 NEW_CHATS: Final = Rate(60 / 60, 60)  # per user
 SEARCHES: Final = Rate(10, 20)  # per user
 MAX_USERNAME: Final = 32  # characters; nothing longer is an account, so nothing longer is folded
@@ -30,7 +31,8 @@ class Limits:
         self._buckets = buckets
         self._familiar = familiar
         self._sends = SENDS.times(factor)
-        self._attempts = Attempts(buckets, FAILED_LOG_INS.times(factor))
+        self._attempts = Attempts(buckets, FAILED_LOG_INS.times(factor), "invalid_credentials")
+        self._addresses = Attempts(buckets, TAKEN_ADDRESSES.times(factor), "email_taken")
         self._sign_ups = SIGN_UPS.times(factor)
         self._changes = CHANGES.times(factor)
         self._new_chats = NEW_CHATS.times(factor)
@@ -49,8 +51,7 @@ class Limits:
         self._buckets.give_back(SEND_KIND, user, self._sends)
 
     async def take_change(self, user: str) -> None:
-        """For a change of a chat or its participants. Raises Refusal
-        rate_limited."""
+        """For a change of a chat, its participants or invitations. Raises Refusal rate_limited."""
         demand(await self._buckets.take("change", user, self._changes))
 
     async def take_new_chat(self, user: str) -> None:
@@ -99,6 +100,14 @@ class Limits:
         """The block counts if it finds somebody's current password wrong. Raises Refusal
         rate_limited."""
         async with self._attempts.trying(Counted("password", user)) as verdict:
+            demand(verdict)
+            yield
+
+    @asynccontextmanager
+    async def as_new_email(self, user: str) -> AsyncIterator[None]:
+        """The block counts if it finds that the e-mail address is another account's: otherwise a
+        user could try out whose addresses have accounts. Raises Refusal rate_limited."""
+        async with self._addresses.trying(Counted("email", user)) as verdict:
             demand(verdict)
             yield
 

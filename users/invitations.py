@@ -56,6 +56,8 @@ LEFT_OVER_SECONDS = 3.0  # by then its caller has given up
 ROUND_SECONDS = 1.0
 AT_REST_SECONDS = 8.0
 ROUND_LIMIT = 50
+MAX_INVITATIONS_A_USER = 1_000  # that can still be used
+MAX_INVITATIONS_SHOWN = 1_000
 CREATE = "create_invitation"  # the scope of its keys
 
 
@@ -84,7 +86,8 @@ class Invitations:
         may still create one.
 
         Raises Refusal: `forbidden` for a role that may not, or a chat that the caller does not own;
-        `not_found` for a chat that the caller is not in.
+        `not_found` for a chat that the caller is not in; `invalid_request` if the caller has
+        `MAX_INVITATIONS_A_USER` that work.
         """
         async with self._pool.connection() as connection:
             if made := await _find_made(connection, request):
@@ -107,6 +110,9 @@ class Invitations:
             if first := await _find_made(connection, request):
                 return first
             await self._demand_leave(connection, request)
+            most = MAX_INVITATIONS_A_USER
+            if await store.count_invitations(connection, request.caller, most) >= most:
+                raise Refusal("invalid_request", f"You have {most:,} invitations. Revoke one.")
             invitation, code = new_id(), new_code()
             expires_at = await store.insert_invitation(
                 connection,
@@ -136,8 +142,8 @@ class Invitations:
         return made
 
     async def list_invitations(self, request: ListInvitations) -> InvitationList:
-        """Owners see all of them, admins those that their role could have created, members their
-        own. Raises Refusal."""
+        """Of the newest `MAX_INVITATIONS_SHOWN`, owners see all, admins those that their role could
+        have created; members see their own. Raises Refusal."""
         async with self._pool.connection() as connection:
             role = await find_role(connection, request.caller)
             if refusal := judge_role(role, (*IN_CHARGE, "member")):
@@ -145,7 +151,7 @@ class Invitations:
             maker = None if role in IN_CHARGE else request.caller
             rows = [
                 row
-                for row in await store.list_invitations(connection, maker)
+                for row in await store.list_invitations(connection, maker, MAX_INVITATIONS_SHOWN)
                 if kind_of(row) and not (role in IN_CHARGE and judge_target(role, row.role))
             ]
         owners = await self._owners_of({row.chat for row in rows if row.chat is not None})

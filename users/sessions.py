@@ -43,6 +43,8 @@ from users.store import sessions as store
 
 NOTICE_SECONDS = 0.5  # of a Valkey that hangs
 MAX_NAMED = 100
+MAX_SESSIONS_A_USER = 200  # so that all of them can be ended in one statement
+SURPLUS_AT_ONCE = 1_000  # of sessions from before there was a limit
 
 REVOKED = Counter("hubbub_users_sessions_revoked", "Sessions ended before their time", ["reason"])
 
@@ -86,17 +88,28 @@ class Sessions:
 
     async def start_session(self, account: Account, password_number: int) -> Grant | None:
         """A new session for a user who has proved their identity; None if the password was changed
-        since."""
+        since. If they have too many then, the ones that were refreshed longest ago end."""
         session, refresh_token = new_id(), _new_refresh_token()
-        if not await store.insert_session(
-            self._pool,
-            session,
-            account.id,
-            password_number,
-            _hash(refresh_token),
-            REFRESH_TOKEN_SECONDS,
-        ):
+
+        async def attempt() -> list[str] | None:
+            async with begin(self._pool) as connection:
+                if not await store.insert_session(
+                    connection,
+                    session,
+                    account.id,
+                    password_number,
+                    _hash(refresh_token),
+                    REFRESH_TOKEN_SECONDS,
+                ):
+                    return None
+                return await store.revoke_surplus_sessions(
+                    connection, account.id, MAX_SESSIONS_A_USER, SURPLUS_AT_ONCE
+                )
+
+        revoked = await retry_busy(attempt)
+        if revoked is None:
             return None
+        await self.announce_revocations(revoked, "too many")
         return self._grant(account, session, 0, refresh_token)
 
     async def refresh(self, request: RefreshSession) -> Grant:

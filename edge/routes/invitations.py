@@ -58,7 +58,8 @@ class InvitationAnswer(AnswerBody):
 
 
 class InvitationsAnswer(AnswerBody):
-    """Newest first. Owners see all, admins all except those that make admins, members their own."""
+    """The newest 1,000, newest first. Owners see all, admins all except those that make admins,
+    members their own."""
 
     invites: list[InvitationView]
 
@@ -82,6 +83,7 @@ class InvitationRoutes:
         "Create an invitation; members may for a chat of theirs while sign-up is open",
         {201: InvitationAnswer},
         refusals=("forbidden", "not_found"),
+        rate=Limits.take_change,
     )
     async def create_invitation(
         self, caller: Claims, body: InvitationBody, key: RequestKey
@@ -112,6 +114,7 @@ class InvitationRoutes:
         "Revoke an invitation; one that makes admins only as an owner",
         {200: "Invitation revoked successfully"},
         refusals=("forbidden",),
+        rate=Limits.take_change,
     )
     async def revoke_invitation(self, caller: Claims, code: InvitationCode) -> None:
         await self._administration.revoke_invitation(caller.user, code)

@@ -154,7 +154,10 @@ class ProfileRoutes:
             status=body.status,
         )
         is_password_checked = change.password is not None or change.current_password is not None
-        async with self._limits.as_password_check(caller.user) if is_password_checked else NO_LIMIT:
+        async with (
+            self._limits.as_password_check(caller.user) if is_password_checked else NO_LIMIT,
+            self._limits.as_new_email(caller.user) if change.email is not None else NO_LIMIT,
+        ):
             account = await self._users.change_profile(change)
         self._gate.ask_anew()  # a new password has revoked the other sessions
         return ProfileChangedAnswer(message="User updated successfully", user=account)

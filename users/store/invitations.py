@@ -75,14 +75,28 @@ async def lock_invitation(connection: Connection, code: str) -> InvitationRow | 
     return InvitationRow(*row) if row else None
 
 
-async def list_invitations(connection: Connection, maker: str | None) -> list[InvitationRow]:
-    """Newest first; everybody's if `maker` is None."""
+async def list_invitations(
+    connection: Connection, maker: str | None, limit: int
+) -> list[InvitationRow]:
+    """The newest, newest first; everybody's if `maker` is None."""
     cursor = await connection.execute(
         _WORKING + " AND i.uses_left > 0 AND (%(maker)s::uuid IS NULL OR i.maker = %(maker)s::uuid)"
-        " ORDER BY i.id DESC",
-        {"maker": maker},
+        " ORDER BY i.id DESC LIMIT %(limit)s",
+        {"maker": maker, "limit": limit},
     )
     return [InvitationRow(*row) for row in await cursor.fetchall()]
+
+
+async def count_invitations(connection: Connection, maker: str, most: int) -> int:
+    """How many of a user's can be used, counted up to `most`."""
+    cursor = await connection.execute(
+        "SELECT count(*) FROM (SELECT FROM invitations WHERE maker = %s AND revoked_at IS NULL"
+        " AND expires_at > now() AND uses_left > 0 LIMIT %s) AS i",
+        (maker, most),
+    )
+    row = await cursor.fetchone()
+    assert row is not None
+    return int(row[0])
 
 
 async def revoke_invitation(connection: Connection, invitation: str) -> None:

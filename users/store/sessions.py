@@ -42,7 +42,7 @@ class RefreshRow(NamedTuple):
 
 
 async def insert_session(
-    pool: Pool,
+    connection: Connection,
     session: str,
     user: str,
     password_number: int,
@@ -54,17 +54,16 @@ async def insert_session(
     The lock on the account serialises this with such a change: either the change finds the session
     and ends it, or no session is created.
     """
-    async with pool.connection() as connection:
-        cursor = await connection.execute(
-            "WITH account AS (SELECT id FROM users WHERE id = %s AND password_number = %s"
-            " AND active AND deleted_at IS NULL FOR SHARE),"
-            " made AS (INSERT INTO sessions (id, user_id, expires_at)"
-            " SELECT %s, id, now() + make_interval(secs => %s) FROM account"
-            " RETURNING id, expires_at)"
-            " INSERT INTO refresh_tokens (hash, session_id, generation, expires_at)"
-            " SELECT %s, id, 0, expires_at FROM made",
-            (user, password_number, session, lifetime_seconds, token_hash),
-        )
+    cursor = await connection.execute(
+        "WITH account AS (SELECT id FROM users WHERE id = %s AND password_number = %s"
+        " AND active AND deleted_at IS NULL FOR SHARE),"
+        " made AS (INSERT INTO sessions (id, user_id, expires_at)"
+        " SELECT %s, id, now() + make_interval(secs => %s) FROM account"
+        " RETURNING id, expires_at)"
+        " INSERT INTO refresh_tokens (hash, session_id, generation, expires_at)"
+        " SELECT %s, id, 0, expires_at FROM made",
+        (user, password_number, session, lifetime_seconds, token_hash),
+    )
     return cursor.rowcount == 1
 
 
@@ -165,8 +164,20 @@ async def revoke_sessions_of(connection: Connection, user: str, keep: str | None
     return await _revoke(connection, "user_id = %s AND id IS DISTINCT FROM %s::uuid", (user, keep))
 
 
+async def revoke_surplus_sessions(
+    connection: Connection, user: str, keep: int, at_once: int
+) -> list[str]:
+    """Revokes the ones that were refreshed longest ago, at most `at_once` of them, so that about
+    `keep` are left; returns which."""
+    surplus = (
+        "SELECT id FROM sessions WHERE user_id = %s AND revoked_at IS NULL AND expires_at > now()"
+        " ORDER BY refreshed_at DESC, id DESC OFFSET %s LIMIT %s"
+    )
+    return await _revoke(connection, f"id IN ({surplus})", (user, keep, at_once))
+
+
 async def _revoke(
-    connection: Connection, which: str, parameters: tuple[str | None, ...]
+    connection: Connection, which: str, parameters: tuple[str | int | None, ...]
 ) -> list[str]:
     cursor = await connection.execute(_REVOKE.format(which=which), parameters)
     return [session for (session,) in await cursor.fetchall()]

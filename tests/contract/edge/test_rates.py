@@ -259,6 +259,18 @@ def test_guesses_of_the_current_password(from_address: Callable[..., httpx.Respo
     assert httpx.patch(place, json={"status": "away"}, headers=own).status_code == 200
 
 
+def test_guesses_of_email_addresses(member: Callable[..., httpx.Response]) -> None:
+    """20 an hour find that an address has an account; the user's own changes do not count."""
+    taken = account()
+    assert member("POST", "/api/user", json=taken).status_code == 201
+    change = partial(member, "PATCH", "/api/user/me")
+    assert all(change(json={"email": f"{n}-{taken['email']}"}).is_success for n in range(30))
+    for _ in range(20):
+        assert change(json={"email": taken["email"]}).json()["code"] == "email_taken"
+    check_refused(change(json={"email": taken["email"]}), 20, 180)
+    assert change(json={"status": "away"}).is_success
+
+
 def test_guesses_at_the_deletion_of_an_account(
     from_address: Callable[..., httpx.Response],
 ) -> None:
@@ -320,11 +332,13 @@ def test_changes_of_chats(member: Callable[..., httpx.Response]) -> None:
             lambda: member("POST", f"{chat}/participant", json={"userId": new_id()}),
             lambda: member("DELETE", f"{chat}/participant/{new_id()}"),
             lambda: member("DELETE", f"/api/chat/{new_id()}"),
+            lambda: member("POST", "/api/invite", json={"uses": 1, "days": 1}),
+            lambda: member("DELETE", f"/api/invite/{'x' * 43}"),
         )
     )
     answers = ask_until_refused(lambda: next(changes)(), 100)
     assert 20 < len(answers) < 100
-    assert {answer.status_code for answer in answers[:-1]} == {200, 400, 404}
+    assert {answer.status_code for answer in answers[:-1]} == {200, 400, 403, 404}
     check_refused(answers[-1], 20, 1)
     assert member("GET", chat).status_code == 200
 

@@ -17,7 +17,7 @@ from common.protocol.users import Empty, Grant
 from tests.contract.users.test_instance import change, code_of, make_owner, sign_up
 from tests.contract.users.test_repeats import wait_for_waiting
 from tests.contract.users.test_resets import until_something_waits
-from users.invitations import ROUND_LIMIT, Invitations
+from users.invitations import MAX_INVITATIONS_A_USER, ROUND_LIMIT, Invitations
 from users.store.invitations import list_old_joins
 
 
@@ -58,6 +58,30 @@ async def test_admins_neither_see_nor_revoke_invitations_of_admins(users: Any) -
     await revoke(users, ben, of_members)
     await revoke(users, ann, of_admins)
     assert await code_of(revoke(users, ben, of_admins)) == "not_found"
+
+
+async def test_a_user_may_have_a_thousand_invitations(users: Any, pool: Pool) -> None:
+    """Those that cannot be used any more do not count; a repeat returns what it made."""
+    ann = await make_owner(users, "ann")
+    code = await invite(users, ann)
+    copies = """
+        INSERT INTO invitations (id, code, maker, role, uses, uses_left, expires_at, revoked_at)
+        SELECT gen_random_uuid(), n || code, maker, role, uses,
+            CASE WHEN n = 1 THEN 0 ELSE uses END,
+            CASE WHEN n = 2 THEN now() ELSE expires_at END, CASE WHEN n = 3 THEN now() END
+        FROM invitations CROSS JOIN generate_series(1, %s) AS n
+    """
+    async with pool.connection() as connection:
+        await connection.execute(copies, (MAX_INVITATIONS_A_USER + 1,))
+    request = i.CreateInvitation(
+        caller=ann.id, uses=1, days=1, chat=None, role="member", key=new_id()
+    )
+    last = await users.call("create_invitation", request, i.Invitation)
+    assert len(await codes_of(users, ann)) == MAX_INVITATIONS_A_USER
+    assert await code_of(invite(users, ann)) == "invalid_request"
+    assert await users.call("create_invitation", request, i.Invitation) == last
+    await revoke(users, ann, code)
+    assert await invite(users, ann) in await codes_of(users, ann)
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from common.protocol.users import (
     Grant,
     KeySet,
     ListSessions,
+    LogIn,
     RefreshSession,
     Revocations,
     RevocationsRequest,
@@ -83,6 +84,28 @@ async def test_refresh_rotates_and_slides(users: Any, pool: Pool) -> None:
             )
         ).fetchone()
     assert row == (True,)
+
+
+async def test_a_user_has_at_most_two_hundred_sessions(users: Any, pool: Pool) -> None:
+    """A log-in ends those that were refreshed longest ago; other users keep theirs."""
+    password = "correct horse"
+    ann = await users.sign_up("Ann", password=password)
+    bob = await users.sign_up("Bob")
+    unused = """
+        INSERT INTO sessions (id, user_id, refreshed_at, expires_at)
+        SELECT gen_random_uuid(), user_id, refreshed_at - interval '1 day', expires_at
+        FROM sessions CROSS JOIN generate_series(1, 250) WHERE user_id = %s
+    """
+    async with pool.connection() as connection:
+        for user in (ann, bob):
+            await connection.execute(unused, (user.id,))
+    wanted = LogIn(username="Ann", password=password)
+    grant = await users.call("log_in", wanted, Grant)
+    living = await users.call("list_sessions", ListSessions(user=ann.id), SessionList)
+    assert len(living.sessions) == 200
+    assert len((await revoked(users)).sessions) == 52
+    for one in (ann.grant, bob.grant, grant):
+        assert await refresh(users, one)
 
 
 async def test_no_token_is_stored(users: Any, pool: Pool) -> None:
