@@ -7,6 +7,7 @@ from common.protocol.push import PushLevel, PushOffer, PushOutcome, SavePush
 
 MAX_SUBSCRIPTIONS: Final = 20  # per user
 MAX_WAITING: Final = 50_000  # pushes; further ones are dropped
+MAX_WAITING_A_BROWSER: Final = 50  # likewise, so that a few unreachable ones do not use up all
 SETTLE_SECONDS: Final = 1.0  # messages that arrive meanwhile in the chat are sent as one push
 _ALIVE: Final = "s.revoked_at IS NULL AND s.expires_at > now()"
 _SAVE = """
@@ -17,6 +18,10 @@ ON CONFLICT (session_id) DO UPDATE SET
     endpoint = excluded.endpoint, p256dh = excluded.p256dh, auth = excluded.auth,
     level = excluded.level, silent = excluded.silent, saved_at = now()
 """
+_DROP_FORMER = f"""
+DELETE FROM push_subscriptions WHERE endpoint = %s AND session_id <> %s
+    AND EXISTS (SELECT FROM sessions s WHERE s.id = %s AND {_ALIVE})
+"""  # noqa: S608 - a constant
 _DROP_OLDEST = """
 DELETE FROM push_subscriptions WHERE session_id IN (
     SELECT session_id FROM push_subscriptions WHERE user_id = %s
@@ -35,7 +40,10 @@ JOIN push_subscriptions p ON p.user_id = o.user_id AND (p.level = 'all' OR o.per
 JOIN sessions s ON s.id = p.session_id AND {_ALIVE}
 WHERE (SELECT count(*) FROM (
     SELECT FROM pushes WHERE due_at < 'infinity' LIMIT %(waiting)s
-) AS waiting) < %(waiting)s
+) AS waiting) < %(waiting)s AND (SELECT count(*) FROM (
+    SELECT FROM pushes w WHERE w.session_id = p.session_id AND w.due_at < 'infinity'
+    LIMIT %(waiting_here)s
+) AS waiting_here) < %(waiting_here)s
 ORDER BY p.session_id, o.chat, o.seq DESC
 ON CONFLICT (session_id, chat) DO UPDATE SET
     first = CASE
@@ -167,10 +175,7 @@ async def save_subscription(pool: Pool, wanted: SavePush) -> bool:
         await connection.execute(
             "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (wanted.endpoint,)
         )
-        await connection.execute(
-            "DELETE FROM push_subscriptions WHERE endpoint = %s AND session_id <> %s",
-            (wanted.endpoint, wanted.session),
-        )
+        await connection.execute(_DROP_FORMER, (wanted.endpoint, wanted.session, wanted.session))
         saved = await connection.execute(
             _SAVE,
             (
@@ -216,6 +221,7 @@ async def keep_offers(pool: Pool, offers: list[PushOffer]) -> int:
                 "personal": [offer.personal for offer in offers],
                 "settle": SETTLE_SECONDS,
                 "waiting": MAX_WAITING,
+                "waiting_here": MAX_WAITING_A_BROWSER,
             },
         )
     return cursor.rowcount

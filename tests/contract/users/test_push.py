@@ -152,6 +152,30 @@ async def test_each_browser_hears_what_it_wants(pool: Pool) -> None:
     assert await store.list_unsubscribed(pool, [ann, ben]) == [ben]
 
 
+async def test_a_browser_that_cannot_be_reached_uses_up_no_other_s_room(pool: Pool) -> None:
+    """Fifty pushes wait for it at most, at the price of its own further ones."""
+    ann, chats = await make_user(pool), [new_id() for _ in range(51)]
+    one = await subscribe(pool, ann)
+    assert [await offer(pool, ann, chat, 1) for chat in chats] == [1] * 50 + [0]
+    other = await subscribe(pool, ann)
+    assert await offer(pool, ann, chats[50], 2) == 1
+    assert (other.session, 2) in await claim(pool)
+    await store.settle_pushes(pool, [done(one, chats[0], 1)])
+    assert await offer(pool, ann, chats[50], 3) == 2
+
+
+async def test_a_session_that_has_ended_takes_no_browser_from_another(pool: Pool) -> None:
+    """Its request to save it may arrive late."""
+    ann = await make_user(pool)
+    former = await subscribe(pool, ann)
+    async with begin(pool) as connection:
+        await revoke_sessions_of(connection, ann, None)
+    current = await subscribe(pool, ann, endpoint=former.endpoint)
+    assert not await store.save_subscription(pool, former)
+    assert await offer(pool, ann, new_id(), 1) == 1
+    assert await claim(pool) == [(current.session, 1)]
+
+
 async def test_a_subscription_ends_with_its_session(pool: Pool) -> None:
     """What is pending for it is deleted too; a browser's next session takes over its address."""
     ann, ben = await make_user(pool), await make_user(pool)
