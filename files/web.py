@@ -28,6 +28,7 @@ Send = Callable[[Message], Awaitable[None]]
 Body = AsyncIterator[bytes]
 
 UNKNOWN_ROUTE: Final = "unknown"
+SLICE_BYTES: Final = 2**16  # sent at once: the transport of a slow client holds about two of them
 ID: Final = "([^/]+)"
 _encode = msgspec.json.Encoder().encode
 
@@ -193,7 +194,9 @@ async def _send(answer: Answer, trace: str, send: Send, *, with_body: bool) -> N
         try:
             async for data in answer.body:
                 SENT.inc(len(data))
-                await send({"type": "http.response.body", "body": data, "more_body": True})
+                for start in range(0, len(data), SLICE_BYTES):
+                    part = data[start : start + SLICE_BYTES]
+                    await send({"type": "http.response.body", "body": part, "more_body": True})
         except BytesMissing as error:
             raise StoreUnavailable(f"{error} is gone") from error
     await send({"type": "http.response.body", "body": b"", "more_body": False})

@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from common.process.rest import NEVER, Rest
+from common.process.slow_readers import BoundedHttp
 
 KEEP_ALIVE_SECONDS = 75
 STOP_SECONDS = 20
@@ -46,7 +46,7 @@ class _Server(uvicorn.Server):
 async def serving_app(
     app: Any,
     listeners: Sequence[socket.socket],
-    protocol: type[HttpToolsProtocol] = HttpToolsProtocol,
+    protocol: type[BoundedHttp] = BoundedHttp,
     *,
     tls: ssl.SSLContext | None = None,
     rest: Rest = NEVER,

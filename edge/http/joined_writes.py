@@ -87,6 +87,9 @@ class JoinedWrites(asyncio.Transport):
     def abort(self) -> None:
         self._transport.abort()
 
+    def get_write_buffer_size(self) -> int:
+        return self._transport.get_write_buffer_size()
+
     def is_closing(self) -> bool:
         return self._transport.is_closing()
 

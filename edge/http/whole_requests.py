@@ -11,7 +11,9 @@ from typing import Any, Final
 from urllib.parse import unquote
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+
+from common.process.slow_readers import BoundedHttp
 
 WRONG: Final = "Invalid HTTP request received."  # uvicorn's words
 
@@ -43,7 +45,7 @@ class WholeCycle(RequestResponseCycle):
         return {"type": "http.request", "body": body, "more_body": False}
 
 
-class WholeRequests(HttpToolsProtocol):
+class WholeRequests(BoundedHttp):
     """uvicorn's HTTP on such a connection."""
 
     _parts: list[bytes] | None = None  # of the body, if the head's request has not started
