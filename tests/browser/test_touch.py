@@ -1,0 +1,93 @@
+"""Long presses on a touch screen, and the sheets that they open."""
+
+import asyncio
+
+import pytest
+from playwright.async_api import CDPSession, Locator, Route, expect
+
+from tests.browser.accessibility import PHONE
+from tests.browser.conftest import OpenPage
+from tests.browser.test_states import make_play
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+# As on a phone whose browser has no context menu for a long press.
+NO_CONTEXT_MENU = """addEventListener('contextmenu', event => {
+    event.preventDefault();
+    event.stopImmediatePropagation();
+}, {capture: true})"""
+
+
+async def put_finger_on(node: Locator) -> CDPSession:
+    """Near the corner of its box; the finger stays down until it is lifted."""
+    box = await node.bounding_box()
+    assert box
+    finger = await node.page.context.new_cdp_session(node.page)
+    points = [{"x": box["x"] + 10, "y": box["y"] + 10}]
+    await finger.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": points})
+    return finger
+
+
+async def lift(finger: CDPSession) -> None:
+    await finger.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+
+
+async def test_a_long_press_opens_what_a_message_can_do(open_page: OpenPage) -> None:
+    """The sheet stays when the finger is lifted, which selects nothing under it; a tap outside the
+    sheet closes it."""
+    play, party = make_play()
+    play.say(party, "bob", "press me", minutes=200)
+    page = await open_page(play, viewport=PHONE, has_touch=True, is_mobile=True)
+    await page.get_by_role("link", name="Summer party").tap()
+    await expect(page.locator(".completion")).to_have_count(1)  # the helpers of a chat have loaded
+    text = page.locator(".line", has_text="press me").locator(".text")
+    finger = await put_finger_on(text)
+    sheet = page.get_by_role("menu", name="Message")
+    await expect(sheet).to_be_visible()
+    await lift(finger)
+    await page.wait_for_timeout(300)  # closing it would take no longer
+    await expect(sheet.get_by_role("menuitem", name="Reply")).to_be_visible()
+    await page.touchscreen.tap(195, 40)
+    await expect(sheet).to_have_count(0)
+
+
+async def test_a_long_press_opens_what_a_chat_can_do(open_page: OpenPage) -> None:
+    """Even if the browser requests no menu; the sheet stays when the finger is lifted."""
+    play, _ = make_play()
+    page = await open_page(play, viewport=PHONE, has_touch=True, is_mobile=True)
+    await page.evaluate(NO_CONTEXT_MENU)
+    row = page.get_by_role("link", name="Summer party")
+    finger = await put_finger_on(row)
+    sheet = page.get_by_role("menu", name="Summer party")
+    await expect(sheet).to_be_visible()
+    await lift(finger)
+    await page.wait_for_timeout(300)  # closing it would take no longer
+    await expect(sheet).to_be_visible()
+    await expect(page.locator(".composer")).to_have_count(0)
+
+
+async def test_the_first_long_press_may_be_what_loads_the_menus(open_page: OpenPage) -> None:
+    """It opens the sheet and not the chat, even if the finger is lifted before the sheet is there
+    and what it lies on was redrawn."""
+    play, party = make_play()
+    page = await open_page(
+        play, viewport=PHONE, has_touch=True, is_mobile=True, service_workers="block"
+    )
+    may_load = asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        await may_load.wait()
+        await route.continue_()
+
+    await page.route("**/later.js*", hold)
+    await page.reload()
+    row = page.get_by_role("link", name="Summer party")
+    finger = await put_finger_on(row)
+    play.say(party, "bob", "meanwhile", minutes=200)
+    await expect(row).to_contain_text("meanwhile")
+    await page.wait_for_timeout(600)  # a long press, whose menu is not there yet
+    await lift(finger)
+    await page.wait_for_timeout(300)  # opening the chat would take no longer
+    may_load.set()
+    await expect(page.get_by_role("menu", name="Summer party")).to_be_visible()
+    await expect(page.locator(".composer")).to_have_count(0)
