@@ -3,7 +3,7 @@
  * focus.
  */
 import { element } from "./element.js";
-import { keepFinger } from "./finger.js";
+import { dropClick, keepFinger } from "./finger.js";
 import { icon } from "./icons.js";
 
 const EDGE_PX = 8;
@@ -24,7 +24,11 @@ export function openMenu({ label, anchor, isAtStart, items, layers }) {
 
 /** The layer itself, with any content: `{node, close()}`. */
 export function openLayer({ label, role, anchor, isAtStart = false, layers }, ...content) {
-  const close = () => node.hidePopover();
+  let isClosedHere = false; // by `close`, not by a tap outside
+  const close = () => {
+    isClosedHere = true;
+    node.hidePopover();
+  };
   const isTouch = matchMedia("(pointer: coarse)").matches;
   const node = element(
     "div",
@@ -34,6 +38,10 @@ export function openLayer({ label, role, anchor, isAtStart = false, layers }, ..
       role,
       "aria-label": label,
       onkeydown: (event) => walk(event, node),
+      onbeforetoggle: ({ newState }) => {
+        // The click of that tap would reach what lies below; `toggle` comes after it.
+        if (isTouch && !isClosedHere && newState === "closed") dropClick();
+      },
       ontoggle: ({ newState }) => {
         if (newState !== "closed") return;
         const hadFocus = node.contains(document.activeElement)

@@ -66,6 +66,38 @@ async def test_a_long_press_opens_what_a_chat_can_do(open_page: OpenPage) -> Non
     await expect(page.locator(".composer")).to_have_count(0)
 
 
+@pytest.mark.parametrize("way", ["tap outside", "tap on an item", "key", "back"])
+async def test_closing_a_sheet_does_nothing_else(open_page: OpenPage, way: str) -> None:
+    """A tap outside does not click what lies below the sheet; the items work, and so does the next
+    tap."""
+    play, _ = make_play()
+    page = await open_page(play, viewport=PHONE, has_touch=True, is_mobile=True)
+    row = page.get_by_role("link", name="Summer party")
+    finger = await put_finger_on(row)
+    sheet = page.get_by_role("menu", name="Summer party")
+    await expect(sheet).to_be_visible()
+    await lift(finger)
+    if way == "tap outside":
+        box = await page.get_by_role("link", name="Book club").bounding_box()
+        assert box
+        await page.touchscreen.tap(box["x"] + 100, box["y"] + 10)
+    elif way == "tap on an item":
+        await sheet.get_by_role("menuitem", name="Mute").tap()
+    elif way == "key":
+        await sheet.get_by_role("menuitem", name="Mute").press("Enter")
+    else:
+        await page.go_back()
+    await expect(sheet).to_have_count(0)
+    await page.wait_for_function("() => history.state === null")
+    is_muted = way in ("tap on an item", "key")
+    await expect(row.get_by_text("Muted")).to_have_count(1 if is_muted else 0)
+    await row.tap()
+    await expect(page.get_by_role("textbox", name="Message to Summer party")).to_be_visible()
+    await page.go_back()
+    await expect(page.get_by_role("navigation", name="Chats")).to_be_visible()
+    assert page.url.endswith("/")
+
+
 async def test_the_first_long_press_may_be_what_loads_the_menus(open_page: OpenPage) -> None:
     """It opens the sheet and not the chat, even if the finger is lifted before the sheet is there
     and what it lies on was redrawn."""
