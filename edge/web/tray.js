@@ -9,6 +9,7 @@ import { sizeInWords } from "./sizes.js";
 export class Tray {
   #acts;
   #kept = new Map();
+  #built = new WeakMap(); // node -> its row without the percent, as JSON
 
   /** `acts` is `{remove(key), retry(key), emptied()}`, the last when the last file is removed. */
   constructor(acts) {
@@ -31,6 +32,18 @@ export class Tray {
   }
 
   #fill(node, row) {
+    const { percent, ...rest } = row;
+    const built = JSON.stringify(rest);
+    if (this.#built.get(node) === built) { // a button being pressed must not be replaced
+      node.querySelector("small").textContent = saidOf(row);
+      node.querySelector("progress")?.setAttribute("value", String(percent));
+      return;
+    }
+    this.#built.set(node, built);
+    this.#build(node, row);
+  }
+
+  #build(node, row) {
     node.className = row.state === "failed" ? "file broken" : "file";
     const hadFocus = node.contains(document.activeElement);
     node.replaceChildren(

@@ -118,6 +118,26 @@ async def test_what_is_pasted_or_dropped_is_attached_and_goes_when_it_has_arrive
     await expect(page.locator(".line").last).to_contain_text("notes.bin")
 
 
+async def test_an_upload_is_cancelled_while_it_moves_on(open_page: OpenPage) -> None:
+    """Its progress does not replace the button under the mouse."""
+    play, _ = party()
+    page = await enter_party(open_page, play)
+    network = await page.context.new_cdp_session(page)
+    slow = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 400_000}
+    await network.send("Network.emulateNetworkConditions", slow)
+    big = {"name": "big.bin", "mimeType": "application/zip", "buffer": b"\0" * 8_000_000}
+    await page.locator("input[type=file]").set_input_files([big])
+    tray = page.get_by_role("list", name="Files")
+    await page.get_by_role("button", name="Cancel big.bin").hover()
+    await page.mouse.down()
+    said = await tray.locator("small").inner_text()
+    value = await tray.get_by_role("progressbar").get_attribute("value")
+    await expect(tray.locator("small")).not_to_have_text(said)
+    await expect(tray.get_by_role("progressbar")).not_to_have_attribute("value", str(value))
+    await page.mouse.up()
+    await expect(tray.get_by_role("listitem")).to_have_count(0)
+
+
 async def test_an_upload_that_is_held_up_says_so(open_page: OpenPage) -> None:
     """While the server accepts no files, such as with a full disk; it continues when the server
     does."""
