@@ -2,7 +2,7 @@
  * The people of a chat: adding on top, a filter, and a virtual list, so that a chat of thousands
  * costs one screen of names.
  */
-import { avatar, element, lettersOf, presenceBeside } from "./element.js";
+import { arrange, avatar, element, lettersOf, presenceBeside } from "./element.js";
 import { icon } from "./icons.js";
 import { newId } from "./client/ids.js";
 import { hueOf } from "./hues.js";
@@ -26,7 +26,7 @@ export class ChatPeople {
   #layers;
   #does;
   #found = null; // ids that the filter found, or null
-  #drawn = "";
+  #kept = new Map();
   #key = newId();
   #search;
   #error = element("p", { class: "error", role: "alert" });
@@ -114,48 +114,38 @@ export class ChatPeople {
     const first = Math.max(0, Math.floor(this.#list.scrollTop / ROW_PX) - BEYOND);
     const count = Math.ceil(this.#list.clientHeight / ROW_PX) + 2 * BEYOND;
     const shown = ids.slice(first, first + count).map((id) => ({
-      id, name: this.#names.of(id), status: this.#names.statusOf(id),
+      key: id, name: this.#names.of(id), status: this.#names.statusOf(id),
       picture: this.#names.pictureOf(id), state: this.#presence.of(id),
+      role: id === this.#me.id ? "You" : id === owner ? "Owner" : "",
     }));
-    const drawn = JSON.stringify([shown, first, ids.length, participantCount, owner]);
-    if (drawn === this.#drawn) return; // a button being pressed must not be replaced
-    this.#drawn = drawn;
-    const none = "No matches";
-    this.#count.textContent = isAll ? all : `${ids.length || none}`;
+    const counted = isAll ? all : `${ids.length || "No matches"}`;
+    if (this.#count.textContent !== counted) this.#count.textContent = counted;
     this.#rows.style.setProperty("height", `${ids.length * ROW_PX}px`);
     this.#rows.style.setProperty("padding-top", `${first * ROW_PX}px`);
-    this.#rows.replaceChildren(...shown.map((person) => this.#person(person, owner)));
+    arrange(this.#rows, shown, this.#kept, { shell: (row) => this.#shell(row), fill });
   }
 
-  #person({ id, name, status, picture, state }, owner) {
-    const mine = id === this.#me.id;
-    const role = mine ? "You" : id === owner ? "Owner" : "";
+  #shell({ key: id }) {
+    if (id === this.#me.id) return element("li", { class: "person-row" });
     const more = element(
       "button",
       {
-        class: "bare", type: "button", "aria-label": `More about ${name}`,
-        "aria-haspopup": "menu", onclick: () => this.#menu(id, name, more),
+        class: "bare", type: "button", "aria-haspopup": "menu",
+        onclick: () => this.#menu(id, more),
       },
       icon("more"),
     );
     return element(
       "li",
-      { class: mine ? "person-row" : "person-row known", onclick: mine ? undefined : ({ target }) => {
-        if (!more.contains(target)) this.#menu(id, name, more);
+      { class: "person-row known", onclick: ({ target }) => {
+        if (!more.contains(target)) this.#menu(id, more);
       } },
-      avatar(hueOf(id), lettersOf(name), { person: true, size: "s28", state, picture }),
-      element(
-        "span",
-        { class: "two" },
-        element("b", { class: "cut", dir: "auto" }, name, presenceBeside(state)),
-        status ? element("span", { class: "cut", dir: "auto" }, status) : null,
-      ),
-      role ? element("span", { class: "role" }, role) : null,
-      mine ? null : more,
+      more,
     );
   }
 
-  #menu(id, name, anchor) {
+  #menu(id, anchor) {
+    const name = this.#names.of(id);
     const write = { icon: "chat", label: `Write to ${name}`, take: () => this.#does.write(id) };
     const remove = {
       icon: "leave", label: "Remove from this chat", danger: true,
@@ -202,4 +192,21 @@ export class ChatPeople {
       this.#error.textContent = refusalInWords(failure);
     }
   }
+}
+
+/** Its button stays: it may have the focus, or be pressed. */
+function fill(node, { key: id, name, status, picture, state, role }) {
+  const more = node.querySelector("button");
+  more?.setAttribute("aria-label", `More about ${name}`);
+  for (const child of [...node.children]) if (child !== more) child.remove();
+  node.prepend(
+    avatar(hueOf(id), lettersOf(name), { person: true, size: "s28", state, picture }),
+    element(
+      "span",
+      { class: "two" },
+      element("b", { class: "cut", dir: "auto" }, name, presenceBeside(state)),
+      status ? element("span", { class: "cut", dir: "auto" }, status) : null,
+    ),
+    ...(role ? [element("span", { class: "role" }, role)] : []),
+  );
 }

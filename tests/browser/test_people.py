@@ -337,6 +337,31 @@ async def test_whoever_is_added_may_be_behind_the_first_matches(open_page: OpenP
     await expect(page.get_by_role("option", name="kim20")).to_be_visible()
 
 
+async def test_the_people_of_a_chat_are_gone_through_by_keyboard(open_page: OpenPage) -> None:
+    """Tab reaches all of them, and changes of the list do not take the focus."""
+    play = Play()
+    many = {uuid7(100 + number): f"kim{number:02}" for number in range(30)}
+    play.people |= many
+    play.ids |= {name: user for user, name in many.items()}
+    chat = play.start("Kims", *many.values())
+    page = await open_page(play)
+    await page.get_by_role("link", name="Kims").click()
+    await page.locator(".bar h1 button").click()
+    await page.get_by_role("searchbox", name="Filter people").focus()
+    for name in many.values():
+        await page.keyboard.press("Tab")
+        await expect(page.get_by_role("button", name=f"More about {name}")).to_be_focused()
+    for name in list(many.values())[-2::-1]:
+        await page.keyboard.press("Shift+Tab")
+        await expect(page.get_by_role("button", name=f"More about {name}")).to_be_focused()
+    leaving, heir = {"users": [play.ids["kim01"]]}, {"owner": play.ids["kim00"]}
+    play.tell(chat, "participant.removed", "kim01", minutes=130, **leaving, **heir)
+    people = page.locator(".people")
+    await expect(people).to_contain_text("30 people")
+    await expect(people.locator(".person-row", has_text="Owner")).to_contain_text("kim00")
+    await expect(page.get_by_role("button", name="More about kim00")).to_be_focused()
+
+
 async def first_20(route: Route) -> None:
     answer = await route.fetch()
     await route.fulfill(response=answer, json={"users": (await answer.json())["users"][:20]})
