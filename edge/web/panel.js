@@ -20,7 +20,7 @@ export class Panel {
   #onChanged;
   #close = () => this.close();
 
-  /** `does` is `{write(userId)}`; `onChanged(isOpen)` when it opens and closes. */
+  /** `does` is `{write(userId)}`; `onChanged(isOpen, hadFocus)` when it opens and closes. */
   constructor({ me, api, chats, names, presence, layers, does, onChanged }) {
     this.#parts = { me, api, chats, names, presence, layers, does };
     this.#layers = layers;
@@ -79,7 +79,7 @@ export class Panel {
       // If it covers the chat, going back returns to the chat.
       this.#isLayer = matchMedia("(max-width: 719.98px)").matches;
       if (this.#isLayer) this.#layers.opened(this.#close);
-      this.#onChanged(true);
+      this.#onChanged(true, false);
     }
     this.#show("people");
     if (isAdding) this.#people.add();
@@ -88,9 +88,10 @@ export class Panel {
 
   close() {
     if (!this.isOpen) return;
+    const hadFocus = this.node.contains(document.activeElement);
     this.node.hidden = true;
     if (this.#isLayer) this.#layers.closed(this.#close);
-    this.#onChanged(false);
+    this.#onChanged(false, hadFocus);
   }
 
   /** `title` is the open chat's; another chat, or none, closes the panel. */

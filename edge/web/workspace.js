@@ -150,9 +150,8 @@ export class Workspace {
       make: (Conversation) => new Conversation({ ...this.#parts, empty, hear: this.#heard() }),
       onCome: () => this.#drawNow(), onFocusLost: () => this.#side.find.focus(),
     });
-    this.node = element(
-      "main", { class: "app" }, this.#side.node, this.#conversation.node, this.#toast.node,
-    );
+    const views = [this.#side, this.#conversation, this.#toast];
+    this.node = element("main", { class: "app" }, ...views.map(({ node }) => node));
   }
 
   /** The callbacks for a conversation. */
@@ -289,9 +288,10 @@ export class Workspace {
         this.#panel = new Panel({
           ...this.#parts,
           does: { write: (user) => this.#meet(user) },
-          onChanged: (isOpen) => {
+          onChanged: (isOpen, hadFocus) => {
             this.node.classList.toggle("with-panel", isOpen);
-            if (!isOpen) this.#write();
+            if (hadFocus && !this.#open) this.#side.find.focus();
+            else if (!isOpen) this.#write();
           },
         });
         this.#toast.node.before(this.#panel.node);
