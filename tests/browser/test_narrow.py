@@ -148,6 +148,32 @@ async def test_a_wheel_over_the_button_to_the_latest_scrolls(enter: OpenWindow) 
     )
 
 
+async def test_the_tools_of_a_message_do_not_cover_the_button_to_the_latest(
+    open_page: OpenPage,
+) -> None:
+    """Where both are, a click goes to the button."""
+    play, party = make_play()
+    for number in range(40):
+        play.say(party, "bob", f"line {number}\nand\nmore", minutes=200 + number)
+    play.read_all()
+    page = await open_page(play)
+    await page.get_by_role("link", name="Summer party").click()
+    last = page.locator(".line").last
+    await expect(last).to_be_in_viewport()
+    log, line = page.locator(".log"), page.locator(".line", has_text="line 20")
+    await log.evaluate("log => { log.scrollTop = 0; }")
+    latest = page.get_by_role("button", name="Latest")
+    button, below = await latest.bounding_box(), await line.bounding_box()
+    assert button
+    assert below
+    middle = button["y"] + button["height"] / 2
+    await log.evaluate("(log, px) => { log.scrollTop += px; }", below["y"] - middle)
+    await page.mouse.move(below["x"] + 100, middle + 5)
+    await expect(line.locator(".tools")).to_be_visible()
+    await latest.click()
+    await expect(last).to_be_in_viewport()
+
+
 async def test_selection_is_seen_with_the_systems_colours(enter: OpenWindow) -> None:
     """If the system removes backgrounds, the open chat still has an outline."""
     ann = await enter(forced_colors="active")
