@@ -2,6 +2,7 @@
  * A layer over the page: a titled dialog, closed by Escape, its button or going back, which
  * restores the focus. Knows nothing of its content.
  */
+import { newId } from "./client/ids.js";
 import { element } from "./element.js";
 import { icon } from "./icons.js";
 
@@ -11,14 +12,15 @@ export class Sheet {
   #close = () => this.close();
 
   constructor({ title, layers }, ...content) {
+    const id = `sheet-${newId()}`;
     this.#layers = layers;
-    this.title = element("h2", { id: "sheet-title" }, title);
+    this.title = element("h2", { id }, title);
     this.body = element("div", { class: "sheet-body" }, ...content);
     this.#dialog = element(
       "dialog",
       {
         class: "sheet",
-        "aria-labelledby": "sheet-title",
+        "aria-labelledby": id,
         onclose: () => {
           layers.closed(this.#close);
           this.#dialog.remove();

@@ -222,6 +222,17 @@ async def test_the_keys_are_shown_wherever_the_focus_is(enter: OpenWindow) -> No
     await expect(ann.composer).to_have_value("")
 
 
+async def test_a_sheet_over_a_sheet_has_its_own_name(open_page: OpenPage) -> None:
+    """A screen reader announces the one on top by its title."""
+    play, _ = make_play()
+    page = await open_page(play)
+    await page.get_by_title("Settings").click()
+    await page.get_by_role("button", name="Keys", exact=True).click()
+    await expect(page.get_by_role("dialog", name="Keys", exact=True)).to_be_visible()
+    await page.keyboard.press("Escape")
+    await expect(page.get_by_role("dialog", name="ann", exact=True)).to_be_visible()
+
+
 async def test_a_keyboard_that_lies_over_the_page_covers_nothing(open_page: OpenPage) -> None:
     """As in Safari: the page keeps its height, but less of it is visible. The keyboard opens for
     writing, and not for reading."""
