@@ -57,8 +57,10 @@ export function openViewer({ pictures, at, link, layers }) {
     const place = pictures.length > 1 ? ` · ${n + 1} of ${pictures.length}` : "";
     said.replaceChildren(element("b", { class: "cut", dir: "auto" }, file.name),
       element("span", { class: "cut" }, `${by}, ${when} · ${kindAndSize(file)}${place}`));
+    const focused = document.activeElement;
     before.disabled = n === 0;
     after.disabled = n === pictures.length - 1;
+    if (focused.disabled) (before.disabled ? after : before).focus(); // else no key arrives
     zoom.reset();
     image.removeAttribute("src");
     save.removeAttribute("href"); // the previous picture's
