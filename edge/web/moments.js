@@ -2,27 +2,36 @@
  * Times for display: in the reader's language and time zone, short.
  */
 
-const CLOCK = new Intl.DateTimeFormat(undefined, { hour: "numeric", minute: "2-digit" });
-const FULL = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "medium" });
-const WEEKDAY = new Intl.DateTimeFormat(undefined, { weekday: "short" });
-const DATE = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
-const LONG_DAY = new Intl.DateTimeFormat(undefined, {
-  weekday: "long", day: "numeric", month: "long",
-});
-const DAY_WITH_YEAR = new Intl.DateTimeFormat(undefined, { dateStyle: "long" });
+// A formatter keeps the time zone that it was made in, and a page may be open while the device's
+// zone changes: so these format the local time as if it were UTC's (`localAsUtc`).
+const CLOCK = formatter({ hour: "numeric", minute: "2-digit" });
+const FULL = formatter({ dateStyle: "full", timeStyle: "medium" });
+const WEEKDAY = formatter({ weekday: "short" });
+const DATE = formatter({ day: "numeric", month: "short" });
+const LONG_DAY = formatter({ weekday: "long", day: "numeric", month: "long" });
+const DAY_WITH_YEAR = formatter({ dateStyle: "long" });
 const RELATIVE = new Intl.RelativeTimeFormat(undefined, { numeric: "auto" });
 
 const DAY_MS = 86_400_000;
 
+function formatter(options) {
+  return new Intl.DateTimeFormat(undefined, { ...options, timeZone: "UTC" });
+}
+
+function localAsUtc(at) {
+  const date = new Date(at);
+  return date.getTime() - date.getTimezoneOffset() * 60_000;
+}
+
 /** The time of day without a leading zero, in any language. */
 export function clockTime(at) {
-  return CLOCK.formatToParts(new Date(at))
+  return CLOCK.formatToParts(localAsUtc(at))
     .map(({ type, value }) => (type === "hour" ? value.replace(/^0(?=\d)/u, "") : value))
     .join("");
 }
 
 export function fullTime(at) {
-  return FULL.format(new Date(at));
+  return FULL.format(localAsUtc(at));
 }
 
 /** "today 14:31" if there is no day line nearby, "Today 14:31" if it `begins` a line. */
@@ -46,7 +55,7 @@ export function dayName(day, nowMs) {
 function dayInWords(day, nowMs) {
   const ago = daysBetween(day, nowMs);
   if (ago === 0 || ago === 1) return RELATIVE.format(-ago, "day");
-  const noon = new Date(`${day}T12:00:00`);
+  const noon = Date.parse(`${day}T12:00:00Z`);
   return ago > 0 && ago < 300 ? LONG_DAY.format(noon) : DAY_WITH_YEAR.format(noon);
 }
 
@@ -54,7 +63,12 @@ function dayInWords(day, nowMs) {
 export function listTime(ms, nowMs) {
   const ago = daysBetween(dayOf(ms), nowMs);
   if (ago <= 0) return clockTime(ms);
-  return ago < 7 ? WEEKDAY.format(ms) : DATE.format(ms);
+  return shortDay(ms, ago < 7);
+}
+
+/** "Thu" if it `isNear`, else "4 Jun". */
+export function shortDay(at, isNear) {
+  return (isNear ? WEEKDAY : DATE).format(localAsUtc(at));
 }
 
 function daysBetween(day, nowMs) {

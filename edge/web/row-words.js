@@ -34,6 +34,7 @@ export function worded(row, { me, names, quoted, found, isLive, nowMs }) {
         quoted: row.replyTo ? quoted(row.replyTo) : null,
         isSlow: row.state === "pending" && nowMs - Date.parse(row.changedAt ?? row.at) >= SLOW_MS,
         isFound: row.seq !== undefined && row.seq === found,
+        offset: new Date(row.at).getTimezoneOffset(), // its times are redrawn in another zone
       };
   }
 }

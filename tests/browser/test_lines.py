@@ -1,5 +1,7 @@
 """Lines of the log that change while the user is interacting with them."""
 
+import re
+
 import pytest
 from playwright.async_api import expect
 
@@ -264,3 +266,30 @@ async def test_what_nobody_could_see_is_not_sent(open_page: OpenPage) -> None:
         await expect(send).to_be_disabled()
     await page.locator(".write textarea").fill("\u200bx")
     await expect(send).to_be_enabled()
+
+
+async def test_times_follow_the_device_to_another_time_zone(open_page: OpenPage) -> None:
+    """While the page is open, shown times and days change with the device's clock."""
+    play = Play()
+    chat = play.start("Kitchen", "bob")
+    for minutes in (300, 930, 931):  # 14:00 UTC, and after midnight
+        play.say(chat, "bob", f"after {minutes} minutes", minutes=minutes)
+    play.read_all()
+    page = await open_page(play)
+    device = await page.context.new_cdp_session(page)
+    await device.send("Emulation.setTimezoneOverride", {"timezoneId": "Europe/Berlin"})
+    await page.reload()
+    row = page.get_by_role("link", name="Kitchen")
+    await row.click()
+    times, days = page.locator(".line .by time"), page.locator(".day")
+    await expect(times).to_have_text(["16:00", "2:30", "2:31"])
+    await expect(times.last).to_have_attribute("title", re.compile("Friday.* 5 June.* 02:31:00"))
+    await expect(page.locator(".line .gutter")).to_have_text("2:31")
+    await expect(days).to_have_count(2)
+    listed = await row.locator("time").inner_text()
+    await device.send("Emulation.setTimezoneOverride", {"timezoneId": "America/Los_Angeles"})
+    await expect(times).to_have_text(["7:00", "17:30", "17:31"])
+    await expect(times.last).to_have_attribute("title", re.compile("Thursday.* 4 June.* 17:31:00"))
+    await expect(page.locator(".line .gutter")).to_have_text("17:31")
+    await expect(days).to_have_count(1)
+    await expect(row.locator("time")).not_to_have_text(listed)

@@ -1,12 +1,10 @@
 /**
  * Times in tables: short, with the time of day.
  */
-import { clockTime, listTime } from "../moments.js";
+import { clockTime, listTime, shortDay } from "../moments.js";
 
 const DAY_MS = 86_400_000;
 const RELATIVE = new Intl.RelativeTimeFormat(undefined, { numeric: "auto" });
-const WEEKDAY = new Intl.DateTimeFormat(undefined, { weekday: "short" });
-const DATE = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
 
 /** "14:31" today, "Tue 14:31" within a week, else "4 Jun 14:31". */
 export function logTime(at, nowMs) {
@@ -19,8 +17,6 @@ export function logTime(at, nowMs) {
 export function dueTime(at, nowMs) {
   const midnight = (ms) => new Date(ms).setHours(0, 0, 0, 0);
   const days = Math.round((midnight(Date.parse(at)) - midnight(nowMs)) / DAY_MS);
-  const moment = new Date(at);
-  const day = days < 2 ? RELATIVE.format(days, "day")
-    : days < 7 ? WEEKDAY.format(moment) : DATE.format(moment);
+  const day = days < 2 ? RELATIVE.format(days, "day") : shortDay(at, days < 7);
   return `${day} ${clockTime(at)}`;
 }
