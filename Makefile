@@ -199,7 +199,7 @@ restore: $(VENV)/run.stamp  ## put a backup into a stopped system: make restore 
 	@$(BIN)/python -m fleet.commands.backup restore $${FROM:+"$$FROM"}
 
 move-files: $(VENV)/run.stamp  ## move the bytes of files to another store: FROM=URL TO=URL
-	@$(BIN)/python -m files.move "$$FROM" "$$TO"
+	@$(BIN)/python -m fleet.commands.move "$$FROM" "$$TO"
 
 hosts-test: $(VENV)/dev.stamp  ## three hosts of network namespaces, killed, cut off, slow, restarted (root, 20 min)
 	@.ci/keepalived

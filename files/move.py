@@ -1,15 +1,15 @@
-"""`python -m files.move FROM TO`, or `make move-files`: moves the bytes of files to another store.
+"""`python -m files.move FROM TO` moves the bytes of files to another store; see `make move-files`.
 
 Both are URLs as in HUBBUB_FILES_URL; the key of an S3 store comes from the environment. Objects
-that are already there are not copied again, so it may be repeated. The old store is emptied once
-everything is in the new one, which must not be inside it; with `--copy` it is left as it is.
+that are already there are not copied again, so it may be repeated. What is in the new store is
+deleted from the old one, which must not contain the new one; with `--copy` it is left as it is.
 """
 
 import argparse
 import os
 import sys
 from collections.abc import Mapping
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import unquote, urlsplit
@@ -17,7 +17,7 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 
 from common.process.variables import SECRET_FILE, TEXT, SettingsError, Variable, read_variables
-from files.store import FileStore, Location, StoreUnavailable
+from files.store import BytesMissing, FileStore, Location, StoreUnavailable
 
 
 class KeySettings(msgspec.Struct, frozen=True):
@@ -35,11 +35,28 @@ def open_store(url: str, env: Mapping[str, str] = os.environ) -> FileStore:
 
 def copy(source: FileStore, target: FileStore) -> int:
     """The number of objects copied. Raises StoreUnavailable."""
-    there = target.walk()
-    missing = [path for path, size in source.walk().items() if there.get(path) != size]
-    for path in missing:
-        source.copy_to(target, path)
-    return len(missing)
+    return _copy_missing(source.walk(), source, target)
+
+
+def move(source: FileStore, target: FileStore) -> int:
+    """The number of objects copied. Deletes only what it has found in the source: a Hubbub that
+    still runs may store more at any time. Raises StoreUnavailable."""
+    copied, moved = 0, set[str]()
+    while found := {path: size for path, size in source.walk().items() if path not in moved}:
+        copied += _copy_missing(found, source, target)
+        source.delete([*found])
+        moved |= found.keys()
+    return copied
+
+
+def _copy_missing(found: Mapping[str, int], source: FileStore, target: FileStore) -> int:
+    there, copied = target.walk(), 0
+    for path, size in found.items():
+        if there.get(path) != size:
+            with suppress(BytesMissing):  # Hubbub has deleted it
+                source.copy_to(target, path)
+                copied += 1
+    return copied
 
 
 def main() -> None:
@@ -56,9 +73,7 @@ def main() -> None:
             source = stack.enter_context(closing(open_store(arguments.source)))
             if source.holds(target):  # it would be emptied too
                 raise ValueError("FROM and TO are one place, or TO is within FROM")
-            copied = copy(source, target)
-            if not arguments.copy:
-                source.empty()
+            copied = (copy if arguments.copy else move)(source, target)
     except (SettingsError, StoreUnavailable, ValueError) as error:
         sys.exit(f"files.move: {error}")
     sys.stdout.write(f"{copied} objects {'copied' if arguments.copy else 'moved'}\n")

@@ -12,7 +12,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from copy import copy
@@ -175,10 +175,15 @@ class FileStore:
         with _naming_failures():
             other._put(path, self._read(path))
 
-    def empty(self) -> None:
+    def delete(self, paths: Sequence[str]) -> None:
+        """They need not exist."""
         with _naming_failures():
-            for batch in obstore.list(self._store):
-                obstore.delete(self._store, [found["path"] for found in batch])
+            if self._folder is None:
+                obstore.delete(self._store, paths)
+                return
+            for path in paths:
+                with suppress(FileNotFoundError):
+                    obstore.delete(self._store, path)
 
     async def _run(self, work: Callable[..., T], *arguments: Any) -> T:
         with _naming_failures():

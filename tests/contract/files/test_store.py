@@ -15,7 +15,7 @@ from typing import cast
 import pytest
 
 from common.protocol.ids import new_id
-from files.move import copy
+from files.move import copy, move
 from files.ranges import Span
 from files.store import PIECE_BYTES, PREVIEW, BytesMissing, FileStore, Location, StoreUnavailable
 from files.sweep import Sweep
@@ -147,11 +147,11 @@ def test_urls_that_name_no_store(url: str) -> None:
 async def test_bytes_move_from_one_to_the_other(s3: Location, tmp_path: Path) -> None:
     """And back; what is there already is not copied again."""
     with closing(FileStore(s3)) as far, closing(FileStore(Location(tmp_path.as_uri()))) as near:
-        far.empty()
+        far.delete([*far.walk()])
         file = await put(near, b"x" * (PIECE_BYTES + 1))
         assert (copy(near, far), copy(near, far)) == (2, 0)
         assert await read(far, file, Span(0, PIECE_BYTES + 1)) == b"x" * (PIECE_BYTES + 1)
-        near.empty()
+        near.delete([*near.walk()])
         assert copy(far, near) == 2
         assert await near.read(file, "1") == b"x"
 
@@ -170,6 +170,35 @@ def test_the_command_moves_them(tmp_path: Path) -> None:
     wrong = subprocess.run([*command[:-1], "nowhere"], capture_output=True, text=True)
     assert wrong.returncode == 1
     assert "is not file:" in wrong.stderr
+
+
+@pytest.mark.parametrize("late", [1, 2])
+async def test_what_is_stored_meanwhile_is_not_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, late: int
+) -> None:
+    """A Hubbub that was not stopped may store and delete while they move."""
+    with (
+        closing(FileStore(Location((tmp_path / "old").as_uri()))) as old,
+        closing(FileStore(Location((tmp_path / "new").as_uri()))) as new,
+    ):
+        files = [await put(old, b"x") for _ in range(2)]
+        walks = 0
+
+        def walk_then_change() -> dict[str, int]:
+            nonlocal walks
+            found = FileStore.walk(old)
+            walks += 1
+            if walks == late:
+                (tmp_path / "old" / "ab" / "late").mkdir(parents=True)
+                (tmp_path / "old" / "ab" / "late" / "0").write_bytes(b"y")
+            if walks == 1:
+                shutil.rmtree(tmp_path / "old" / files[0][-2:] / files[0])
+            return found
+
+        monkeypatch.setattr(old, "walk", walk_then_change)
+        assert move(old, new) == 3 - late
+        kept = {**FileStore.walk(old), **new.walk()}
+        assert kept.keys() == {"ab/late/0", f"{files[1][-2:]}/{files[1]}/0"}
 
 
 @pytest.mark.parametrize("target", ["old/", "link", "old/within"])

@@ -21,7 +21,7 @@ WORDS = {"TO": "/my data/a $HOME.tar", "FROM": "/my data/b.tar"}
         ("backup", (), ["-m", "fleet.commands.backup", "backup"]),
         ("restore", ("FROM",), ["-m", "fleet.commands.backup", "restore", WORDS["FROM"]]),
         ("bundle", ("TO",), ["-m", "ops", "bundle", WORDS["TO"]]),
-        ("move-files", ("FROM", "TO"), ["-m", "files.move", WORDS["FROM"], WORDS["TO"]]),
+        ("move-files", ("FROM", "TO"), ["-m", "fleet.commands.move", WORDS["FROM"], WORDS["TO"]]),
     ],
 )
 def test_a_path_with_a_space_is_one_word(
