@@ -8,6 +8,7 @@ from typing import Literal
 import msgspec
 
 from fleet.data.folder import replace_file
+from fleet.data.lock import lock_holder
 from fleet.processes.ports import LOOPBACK
 
 FILE_NAME = "fleet.json"
@@ -107,9 +108,13 @@ def _kernel_state(pid: int) -> str:
 
 
 def read_running(data: Path) -> FleetState | None:
-    """The fleet that runs on this folder, with its live processes: after a full disk or a kill -9
-    the file may list others. None if none runs."""
+    """The fleet that runs on this folder, with its live processes: after a full disk the file may
+    list others. None if none runs.
+
+    After a kill -9 or a power failure the file remains, and other programs may get its pids: only
+    the lock shows that its parent is the one that runs.
+    """
     state = read_state(data)
-    if state is None or not is_alive(state.parent):
+    if state is None or lock_holder(data) != state.parent:
         return None
     return msgspec.structs.replace(state, processes=[p for p in state.processes if is_alive(p.pid)])
