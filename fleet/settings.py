@@ -1,7 +1,7 @@
 """The operator's settings, read once from the environment."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, MutableMapping
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Final
@@ -282,8 +282,12 @@ class FleetSettings(msgspec.Struct, frozen=True):
         return "https" if self.tls_certificate else "http"
 
 
-def read_settings(env: Mapping[str, str] = os.environ) -> FleetSettings:
-    """Raises SettingsError with a message for the operator."""
+def read_settings(env: Mapping[str, str] | None = None) -> FleetSettings:
+    """By default from the environment of this process, which loses libpq's variables. Raises
+    SettingsError with a message for the operator."""
+    if env is None:
+        forget_libpq(os.environ)
+        env = os.environ
     settings = read_variables(FleetSettings, sized(env), environment=dict(env))
     if settings.tls_key and not settings.tls_certificate:
         raise SettingsError(
@@ -300,3 +304,15 @@ def read_settings(env: Mapping[str, str] = os.environ) -> FleetSettings:
     return msgspec.structs.replace(
         settings, public_url=settings.address, origins=settings.origins or second
     )
+
+
+def forget_libpq(environment: MutableMapping[str, str]) -> None:
+    """Removes PGSSLMODE and the like, unless both databases are the operator's own.
+
+    They are meant for other servers. The embedded one would refuse what they ask for, and its URL
+    has all that is needed. https://www.postgresql.org/docs/current/libpq-envars.html
+    """
+    if all(map(environment.get, DATABASE_VARIABLES.values())):
+        return
+    for name in [name for name in environment if name.startswith("PG")]:
+        del environment[name]

@@ -17,7 +17,8 @@ from users.settings import Settings as UsersSettings
 ROLES: Final[tuple[tuple[str, str, type], ...]] = (
     ("One machine", "`make run` reads these and passes its whole environment on to the services, "
      "so that it is the place for their variables too; what it decides itself (addresses, keys, "
-     "seeds) it sets for them.", FleetSettings),
+     "seeds) it sets for them. Unless both databases are yours, libpq's variables (`PGSSLMODE` and "
+     "the like) are ignored: set what your database needs in its URL.", FleetSettings),
     ("Every service", "Read by edge, realtime, files, users and chats.", ServiceSettings),
     ("edge", "", EdgeSettings),
     ("realtime", "", RealtimeSettings),

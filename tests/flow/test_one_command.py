@@ -63,6 +63,27 @@ async def test_no_child_outlives_a_killed_parent_and_the_next_start_finds_the_da
     hubbub.close()
 
 
+async def test_a_shell_set_up_for_another_postgresql_changes_nothing(tmp_path: Path) -> None:
+    """libpq reads these variables in every program. The embedded server has no TLS."""
+    theirs = {
+        "PGSSLMODE": "require", "PGSERVICE": "cloud", "PGHOSTADDR": "192.0.2.1",
+        "PGOPTIONS": "-c default_transaction_read_only=on", "PGCLIENTENCODING": "LATIN1",
+    }  # fmt: skip
+    hubbub = Hubbub(tmp_path / "data", replicas=ONE_OF_EACH)
+    hubbub.environment |= theirs
+    await hubbub.start()
+    theirs |= {name: hubbub.environment[name] for name in ("HUBBUB_DATA", "HUBBUB_PORT")}
+    target = tmp_path / "backup.tar"
+    code, said = await run("fleet.commands.backup", "backup", str(target), **theirs)
+    assert (code, target.exists()) == (0, True), said
+    _, said = await run("ops", "doctor", **theirs)
+    assert "PostgreSQL" not in said
+    code, said = await run("fleet", "sql", "chats", "CREATE TABLE new (it text)", **theirs)
+    assert (code, said) == (0, "CREATE TABLE\n")
+    assert await hubbub.stop() == 0
+    hubbub.close()
+
+
 async def test_ctrl_c_ends_everything_and_exits_with_0(tmp_path: Path) -> None:
     """SIGINT drains; afterwards no process is running or listed, and the port is free."""
     hubbub = Hubbub(tmp_path, replicas=ONE_OF_EACH)

@@ -1,5 +1,7 @@
 """The operator's settings, and the error messages for invalid ones."""
 
+import os
+
 import pytest
 
 from common.process.sizes import sized
@@ -175,3 +177,21 @@ def test_a_place_for_files_that_makes_no_sense_is_refused(url: str) -> None:
 def test_files_lie_in_a_folder_or_a_bucket(url: str) -> None:
     """Validated as files itself does."""
     assert read_settings({"HUBBUB_FILES_URL": url}).files_url == url
+
+
+@pytest.mark.parametrize(
+    ("databases", "kept"),
+    [((), False), (("USERS",), False), (("USERS", "CHATS"), True)],
+)
+def test_the_shells_settings_for_other_databases_do_not_reach_the_embedded_one(
+    monkeypatch: pytest.MonkeyPatch, databases: tuple[str, ...], kept: bool
+) -> None:
+    """Nor any program that is started, or connects. Who has only databases of their own may rely on
+    them."""
+    for name in databases:
+        monkeypatch.setenv(f"HUBBUB_{name}_DATABASE_URL", "postgresql://db/hubbub")
+    for name, value in {"PGSSLMODE": "require", "PGSERVICE": "cloud"}.items():
+        monkeypatch.setenv(name, value)
+    settings = read_settings()
+    assert {"PGSSLMODE" in os.environ, "PGSERVICE" in settings.environment} == {kept}
+    assert "PATH" in settings.environment
