@@ -53,6 +53,7 @@ from fleet.settings import (
     PROJECT_FOLDER,
     SERVICE_ROLES,
     FleetSettings,
+    read_networks,
 )
 from ops.doctor.complaints import find_complaints
 from ops.doctor.queries import ask_bus, ask_database, count_unopened_keys, is_refused
@@ -87,11 +88,8 @@ async def collect_facts(settings: FleetSettings) -> Scene:
     """Takes a few seconds if something hangs."""
     state, holder = await _find_fleet(settings.data)
     theirs = started_with(state.parent) if state else None
-    if theirs is not None:  # it is where it was told to be, whatever is set here
-        bind = theirs.get("HUBBUB_BIND") or LOOPBACK
-        settings = msgspec.structs.replace(settings, bind=bind)
-        public_url = theirs.get("HUBBUB_PUBLIC_URL") or settings.address
-        settings = msgspec.structs.replace(settings, public_url=public_url)
+    if theirs is not None:
+        settings = as_started(settings, theirs)
     disk = os.statvfs(_existing(settings.data))
     scene = Scene(
         settings=settings,
@@ -118,6 +116,19 @@ async def collect_facts(settings: FleetSettings) -> Scene:
         _add_fleet(scene), _list_programs(), asyncio.to_thread(_compare_packages)
     )
     return scene._replace(programs=programs, packages=packages)
+
+
+def as_started(settings: FleetSettings, theirs: Mapping[str, str]) -> FleetSettings:
+    """With the public port of a Hubbub that was started with these variables, whatever is set
+    here."""
+    settings = msgspec.structs.replace(
+        settings,
+        bind=theirs.get("HUBBUB_BIND") or LOOPBACK,
+        trusted_proxies=read_networks(theirs.get("HUBBUB_TRUSTED_PROXIES", "")),
+        proxy_protocol=theirs.get("HUBBUB_PROXY_PROTOCOL") == "on",
+    )
+    public_url = theirs.get("HUBBUB_PUBLIC_URL") or settings.address
+    return msgspec.structs.replace(settings, public_url=public_url)
 
 
 def list_secrets(settings: FleetSettings) -> list[Path]:

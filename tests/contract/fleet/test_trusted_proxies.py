@@ -10,6 +10,7 @@ from fleet.entrance import ask_entrance
 from fleet.processes.ports import LOOPBACK
 from fleet.processes.probe import Address
 from fleet.settings import read_settings
+from ops.doctor.collecting import as_started
 from tests.contract.fleet.conftest import MakeEntrance, write_certificate
 
 FORGED = "X-Forwarded-For: 203.0.113.7"
@@ -54,6 +55,18 @@ async def test_a_trusted_proxy_may_speak_the_proxy_protocol(make_entrance: MakeE
     assert await entrance.seen_address(FORGED, first=first) == "203.0.113.9"
     with suppress(ConnectionResetError):
         assert await entrance.ask() == ""
+
+
+async def test_the_doctor_is_let_in_from_a_shell_without_the_units_variables(
+    make_entrance: MakeEntrance, tmp_path: Path
+) -> None:
+    """It goes by those that Hubbub was started with."""
+    shell = {"HUBBUB_DATA": str(tmp_path)}
+    unit = {"HUBBUB_TRUSTED_PROXIES": "127.0.0.0/8,::1", "HUBBUB_PROXY_PROTOCOL": "on"}
+    entrance = await make_entrance(front_of(read_settings(shell | unit)))
+    settings = as_started(read_settings(shell), shell | unit)
+    said = await ask_entrance(Address(LOOPBACK, entrance.port), settings, tls=False)
+    assert said.status == 200
 
 
 @pytest.mark.parametrize("proxy_protocol", [False, True])
