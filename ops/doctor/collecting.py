@@ -183,16 +183,17 @@ async def _ask_entrance(scene: Scene) -> Entrance:
     return await ask_entrance(Address(settings.host, settings.port), settings, tls=tls)
 
 
-async def _parent_answers(scene: Scene) -> bool:
+async def _ask_parent(scene: Scene) -> tuple[bool, bool]:
+    """Whether it answers, and whether it is still starting, or ending."""
     if "fleet-1" in scene.paused:
-        return False
+        return False, False
     try:
         await ping_fleet(scene.settings.run)
     except NotAnswering:
-        return False
+        return False, False
     except NotRunning:
-        return True  # still starting or ending
-    return True
+        return True, True
+    return True, False
 
 
 async def _add_fleet(scene: Scene) -> Scene:
@@ -201,14 +202,14 @@ async def _add_fleet(scene: Scene) -> Scene:
     if state is None:
         return scene
     urls = database_urls(settings, state)
-    entrance, processes, databases, bus, parent_answers = await asyncio.gather(
+    entrance, processes, databases, bus, (parent_answers, is_starting) = await asyncio.gather(
         _ask_entrance(scene),
         collect_processes(state),
         asyncio.gather(
             *(_collect_database(role, url, settings, state) for role, url in urls.items())
         ),
         _collect_bus(settings, state),
-        _parent_answers(scene),
+        _ask_parent(scene),
     )
     return scene._replace(
         system_ready=entrance.status,
@@ -217,6 +218,7 @@ async def _add_fleet(scene: Scene) -> Scene:
         databases=dict(zip(urls, databases, strict=True)),
         bus=bus,
         parent_answers=parent_answers,
+        is_starting=is_starting,
     )
 
 

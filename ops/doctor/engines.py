@@ -135,7 +135,10 @@ def _explain_error(scene: Scene, roles: Sequence[str], error: str) -> Finding:
 
 
 def judge_migrations(scene: Scene) -> Iterator[Finding]:
+    ended = scene.state.deaths if scene.state else ()
     for role, database in scene.databases.items():
+        if scene.is_starting and not any(name.startswith(f"{role}-") for name in ended):
+            continue  # its first process is about to apply them
         if database.missing_migrations:
             yield Finding(
                 f"The database of {role} lacks {', '.join(database.missing_migrations)}.",

@@ -90,6 +90,7 @@ class Scene(NamedTuple):
     holder: int | None = None
     paused: Mapping[str, tuple[int, ...]] = {}
     parent_answers: bool = True
+    is_starting: bool = False  # or ending: a fleet that takes no commands
     was_killed: bool = False  # the last fleet
     differing: tuple[str, ...] = ()  # variables that differ from those it was started with
     complaints: Mapping[str, str] = {}  # the last recent warning or error of each process

@@ -294,3 +294,21 @@ def test_json_holds_what_the_text_says() -> None:
 def test_numbers_are_in_order() -> None:
     """1, 2, 3 …, each once."""
     assert [check.number for check in CHECKS] == list(range(1, len(CHECKS) + 1))
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_found"),
+    [
+        ({"is_starting": True}, False),
+        ({"is_starting": True, "state": died("users-1", 1)}, False),
+        ({"is_starting": True, "state": died("chats-1", 1)}, True),
+        ({}, True),
+    ],
+)
+def test_migrations_are_not_missed_while_a_start_applies_them(
+    changes: dict[str, Any], is_found: bool
+) -> None:
+    """Unless a process that should have applied them has ended."""
+    database = {"databases": {"chats": DatabaseFacts(missing_migrations=("0003_x.sql",))}}
+    (verdict,) = (v for v in judge(scene(**database, **changes)) if v.number == 9)
+    assert bool(verdict.findings) is is_found
