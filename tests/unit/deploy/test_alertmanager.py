@@ -56,3 +56,12 @@ def test_half_of_what_a_mail_needs_is_refused_by_name(tmp_path: Path) -> None:
     """Before Alertmanager is started."""
     with pytest.raises(AssertionError, match="HUBBUB_ALERT_SMTP is not set"):
         configure(tmp_path, **{**MAIL, "HUBBUB_ALERT_SMTP": ""})
+
+
+def test_prometheus_on_one_machine_sends_alerts_where_the_documented_command_listens() -> None:
+    """Otherwise nobody would hear of them."""
+    local = yaml.safe_load(SCRIPT.with_name("local.yml").read_text())
+    (manager,) = local["alerting"]["alertmanagers"]
+    assert manager["static_configs"] == [{"targets": ["127.0.0.1:9093"]}]
+    documented = (PROJECT_FOLDER / "docs" / "operations.md").read_text()
+    assert "alertmanager.sh --web.listen-address=127.0.0.1:9093 " in documented
