@@ -2,7 +2,6 @@
  * The page of a signed-in user: builds the views, connects them, and draws when something has
  * changed. Contains no rules about chats.
  */
-import { namedHere } from "./addresses.js";
 import { Attention } from "./attention.js";
 import { element } from "./element.js";
 import { Errands } from "./errands.js";
@@ -13,8 +12,9 @@ import { Lazy } from "./lazy.js";
 import { lineInWords, noticeInWords } from "./line-state.js";
 import { ListChoice } from "./list-choice.js";
 import { Live } from "./live.js";
-import { keepPlace, takePlace } from "./place.js";
+import { keepPlace } from "./place.js";
 import { Quotes } from "./quotes.js";
+import { Route } from "./route.js";
 import { beside, sectionsOf } from "./sections.js";
 import { Sheets } from "./sheets.js";
 import { Side } from "./side.js";
@@ -38,7 +38,7 @@ export class Workspace {
   #live;
   #chats;
   #names;
-  #layers = new Layers({ go: () => this.#route() });
+  #layers = new Layers({ go: () => this.#route.follow() });
   #list = new ListChoice({ onChange: () => this.#draw() });
   #notHere = (error) => this.say(refusalInWords(error)); // of a script that failed to load
   #lazy = new Lazy({ name: "later", styles: ["later.css"], onFailure: this.#notHere });
@@ -53,9 +53,7 @@ export class Workspace {
   #quotes;
   #toast;
   #errands;
-  #open; // the open chat, null for none, undefined at first
-  #at = null; // the seq in the address
-  #place = takePlace(); // the position from before a reload of this window
+  #route;
   #leaving = null; // the call that ends the session here
   #isDrawing = false;
   #ended = new AbortController();
@@ -86,6 +84,9 @@ export class Workspace {
     });
     this.#chats = this.#live.chats;
     this.#names = this.#live.names;
+    this.#route = new Route({
+      chats: this.#chats, layers: this.#layers, show: (how) => this.#show(how),
+    });
     this.#build(api, instance);
   }
 
@@ -97,7 +98,7 @@ export class Workspace {
     await this.#live.begin(asked);
     show(this.node);
     this.#listen();
-    this.#route();
+    this.#route.follow();
     this.#tick();
     this.#talk.whenIdle(() => this.#lazy.whenIdle(({ Standby }) => this.#stand(Standby)));
     if (this.#chats.sorted().length === 0) this.node.querySelector(".nothing .strong").focus();
@@ -126,7 +127,7 @@ export class Workspace {
       does: {
         list: this.#list,
         open: (chat) => this.#goTo(chat),
-        openAt: (chat, seq) => this.#goToMessage(chat, seq),
+        openAt: (chat, seq) => this.#route.goToMessage(chat, seq),
         meet: (user) => this.#meet(user),
         logOut: () => (this.#leaving = this.#live.logOut()),
         leaving: (ending) => (this.#leaving = ending),
@@ -200,7 +201,7 @@ export class Workspace {
     on(window, "focus", () => this.#draw());
     on(window, "pagehide", () => {
       this.#live.flush();
-      keepPlace(this.#open && { chat: this.#open.id, ...this.#conversation.place });
+      keepPlace(this.#route.open && { chat: this.#route.open.id, ...this.#conversation.place });
     });
     on(document, "visibilitychange", () => {
       if (document.visibilityState === "hidden") this.#live.flush();
@@ -210,11 +211,11 @@ export class Workspace {
     hearKeys((call) => on(document, "keydown", call), {
       find: () => this.#sheets.find(),
       step: (by, onlyUnread) => {
-        const next = beside(this.#sections(), this.#open, by, onlyUnread);
+        const next = beside(this.#sections(), this.#route.open, by, onlyUnread);
         if (next) this.#goTo(next);
       },
       around: (by) => goAround(this.#places, by),
-      back: () => (this.#open ? this.#conversation : this.#side.find).focus(),
+      back: () => (this.#route.open ? this.#conversation : this.#side.find).focus(),
       keys: () => this.#sheets.keys(),
     });
   }
@@ -233,53 +234,36 @@ export class Workspace {
     this.#standby = new Standby({
       ...this.#parts,
       worker: registerWorker(),
-      isOpen: (chat) => chat === this.#open,
+      isOpen: (chat) => chat === this.#route.open,
       isBusy: () => this.#conversation.isBusy || isCovered() || this.#live.hasUnsent,
-      goTo: (chat, seq) => (seq ? this.#goToMessage(chat, seq) : this.#goTo(chat)),
+      goTo: (chat, seq) => (seq ? this.#route.goToMessage(chat, seq) : this.#goTo(chat)),
     });
   }
 
   #left(chat) {
-    if (this.#open !== chat) return;
+    if (this.#route.open !== chat) return;
     this.#goTo(null);
     if (chat.left?.by === this.#me.id) return;
     this.say(leftInWords(chat, this.#me.id, (id) => this.#names.of(id)));
   }
 
   #goTo(chat) {
-    this.#layers.goTo(chat ? `#${chat.id}` : "#");
-    this.#write();
-  }
-
-  #goToMessage(chat, seq) {
-    this.#at = null; // even if it is already in the address
-    this.#layers.goTo(`#${chat.id}/${seq}`);
-  }
-
-  #route() {
-    const { chat, seq } = namedHere(this.#chats);
-    if (chat !== null && chat.detail === null) return;
-    // The browser reports a new address late; a drawing in between has already followed it.
-    const isNamed = seq !== null && seq !== this.#at;
-    this.#at = seq;
-    if (chat === this.#open && !isNamed) return;
-    this.#show(chat, seq);
+    this.#route.goTo(chat);
     this.#write();
   }
 
   /** Focuses the composer, unless a phone's keyboard would cover what the user came to read. */
   #write() {
-    if (this.#open && !matchMedia("(pointer: coarse)").matches) this.#conversation.focus();
+    if (this.#route.open && !matchMedia("(pointer: coarse)").matches) this.#conversation.focus();
   }
 
-  #show(chat, seq) {
-    this.#open = chat;
-    if (chat !== null) this.say("");
-    this.node.classList.toggle("in-chat", chat !== null);
-    const place = chat && this.#place?.chat === chat.id ? this.#place : null;
-    this.#place = null;
-    this.#conversation.open(chat, { isLive: this.#live.line.state === "ready", seq, place });
+  #show({ seq, place }) {
+    const { open } = this.#route;
+    if (open !== null) this.say("");
+    this.node.classList.toggle("in-chat", open !== null);
+    this.#conversation.open(open, { isLive: this.#live.line.state === "ready", seq, place });
     this.#drawNow();
+    this.#write();
   }
 
   #about(chat, how) {
@@ -290,7 +274,7 @@ export class Workspace {
           does: { write: (user) => this.#meet(user) },
           onChanged: (isOpen, hadFocus) => {
             this.node.classList.toggle("with-panel", isOpen);
-            if (hadFocus && !this.#open) this.#side.find.focus();
+            if (hadFocus && !this.#route.open) this.#side.find.focus();
             else if (!isOpen) this.#write();
           },
         });
@@ -314,14 +298,14 @@ export class Workspace {
   get #places() {
     return [
       [this.#side.node, () => this.#side.find.focus()],
-      ...(this.#open ? this.#conversation.places : []),
+      ...(this.#route.open ? this.#conversation.places : []),
       ...(this.#panel?.isOpen ? [[this.#panel.node, () => this.#panel.focus()]] : []),
     ];
   }
 
   async #meet(user) {
-    const from = this.#open; // whoever goes elsewhere meanwhile stays there
-    const go = (chat) => this.#open === from && this.#goTo(chat);
+    const from = this.#route.open; // whoever goes elsewhere meanwhile stays there
+    const go = (chat) => this.#route.open === from && this.#goTo(chat);
     if (user === this.#me.id) this.#sheets.settings();
     else await this.#errands.do(this.#chats.meet(user).then(go));
   }
@@ -354,7 +338,7 @@ export class Workspace {
 
   #sections() {
     return sectionsOf(this.#chats.sorted(), {
-      open: this.#open,
+      open: this.#route.open,
       isUnreadFirst: this.#list.isUnreadFirst,
       isDirect: ({ detail }) => otherOf(detail, this.#me.id) !== null,
     });
@@ -371,24 +355,19 @@ export class Workspace {
   #drawNow() {
     this.#isDrawing = false;
     if (this.#ended.signal.aborted) return;
-    // The address may have a chat that has only now become known.
-    const { chat: named } = namedHere(this.#chats);
-    if (named?.detail && named !== this.#open) {
-      this.#route();
-      return;
-    }
+    if (this.#route.followLate()) return;
     const nowMs = this.#clock.now();
     const { line, stopCode } = this.#live;
     this.#side.render({
-      sections: this.#sections(), open: this.#open, line: lineInWords(line), nowMs,
+      sections: this.#sections(), open: this.#route.open, line: lineInWords(line), nowMs,
       isCompact: this.#list.isCompact, name: this.#parts.instance.name,
     });
     this.#conversation.render({
       isLive: line.state === "ready",
       notice: stopCode ? endInWords(stopCode) : noticeInWords(line, nowMs),
     });
-    const title = this.#open ? this.#titleOf(this.#open) : "";
-    this.#panel?.render(this.#open, title);
+    const title = this.#route.open ? this.#titleOf(this.#route.open) : "";
+    this.#panel?.render(this.#route.open, title);
     this.#sheets.render();
     this.#live.presence.drawn();
     this.#heading.show({ title, waiting: this.#chats.waiting, name: this.#parts.instance.name });
