@@ -115,6 +115,11 @@ export class Api {
     return this.#call("DELETE", `/api/chat/${id}/message/${messageId}`, undefined, key);
   }
 
+  /** The same for a page that is closing. */
+  async deleteMessageOnUnload(id, messageId, key) {
+    return this.#rest.attemptOnUnload("DELETE", `/api/chat/${id}/message/${messageId}`, key);
+  }
+
   async addReaction(id, messageId, emoji) {
     return this.#call("PUT", reactionPath(id, messageId, emoji));
   }

@@ -171,6 +171,12 @@ export class Live {
     this.#marks.flush();
   }
 
+  /** The page is closing. */
+  unload() {
+    this.flush();
+    this.#sender.unload();
+  }
+
   /** Ends the session on the server. Raises what the calls raise. */
   async logOut() {
     await this.#sender.settle();
@@ -193,6 +199,7 @@ export class Live {
 
   /** As `Sender.postDeletion`. */
   postDeletion(chat, message) {
+    this.#session.rest.accessToken().catch(() => {}); // `unload` cannot renew it
     return this.#sender.postDeletion(chat, message);
   }
 

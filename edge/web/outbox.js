@@ -63,6 +63,11 @@ export class Outbox {
     return this.#items.filter(({ state }) => state === "held");
   }
 
+  /** Those that this window holds back. */
+  heldHere() {
+    return this.held().filter(({ window }) => window === this.#window);
+  }
+
   /** All items of a chat, including failed ones and those of other windows. */
   of(chat) {
     return this.#items.filter((item) => item.chat === chat);

@@ -69,6 +69,13 @@ export class Sender {
     })));
   }
 
+  /** The same for a page that is closing: they stay in the outbox, so that they are repeated. */
+  unload() {
+    for (const { chat, messageId, clientId } of this.#outbox.heldHere()) {
+      this.#api.deleteMessageOnUnload(chat, messageId, clientId).catch(() => {});
+    }
+  }
+
   /** Retries; a refused reply is sent without its quote, which would be refused again. */
   retry(chat, clientId) {
     const changes = { state: "pending", reason: undefined };

@@ -200,7 +200,8 @@ export class Workspace {
     on(window, "offline", () => this.#live.doubt());
     on(window, "focus", () => this.#draw());
     on(window, "pagehide", () => {
-      this.#live.flush();
+      this.#live.unload();
+      this.#toast.hide(); // a deletion can no longer be undone
       keepPlace(this.#route.open && { chat: this.#route.open.id, ...this.#conversation.place });
     });
     on(document, "visibilitychange", () => {

@@ -201,6 +201,18 @@ async def test_a_deletion_can_be_taken_back_for_five_seconds(enter: OpenWindow) 
     await bob.expect_lines("to be kept", "This message was deleted")
 
 
+async def test_a_deletion_is_made_when_its_page_closes(enter: OpenWindow) -> None:
+    """Even within the seconds in which it could be undone; nobody has to come back for it."""
+    ann, bob = await two(enter, "Deleting")
+    await ann.write("to be forgotten")
+    await bob.expect_lines("to be forgotten")
+    await expect(ann.log.locator(".pending")).to_have_count(0)
+    await ann.act_on("to be forgotten", "Delete")
+    await expect(ann.button("Undo")).to_be_visible()
+    await ann.page.close()
+    await bob.expect_lines("This message was deleted")
+
+
 async def test_a_reaction_is_one_tap(enter: OpenWindow) -> None:
     """From the menu, by name from the picker, or on an existing reaction; a second tap removes
     it."""

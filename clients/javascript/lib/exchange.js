@@ -7,12 +7,13 @@ import { NoAnswer, refusal } from "./errors.js";
 const ANSWER_TIMEOUT_MS = 15_000;
 
 /**
- * The decoded answer of one request; bytes are sent unchanged, everything else as JSON. Raises
- * Refused or NoAnswer.
+ * The decoded answer of one request; bytes are sent unchanged, everything else as JSON. With
+ * `keepalive` the request outlives the page. Raises Refused or NoAnswer.
  */
-export async function exchange(fetch, method, path, { body, headers = {} } = {}) {
+export async function exchange(fetch, method, path, { body, headers = {}, keepalive = false } = {}) {
   const request = {
     method,
+    keepalive,
     headers: { ...headers },
     credentials: "same-origin",
     cache: "no-store",

@@ -128,6 +128,12 @@ export class Rest {
     }), key, user);
   }
 
+  /** One attempt of a page that is closing: it cannot wait for a new token or for the answer. */
+  async attemptOnUnload(method, path, key) {
+    const headers = headersOf(this.tokens?.access, key);
+    return this.#exchange(method, path, { headers, keepalive: true });
+  }
+
   /** The result of `ask(headers)`, repeated once if the server refuses the token. */
   async authorized(ask, key, user) {
     const token = await this.accessToken();

@@ -353,3 +353,16 @@ rule("a token that was refused is renewed, unless the session has ended here by 
     same([hasEnded, Socket.made.length], [hasEnded, hasEnded ? 1 : 2]);
   }
 });
+
+rule("a deletion asks for a token, as the page may close before it is made", async () => {
+  let asked = 0;
+  const live = new Live({
+    me: { id: "u" }, api: {}, clock: new StandingClock(), random: () => 0.5, WebSocket: Socket,
+    url: "ws://here/ws", isWatched: () => false, hear: { changed() {} },
+    session: { rest: { accessToken: async () => { asked += 1; } } },
+    database: { put: async () => {} },
+  });
+  live.postDeletion({ id: "c", timeline: { write() {} } }, { of: 1, messageId: "m" });
+  same(asked, 1);
+  await live.end();
+});

@@ -102,6 +102,20 @@ rule("a token that the server refuses is renewed, and the call made again", asyn
   same(asked.map(({ path }) => path), ["/x", "/api/user/refresh", "/x"]);
 });
 
+rule("a page that closes makes its last call at once, with the token that it has", async () => {
+  const asked = [];
+  const fetch = (path, { method, headers, keepalive }) => {
+    asked.push({ path, method, headers, keepalive });
+    return answered(200, {});
+  };
+  const { rest } = parts([], { tokens: { ...TOKENS, expires: 0 }, fetch });
+  rest.attemptOnUnload("DELETE", "/x", "k");
+  same(asked, [{
+    path: "/x", method: "DELETE",
+    headers: { Authorization: "Bearer a1", "Idempotency-Key": "k" }, keepalive: true,
+  }]);
+});
+
 rule("a file comes and goes with a renewed token, too, where the first one is refused", async () => {
   const body = (text) => ({ body: new Blob([text]).stream(), json: async () => JSON.parse(text) });
   const answers = [

@@ -32,6 +32,10 @@ class Api {
     return this.#ask("react", ...rest);
   }
 
+  deleteMessageOnUnload(...rest) {
+    return this.#ask("delete at once", ...rest);
+  }
+
   removeReaction(...rest) {
     return this.#ask("unlike", ...rest);
   }
@@ -279,4 +283,15 @@ rule("a deletion that could still be taken back is made before the session ends"
     await settle();
   }
   same(settled, ["made", "over", "unavailable"]);
+});
+
+rule("a page that closes makes its own deletions at once, and the next one repeats them", async () => {
+  const { api, chat, outbox, sender } = parts();
+  const { clientId } = sender.postDeletion(chat, { of: 1, messageId: "m1" });
+  outbox.heard({ ...outbox.get(clientId), clientId: "other", window: "another" });
+  sender.unload();
+  same(api.asked.map(({ name, key }) => [name, key]), [["delete at once", clientId]]);
+  api.asked[0].reject(Object.assign(new Error("no"), { code: "unauthenticated" }));
+  await settle();
+  same(outbox.get(clientId).state, "held");
 });
