@@ -10,6 +10,7 @@ import { element } from "./element.js";
 import { History } from "./history.js";
 import { icon } from "./icons.js";
 import { introOf } from "./intro.js";
+import { Jumps } from "./jumps.js";
 import { Log } from "./log.js";
 import { Notice } from "./notice.js";
 import { mentionsIn, powersIn } from "./mentions.js";
@@ -35,8 +36,7 @@ export class Conversation {
   #typing = element("p", { class: "typing", "aria-live": "off" });
   #closed = element("p", { class: "banner" }, icon("alert"),
     "This account is deleted. You can read what was written here, and nobody can write any more.");
-  #latest;
-  #toNew;
+  #jumps;
   #notice;
   #panes;
   #empty;
@@ -94,32 +94,18 @@ export class Conversation {
       },
     });
     this.composer = this.#makeComposer();
-    this.#latest = element(
-      "button",
-      {
-        class: "latest", type: "button", hidden: true,
-        onclick: () => {
-          this.#log.toEnd();
-          this.#look();
-          this.composer.offer();
-        },
-        onwheel: ({ deltaY }) => this.#log.scrollBy(deltaY),
+    this.#jumps = new Jumps({
+      onLatest: () => {
+        this.#log.toEnd();
+        this.#look();
+        this.composer.offer();
       },
-      icon("down-arrow"),
-      element("span", {}, "Latest"),
-    );
-    this.#toNew = element(
-      "button",
-      {
-        class: "latest to-new", type: "button", hidden: true,
-        "aria-label": "Back to the first new message", onclick: () => this.#log.toNew(),
-      },
-      icon("up-arrow"),
-      "New",
-    );
+      onNew: () => this.#log.toNew(),
+      scrollBy: (px) => this.#log.scrollBy(px),
+    });
     this.#panes = [
       this.#bar.node,
-      element("div", { class: "logs" }, this.#log.edge, this.#log.node, this.#toNew, this.#latest),
+      element("div", { class: "logs" }, this.#log.edge, this.#log.node, ...this.#jumps.nodes),
       element("div", { class: "foot" }, this.#typing, this.#notice.node, this.composer.node),
     ];
     this.node = element("section", {
@@ -387,10 +373,8 @@ export class Conversation {
     const { timeline } = this.#chat;
     if (this.#log.atEnd) this.#seen = timeline.cursor;
     if (this.#isLooking() && !this.#chat.isKeptUnread) this.#chats.markRead(this.#chat);
-    this.#toNew.hidden = !this.#log.isNewAbove;
-    const unseen = timeline.newsAfter(this.#seen);
-    this.#latest.hidden = unseen === 0 && !this.#log.isFar;
-    setText(this.#latest.lastChild, unseen > 0 ? `${unseen} new` : "Latest");
+    const { isFar, isNewAbove } = this.#log;
+    this.#jumps.render({ unseen: timeline.newsAfter(this.#seen), isFar, isNewAbove });
   }
 }
 
