@@ -13,7 +13,7 @@ import { introOf } from "./intro.js";
 import { Jumps } from "./jumps.js";
 import { Log } from "./log.js";
 import { Notice } from "./notice.js";
-import { mentionsIn, powersIn } from "./mentions.js";
+import { mentionsIn, powersIn, unknownIn } from "./mentions.js";
 import { isDeleted, otherOf, titleOf, typingInWords } from "./words.js";
 
 export class Conversation {
@@ -211,8 +211,10 @@ export class Conversation {
 
   #makeComposer() {
     const post = (wanted, text, chat = this.#chat) => {
-      const mentions = mentionsIn(text, { chat, names: this.#names });
-      this.#hear.post(chat, { ...wanted, text, mentions });
+      const where = { chat, names: this.#names };
+      const isIncomplete = unknownIn(text, where).length > 0;
+      const mentions = mentionsIn(text, where);
+      this.#hear.post(chat, { ...wanted, text, mentions, ...(isIncomplete && { isIncomplete }) });
     };
     return new Composer({
       clock: this.#clock,
@@ -239,7 +241,10 @@ export class Conversation {
         },
         answer: (row, chat = this.#chat) => this.#chats.saveDraft(chat, chat.draft, row),
         editing: (edit, chat = this.#chat) => this.#chats.saveEdit(chat, edit),
-        draft: (text, chat = this.#chat) => this.#chats.saveDraft(chat, text),
+        draft: (text, chat = this.#chat) => {
+          if (text.includes("@")) this.#names.need(chat.detail.participants);
+          this.#chats.saveDraft(chat, text);
+        },
         typing: () => this.#hear.typing(this.#chat),
         attach: (files) => this.#attach(files),
         pickEmoji: (anchor) => (

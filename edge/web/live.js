@@ -36,12 +36,14 @@ export class Live {
   #isActive = true;
 
   /**
-   * `database` is this browser's storage for `me`. `hear` is `{changed(), applied(chat, event),
-   * left(chat), refused(item, code), signedOut(), somebodyElse()}`: the last when the session is
-   * another person's.
+   * `database` is this browser's storage for `me`; `lookUpMentions` as in `mentions.js`, its result
+   * null if it could not be loaded. `hear` is `{changed(), applied(chat, event), left(chat),
+   * refused(item, code), signedOut(), somebodyElse()}`: the last when the session is another
+   * person's.
    */
   constructor({
-    me, api, session, clock, database, random, locks, WebSocket, url, isWatched, hear,
+    me, api, session, clock, database, random, locks, WebSocket, url, isWatched, lookUpMentions,
+    hear,
   }) {
     this.#me = me;
     this.#api = api;
@@ -89,6 +91,9 @@ export class Live {
     });
     this.#sender = new Sender({
       api, outbox: this.#outbox, connection: this.#connection, chats: this.chats, clock, random,
+      mentioned: ({ chat, text }) => lookUpMentions(text, {
+        chat: this.chats.get(chat), names: this.names,
+      }),
       hear: { changed: hear.changed, refused: hear.refused, inWords: notSentInWords },
     });
   }

@@ -8,6 +8,7 @@ const AT_ONCE = 200;
 const TOGETHER_MS = 20; // one request for each drawing
 const STALE_MS = 600_000;
 const LOOKED_AT_MS = 10_000; // opening a profile refreshes it
+const NEEDED_MS = 10_000; // between requests for names that are needed and did not come
 const UNKNOWN = "…";
 
 /** The display name of a person; undefined if unknown. */
@@ -23,7 +24,7 @@ export class Names {
   #known = new Map(); // id -> {id, username, displayName, status, avatar}
   #askedAt = new Map(); // id -> ms; including failed requests
   #queue = new Set();
-  #isAsking = false;
+  #asking = null; // while requests are pending
 
   constructor({ api, database, clock, onChange }) {
     this.#api = api;
@@ -108,7 +109,20 @@ export class Names {
   async look(id) {
     if (this.#wasAsked(id, LOOKED_AT_MS)) return;
     this.#askedAt.set(id, this.#clock.now());
-    await this.#learnOf([id]);
+    await this.#learnFrom(this.#api.users([id]));
+  }
+
+  /** Requests those of these people who are unknown; resolves when they have come, or failed to. */
+  async need(ids) {
+    for (const id of ids) {
+      if (!this.#known.has(id) && !this.#wasAsked(id, NEEDED_MS)) this.#want(id);
+    }
+    await this.#asking;
+  }
+
+  /** Looks somebody up by user name; resolves even if that failed. */
+  async find(name) {
+    await this.#learnFrom(this.#api.usersNamed(name));
   }
 
   /** Forgets a person whose account has changed. */
@@ -124,23 +138,22 @@ export class Names {
   #want(id) {
     this.#askedAt.set(id, this.#clock.now());
     this.#queue.add(id);
-    if (this.#isAsking) return;
-    this.#isAsking = true;
-    this.#clock.after(TOGETHER_MS, () => this.#ask());
+    this.#asking ??= this.#ask();
   }
 
   async #ask() {
+    await new Promise((resolve) => this.#clock.after(TOGETHER_MS, resolve));
     while (this.#queue.size > 0) {
       const ids = [...this.#queue].slice(0, AT_ONCE);
       for (const id of ids) this.#queue.delete(id);
-      await this.#learnOf(ids);
+      await this.#learnFrom(this.#api.users(ids));
     }
-    this.#isAsking = false;
+    this.#asking = null;
   }
 
-  async #learnOf(ids) {
+  async #learnFrom(asked) {
     try {
-      await this.learn(await this.#api.users(ids));
+      await this.learn(await asked);
     } catch (error) {
       if (error.code === undefined) throw error;
       // They stay unchanged for now; no view depends on a name.

@@ -87,6 +87,10 @@ export class Outbox {
     await this.#keep(this.get(clientId), { ...changes, state: "failed" });
   }
 
+  async change(clientId, changes) {
+    await this.#keep(this.get(clientId), changes);
+  }
+
   /** The window that retries sends it. */
   async retry(clientId, changes) {
     await this.#keep(this.get(clientId), { ...changes, state: "pending", window: this.#window });

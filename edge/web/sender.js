@@ -16,18 +16,22 @@ export class Sender {
   #connection;
   #chats;
   #clock;
+  #mentioned;
   #hear;
   #lanes;
 
   /**
-   * `hear` is `{changed(), refused(item, code)}`: the second for changes that cannot be retried.
+   * `mentioned(item)` resolves to the ids of all whom an incomplete item mentions, or to null.
+   * `hear` is `{changed(), refused(item, code)}`: the second for changes that cannot be
+   * retried.
    */
-  constructor({ api, outbox, connection, chats, clock, random, hear }) {
+  constructor({ api, outbox, connection, chats, clock, random, mentioned, hear }) {
     this.#api = api;
     this.#outbox = outbox;
     this.#connection = connection;
     this.#chats = chats;
     this.#clock = clock;
+    this.#mentioned = mentioned;
     this.#hear = hear;
     this.#lanes = new Lanes({ next: (chat) => this.#next(chat), clock, random });
   }
@@ -35,7 +39,7 @@ export class Sender {
   /**
    * Never waits: the item is in the log and in the queue when this returns, and on disk when the
    * promise resolves. A message is `{text, replyTo, mentions, attachments}`, a change what
-   * `expected` takes.
+   * `expected` takes; with `isIncomplete` if `mentions` may lack somebody.
    */
   post(chat, wanted) {
     const at = new Date(this.#clock.now()).toISOString();
@@ -158,9 +162,23 @@ export class Sender {
       this.#connection.hurry(); // somebody waits
       return false;
     }
-    if (item.kind === undefined) return this.#connection.send(frameOf(item));
-    this.#bring(item);
+    if (item.isIncomplete) this.#complete(item);
+    else if (item.kind === undefined) return this.#connection.send(frameOf(item));
+    else this.#bring(item);
     return true;
+  }
+
+  /** Its content must not change once it has been sent: a repeat has the same key. */
+  async #complete(item) {
+    const { chat, clientId } = item;
+    const mentions = (await this.#mentioned(item)) ?? item.mentions;
+    const isNext = item.isIncomplete && this.#lanes.isUnderway(chat, clientId);
+    if (!isNext || !this.#outbox.get(clientId) || this.#connection.state !== "ready") return;
+    const changes = { mentions, isIncomplete: undefined };
+    this.#chats.get(chat)?.timeline.change(clientId, changes);
+    this.#outbox.change(clientId, changes).catch(() => {}); // full: a later start looks again
+    this.#send(item);
+    this.#hear.changed();
   }
 
   async #bring(item) {

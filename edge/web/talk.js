@@ -2,5 +2,6 @@
  * The script for an open chat: fetched after the first view, or with it if the address has a chat.
  */
 import { Conversation } from "./conversation.js";
+import { lookUpMentions } from "./mentions.js";
 
-export const talk = { Conversation };
+export const talk = { Conversation, lookUpMentions };

@@ -70,6 +70,7 @@ export class Workspace {
       random: Math.random, locks: navigator.locks,
       url: `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws`,
       isWatched: () => document.visibilityState === "visible",
+      lookUpMentions: (...of) => this.#talk.use(({ lookUpMentions }) => lookUpMentions(...of)),
       hear: {
         changed: () => this.#draw(),
         applied: (chat, event) => {

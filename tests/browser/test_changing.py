@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.async_api import Locator, expect
 
-from tests.browser.company import id_of, one_person, two
+from tests.browser.company import HOLDING, bending_calls, id_of, one_person, two
 from tests.browser.conftest import OpenWindow
 from tests.fixtures.window import Window
 
@@ -271,6 +271,25 @@ async def test_a_name_is_completed_and_stands_out_for_whom_it_means(
     await expect(bob.log.locator(".text")).to_contain_text("🍉")
     await expect(ann.log.locator(".at")).to_have_text(f"@{bob.name}")
     await expect(ann.log.locator(".for-me")).to_have_count(0)
+
+
+async def test_a_name_that_is_not_known_yet_is_mentioned(enter: OpenWindow) -> None:
+    """A pasted text, or one typed faster than the names of the chat arrive, waits for them in its
+    place."""
+    ann = await enter()
+    async with one_person(ann) as bob:
+        await ann.page.evaluate(bending_calls("api.user[?]", HOLDING))
+        chat = await bob.create_chat("Mentioning", await id_of(bob, ann))
+        await ann.open_chat("Mentioning")
+        await ann.write(f"@{bob.username} look at this")
+        await ann.write("and at that")
+        await expect(ann.log.locator(".pending")).to_have_count(2)
+        await ann.page.evaluate("held.resolve()")
+        await expect(ann.log.locator(".at")).to_have_text(f"@{bob.username}")
+        await expect(ann.log.locator(".pending")).to_have_count(0)
+        found = (await bob.ask("GET", f"/api/chat/{chat}/message?limit=2")).body["messages"]
+        assert [one["message"] for one in found] == ["and at that", f"@{bob.username} look at this"]
+        assert [one.get("mentions", []) for one in found] == [[], [bob.id]]
 
 
 async def test_every_change_waits_for_the_network_and_survives_a_reload(

@@ -1,22 +1,34 @@
-import { mentionsIn } from "/web/mentions.js";
+import { lookUpMentions, mentionsIn, unknownIn } from "/web/mentions.js";
 import { suggest } from "/web/suggestions.js";
 import { Names } from "/web/names.js";
+import { NoAnswer } from "/web/client/errors.js";
 import { rule, same } from "./checks.js";
 
 const USERS = ["ann", "bob", "cleo"].map((username) => ({ id: `id of ${username}`, username }));
 
-async function parts({ count }) {
-  const clock = { now: () => 0, after() {} };
-  const names = new Names({ api: {}, database: { async putAll() {} }, clock, onChange() {} });
+async function parts({ count, known = USERS.slice(0, 2), isDown = false }) {
+  const clock = { now: () => 0, after: (_, call) => call() };
+  const asked = [];
   const participants = ["id of ann", "id of bob"];
   const chat = { detail: { kind: "group", participants, participantCount: count } };
-  const api = { usersNamed: async (word) => USERS.filter(({ username }) => username.startsWith(word)) };
+  const api = {
+    users: async (ids) => {
+      asked.push(ids);
+      if (isDown) throw new NoAnswer("down");
+      return USERS.filter(({ id }) => ids.includes(id));
+    },
+    usersNamed: async (word) => {
+      asked.push(word);
+      return USERS.filter(({ username }) => username.startsWith(word));
+    },
+  };
+  const names = new Names({ api, database: { async putAll() {} }, clock, onChange() {} });
   const offered = async (word) => {
     const found = await suggest("@", word, { chat, me: USERS[0], api, names });
     return found.map(({ text }) => text);
   };
-  await names.learn(USERS.slice(0, 2));
-  return { chat, names, offered };
+  await names.learn(known);
+  return { chat, names, offered, asked };
 }
 
 rule("whoever does not take part is neither offered nor mentioned", async () => {
@@ -47,4 +59,28 @@ rule("people are offered by the names that others see, too", async () => {
   const { names, offered } = await parts({ count: 2 });
   await names.learn([{ ...USERS[1], displayName: "Robert Smith" }]);
   same([await offered("smi"), await offered("rob"), await offered("bo")], [["@bob"], ["@bob"], ["@bob"]]);
+});
+
+rule("people whose names are not known yet are asked for once, and then mentioned", async () => {
+  const { chat, names, asked } = await parts({ count: 2, known: [] });
+  same(unknownIn("@bob or bob@example.org", { chat, names }), ["bob"]);
+  same(unknownIn("no names", { chat, names }), []);
+  names.need(chat.detail.participants);
+  same(await lookUpMentions("@bob and @home", { chat, names }), ["id of bob"]);
+  same(asked, [["id of ann", "id of bob"]]);
+  same(unknownIn("@home", { chat, names }), []); // everybody is known
+});
+
+rule("in a chat of more people than the server names, each unknown name is looked up", async () => {
+  const { chat, names, asked } = await parts({ count: 3 });
+  same(await lookUpMentions("@bob, @cleo. @cleo @home", { chat, names }), ["id of bob", "id of cleo"]);
+  same(asked, ["cleo", "home"]);
+});
+
+rule("names that do not come mention nobody, and are soon asked for again", async () => {
+  const { chat, names, asked } = await parts({ count: 2, known: [], isDown: true });
+  same(await lookUpMentions("@bob", { chat, names }), []);
+  names.askAgain();
+  same(await lookUpMentions("@bob", { chat, names }), []);
+  same(asked.length, 2);
 });

@@ -16,7 +16,8 @@ class Api {
 
   #ask(name, ...rest) {
     return new Promise((resolve, reject) => {
-      this.asked.push({ name, key: rest.at(-1), resolve, reject });
+      const { mentions } = rest.at(-2) ?? {};
+      this.asked.push({ name, key: rest.at(-1), mentions, resolve, reject });
     });
   }
 
@@ -45,7 +46,7 @@ class Api {
   }
 }
 
-function parts() {
+function parts({ mentioned } = {}) {
   const clock = new StandingClock();
   const chat = { id: "c", timeline: new Timeline("me", 0) };
   const api = new Api();
@@ -69,7 +70,7 @@ function parts() {
   };
   const outbox = new Outbox({ database, window: "w", locks: undefined, tabs: { say() {} } });
   const sender = new Sender({
-    api, outbox, connection, clock, random: () => 0.5,
+    api, outbox, connection, clock, random: () => 0.5, mentioned,
     chats: { get: () => chat },
     hear: {
       changed() {}, inWords: (code) => `no: ${code}`,
@@ -294,4 +295,54 @@ rule("a page that closes makes its own deletions at once, and the next one repea
   api.asked[0].reject(Object.assign(new Error("no"), { code: "unauthenticated" }));
   await settle();
   same(outbox.get(clientId).state, "held");
+});
+
+rule("names that are not known are looked up just before a text goes out, in its order", async () => {
+  const waiting = [];
+  const mentioned = () => new Promise((resolve) => waiting.push(resolve));
+  const { api, chat, connection, outbox, sender, last } = parts({ mentioned });
+  sender.post(chat, { text: "@zoe", mentions: [], isIncomplete: true });
+  sender.post(chat, { text: "two", mentions: [] });
+  same([connection.sent, outbox.of("c").length, chat.timeline.unsent.length], [[], 2, 2]);
+  waiting[0](["z"]);
+  await settle();
+  same([connection.texts(), connection.sent[0].mentions], [["@zoe"], ["z"]]);
+  same(chat.timeline.unsent[0].mentions, ["z"]);
+  sender.restart();
+  same([connection.texts(), waiting.length], [["@zoe", "@zoe"], 1]);
+  await sender.sent({ chat: "c", clientId: last(), seq: 1 });
+  same(connection.texts().at(-1), "two");
+  await sender.sent({ chat: "c", clientId: last(), seq: 2 });
+  sender.post(chat, { ...EDIT, text: "@zoe", mentions: [], isIncomplete: true });
+  same(api.names, []);
+  waiting[1](["z"]);
+  await settle();
+  same([api.names, api.asked[0].mentions], [["edit"], ["z"]]);
+});
+
+rule("a text whose connection is lost during the look-up goes out after the next one", async () => {
+  const waiting = [];
+  const mentioned = () => new Promise((resolve) => waiting.push(resolve));
+  const { chat, connection, sender } = parts({ mentioned });
+  sender.post(chat, { text: "@zoe", mentions: [], isIncomplete: true });
+  connection.live = false;
+  waiting[0]([]);
+  await settle();
+  same(connection.sent, []);
+  connection.live = true;
+  sender.restart();
+  waiting[1](["z"]);
+  await settle();
+  same(connection.sent.map(({ mentions }) => mentions), [["z"]]);
+});
+
+rule("a text that is discarded during the look-up is not sent", async () => {
+  const waiting = [];
+  const mentioned = () => new Promise((resolve) => waiting.push(resolve));
+  const { chat, connection, sender } = parts({ mentioned });
+  sender.post(chat, { text: "@zoe", mentions: [], isIncomplete: true });
+  await sender.discard(chat, chat.timeline.unsent[0].clientId);
+  waiting[0](["z"]);
+  await settle();
+  same(connection.sent, []);
 });
