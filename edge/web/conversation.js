@@ -43,9 +43,9 @@ export class Conversation {
 
   /**
    * `hear` is `{post(chat, wanted), remove(chat, message), typing(chat), retry(chat, id),
-   * discard(chat, id), unread(chat, seq), quoted(chat, messageId), about(chat), menu(chat, anchor),
-   * add(chat), write(userId), copy(text, done), share(what), say(sentence), hurry(),
-   * attentive(): boolean}`; `layers` as in `layers.js`, `lazy` a `Lazy`.
+   * discard(chat, id), toEnd(), unread(chat, seq), quoted(chat, messageId), about(chat),
+   * menu(chat, anchor), add(chat), write(userId), copy(text, done), share(what), say(sentence),
+   * hurry(), attentive(): boolean}`; `layers` as in `layers.js`, `lazy` a `Lazy`.
    */
   constructor({ me, api, names, presence, chats, clock, layers, lazy, errands, toast, hear, empty }) {
     this.#me = me;
@@ -96,7 +96,7 @@ export class Conversation {
     this.composer = this.#makeComposer();
     this.#jumps = new Jumps({
       onLatest: () => {
-        this.#log.toEnd();
+        this.#toEnd();
         this.#look();
         this.composer.offer();
       },
@@ -143,9 +143,10 @@ export class Conversation {
     this.#aided(() => {});
   }
 
-  /** `{seq, top}` where the reader is, or null at the end. */
+  /** `{seq, top}` where the reader is, `{isEnd}` at the end; null if that is not known. */
   get place() {
-    return this.#chat && this.#log.place;
+    if (this.#chat === null) return null;
+    return this.#log.atEnd ? { isEnd: true } : this.#log.place;
   }
 
   /**
@@ -221,7 +222,7 @@ export class Conversation {
       hear: {
         send: (text, answered, attachments, chat) => {
           this.#chats.saveDraft(chat, "", null);
-          if (chat === this.#chat) this.#log.toEnd();
+          if (chat === this.#chat) this.#toEnd();
           post({ replyTo: answered?.messageId, attachments }, text, chat);
         },
         command: (text) => {
@@ -253,6 +254,11 @@ export class Conversation {
         aid: () => this.aid(),
       },
     });
+  }
+
+  #toEnd() {
+    this.#log.toEnd();
+    this.#hear.toEnd();
   }
 
   #react({ seq, messageId }, emoji, isOn) {

@@ -4,7 +4,10 @@
 
 const KEY = "hubbub place";
 
-/** `place` is `{chat, seq, top}`, the message at the top and its offset; or null. */
+/**
+ * `place` is `{chat, seq, top}`, the message at the top and its offset; `{chat, isEnd}` at the end
+ * of the chat; or null.
+ */
 export function keepPlace(place) {
   try {
     sessionStorage.setItem(KEY, JSON.stringify(place));
@@ -19,7 +22,8 @@ export function takePlace() {
     const kept = JSON.parse(sessionStorage.getItem(KEY));
     sessionStorage.removeItem(KEY);
     const [loading] = performance.getEntriesByType("navigation");
-    return loading?.type === "reload" && kept?.seq !== undefined ? kept : null;
+    const isKnown = kept?.isEnd || kept?.seq !== undefined;
+    return loading?.type === "reload" && isKnown ? kept : null;
   } catch {
     return null;
   }

@@ -3,14 +3,14 @@
  * and changes it.
  */
 import { namedHere } from "./addresses.js";
-import { takePlace } from "./place.js";
+import { keepPlace, takePlace } from "./place.js";
 
 export class Route {
   #chats;
   #layers;
   #show;
   #at = null; // the seq in the address
-  #place = takePlace(); // the position from before a reload of this window
+  #place = takePlace(); // the position from before a reload of this window, once
 
   /** `layers` as in `layers.js`; `show({seq, place})` shows the open chat, or none. */
   constructor({ chats, layers, show }) {
@@ -40,7 +40,27 @@ export class Route {
     const place = chat && this.#place?.chat === chat.id ? this.#place : null;
     this.#place = null;
     this.open = chat;
-    this.#show({ seq, place });
+    this.#show(place?.isEnd ? { seq: null, place: null } : { seq, place });
+  }
+
+  /** The reader has left the message in the address for the end of its chat. */
+  toEnd() {
+    if (this.#at === null) return;
+    this.#at = null;
+    history.replaceState(history.state, "", `#${this.open.id}`);
+  }
+
+  /** A link to the message that is in the address already leads there again. */
+  clicked({ target, ctrlKey, metaKey, shiftKey }) {
+    const isHere = target.closest("a")?.href === location.href;
+    if (!isHere || this.#at === null || ctrlKey || metaKey || shiftKey) return;
+    this.#at = null;
+    this.follow();
+  }
+
+  /** Keeps the reader's place for a reload: `{seq, top}`, `{isEnd}` or null if it is not known. */
+  keep(place) {
+    keepPlace(this.open ? { chat: this.open.id, ...place } : null);
   }
 
   /** Follows an address whose chat has only now become known; false if there is none. */

@@ -12,7 +12,6 @@ import { Lazy } from "./lazy.js";
 import { lineInWords, noticeInWords } from "./line-state.js";
 import { ListChoice } from "./list-choice.js";
 import { Live } from "./live.js";
-import { keepPlace } from "./place.js";
 import { Quotes } from "./quotes.js";
 import { Route } from "./route.js";
 import { beside, sectionsOf } from "./sections.js";
@@ -175,6 +174,7 @@ export class Workspace {
       quoted: (chat, messageId) => this.#quotes.of(chat, messageId),
       retry: (chat, id) => this.#errands.keep(this.#live.retry(chat, id)),
       discard: (chat, id) => this.#errands.keep(this.#live.discard(chat, id)),
+      toEnd: () => this.#route.toEnd(),
       typing: (chat) => this.#live.typing(chat),
       unread: (chat, seq) => this.#errands.do(this.#chats.markUnread(chat, seq)),
       menu: (chat, anchor) => this.#menu(chat, anchor, { find: () => this.#sheets.find() }),
@@ -197,13 +197,14 @@ export class Workspace {
     });
     this.#session.whenTaken(this.#me.id, () => location.reload(), signal);
     on(window, "popstate", ({ state }) => this.#layers.moved(state));
+    on(this.node, "click", (event) => this.#route.clicked(event));
     on(window, "online", () => this.#live.hurry());
     on(window, "offline", () => this.#live.doubt());
     on(window, "focus", () => this.#draw());
     on(window, "pagehide", () => {
       this.#live.unload();
       this.#toast.hide(); // a deletion can no longer be undone
-      keepPlace(this.#route.open && { chat: this.#route.open.id, ...this.#conversation.place });
+      this.#route.keep(this.#conversation.place);
     });
     on(document, "visibilitychange", () => {
       if (document.visibilityState === "hidden") this.#live.flush();

@@ -59,6 +59,65 @@ async def test_the_address_of_a_message_leads_to_it(open_page: OpenPage) -> None
     await expect(page.locator(".found .text")).to_have_text("There is cake")
 
 
+def make_long_play() -> tuple[Play, str]:
+    """A chat with sixty lines and a link to the message with seq 5."""
+    play = Play()
+    chat = play.start("Long", "bob")
+    for number in range(60):
+        play.say(chat, "bob", f"line {number}")
+    play.read_all()
+    return play, chat
+
+
+async def test_whoever_goes_on_to_the_end_is_not_led_back(open_page: OpenPage) -> None:
+    """By the button or by sending: the address names only the chat then, and a link to the same
+    message leads there again."""
+    play, chat = make_long_play()
+    page = await open_page(play)
+    origin = page.url.partition("#")[0]
+    play.say(chat, "bob", f"see {origin}#{chat}/5")
+    await page.get_by_role("link", name="Long").click()
+    field, last = page.locator(".write textarea"), page.locator(".line").last
+    for text in ("", "thank you"):
+        await page.get_by_role("link", name="Message in Long").click()
+        await expect(page.locator(".line.found")).to_be_in_viewport()
+        await expect(page).to_have_url(f"{origin}#{chat}/5")
+        if text:
+            await field.fill(text)
+            await field.press("Enter")
+        else:
+            await page.get_by_role("button", name="Latest").press("Enter")
+        await expect(last).to_be_in_viewport()
+        await expect(page).to_have_url(f"{origin}#{chat}")
+    await page.reload()
+    await expect(last).to_be_in_viewport()
+    await expect(page.locator(".line.found")).to_have_count(0)
+
+
+async def test_a_reload_at_the_end_stays_there(open_page: OpenPage) -> None:
+    """Although the address still names the message that the reader came for, to which a second
+    click leads again."""
+    play, chat = make_long_play()
+    page = await open_page(play)
+    origin = page.url.partition("#")[0]
+    play.say(chat, "bob", f"see {origin}#{chat}/5")
+    await page.get_by_role("link", name="Long").click()
+    log, found = page.get_by_role("log"), page.locator(".line.found")
+    for _ in range(2):
+        await page.get_by_role("link", name="Message in Long").click()
+        await expect(found).to_be_in_viewport()
+        await log.evaluate("log => { log.scrollTop = log.scrollHeight; }")
+        await expect(page.get_by_role("button", name="Latest")).to_be_hidden()
+    await expect(page).to_have_url(f"{origin}#{chat}/5")
+    await page.reload()
+    await expect(page.locator(".line").last).to_be_in_viewport()
+    await expect(found).to_have_count(0)
+    await page.goto(f"{origin}?again#{chat}/5")
+    await expect(found).to_be_in_viewport()
+    await page.reload()
+    await expect(found).to_be_in_viewport()
+
+
 async def test_a_message_is_shared(open_page: OpenPage) -> None:
     """Its text and address, if the system supports sharing."""
     play, kitchen, _ = make_play()
