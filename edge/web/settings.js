@@ -42,20 +42,25 @@ export function openSettings({
   );
 }
 
+/** Saves only what was changed here: the rest may be out of date. */
 function profileForm(api, me, onChanged) {
+  const filled = { displayName: me.displayName ?? "", status: me.status ?? "" };
   const name = new Field({
-    label: "Display name", value: me.displayName ?? "", autocomplete: "name", maxlength: "128",
+    label: "Display name", value: filled.displayName, autocomplete: "name", maxlength: "128",
     hint: `What others see in place of ${me.username}.`,
   });
   const status = new Field({
-    label: "What are you doing?", value: me.status ?? "", maxlength: "280",
+    label: "What are you doing?", value: filled.status, maxlength: "280",
     hint: "Shown beside your name.",
   });
   return changeForm("Save", [name, status], async () => {
     if (!allGood([[name, DISPLAY_NAME_RULES], [status, STATUS_RULES]])) return "";
-    onChanged(await api.changeMe({
-      displayName: name.value.trim() || null, status: status.value.trim() || null,
-    }));
+    const wanted = { displayName: name.value.trim(), status: status.value.trim() };
+    const changed = Object.keys(wanted).filter((key) => wanted[key] !== filled[key]);
+    if (changed.length === 0) return "Nothing has changed.";
+    const changes = Object.fromEntries(changed.map((key) => [key, wanted[key] || null]));
+    onChanged(await api.changeMe(changes));
+    Object.assign(filled, wanted);
     return "Others see it now.";
   });
 }

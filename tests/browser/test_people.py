@@ -17,6 +17,7 @@ from tests.browser.company import (
 )
 from tests.browser.conftest import OpenPage, OpenWindow
 from tests.browser.stage import Play, uuid7
+from tests.fixtures.window import Window
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -124,6 +125,34 @@ async def test_what_is_changed_elsewhere_is_not_changed_back(enter: OpenWindow) 
     await panel.get_by_role("button", name="Save").click()
     await expect(ann.page.locator(".bar h1")).to_have_text("Big kitchen")
     await expect(ann.page.locator(".bar")).to_contain_text("Lunch at noon")
+
+
+async def test_a_status_that_is_set_elsewhere_is_not_erased(
+    enter: OpenWindow, windows: list[Window]
+) -> None:
+    """Saving the profile sends only the fields that were changed here, and nothing the second
+    time."""
+    ann = await enter()
+    other = await Window.open(ann.page.context, ann.origin)
+    windows.append(other)
+    other.name = ann.name
+    await expect(other.state).to_have_text("live")
+    for window, label, text in (
+        (other, "What are you doing?", "On holiday"),
+        (ann, "Display name", "Ann Example"),
+    ):
+        await window.open_settings()
+        await window.field(label).fill(text)
+        await window.button("Save").click()
+        await expect(window.page.get_by_text("Others see it now.")).to_be_visible()
+    for text in ("Ann Example", "On holiday"):
+        await expect(ann.page.locator(".self")).to_contain_text(text)
+    await ann.button("Save").click()
+    await expect(ann.page.get_by_text("Nothing has changed.")).to_be_visible()
+    await ann.field("Display name").fill("")
+    await ann.button("Save").click()
+    await expect(ann.page.locator(".self")).to_contain_text(ann.name)
+    await expect(ann.page.locator(".self")).to_contain_text("On holiday")
 
 
 async def test_errors_stand_beside_their_field_until_it_is_changed(
