@@ -28,6 +28,7 @@ export class Conversation {
   #deeds; // of a chat, as `commandIn` takes them
   #clock;
   #hear;
+  #loadBefore;
   #log;
   #bar;
   #chat = null;
@@ -54,6 +55,7 @@ export class Conversation {
     const load = (name) => (chat, seq) => (
       errands.load(history[name](chat, seq).then(() => chats.loaded(chat)))
     );
+    this.#loadBefore = load("before");
     const thenWrite = (act) => (id) => {
       act(this.#chat, id);
       this.composer.offer();
@@ -77,7 +79,7 @@ export class Conversation {
       names,
       intro: (chat) => introOf({ chat, me, names, onAdd: () => hear.add(chat) }),
       hear: {
-        before: load("before"),
+        before: this.#loadBefore,
         after: load("after"),
         around: load("around"),
         moved: () => this.#chat && this.#look(), // scroll events may be late
@@ -165,7 +167,7 @@ export class Conversation {
     if (other !== null) this.#names.look(other);
     chat.newAfter = chat.unread > 0 ? chat.read : null;
     this.#seen = chat.timeline.cursor;
-    this.#title = this.#titleNow();
+    this.#title = this.#titleOf(this.#chat);
     this.composer.open(chat, this.#title);
     this.node.replaceChildren(...this.#panes);
     this.#log.open(chat, this.#title, { seq, place });
@@ -190,7 +192,7 @@ export class Conversation {
   /** `notice` is about the connection, or null. */
   render({ isLive, notice }) {
     if (this.#chat === null) return;
-    const title = this.#titleNow();
+    const title = this.#titleOf(this.#chat);
     if (title !== this.#title) {
       this.composer.retitle(title);
       this.#log.retitle(title);
@@ -200,7 +202,8 @@ export class Conversation {
     const { isKeptUnread, waiting } = this.#chat;
     this.#bar.render(this.#chat, title, this.#chats.waiting - (isKeptUnread ? 0 : waiting));
     const typists = this.#chat.typists(this.#clock.now()).map((id) => this.#names.of(id));
-    setText(this.#typing, typingInWords(typists));
+    const typing = typingInWords(typists);
+    if (this.#typing.textContent !== typing) this.#typing.textContent = typing;
     this.#notice.render(notice);
     const isClosed = this.#isDeleted(otherOf(this.#chat.detail, this.#me.id));
     if (!isClosed) this.#closed.remove();
@@ -236,10 +239,7 @@ export class Conversation {
           return this.#aids.commandIn(text, { isGroup, does: this.#deeds(chat) });
         },
         edit: ({ seq, messageId }, text) => post({ kind: "edit", of: seq, messageId }, text),
-        editLast: () => {
-          const row = this.#log.lastOwn;
-          if (row?.state === "stored") this.composer.edit(row);
-        },
+        editLast: () => this.#editLast(),
         answer: (row, chat = this.#chat) => this.#chats.saveDraft(chat, chat.draft, row),
         editing: (edit, chat = this.#chat) => this.#chats.saveEdit(chat, edit),
         draft: (text, chat = this.#chat) => {
@@ -254,6 +254,19 @@ export class Conversation {
         aid: () => this.aid(),
       },
     });
+  }
+
+  /** Edits the user's newest message: at the end of the log, which may have to be loaded. */
+  async #editLast() {
+    const chat = this.#chat;
+    if (!this.#log.hasEnd) {
+      const { items, from } = chat.timeline.tail;
+      if (items.length === 0) await this.#loadBefore(chat, from);
+      if (chat !== this.#chat || !this.composer.isEmpty) return;
+      this.#toEnd();
+    }
+    const row = this.#log.lastOwn;
+    if (row?.state === "stored") this.composer.edit(row);
   }
 
   #toEnd() {
@@ -367,10 +380,6 @@ export class Conversation {
     return { hash: named.hash, words: named.seq ? `Message in ${title}` : `#${title}` };
   }
 
-  #titleNow() {
-    return this.#titleOf(this.#chat);
-  }
-
   #titleOf({ detail }) {
     return titleOf(detail, this.#me.id, (id) => this.#names.of(id));
   }
@@ -387,9 +396,4 @@ export class Conversation {
     const { isFar, isNewAbove } = this.#log;
     this.#jumps.render({ unseen: timeline.newsAfter(this.#seen), isFar, isNewAbove });
   }
-}
-
-/** A live region is announced whenever its text is set, even to the same value. */
-function setText(node, text) {
-  if (node.textContent !== text) node.textContent = text;
 }

@@ -53,18 +53,11 @@ export class Log {
     this.#names = names;
     this.#hear = hear;
     this.#intro = intro;
-    this.node = element(
-      "div",
-      {
-        class: "log",
-        role: "log",
-        tabindex: "0",
-        onscroll: () => this.#scrolled(),
-        onkeydown: (event) => stepLine(event, this.#list),
-      },
-      this.#top,
-      this.#list,
-    );
+    this.node = element("div", {
+      class: "log", role: "log", tabindex: "0",
+      onscroll: () => this.#scrolled(),
+      onkeydown: (event) => stepLine(event, this.#list),
+    }, this.#top, this.#list);
     this.edge = this.#edge.node;
     this.isNewAbove = false; // the "New" line, from which the reader has not read on
     // Keeps the position when the composer grows, a phone's keyboard opens or the window narrows.
@@ -74,6 +67,11 @@ export class Log {
   /** True if the newest line is in view. */
   get atEnd() {
     return this.#follows && this.#window.atEnd && this.#seeks === null && this.#chat.catchUpTo === null;
+  }
+
+  /** True if the newest line is loaded and in the document, in view or not. */
+  get hasEnd() {
+    return this.#window.atEnd;
   }
 
   /** True if the end is more than a screen away. */
