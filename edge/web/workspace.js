@@ -315,11 +315,15 @@ export class Workspace {
 
   async #leave(notice) {
     await this.#end();
+    history.replaceState(null, "", location.pathname);
     await this.#database.erase();
     this.#onSignedOut(notice);
   }
 
-  /** Removes other people's messages; unsent and unfinished ones stay for the next session. */
+  /**
+   * Removes other people's messages; unsent and unfinished ones, and the address, stay for the next
+   * session.
+   */
   async #signedOut() {
     await this.#leaving?.catch(() => {}); // the caller handles errors: the socket is only faster
     if (this.#ended.signal.aborted) return;
@@ -335,7 +339,6 @@ export class Workspace {
     this.#heading.show({ title: "", waiting: 0, name: this.#parts.instance.name });
     this.#standby?.end();
     this.#sheets.closeAll();
-    history.replaceState(null, "", location.pathname);
     return this.#live.end();
   }
 

@@ -57,6 +57,29 @@ async def test_what_is_unsent_goes_out_after_the_next_log_in(enter: OpenWindow) 
     await expect(ann.log.locator(".pending")).to_have_count(0)
 
 
+async def test_an_address_is_still_there_after_the_log_in(enter: OpenWindow) -> None:
+    """A link to a message that is opened after the session has ended leads there after all; a
+    log-out leaves no address."""
+    ann = await enter(PASSWORD)
+    chat = await ann.start_chat("Kitchen")
+    for text in ("one", "two"):
+        await ann.write(text)
+    await expect(ann.log.locator(".pending")).to_have_count(0)
+    await expect_kept(ann.page, "chats", "({ chatName }) => chatName === 'Kitchen'")
+    await ann.page.goto("about:blank")
+    await set_password(ann, "another horse")
+    await ann.page.goto(f"{ann.origin}/#{chat}/2")
+    await expect(ann.page.get_by_text("You were signed out.")).to_be_visible()
+    await ann.field("Name").fill(ann.name)
+    await ann.field("Password").fill("another horse")
+    await ann.button("Log in").click()
+    await expect(ann.page.locator(".line.found")).to_contain_text("one")
+    await ann.open_settings()
+    await ann.ask("Log out", "Log out")
+    await expect(ann.button("Sign up")).to_be_visible()
+    await expect(ann.page).to_have_url(f"{ann.origin}/")
+
+
 async def test_a_window_that_was_away_follows_a_log_out(
     enter: OpenWindow, windows: list[Window]
 ) -> None:
