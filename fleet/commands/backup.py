@@ -21,6 +21,7 @@ from urllib.parse import unquote, urlsplit
 from common.process.variables import SettingsError
 from fleet.commands.interrupting import Interrupted, ending, run_unless_told
 from fleet.commands.service_file import service_file
+from fleet.commands.unit import ENVIRONMENT_FILE
 from fleet.data.lock import FolderInUse, FolderLock, ForeignFolder, lock_holder
 from fleet.data.logs import copy_output
 from fleet.data.state import read_state, started_with
@@ -177,8 +178,8 @@ async def _copy_files(source: str, target: str) -> None:
 async def databases_of(
     settings: FleetSettings, *, may_run: bool
 ) -> AsyncIterator[Mapping[str, str]]:
-    """The databases' URLs by role, of servers that run for the duration of the block. Does not
-    create a database that was never started."""
+    """The databases' URLs by role, of servers that run for the duration of the block. Creates
+    databases only for a restore, in a folder where no Hubbub has run."""
     if may_run:
         _check_started(settings)
     lock = FolderLock(settings.data, for_command=True)
@@ -194,6 +195,7 @@ async def databases_of(
         if settings.external.keys() >= set(DATABASE_VARIABLES.values()):
             yield _urls(settings, 0)
             return
+        _check_databases(settings, may_run=may_run)
         with closing(ReservedPort()) as port:
             async with running_server(settings, settings.data / "postgres", port.number, lock):
                 yield _urls(settings, port.number)
@@ -204,7 +206,30 @@ async def databases_of(
 def _check_started(settings: FleetSettings) -> None:
     """Raises BackupFailed."""
     if not settings.keys.is_dir():
-        raise BackupFailed(f"there is no Hubbub in {settings.data} yet. Start it first: make run")
+        raise BackupFailed(_not_started(settings))
+
+
+def _not_started(settings: FleetSettings) -> str:
+    return f"there is no Hubbub in {settings.data} yet. Start it first: make run"
+
+
+def _check_databases(settings: FleetSettings, *, may_run: bool) -> None:
+    """Without the variables of external databases, new and empty ones would be created here.
+    Raises BackupFailed."""
+    ours = settings.data / "postgres"
+    if ours.exists() or any(settings.data.glob(f"{ours.name}.before-*")):  # make_cluster explains
+        return
+    if not any(settings.keys.glob("*")):  # empty if the first start could not listen
+        if may_run:
+            raise BackupFailed(_not_started(settings))
+        return
+    names = [name for name in DATABASE_VARIABLES.values() if name not in settings.external]
+    lost = f" If they are lost, move {settings.keys} away: a restore then creates new ones."
+    raise BackupFailed(
+        f"there are no databases in {settings.data}. If they are elsewhere, export "
+        f"{' and '.join(names)}, which a unit reads from {ENVIRONMENT_FILE}."
+        f"{'' if may_run else lost}"
+    )
 
 
 def _check_variables(settings: FleetSettings) -> None:

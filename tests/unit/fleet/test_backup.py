@@ -134,7 +134,8 @@ def test_no_session_survives_a_restore(backup: tuple[Path, str], tmp_path: Path)
     """The backup does not know what was revoked after it: all sessions and their refresh tokens
     end, and so do access tokens: their key is removed, even if 0.1.0 left it in a folder."""
     settings = _settings(tmp_path / "data")
-    (settings.keys / "signing").mkdir(parents=True)
+    _with_databases(settings, lambda _: None)
+    (settings.keys / "signing").mkdir()
     (settings.keys / "signing" / "old.pem").write_text(KEY)
     restore(settings, backup[0], replace=False)
     assert list((settings.keys / "signing").iterdir()) == []
@@ -232,6 +233,37 @@ def test_running_system_is_not_restored_over(backup: tuple[Path, str], tmp_path:
             restore(settings, backup[0], replace=True)
     finally:
         lock.release()
+
+
+@pytest.mark.parametrize("missing", [{"users"}, {"users", "chats"}])
+def test_external_databases_are_not_mistaken_for_missing_ones(
+    backup: tuple[Path, str], tmp_path: Path, missing: set[str]
+) -> None:
+    """The shell lacks the unit's variables while Hubbub is stopped: the message names them. Nothing
+    is created, and no backup of nothing remains."""
+    variables = {"users": "HUBBUB_USERS_DATABASE_URL", "chats": "HUBBUB_CHATS_DATABASE_URL"}
+    theirs = {v: "postgresql://me@db/it" for role, v in variables.items() if role not in missing}
+    settings = read_settings({"HUBBUB_DATA": str(tmp_path / "data"), **theirs})
+    settings.keys.mkdir(parents=True)
+    (settings.keys / "fleet.key").write_text("a secret\n")
+    names = " and ".join(variables[role] for role in variables if role in missing)
+    with pytest.raises(BackupFailed, match=f"export {names}, .*hubbub.env.$"):
+        back_up(settings, tmp_path / "new.tar")
+    with pytest.raises(BackupFailed, match=f"export {names}, .*move {settings.keys} away"):
+        restore(settings, backup[0], replace=True)
+    assert not (settings.data / "postgres").exists()
+    assert not list(tmp_path.glob("new.tar*"))
+
+
+def test_a_start_that_failed_left_nothing_to_back_up(
+    backup: tuple[Path, str], tmp_path: Path
+) -> None:
+    """It could not listen, so there is only an empty folder of keys. A restore may follow it."""
+    settings = _settings(tmp_path / "data")
+    settings.keys.mkdir(parents=True)
+    with pytest.raises(BackupFailed, match=r"there is no Hubbub in .* yet"):
+        back_up(settings, tmp_path / "new.tar")
+    assert "Restored: 2 people" in restore(settings, backup[0], replace=False)
 
 
 def test_backup_keeps_passwords_off_command_lines() -> None:
