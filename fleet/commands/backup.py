@@ -45,12 +45,15 @@ from fleet.settings import (
 )
 
 SCRIPTS = PROJECT_FOLDER / "deploy" / "backup"
+REFUSED = 64  # restore.sh changed nothing
+BROKE_OFF = "The restore broke off. Run it again, with REPLACE=yes."
 START_TIMEOUT_SECONDS = 60.0
 STOP_TIMEOUT_SECONDS = 30.0
 
 
 class BackupFailed(Exception):
-    """Nothing was written or restored; the text says why."""
+    """Nothing was written or restored, unless the text says that a restore broke off; it says
+    why."""
 
 
 KNOWN_FAILURES = (
@@ -72,11 +75,12 @@ def back_up(settings: FleetSettings, target: Path) -> None:
     if target.exists():
         raise BackupFailed(f"{target} exists already")
     target.parent.mkdir(parents=True, exist_ok=True)
+    room = target.parent.absolute()
     unfinished = target.with_name(target.name + ".new")
     descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            run_unless_told(_run_script("backup.sh", settings, output=file))
+            run_unless_told(_run_script("backup.sh", settings, room, output=file))
             os.fsync(file.fileno())
         unfinished.rename(target)
     except BaseException:
@@ -94,22 +98,31 @@ def restore(settings: FleetSettings, source: Path, *, replace: bool) -> str:
         raise BackupFailed(f"there is no file {source}")
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     with source.open("rb") as file:
-        return run_unless_told(_run_script("restore.sh", settings, given=file, replace=replace))
+        running = _run_script("restore.sh", settings, settings.data, given=file, replace=replace)
+        return run_unless_told(running)
 
 
 async def _run_script(
     name: str,
     settings: FleetSettings,
+    room: Path,
     *,
     given: IO[bytes] | None = None,
     output: IO[bytes] | None = None,
     replace: bool = False,
 ) -> str:
-    """Returns the script's output, or raises it as BackupFailed if it explains the failure."""
+    """Returns the script's output, or raises it as BackupFailed if it explains the failure. Its
+    temporary files are in `room` unless the operator set TMPDIR: /tmp may be small."""
     may_run = given is None
     async with databases_of(settings, may_run=may_run) as urls, files_of(settings, name) as folder:
-        with service_file(urls) as services:
+        with (
+            service_file(urls) as services,
+            tempfile.TemporaryDirectory(
+                prefix="hubbub-backup-", dir=room, ignore_cleanup_errors=True
+            ) as scratch,
+        ):
             environment = {
+                "TMPDIR": scratch,
                 **os.environ,
                 "PATH": f"{postgres_program('psql').parent}:{os.environ.get('PATH', '')}",
                 "PGSERVICEFILE": services.path,
@@ -124,9 +137,11 @@ async def _run_script(
             )  # fmt: skip
             async with ending(starting, group=True) as process:
                 _, said = await process.communicate()
-    text = said.decode(errors="replace").strip()
-    if process.returncode != 0:
-        raise BackupFailed(text or f"{name} ended with {process.returncode}")
+        text = said.decode(errors="replace").strip()
+        if process.returncode != 0:
+            text = text or f"{name} ended with {process.returncode}"
+            may_be_half = given is not None and process.returncode != REFUSED
+            raise BackupFailed(f"{text}\n{BROKE_OFF}" if may_be_half else text)
     return text
 
 
@@ -148,7 +163,8 @@ async def run_statement(settings: FleetSettings, role: str, statement: str) -> i
 
 @asynccontextmanager
 async def files_of(settings: FleetSettings, script: str) -> AsyncIterator[Path]:
-    """A folder with the bytes of files: the store's own, or a copy of a remote store's."""
+    """A folder with the bytes of files: the store's own, or a copy of a remote store's. Raises
+    BackupFailed."""
     parts = urlsplit(settings.files_url)
     if parts.scheme == "file":
         yield Path(unquote(parts.path))
@@ -159,7 +175,10 @@ async def files_of(settings: FleetSettings, script: str) -> AsyncIterator[Path]:
             await _copy_files(settings.files_url, local)
         yield Path(folder)
         if script == "restore.sh":
-            await _copy_files(local, settings.files_url)
+            try:
+                await _copy_files(local, settings.files_url)
+            except BackupFailed as failure:
+                raise BackupFailed(f"{failure}\n{BROKE_OFF}") from failure
 
 
 async def _copy_files(source: str, target: str) -> None:

@@ -18,10 +18,12 @@ from fleet.commands.backup import BackupFailed, back_up, databases_of, restore
 from fleet.commands.service_file import service_section
 from fleet.data.lock import FolderInUse, FolderLock
 from fleet.settings import PROJECT_FOLDER, FleetSettings, read_settings
+from tests.fixtures.small_disk import MOUNT
 
 ANN, BOB = new_id(), new_id()
 GARDEN, GONE = new_id(), new_id()
 KEY = "-----BEGIN PRIVATE KEY-----\n"
+PAGE = 4096
 
 
 def _settings(folder: Path) -> FleetSettings:
@@ -105,6 +107,8 @@ def backup(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
         epoch.append(_one(databases["chats"], "SELECT epoch::text FROM installation"))
 
     _with_databases(settings, work)
+    (settings.data / "files" / "ab").mkdir(parents=True)
+    (settings.data / "files" / "ab" / "whole").write_bytes(b"bytes of a file")
     back_up(settings, folder / "backup.tar")
     return folder / "backup.tar", epoch[0]
 
@@ -128,6 +132,8 @@ def test_restored_system_holds_what_was_backed_up(backup: tuple[Path, str], tmp_
         assert _one(chats, "SELECT count(*) FROM decisions") == 0
 
     _with_databases(settings, look)
+    assert (settings.data / "files" / "ab" / "whole").read_bytes() == b"bytes of a file"
+    assert not list(settings.data.glob("hubbub-*"))
 
 
 def test_no_session_survives_a_restore(backup: tuple[Path, str], tmp_path: Path) -> None:
@@ -218,8 +224,78 @@ def test_damaged_backup_is_refused(backup: tuple[Path, str], tmp_path: Path) -> 
     changed.write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
     settings = _settings(tmp_path / "data")
     for file in (cut, changed):
-        with pytest.raises(BackupFailed, match="Nothing was restored"):
+        with pytest.raises(BackupFailed, match="Nothing was restored") as refused:
             restore(settings, file, replace=True)
+        assert "broke off" not in str(refused.value)
+
+
+def test_a_restore_that_breaks_off_says_that_it_has_to_be_repeated(
+    backup: tuple[Path, str], tmp_path: Path
+) -> None:
+    """Both databases are replaced already when there is no place for the files."""
+    settings = _settings(tmp_path / "data")
+    place = tmp_path / "no-folder"
+    place.write_text("")
+    elsewhere = read_settings(
+        {"HUBBUB_DATA": str(settings.data), "HUBBUB_FILES_URL": (place / "files").as_uri()}
+    )
+    said = "Not a directory\nThe restore broke off. Run it again, with REPLACE=yes.$"
+    with pytest.raises(BackupFailed, match=said):
+        restore(elsewhere, backup[0], replace=False)
+    assert "Restored: 2 people" in restore(settings, backup[0], replace=True)
+
+
+@pytest.mark.parametrize(("pages", "program"), [(-1, "tar"), (1, "pg_restore")])
+def test_a_full_disk_is_not_mistaken_for_a_damaged_backup(
+    backup: tuple[Path, str], tmp_path: Path, pages: int, program: str
+) -> None:
+    """Neither while the backup is unpacked nor while the dumps are read."""
+    with tarfile.open(backup[0]) as archive:
+        needed = sum(-(-member.size // PAGE) * PAGE for member in archive.getmembers())
+    small = tmp_path / "small"
+    small.mkdir()
+    done = subprocess.run(
+        ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", MOUNT,
+         str(needed + pages * PAGE), small,
+         sys.executable, "-m", "fleet.commands.backup", "restore", str(backup[0])],
+        cwd=PROJECT_FOLDER, capture_output=True, text=True, check=False,
+        env={**os.environ, "HUBBUB_DATA": str(tmp_path / "data"), "TMPDIR": str(small)},
+    )  # fmt: skip
+    assert f"Nothing was restored: there is no space left on {small} " in done.stderr
+    assert done.stdout == ""
+    assert f" ({program}: " in done.stderr
+
+
+NOWHERE = {
+    "HUBBUB_USERS_DATABASE_URL": "postgresql://me@127.0.0.1:1/it",
+    "HUBBUB_CHATS_DATABASE_URL": "postgresql://me@127.0.0.1:1/it",
+}
+
+
+def test_a_database_that_is_down_is_not_taken_for_one_in_use(
+    backup: tuple[Path, str], tmp_path: Path
+) -> None:
+    """psql's own message is in the answer."""
+    settings = read_settings({"HUBBUB_DATA": str(tmp_path / "data"), **NOWHERE})
+    said = "Connection refused(.|\n)*Nothing was restored: the database of chats does not answer.$"
+    with pytest.raises(BackupFailed, match=said):
+        restore(settings, backup[0], replace=True)
+
+
+def test_a_small_tmp_does_not_matter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Temporary files are on the disk of the data, in a folder that is removed, unless the operator
+    chose another place."""
+    scripts = tmp_path / "scripts"
+    scripts.mkdir()
+    (scripts / "restore.sh").write_text('echo "$TMPDIR" >&2; touch "$TMPDIR/left"')
+    monkeypatch.setattr("fleet.commands.backup.SCRIPTS", scripts)
+    monkeypatch.delenv("TMPDIR", raising=False)
+    settings = read_settings({"HUBBUB_DATA": str(tmp_path / "data"), **NOWHERE})
+    used = Path(restore(settings, scripts / "restore.sh", replace=False))
+    assert used.parent == settings.data
+    assert not used.exists()
+    monkeypatch.setenv("TMPDIR", str(scripts))
+    assert restore(settings, scripts / "restore.sh", replace=False) == str(scripts)
 
 
 def test_running_system_is_not_restored_over(backup: tuple[Path, str], tmp_path: Path) -> None:
