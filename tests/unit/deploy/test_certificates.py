@@ -94,8 +94,7 @@ def read_by_haproxy(*files: Path, **more: str) -> str:
         "HUBBUB_BALANCER_ADMIN": "/tmp/hubbub-admin.sock",  # noqa: S108 - never opened
         "HUBBUB_BALANCER_MAXCONN": "100",
         "HUBBUB_BALANCER_KEY": "0123456789abcdef",
-        **dict.fromkeys(("HUBBUB_BALANCER_TRUSTED", "HUBBUB_BALANCER_PROXY"), ""),
-        **dict.fromkeys(("HUBBUB_BALANCER_CA", "HUBBUB_ACME_CA"), ""),
+        **dict.fromkeys(("HUBBUB_BALANCER_TRUSTED", "HUBBUB_BALANCER_PROXY", "HUBBUB_ACME_CA"), ""),
         **more,
     }
     command = [haproxy_program(), "-c", *(word for file in files for word in ("-f", file))]
