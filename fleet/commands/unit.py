@@ -17,6 +17,7 @@ from fleet.settings import EXTERNAL, PROJECT_FOLDER, FleetSettings
 
 FALLBACK_USER: Final = "hubbub"  # if root installs it: PostgreSQL does not run as root
 ENVIRONMENT_FILE: Final = "/etc/hubbub.env"
+PACKAGES: Final = PROJECT_FOLDER / ".venv"
 STOP_SECONDS: Final = 40  # the fleet drains for at most 30
 UNIT: Final = """\
 [Unit]
@@ -102,7 +103,7 @@ def unit_text(settings: FleetSettings) -> str:
         stop=STOP_SECONDS,
         descriptors=GOOD_DESCRIPTORS,
         capabilities="CAP_NET_BIND_SERVICE" if settings.port < 1024 else "",
-        writable=" ".join(map(_word, [*writable, f"-{PROJECT_FOLDER}/.venv"])),
+        writable=" ".join(map(_word, [*writable, f"-{PACKAGES}"])),
         home="read-only" if at_home else "yes",
     )
 
@@ -120,6 +121,9 @@ def preparations(settings: FleetSettings) -> list[str]:
     """The commands that let its user write where it must."""
     user = owner_of(settings.data)
     commands = []
+    # The unit installs the packages of new locks there.
+    if PACKAGES.exists() and _name_of(PACKAGES.stat().st_uid) != user:
+        commands.append(f"sudo chown -R {user}: {shlex.quote(str(PACKAGES))}")
     for folder in writable_folders(settings):
         name = shlex.quote(str(folder))
         if not folder.exists():

@@ -6,7 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from fleet.commands.unit import environment_text, unit_text
+import pytest
+
+from fleet.commands.unit import environment_text, preparations, unit_text
 from fleet.settings import PROJECT_FOLDER, read_settings
 
 
@@ -89,6 +91,22 @@ def test_a_folder_that_the_unit_needs_is_named_where_there_is_none(tmp_path: Pat
         assert done.stderr.endswith(said)
         assert bool(done.stderr) == bool(said)
         data.mkdir(exist_ok=True)
+
+
+def test_packages_belong_to_the_user_who_installs_those_of_an_upgrade(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another one, such as root, may have made the environment."""
+    packages = tmp_path / "my .venv"
+    monkeypatch.setattr("fleet.commands.unit.PACKAGES", packages)
+    settings = read_settings({"HUBBUB_DATA": str(tmp_path)})
+    given = f"sudo chown -R hubbub: '{packages}'"
+    monkeypatch.setattr("fleet.commands.unit.owner_of", lambda _: "hubbub")
+    assert given not in preparations(settings)
+    packages.mkdir()
+    assert given in preparations(settings)
+    monkeypatch.setattr("fleet.commands.unit.owner_of", lambda _: packages.owner())
+    assert preparations(settings) == []
 
 
 def test_systemd_has_nothing_to_say_about_the_unit(tmp_path: Path) -> None:
