@@ -53,6 +53,11 @@ async def upgrade_database(settings: FleetSettings, old_programs: Path | None) -
     was = made_by(folder)
     if was == now:
         return f"The database is of PostgreSQL {now} already."
+    if old_programs is not None and not (old_programs / "postgres").is_file():
+        raise BackupFailed(
+            f"there is no postgres in {old_programs}. OLD is the folder of the programs of "
+            f"PostgreSQL {was}, such as /usr/lib/postgresql/{was}/bin"
+        )
     kept = old_folder(settings.data, now)
     if kept.exists():
         raise BackupFailed(f"{kept} is there already: move it away")
@@ -170,6 +175,9 @@ def main() -> int:
         print(run_unless_told(upgrade_database(read_settings(), arguments.old)))
     except (*KNOWN_FAILURES, SettingsError) as failure:
         print(f"Nothing was changed: {failure}", file=sys.stderr)
+        return 1
+    except OSError as failure:
+        print(f"{failure.filename or 'The upgrade'}: {failure.strerror}", file=sys.stderr)
         return 1
     return 0
 

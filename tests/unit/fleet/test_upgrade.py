@@ -3,6 +3,7 @@
 import asyncio
 import os
 import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -91,6 +92,23 @@ def test_a_server_of_another_release_is_not_given_what_that_may_not_know(tmp_pat
     for name in ("io_max_concurrency", "autovacuum_worker_slots"):
         assert any(str(word).startswith(name) for word in ours)
         assert not any(str(word).startswith(name) for word in theirs)
+
+
+def test_a_mistyped_folder_of_programs_is_named(settings: FleetSettings) -> None:
+    """Nothing is created or started."""
+    folder = settings.data / "postgres"
+    folder.mkdir()
+    (folder / "PG_VERSION").write_text("17\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "fleet.commands.upgrade", "--old", "/typo"],
+        cwd=PROJECT_FOLDER, env={"PATH": os.environ["PATH"], "HUBBUB_DATA": str(settings.data)},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (
+        1, "Nothing was changed: there is no postgres in /typo. OLD is the folder of the programs "
+        "of PostgreSQL 17, such as /usr/lib/postgresql/17/bin\n",
+    )  # fmt: skip
+    assert os.listdir(settings.data) == ["postgres"]
 
 
 @pytest.fixture
