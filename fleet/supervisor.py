@@ -124,6 +124,9 @@ class Fleet:
             stopping = [s for (role, _), s in self._slots.items() if role in roles]
             await asyncio.gather(*(supervised.stop(seconds) for supervised in stopping))
         await self._changed()
+        if not self._is_written:  # on a full disk; it would list processes as after a kill
+            with suppress(OSError):
+                (self._settings.data / FILE_NAME).unlink()
         await self._endings.finish()
         self._template.close()
         self._metrics_server.close()

@@ -1,5 +1,6 @@
 """A disk that fills up, and has space again."""
 
+import os
 import signal
 from pathlib import Path
 
@@ -15,8 +16,9 @@ from tests.flow.test_one_command import ONE_OF_EACH, run
 async def test_what_dies_on_a_full_disk_comes_back_when_there_is_room(
     tmp_path: Path, http: aiohttp.ClientSession
 ) -> None:
-    """Meanwhile no dead process is reported as ready. Ctrl-C shuts down cleanly, full disk or
-    not."""
+    """Meanwhile no dead process is reported as ready. Ctrl-C shuts down cleanly, full disk or not,
+    and leaves no list of processes, which the doctor takes for those of a Hubbub that was killed.
+    """
     hubbub = HubbubOnSmallDisk(tmp_path / "data", "160m", replicas=ONE_OF_EACH)
     await hubbub.start()
     ann = await Person.sign_up(http, hubbub.origin)
@@ -40,6 +42,10 @@ async def test_what_dies_on_a_full_disk_comes_back_when_there_is_room(
     await hubbub.until_replaced(old, seconds=30)
     assert (await ann.post(chat, "after")).status == 201
     hubbub.fill()
+    data = os.open(hubbub.data, os.O_PATH)  # keeps the disk
     assert await hubbub.stop(signal.SIGINT) == 0
+    left = read_state(Path(f"/proc/self/fd/{data}"))
+    os.close(data)
+    assert left is None or not left.processes
     assert "Traceback" not in hubbub.said()
     hubbub.close()
