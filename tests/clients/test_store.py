@@ -19,3 +19,13 @@ async def test_a_file_that_nobody_has_any_more_is_closed(tmp_path: Path) -> None
     gc.collect()
     with pytest.raises(sqlite3.ProgrammingError):
         database.execute("SELECT 1")
+
+
+@pytest.mark.parametrize("text", ['["session","tokens"]\n', "Some notes.\n" * 100])
+def test_a_file_of_another_kind_is_refused_unchanged(text: str, tmp_path: Path) -> None:
+    """Such as the store of a JavaScript program with the same environment."""
+    path = tmp_path / "store"
+    path.write_text(text)
+    with pytest.raises(sqlite3.DatabaseError, match=f"Choose another file than {path}"):
+        FileStore(path)
+    assert path.read_text() == text

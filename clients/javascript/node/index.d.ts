@@ -3,7 +3,7 @@ import type { Client, Options, Store } from "../lib/index.js";
 
 /**
  * One file, readable only by its owner, since it contains the refresh token. For one program at a
- * time.
+ * time. Throws, and writes nothing, if the file is of another kind.
  */
 export class FileStore implements Store {
   constructor(path: string);

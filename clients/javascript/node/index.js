@@ -6,11 +6,12 @@ import { dirname } from "node:path";
 import { Client } from "../lib/client.js";
 
 const REWRITE_AFTER = 10_000; // obsolete lines
+const BEGINNING = '["'; // of a file, or a part of it after a crash
 
 /**
  * One file, readable only by its owner, since it contains the refresh token. For one program at a
- * time. A line is `[name, value]`; the last line of a name counts, and one that a crash cut short
- * does not.
+ * time. Throws, and writes nothing, if the file is of another kind. A line is `[name, value]`; the
+ * last line of a name counts, and one that a crash cut short does not.
  */
 export class FileStore {
   #path;
@@ -43,7 +44,13 @@ export class FileStore {
   }
 
   #read() {
-    for (const line of readFileSync(this.#path, "utf8").split("\n")) {
+    const text = readFileSync(this.#path, "utf8");
+    if (!BEGINNING.startsWith(text.trimStart().slice(0, BEGINNING.length))) {
+      throw new Error(
+        `Choose another file than ${this.#path}, which is not a store of the JavaScript client.`,
+      );
+    }
+    for (const line of text.split("\n")) {
       let entry;
       try {
         entry = JSON.parse(line);

@@ -41,14 +41,22 @@ class MemoryStore:
 
 class FileStore:
     """One SQLite file, readable only by its owner, since it contains the refresh token. For one
-    program at a time. Raises sqlite3.Error if the file cannot be written."""
+    program at a time. Raises sqlite3.Error if the file cannot be written or is of another kind."""
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch(mode=0o600)
         self._database = sqlite3.connect(path, isolation_level=None)
         weakref.finalize(self, _close, self._database)
-        self._database.execute("PRAGMA journal_mode = WAL")
+        try:
+            self._database.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.DatabaseError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_NOTADB:
+                raise
+            raise sqlite3.DatabaseError(
+                f"Choose another file than {path}, which is not a store of the Python client:"
+                f" {error}"
+            ) from error
         self._database.execute(
             "CREATE TABLE IF NOT EXISTS kept"
             " (number INTEGER PRIMARY KEY, name TEXT UNIQUE NOT NULL, value BLOB NOT NULL)"
