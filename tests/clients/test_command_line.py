@@ -14,7 +14,7 @@ import pytest
 from hubbub_client import Client
 from hubbub_client.__main__ import SessionStore, parse, tail
 from hubbub_client.rest import Tokens
-from hubbub_client.store import FileStore
+from hubbub_client.store import FileStore, SharedStore
 
 from tests.clients.stub import Answer, message, serving, somebody, until
 
@@ -34,6 +34,7 @@ def test_a_command_leaves_the_place_of_a_bot_alone(tmp_path: Path) -> None:
     store.close()
     assert bots.get("cursor a") == bots.get("epoch") == b"the bot's"
     assert bots.get("session") == bots.get("unsent 2") == b"the command's"
+    assert isinstance(store, SharedStore)
     bots.close()
 
 

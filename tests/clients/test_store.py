@@ -1,11 +1,29 @@
 """The store file of the Python client."""
 
+import asyncio
 import gc
+import os
 import sqlite3
+import sys
 from pathlib import Path
+from subprocess import PIPE
 
 import pytest
-from hubbub_client import Client, FileStore
+from hubbub_client import Client, FileStore, NoAnswer, store
+
+PACKAGE = Path(__file__).parents[2] / "clients" / "python"
+HOLDER = """
+import asyncio, sys
+from pathlib import Path
+from hubbub_client import FileStore
+
+async def hold():
+    async with FileStore(Path(sys.argv[1])).locked():
+        print("locked", flush=True)
+        sys.stdin.read()
+
+asyncio.run(hold())
+"""
 
 
 async def test_a_file_that_nobody_has_any_more_is_closed(tmp_path: Path) -> None:
@@ -29,3 +47,25 @@ def test_a_file_of_another_kind_is_refused_unchanged(text: str, tmp_path: Path) 
     with pytest.raises(sqlite3.DatabaseError, match=f"Choose another file than {path}"):
         FileStore(path)
     assert path.read_text() == text
+
+
+async def test_a_store_is_locked_by_one_program_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The others can write to it meanwhile. They wait for the program, also if it is killed."""
+    mine = FileStore(tmp_path / "store")
+    holder = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", HOLDER, str(tmp_path / "store"),
+        env={**os.environ, "PYTHONPATH": str(PACKAGE)}, stdin=PIPE, stdout=PIPE,
+    )  # fmt: skip
+    assert holder.stdout is not None
+    assert await holder.stdout.readline() == b"locked\n"
+    mine.put("cursor c", b"5")
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "LOCK_SECONDS", 0.2)
+        with pytest.raises(NoAnswer, match="another program"):
+            async with mine.locked():
+                pass
+    holder.kill()
+    async with asyncio.timeout(20), mine.locked():
+        await holder.wait()

@@ -1,13 +1,15 @@
 """Which session the Python client uses, on a server that answers as the test specifies."""
 
 import asyncio
+import contextlib
+from pathlib import Path
 from unittest.mock import Mock
 
 import msgspec
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
-from hubbub_client import Client, MemoryStore, Unauthenticated
+from hubbub_client import Client, FileStore, MemoryStore, Unauthenticated
 from hubbub_client.rest import Rest, Tokens
 
 
@@ -102,3 +104,45 @@ async def test_new_tokens_count_from_when_they_are_kept() -> None:
         with pytest.raises(OSError, match="No space"):
             await client.rest.access_token(anew=True)
         assert client.rest.tokens == client._kept.tokens()
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_programs_that_share_a_store_spend_no_refresh_token_twice(
+    at_once: bool, tmp_path: Path
+) -> None:
+    """Such as `tail` and `send` in two terminals: a second use would end the session of both."""
+    spent: list[str] = []
+
+    async def refresh(request: web.Request) -> web.Response:
+        spent.append((await request.json())["refreshToken"])
+        pair = {"token": f"a{len(spent)}", "refreshToken": f"r{len(spent)}"}
+        return web.json_response({**pair, "expiresIn": 900})
+
+    app = web.Application()
+    app.router.add_post("/api/user/refresh", refresh)
+    path = tmp_path / "store"
+    FileStore(path).put("session", msgspec.json.encode(Tokens("ann", "a0", "r0", 0.0)))
+    async with TestServer(app) as server, asyncio.timeout(20), contextlib.AsyncExitStack() as stack:
+        clients = [Client(str(server.make_url("")), FileStore(path)) for _ in range(2)]
+        for client in clients:
+            stack.push_async_callback(client.rest.close)
+        asking = [client.rest.access_token() for client in clients]
+        tokens = await asyncio.gather(*asking) if at_once else [await one for one in asking]
+        assert (spent, tokens) == (["r0"], ["a1", "a1"])
+        assert await clients[1].rest.access_token(anew=True) == "a2"
+        assert await clients[0].rest.access_token(anew=True) == "a2"
+        assert await clients[0].rest.access_token(anew=True) == "a3"
+        assert spent == ["r0", "r1", "r2"]
+
+
+async def test_a_session_that_has_ended_takes_no_other_one_from_the_store(tmp_path: Path) -> None:
+    """Another program with the same file may have logged in since."""
+    path = tmp_path / "store"
+    FileStore(path).put("session", msgspec.json.encode(Tokens("ann", "old", "old", 0.0)))
+    client = Client(store=FileStore(path))
+    session = msgspec.json.encode(Tokens("ann", "new", "new", 1e12))
+    FileStore(path).put("session", session)
+    client.rest.forget()
+    assert client.rest.tokens is None
+    assert FileStore(path).get("session") == session
+    await client.rest.close()

@@ -71,7 +71,7 @@ export class Client {
     this.#had = new Had({ kept, session: this.#session });
     this.rest = new ProgramRest({
       fetch, clock, random, origin: address, tokens: left.tokens,
-      onTokens: (tokens) => kept.keepTokens(tokens), stored: () => kept.tokens(),
+      onTokens: (tokens, ended) => kept.keepTokens(tokens, ended), stored: () => kept.tokens(),
       locks: store instanceof BrowserStore ? globalThis.navigator.locks : undefined,
     });
     this.#pulls = new Pulls({
@@ -295,15 +295,9 @@ export class Client {
     if (this.rest.tokens === null) {
       this.#end(refusal(401, { code: "unauthenticated", detail: "The session has ended." }));
     } else {
-      if (code === REVOKED) this.#forgetTokens();
+      if (code === REVOKED) this.rest.forget().catch(() => {});
       this.#end(new Stopped(code, reason));
     }
-  }
-
-  /** The session has ended: the next program logs in. */
-  #forgetTokens() {
-    this.#kept.forgetTokens(this.rest.tokens).catch(() => {});
-    this.rest.tokens = null;
   }
 
   #end(error) {

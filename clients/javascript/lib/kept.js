@@ -41,16 +41,11 @@ export class Kept {
     return session === null ? null : JSON.parse(session);
   }
 
-  keepTokens(tokens) {
-    return this.#write(() => (tokens === null
-      ? this.#removeTokens()
-      : this.#store.put("session", JSON.stringify(tokens))));
-  }
-
-  /** The tokens' session has ended. Another window may have stored those of a new one. */
-  forgetTokens({ access }) {
+  /** Without `tokens` the session has ended: another window may have stored those of a new one. */
+  keepTokens(tokens, ended) {
     return this.#write(async () => {
-      if ((await this.tokens())?.access === access) await this.#removeTokens();
+      if (tokens !== null) await this.#store.put("session", JSON.stringify(tokens));
+      else if ((await this.tokens())?.access === ended?.access) await this.#removeTokens();
     });
   }
 

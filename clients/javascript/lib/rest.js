@@ -28,7 +28,7 @@ export class Rest {
 
   /**
    * `tokens` is `{user, access, refresh, expires}` of an earlier session or null; `onTokens` is
-   * called with each new value, including null. With `isCookie` the refresh token is in a cookie of
+   * called with each new value, including null, and the previous one. With `isCookie` the refresh token is in a cookie of
    * the page's origin that no script can read. `stored()` returns tokens that another window may
    * have stored. `locks` is `navigator.locks` in that case: two windows must not use the same
    * cookie or token.
@@ -75,8 +75,9 @@ export class Rest {
   }
 
   async forget() {
+    const ended = this.tokens;
     this.tokens = null;
-    await this.onTokens(null);
+    await this.onTokens(null, ended);
   }
 
   /**
@@ -165,14 +166,7 @@ export class Rest {
     const before = this.tokens;
     if (!before?.refresh && this.#cookie === NO_COOKIE) throw refusal(401, LOG_IN_FIRST);
     const renew = () => this.#renewFrom(before);
-    try {
-      await (this.#locks ? this.#locks.request("hubbub-refresh", renew) : renew());
-    } catch (error) {
-      if (this.tokens === before) {
-        if (error instanceof Unauthenticated) await this.forget();
-        throw error;
-      }
-    }
+    await (this.#locks ? this.#locks.request("hubbub-refresh", renew) : renew());
     if (this.tokens === null) throw refusal(401, LOG_IN_FIRST); // they have logged out meanwhile
     return this.tokens.access; // of the user who has logged in meanwhile
   }
@@ -180,15 +174,21 @@ export class Rest {
   /** Another window may have used the refresh token and stored the new tokens. */
   async #renewFrom(before) {
     const stored = await this.#stored();
-    const isNewer = stored?.user === before?.user && stored?.expires > before?.expires;
-    const { user, refresh } = (isNewer ? stored : before) ?? {};
-    if (isNewer && this.#isFresh(stored)) {
-      if (this.tokens === before) this.tokens = stored;
-      return;
+    if (this.tokens !== before) return; // somebody has logged in or out meanwhile
+    if (stored?.user === before?.user && stored?.expires > before?.expires) {
+      this.tokens = stored;
+      if (this.#isFresh(stored)) return;
     }
-    const request = { body: { refreshToken: refresh }, headers: this.#cookie };
-    const answer = await this.#exchange("POST", "/api/user/refresh", request);
-    if (this.tokens === before) await this.#keep(answer, user);
+    const { tokens } = this;
+    const request = { body: { refreshToken: tokens?.refresh }, headers: this.#cookie };
+    try {
+      const answer = await this.#exchange("POST", "/api/user/refresh", request);
+      if (this.tokens === tokens) await this.#keep(answer, tokens?.user);
+    } catch (error) {
+      if (this.tokens !== tokens) return;
+      if (error instanceof Unauthenticated) await this.forget();
+      throw error;
+    }
   }
 
   #isFresh({ expires }) {

@@ -12,6 +12,7 @@ import os
 import re
 import sqlite3
 import sys
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Final
 
@@ -48,6 +49,9 @@ class SessionStore:
     def names(self, beginning: str) -> list[str]:
         kept = [name for name in self._file.names(beginning) if self._home(name) is self._file]
         return [*kept, *self._here.names(beginning)]
+
+    def locked(self) -> AbstractAsyncContextManager[None]:
+        return self._file.locked()
 
     def close(self) -> None:
         self._file.close()

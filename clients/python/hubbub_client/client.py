@@ -45,7 +45,8 @@ class Client:
         store = store or MemoryStore()
         self._kept = Kept(store)
         self.rest = Rest(origin, self._kept.tokens())
-        self.rest.on_tokens = self._keep_tokens
+        self.rest.on_tokens, self.rest.on_end = self._keep_tokens, self._kept.forget_tokens
+        self.rest.stored, self.rest.locked = self._kept.tokens, self._kept.locked
         self.outbox = Outbox(store, self._perform)
         self._session = Session("", self._kept.cursors(), self._kept.epoch, from_start=from_start)
         self._connection = Connection(
@@ -239,14 +240,12 @@ class Client:
         self._running = asyncio.create_task(self._run())
         self.outbox.resume(self.user)
 
-    def _keep_tokens(self, tokens: Tokens | None) -> None:
-        """The session is valid, or there is a new one: continues what had stopped without it. Or it
-        has ended: the next program logs in."""
-        if tokens is not None and tokens.user != self._kept.user:
+    def _keep_tokens(self, tokens: Tokens) -> None:
+        """The session is valid, or there is a new one: continues what had stopped without it."""
+        if tokens.user != self._kept.user:
             self._begin_anew()
         self._kept.keep_tokens(tokens)
-        if tokens is not None:
-            self.outbox.resume(tokens.user)
+        self.outbox.resume(tokens.user)
 
     def _begin_anew(self) -> None:
         """Drops the previous user's events and position for the one who logs in."""

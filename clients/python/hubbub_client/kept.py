@@ -1,13 +1,14 @@
 """What the store has of a session: its tokens, its position in each chat and the user it belongs
 to, the history's epoch."""
 
+import contextlib
 from collections.abc import Mapping
 
 import msgspec
 
 from hubbub_client.outbox import UNSENT
 from hubbub_client.rest import Tokens
-from hubbub_client.store import Store
+from hubbub_client.store import SharedStore, Store
 
 
 class Kept:
@@ -24,13 +25,22 @@ class Kept:
         value = self._store.get("session")
         return None if value is None else msgspec.json.decode(value, type=Tokens)
 
-    def keep_tokens(self, tokens: Tokens | None) -> None:
-        if tokens is None:
+    def keep_tokens(self, tokens: Tokens) -> None:
+        self._keep_user(tokens.user)
+        self._store.put("session", msgspec.json.encode(tokens))
+
+    def forget_tokens(self, ended: Tokens) -> None:
+        """Their session has ended. Another program may have stored those of a new one."""
+        tokens = self.tokens()
+        if tokens is not None and tokens.access == ended.access:
             self._keep_user(self.user)
             self._store.remove("session")
-        else:
-            self._keep_user(tokens.user)
-            self._store.put("session", msgspec.json.encode(tokens))
+
+    def locked(self) -> contextlib.AbstractAsyncContextManager[None]:
+        """While tokens are refreshed, if other programs may use the store."""
+        if isinstance(self._store, SharedStore):
+            return self._store.locked()
+        return contextlib.nullcontext()
 
     @property
     def user(self) -> str | None:

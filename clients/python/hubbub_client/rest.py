@@ -11,6 +11,7 @@ import random
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -63,12 +64,17 @@ def _trace_of_tries() -> aiohttp.TraceConfig:
 
 class Rest:
     """Calls to one origin. `tokens` is None until somebody signs up or logs in, and when the
-    session has ended; `on_tokens` is called with each new pair, and with None."""
+    session has ended; `on_tokens` is called with each new pair, `on_end` with one whose session has
+    ended. `stored` returns tokens that another program may have stored, and `locked` keeps other
+    programs from refreshing them."""
 
     def __init__(self, origin: str, tokens: Tokens | None = None) -> None:
         self.origin = origin.rstrip("/")
         self.tokens = tokens
-        self.on_tokens: Callable[[Tokens | None], None] = lambda _: None
+        self.on_tokens: Callable[[Tokens], None] = lambda _: None
+        self.on_end: Callable[[Tokens], None] = lambda _: None
+        self.stored: Callable[[], Tokens | None] = lambda: None
+        self.locked: Callable[[], AbstractAsyncContextManager[None]] = contextlib.nullcontext
         self._http = aiohttp.ClientSession(timeout=CALL_TIMEOUT, trace_configs=[_trace_of_tries()])
         self._refreshing = asyncio.Lock()
         self._open: set[str] = set()  # keys of deletions that may already be done
@@ -107,21 +113,33 @@ class Rest:
         """An access token that is valid for a while; with `anew`, a new one. Raises Unauthenticated
         if the session has ended."""
         before = self._session()
-        if not anew and before.expires - time.time() > REFRESH_BEFORE_SECONDS:
+        if not anew and _is_fresh(before):
             return before.access
         async with self._refreshing:
             if self.tokens is before:  # no other call did meanwhile
-                body = {"refreshToken": before.refresh}
-                try:
-                    answer = await self._repeat("POST", "/api/user/refresh", body, with_token=False)
-                except Unauthenticated:
-                    if self.tokens is before:
-                        self.forget()
-                        raise
-                    return self._session().access
-                if self.tokens is before:  # nobody else has logged in meanwhile
-                    self._keep(answer)
+                async with self.locked():
+                    await self._refresh(before)
             return self._session().access
+
+    async def _refresh(self, before: Tokens) -> None:
+        """Another program may have used the refresh token and stored the new tokens."""
+        if self.tokens is not before:  # somebody has logged in meanwhile
+            return
+        stored = self.stored()
+        if stored is not None and stored.user == before.user and stored.access != before.access:
+            before = self.tokens = stored
+            if _is_fresh(stored):
+                return
+        body = {"refreshToken": before.refresh}
+        try:
+            answer = await self._repeat("POST", "/api/user/refresh", body, with_token=False)
+        except Unauthenticated:
+            if self.tokens is before:
+                self.forget()
+                raise
+            return
+        if self.tokens is before:  # nobody else has logged in meanwhile
+            self._keep(answer)
 
     def _session(self) -> Tokens:
         if self.tokens is None:
@@ -138,8 +156,9 @@ class Rest:
 
     def forget(self) -> None:
         """The session has ended."""
-        self.tokens = None
-        self.on_tokens(None)
+        ended, self.tokens = self.tokens, None
+        if ended is not None:
+            self.on_end(ended)
 
     # ---- calls
 
@@ -266,6 +285,10 @@ class Rest:
     def _leave_open(self, method: str, key: str) -> None:
         if method == "DELETE":
             self._open.add(key)
+
+
+def _is_fresh(tokens: Tokens) -> bool:
+    return tokens.expires - time.time() > REFRESH_BEFORE_SECONDS
 
 
 async def _refusal(answer: aiohttp.ClientResponse) -> Refused:

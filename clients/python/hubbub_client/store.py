@@ -1,10 +1,17 @@
 """Where a client stores what must outlive the program: its session, cursors and unsent changes."""
 
+import asyncio
 import contextlib
 import sqlite3
 import weakref
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol, runtime_checkable
+
+from hubbub_client.errors import NoAnswer
+
+LOCK_SECONDS: Final = 60.0  # longer than the repeats of a refresh
+LOCK_AGAIN_SECONDS: Final = 0.05
 
 
 class Store(Protocol):
@@ -18,6 +25,15 @@ class Store(Protocol):
 
     def names(self, beginning: str) -> list[str]:
         """In the order in which they were first put."""
+
+
+@runtime_checkable
+class SharedStore(Store, Protocol):
+    """A store whose session several programs use at a time."""
+
+    def locked(self) -> contextlib.AbstractAsyncContextManager[None]:
+        """For one program at a time: a refresh token must not be used twice. Raises NoAnswer if
+        another program keeps it for too long."""
 
 
 class MemoryStore:
@@ -40,12 +56,14 @@ class MemoryStore:
 
 
 class FileStore:
-    """One SQLite file, readable only by its owner, since it contains the refresh token. For one
-    program at a time. Raises sqlite3.Error if the file cannot be written or is of another kind."""
+    """One SQLite file, readable only by its owner, since it contains the refresh token. Programs
+    may share its session; its cursors are for one program at a time. Raises sqlite3.Error if the
+    file cannot be written or is of another kind."""
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch(mode=0o600)
+        self._lock_path = path.with_name(f"{path.name}.lock")
         self._database = sqlite3.connect(path, isolation_level=None)
         weakref.finalize(self, _close, self._database)
         try:
@@ -82,6 +100,32 @@ class FileStore:
             (len(beginning), beginning),
         )
         return [name for (name,) in rows]
+
+    @contextlib.asynccontextmanager
+    async def locked(self) -> AsyncIterator[None]:
+        """SQLite's lock of a second, empty file: programs write to the store meanwhile."""
+        self._lock_path.touch(mode=0o600)
+        lock = sqlite3.connect(self._lock_path, timeout=0, isolation_level=None)
+        try:
+            await self._take(lock)
+            yield
+        finally:
+            lock.close()
+
+    async def _take(self, lock: sqlite3.Connection) -> None:
+        try:
+            async with asyncio.timeout(LOCK_SECONDS):
+                while True:
+                    try:
+                        lock.execute("BEGIN IMMEDIATE")
+                    except sqlite3.OperationalError as error:
+                        if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                            raise
+                        await asyncio.sleep(LOCK_AGAIN_SECONDS)
+                    else:
+                        return
+        except TimeoutError as error:
+            raise NoAnswer(f"another program keeps {self._lock_path} locked") from error
 
     def close(self) -> None:
         self._database.close()

@@ -3,7 +3,7 @@ import { InvalidRequest, NoAnswer, Unauthenticated } from "/web/client/errors.js
 import { receiveFile, sendFile } from "/web/client/files.js";
 import { ProgramRest } from "/web/client/deletions.js";
 import { Rest } from "/web/client/rest.js";
-import { BrowserStore } from "/web/client/store.js";
+import { BrowserStore, MemoryStore } from "/web/client/store.js";
 import { StandingClock, answered, rule, same, settle } from "./checks.js";
 
 const DAY_MS = 86_400_000;
@@ -256,6 +256,31 @@ rule("two clients on one store of a browser keep the one session", async () => {
   same([spent, clients.map(({ rest }) => rest.tokens.access)], [["r1"], ["b1", "b1"]]);
   for (const client of clients) await client.close();
   indexedDB.deleteDatabase(name);
+});
+
+rule("the end of a session removes its own tokens from the store, and no others", async () => {
+  const text = (user, access) => JSON.stringify({ user, access, refresh: "r", expires: 0 });
+  const store = new MemoryStore();
+  store.put("session", text("ann", "a"));
+  let isOver;
+  const over = new Promise((resolve) => (isOver = resolve));
+  const client = await Client.open({
+    store, origin: "http://there", WebSocket: class { close() {} },
+    fetch: () => over.then(() => answered(...refused(401, "unauthenticated"))),
+  });
+  store.put("session", text("ben", "b"));
+  isOver();
+  same((await failed(client.rest.call("GET", "/x"))).name, "Unauthenticated");
+  same([client.rest.tokens, store.get("session")], [null, text("ben", "b")]);
+  await client.close();
+  const newer = { ...TOKENS, access: "a2", expires: 1 };
+  const ended = [];
+  const { rest } = parts([refused(401, "unauthenticated")], {
+    tokens: { ...TOKENS, expires: 0 }, stored: async () => newer,
+    onTokens: (...given) => ended.push(given),
+  });
+  await failed(rest.call("GET", "/x"));
+  same(ended, [[null, newer]]);
 });
 
 rule("a call for one user is not made in the session of another one", async () => {
