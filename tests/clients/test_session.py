@@ -63,6 +63,8 @@ def test_a_scripted_session(case: dict[str, Any]) -> None:
             assert _shown(session.closed(code, reason, chance=0.5)) == step["out"]
             continue
         if "receive" in step:
+            if step["receive"][0]["type"] == "ready":
+                session.connect("t")
             frame = b"\n".join(json.dumps(line).encode() for line in step["receive"])
             outputs = session.receive(frame)
         elif "pulled" in step:
@@ -80,19 +82,25 @@ def ready(chats: dict[str, int], epoch: str = "e", **more: Any) -> dict[str, Any
             "pingSeconds": 25, **more}  # fmt: skip
 
 
+def heard(session: Session, frame: dict[str, Any]) -> list[Output]:
+    """The outputs for the `ready` that answers a `connect`."""
+    session.connect("t")
+    return session.take(frame)
+
+
 def test_from_the_start_each_chat_begins_with_its_first_event() -> None:
     """At the first socket, in chats joined while away, and after a change of epoch."""
     session = Session("bob", from_start=True)
     started = [Ready(25, {"a": 0}), Pull("a", 0, 1)]
-    assert session.take(ready({"a": 7})) == started
+    assert heard(session, ready({"a": 7})) == started
     session.closed(1006)
-    assert session.take(ready({"a": 7, "b": 3}, read={"a": 7, "b": 3}))[1:] == [Pull("b", 0, 2)]
+    assert heard(session, ready({"a": 7, "b": 3}, read={"a": 7, "b": 3}))[1:] == [Pull("b", 0, 2)]
     session.closed(1006)
-    assert session.take(ready({"a": 2}, "another"))[1:] == [Deliver(Restarted(None)),
-                                                            Pull("a", 0, 3)]  # fmt: skip
+    assert heard(session, ready({"a": 2}, "another"))[1:] == [Deliver(Restarted(None)),
+                                                              Pull("a", 0, 3)]  # fmt: skip
     session.cursors["a"] = 9
     session.closed(1006)
-    assert session.take(ready({"a": 2}, "another", behind=["a"]))[1:] == [
+    assert heard(session, ready({"a": 2}, "another", behind=["a"]))[1:] == [
         Deliver(Restarted("a")), Pull("a", 0, 4),
     ]  # fmt: skip
 

@@ -119,6 +119,7 @@ class Session:
         self.is_ready = False
         self.max_frame = MAX_FRAME  # bytes that the server accepts
         self._from_start = from_start
+        self._resumed: dict[str, int] = {}  # the cursors in the last `connect`
         self._shown: dict[str, int] = {}  # where chats begin at the first socket
         self._held: dict[str, list[Event]] = {}  # for chats that are being pulled
         self._ends: dict[str, int] = {}  # of chats that ended on this socket
@@ -149,7 +150,8 @@ class Session:
         """The first frame of a new socket. If there are more chats than a client may resume, the
         server does not name the others in `behind`, and they are pulled."""
         newest = sorted(self.cursors.items(), key=lambda item: -item[1])[:MAX_RESUMED_CHATS]
-        frame: dict[str, Any] = {"type": "connect", "token": token, "resume": dict(newest)}
+        self._resumed = dict(newest)
+        frame: dict[str, Any] = {"type": "connect", "token": token, "resume": self._resumed}
         if self.epoch is not None:
             frame["epoch"] = self.epoch
         return _encode(frame)
@@ -269,7 +271,7 @@ class Session:
         elif last > head:
             last = self.cursors[chat] = 0 if self._from_start else head
             return [Deliver(Restarted(chat)), *([self._pull(chat)] if last < head else [])]
-        elif not is_anew and chat not in ready["behind"] and len(self.cursors) <= MAX_RESUMED_CHATS:
+        elif not is_anew and chat not in ready["behind"] and chat in self._resumed:
             return []
         return [self._pull(chat)] if last < head else []
 
