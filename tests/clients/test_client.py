@@ -190,6 +190,25 @@ async def test_another_history_counts_from_when_the_program_has_heard_of_it() ->
         ]
 
 
+async def test_another_history_counts_for_a_program_that_leaves_its_loop_at_the_notice() -> None:
+    """It reads everything again and starts another loop. Otherwise each later program would get
+    the notice again, and miss what happened while none ran."""
+    store = MemoryStore()
+    for name, value in {"user": b"ann", "epoch": b"before", "cursor c": b"99"}.items():
+        store.put(name, value)
+    async with serving() as (stub, origin), Client(origin, store) as client:
+        await client.log_in("ann", "correct horse")
+        await client.until_ready()
+        await stub.hear(message(6), message(7))
+        had = []
+        for epoch in (b"before", b"e", b"e"):
+            async for event in client.events():
+                had.append(event.chat if isinstance(event, Restarted) else event.seq)
+                break
+            assert store.get("epoch") == epoch
+    assert (had, store.get("cursor c")) == ([None, 6, 7], b"6")
+
+
 async def test_a_log_in_that_is_refused_leaves_nothing_open(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

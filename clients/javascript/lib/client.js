@@ -42,7 +42,6 @@ export class Client {
   #hasDropped = false; // events that the program has not had yet
   #isFull = false; // the program is slower than the events
   #pulls;
-  #begun = 0; // how often the state was reset for another user
   #ended = null;
 
   /**
@@ -152,18 +151,19 @@ export class Client {
   /**
    * Yields each event once, in the order of each chat's seqs, across reconnects; `{type:
    * "restarted", chat}` if the server's history was replaced. An event counts as processed when the
-   * next one is requested: a restarted program with a store continues after it. Raises Stopped, or
-   * Unauthenticated if the session has ended.
+   * next one is requested, by this loop or another: a restarted program with a store continues
+   * after it. Raises Stopped, or Unauthenticated if the session has ended.
    */
   async* events() {
     this.#isHeard = true;
+    await this.#had.keep();
     if (this.#hasDropped) await this.#goBack();
     for (;;) {
       const event = await this.#events.take();
       if (this.#isFull && this.#events.size < MAX_WAITING / 2) this.#haveRoom();
-      const begun = this.#begun;
+      this.#had.give(event);
       yield event;
-      if (begun === this.#begun && this.#kept.user !== null) await this.#had.keep(event);
+      await this.#had.keep();
     }
   }
 
@@ -259,7 +259,6 @@ export class Client {
   #beginAnew() {
     if (this.#kept.user !== null) this.#watched = null;
     this.#session.beginAnew();
-    this.#begun += 1;
     this.#hasDropped = false;
     this.#events.clear();
     this.#moments.clear();

@@ -4,6 +4,7 @@
 export class Had {
   #kept;
   #session;
+  #given = null; // to the program, not known to be processed
   #anew = []; // what to store when the program has processed each waiting "restarted"
 
   /** `kept` is a `Kept`, `session` knows how far events have arrived. */
@@ -17,8 +18,17 @@ export class Had {
     this.#anew.push({ cursors: this.#session.cursors, epoch: this.#session.epoch });
   }
 
-  /** The program has processed the event. */
-  async keep({ type, chat, seq }) {
+  /** The program gets the event. */
+  give(event) {
+    this.#given = event;
+  }
+
+  /** The program requests the next event: it has processed the one that it got. */
+  async keep() {
+    const event = this.#given;
+    this.#given = null;
+    if (event === null || this.#kept.user === null) return;
+    const { type, chat, seq } = event;
     if (type === "restarted") await this.#keepAnew(chat);
     else if (this.#session.cursor(chat) > 0) {
       await this.#kept.keepCursors({ [chat]: seq }, this.#kept.epoch);
@@ -32,6 +42,7 @@ export class Had {
 
   /** For another user. */
   clear() {
+    this.#given = null;
     this.#anew = [];
   }
 

@@ -64,7 +64,7 @@ class Client:
         self._begins: Mapping[str, int] = {}  # where chats begin on the latest socket
         # What to store when the program has processed each waiting `Restarted`.
         self._anew: deque[tuple[Mapping[str, int], str | None]] = deque()
-        self._begun = 0  # how often the state was reset for another user
+        self._given: Event | Restarted | None = None  # to the program, not known to be processed
         self._is_heard = False  # the program iterates over `events`
         self._has_dropped = False  # unconsumed events
         self._ended: Exception | None = None
@@ -145,20 +145,20 @@ class Client:
     async def events(self) -> AsyncIterator[Event | Restarted]:
         """Yields each event once, in the order of each chat's seqs, across reconnects, from the
         first socket on: events received before this call wait for it. An event counts as processed
-        when the next one is requested: with a FileStore a restarted program continues after it.
-        Raises Stopped, or Unauthenticated if the session has ended; Stopped with the code 1000 when
-        the client is closed."""
+        when the next one is requested, by this loop or another: with a FileStore a restarted
+        program continues after it. Raises Stopped, or Unauthenticated if the session has ended;
+        Stopped with the code 1000 when the client is closed."""
         self._is_heard = True
+        self._keep_given()
         if self._has_dropped:
             self._go_back()
         while True:
             event = await self._events.take()
             if len(self._events) < MAX_WAITING / 2:
                 self._connection.is_wanted.set()
-            begun = self._begun
+            self._given = event
             yield event
-            if begun == self._begun and self._kept.user is not None:
-                self._keep_cursor(event)
+            self._keep_given()
 
     async def moments(self) -> AsyncIterator[Moment]:
         """Typing, presence, and actions of the user's other devices; missed while disconnected.
@@ -253,7 +253,7 @@ class Client:
             self._connection.standing = None
         self._kept.forget()
         self._session.begin_anew()
-        self._begun += 1
+        self._given = None
         self._has_dropped = False
         for waiting in (self._events, self._moments, self._anew):
             waiting.clear()
@@ -332,8 +332,11 @@ class Client:
             raise refusal(0, outcome.code, outcome.frame["detail"], retry_after=wait)
         return {"messageInfo": outcome.frame}
 
-    def _keep_cursor(self, event: Event | Restarted) -> None:
-        """The program has processed the event."""
+    def _keep_given(self) -> None:
+        """The program requests the next event: it has processed the one that it got."""
+        event, self._given = self._given, None
+        if event is None or self._kept.user is None:
+            return
         if isinstance(event, Restarted):
             self._keep_anew(event.chat)
         elif event.chat in self._session.cursors:

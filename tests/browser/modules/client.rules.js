@@ -250,6 +250,16 @@ rule("another history counts from when the program has heard of it", async () =>
   ]);
 });
 
+rule("another history counts once the program asks for more, in this loop or another", async () => {
+  const store = new MemoryStore();
+  for (const [name, value] of [["epoch", "before"], ["cursor c", "99"]]) store.put(name, value);
+  const { client, socket } = await somebody({ store });
+  socket().hear(READY, message(6), message(7));
+  const next = async () => (await client.events().next()).value;
+  same([(await next()).type, (await next()).seq, (await next()).seq], ["restarted", 6, 7]);
+  same([store.get("epoch"), store.get("cursor c")], ["e", "6"]);
+});
+
 rule("a browser's store keeps values in the order in which they were first put", async () => {
   const name = `rules ${crypto.randomUUID()}`;
   const store = new BrowserStore(name);
