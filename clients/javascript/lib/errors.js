@@ -18,6 +18,8 @@
  * └── Stopped                 the server ended the socket and asked this client not to come back
  */
 
+const MAX_TOLD = 3; // invalid fields or ids in an error's message
+
 /** The base class of all errors of this package. */
 export class HubbubError extends Error {
   get name() {
@@ -25,15 +27,25 @@ export class HubbubError extends Error {
   }
 }
 
-/** A refusal. `errors` lists the invalid fields or ids, if the server names them. */
+/**
+ * A refusal. `errors` lists the invalid fields or ids, if the server names them. For a message
+ * refused over the socket, `status` is 0, `errors` is empty, and `message` names the field.
+ */
 export class Refused extends HubbubError {
   constructor(status, code, detail, errors = [], retryAfter = 0) {
-    super(detail || `The server answered ${status}.`);
+    super((detail || `The server answered ${status}.`) + told(errors));
     this.status = status;
     this.code = code;
     this.errors = errors;
     this.retryAfter = retryAfter;
   }
+}
+
+/** What is wrong with the first of the fields or ids. */
+function told(errors) {
+  const first = errors.slice(0, MAX_TOLD).map(({ field, id, detail }) => `${field ?? id}: ${detail}`);
+  if (errors.length > MAX_TOLD) first.push("…");
+  return first.length > 0 ? ` (${first.join("; ")})` : "";
 }
 
 export class InvalidRequest extends Refused {}
@@ -105,8 +117,12 @@ const BY_CODE = {
 /** What these statuses mean also from a proxy in between, whatever the body says. */
 const BY_STATUS = { 429: "rate_limited", 502: "unavailable", 503: "unavailable", 504: "unavailable" };
 
-/** The error for a refusal; `problem` is its body. Unknown codes are plain Refused. */
+/**
+ * The error for a refusal; `problem` is its body. Unknown codes are plain Refused. The body of a
+ * proxy may have `errors` of another kind.
+ */
 export function refusal(status, { code = "internal", detail, errors } = {}, retryAfter = 0) {
   const said = BY_STATUS[status] ?? code;
-  return new (BY_CODE[said] ?? Refused)(status, said, detail, errors, retryAfter);
+  const named = Array.isArray(errors) ? errors.filter((error) => error?.detail) : [];
+  return new (BY_CODE[said] ?? Refused)(status, said, detail, named, retryAfter);
 }

@@ -421,7 +421,10 @@ export class Client {
 /** The base class of all errors of this package. */
 export class HubbubError extends Error {}
 
-/** A refusal. `errors` lists the invalid fields or ids, if the server names them. */
+/**
+ * A refusal. `errors` lists the invalid fields or ids, if the server names them. For a message
+ * refused over the socket, `status` is 0, `errors` is empty, and `message` names the field.
+ */
 export class Refused extends HubbubError {
   constructor(
     status: number,

@@ -17,7 +17,9 @@ HubbubError
 └── Stopped                 the server ended the socket and asked this client not to come back
 """
 
-from typing import Any
+from typing import Any, Final
+
+MAX_TOLD: Final = 3  # invalid fields or ids in an exception's text
 
 
 class HubbubError(Exception):
@@ -25,7 +27,8 @@ class HubbubError(Exception):
 
 
 class Refused(HubbubError):
-    """A refusal. `errors` lists the invalid fields or ids, if the server names them."""
+    """A refusal. `errors` lists the invalid fields or ids, if the server names them. For a message
+    refused over the socket, `status` is 0, `errors` is empty, and `detail` names the field."""
 
     def __init__(
         self,
@@ -35,12 +38,21 @@ class Refused(HubbubError):
         errors: list[dict[str, Any]] | None = None,
         retry_after: float = 0.0,
     ) -> None:
-        super().__init__(f"{code}: {detail}")
         self.status = status
         self.code = code
         self.detail = detail
         self.errors = errors or []
+        super().__init__(f"{code}: {detail}{self._told()}")
         self.retry_after = retry_after
+
+    def _told(self) -> str:
+        """What is wrong with the first of the fields or ids."""
+        told = [
+            f"{error.get('field') or error.get('id')}: {error['detail']}"
+            for error in self.errors[:MAX_TOLD]
+        ]
+        more = ["…"] if len(self.errors) > MAX_TOLD else []
+        return f" ({'; '.join(told + more)})" if told else ""
 
 
 class InvalidRequest(Refused):
@@ -136,12 +148,11 @@ _CODES = {429: "rate_limited", 502: "unavailable", 503: "unavailable", 504: "una
 
 
 def refusal(
-    status: int,
-    code: str,
-    detail: str,
-    errors: list[dict[str, Any]] | None = None,
-    retry_after: float = 0.0,
+    status: int, code: str, detail: str, errors: Any = None, retry_after: float = 0.0
 ) -> Refused:
-    """The exception for a refusal. Codes that this package does not know are plain Refused."""
+    """The exception for a refusal. Codes that this package does not know are plain Refused. The
+    body of a proxy may have `errors` of another kind."""
     code = _CODES.get(status, code)
-    return _BY_CODE.get(code, Refused)(status, code, detail, errors, retry_after)
+    listed = errors if isinstance(errors, list) else []
+    named = [error for error in listed if isinstance(error, dict) and "detail" in error]
+    return _BY_CODE.get(code, Refused)(status, code, detail, named, retry_after)

@@ -57,7 +57,15 @@ rule("a refusal is told at once, as its type, with the sentence and the fields",
   const { rest, asked } = parts([[400, problem]]);
   const error = await failed(rest.call("POST", "/y", {}));
   same([error instanceof InvalidRequest, error.message, error.errors, asked.length],
-    [true, "No.", problem.errors, 1]);
+    [true, "No. (x: ?)", problem.errors, 1]);
+  const many = Array.from({ length: 9 }, (_, n) => ({ id: `u${n}`, detail: "unknown" }));
+  for (const [errors, told] of [
+    [many, "No. (u0: unknown; u1: unknown; u2: unknown; …)"], [null, "No."], [{ a: 1 }, "No."],
+    [[null, "a", { a: 1 }], "No."],
+  ]) {
+    const { rest: other } = parts([[400, { detail: "No.", errors }]]);
+    same((await failed(other.call("POST", "/y", {}))).message, told);
+  }
 });
 
 rule("what lies between and answers in another way means what a 503 means", async () => {
