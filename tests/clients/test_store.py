@@ -9,7 +9,7 @@ from pathlib import Path
 from subprocess import PIPE
 
 import pytest
-from hubbub_client import Client, FileStore, NoAnswer, store
+from hubbub_client import Client, FileStore, MemoryStore, NoAnswer, store
 
 PACKAGE = Path(__file__).parents[2] / "clients" / "python"
 HOLDER = """
@@ -37,6 +37,19 @@ async def test_a_file_that_nobody_has_any_more_is_closed(tmp_path: Path) -> None
     gc.collect()
     with pytest.raises(sqlite3.ProgrammingError):
         database.execute("SELECT 1")
+
+
+async def test_a_store_of_the_program_is_used_while_it_is_empty() -> None:
+    """It may have a length, and be false until something is put into it."""
+
+    class Counted(MemoryStore):
+        def __len__(self) -> int:
+            return len(self.names(""))
+
+    empty = Counted()
+    client = Client(store=empty)
+    assert client._kept._store is empty
+    await client.rest.close()
 
 
 @pytest.mark.parametrize("text", ['["session","tokens"]\n', "Some notes.\n" * 100])

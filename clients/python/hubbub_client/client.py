@@ -42,7 +42,7 @@ class Client:
         *,
         from_start: bool = False,
     ) -> None:
-        store = store or MemoryStore()
+        store = MemoryStore() if store is None else store
         self._kept = Kept(store)
         self.rest = Rest(origin, self._kept.tokens())
         self.rest.on_tokens, self.rest.on_end = self._keep_tokens, self._kept.forget_tokens
