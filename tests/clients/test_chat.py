@@ -4,9 +4,9 @@ import asyncio
 from typing import Any
 
 import pytest
-from hubbub_client import Chat, Client, File
+from hubbub_client import Chat, Client, File, Refused
 
-from tests.clients.stub import Answer, Stub, message, serving, somebody, until
+from tests.clients.stub import Answer, Stub, message, refused, serving, somebody, until
 
 CREATED = {
     "type": "chat.created", "chat": "c", "at": "t", "by": "ben", "chatName": "talk",
@@ -50,6 +50,21 @@ async def test_who_is_added_again_begins_anew() -> None:
         await chat.load_older()
         assert (shown(chat), chat.has_older) == ([(5, "new"), (10, "text 10")], False)
         assert stub.asked[-1][1] == "/api/chat/c/message?before=9&limit=50"
+
+
+async def test_after_a_load_that_failed_the_next_call_loads_the_newest_page() -> None:
+    """Both `load_older` and `load`, also when the chat was loaded before."""
+    async with somebody() as (stub, client):
+        chat = client.chat("c")
+        for load in (chat.load_older, chat.load):
+            stub.answer = lambda *_: refused(500, "internal")
+            with pytest.raises(Refused):
+                await chat.load()
+            assert chat.messages == []
+            stub.answer = lambda *_: page(5, 4, seq=5)
+            assert [one.seq for one in await load()] == [4, 5]
+            assert stub.asked[-1][1] == "/api/chat/c/message?limit=50"
+            assert chat.has_older
 
 
 async def test_older_pages_may_be_asked_for_at_the_same_time() -> None:

@@ -42,7 +42,10 @@ export class Chat {
     for (;;) {
       this.#timeline ??= new Timeline(this.#client.user, this.#client.cursor(this.id));
       const timeline = this.#timeline;
-      const page = await this.#page(`limit=${limit}`);
+      const page = await this.#page(`limit=${limit}`).catch((error) => {
+        if (timeline === this.#timeline) this.#timeline = null; // nothing is loaded
+        throw error;
+      });
       if (timeline !== this.#timeline) continue; // reloaded meanwhile, or from another history
       // The page contains events up to its seq; those up to the cursor do not come again.
       const seq = Math.max(page.seq, this.#client.cursor(this.id));

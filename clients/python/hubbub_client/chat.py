@@ -57,7 +57,12 @@ class Chat:
         self._timeline = None
         while True:
             timeline = self._timeline = self._timeline or Timeline(self._client.cursor(self.id))
-            page = await self._page(f"limit={limit}")
+            try:
+                page = await self._page(f"limit={limit}")
+            except BaseException:
+                if timeline is self._timeline:
+                    self._timeline = None  # nothing is loaded
+                raise
             if timeline is not self._timeline:
                 continue  # reloaded meanwhile, or from another history
             # The page contains events up to its seq; those up to the cursor do not come again.
