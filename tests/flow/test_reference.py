@@ -182,6 +182,23 @@ async def test_it_fetches_what_resume_leaves_out(
     assert scripted.connects[1]["epoch"] == "one"
 
 
+async def test_it_fetches_what_does_not_fit_into_resume(
+    server: tuple[Scripted, str], client: Path
+) -> None:
+    """Its user is in 1,001 chats: it resumes the newest 1,000 and fetches the other one."""
+    scripted, origin = server
+    scripted.head = 3
+    others = {f"chat {number}": 5 for number in range(1000)}
+    first, second = ready(1), ready(3)
+    for frame in (first, second):
+        frame["chats"] |= others
+    scripted.script = [[first, 1012], [second, message(4)]]
+    async with running(client, origin, "token-1", "refresh-1") as output:
+        seqs = [event["seq"] for event in await events(output, 3)]
+    assert seqs == [2, 3, 4]
+    assert scripted.connects[1]["resume"] == others
+
+
 async def test_it_refreshes_before_the_end(server: tuple[Scripted, str], client: Path) -> None:
     """At `expiring` it gets new tokens and sends the access token over the same socket; after 4003
     it reconnects with another one."""
