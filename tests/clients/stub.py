@@ -57,6 +57,8 @@ class Stub:
             assert request.transport is not None
             request.transport.abort()
             return web.Response()
+        if isinstance(body, bytes):  # a file
+            return web.Response(body=body, headers={"Content-Disposition": "inline"})
         text = body if isinstance(body, str) else json.dumps(body)
         return web.Response(status=status, text=text)
 

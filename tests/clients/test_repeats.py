@@ -1,7 +1,7 @@
 """How the Python client treats the answer to its own retry."""
 
 import pytest
-from hubbub_client import NotFound, RateLimited, Unauthenticated
+from hubbub_client import HubbubError, NotFound, RateLimited, Unauthenticated
 
 from tests.clients.stub import LOST, Answer, refused, somebody
 
@@ -119,3 +119,14 @@ async def test_a_download_that_does_not_begin_is_asked_for_again() -> None:
         assert b"".join([piece async for piece in chat.download("f")]) == b"bytes"
         with pytest.raises(NotFound):
             await anext(chat.download("f"))
+
+
+async def test_a_call_that_answers_with_bytes_is_reported_at_once() -> None:
+    """A repeat would not help."""
+    async with somebody() as (stub, client):
+        stub.answer = lambda *_: (200, b"bytes")
+        with pytest.raises(HubbubError, match="/api/user/u/avatar answers with bytes"):
+            await client.rest.call("GET", "/api/user/u/avatar")
+        assert len(stub.asked) == 1
+        pieces = [piece async for piece in client.rest.download("/api/user/u/avatar")]
+        assert b"".join(pieces) == b"bytes"

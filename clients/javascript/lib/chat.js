@@ -1,7 +1,7 @@
 /**
  * One chat: its current messages, and what a user can do in it.
  */
-import { receiveFile, sendFile } from "./files.js";
+import { sendFile } from "./files.js";
 import { newId } from "./ids.js";
 import { Timeline } from "./timeline.js";
 
@@ -184,7 +184,7 @@ export class Chat {
 
   /** The file's bytes in pieces: `for await (const piece of chat.download(id))`. */
   download(fileId) {
-    return receiveFile(this.#client.rest, `${this.#path}/file/${fileId}`);
+    return this.#client.rest.download(`${this.#path}/file/${fileId}`);
   }
 
   #put(method, path, body, key = newId()) {

@@ -2,6 +2,7 @@
  * The calls of a program: a repeated deletion that finds nothing was done by an earlier attempt.
  */
 import { NoAnswer, NotFound, Transient, Unavailable } from "./errors.js";
+import { receiveFile } from "./files.js";
 import { Rest } from "./rest.js";
 
 /**
@@ -9,6 +10,11 @@ import { Rest } from "./rest.js";
  */
 export class ProgramRest extends Rest {
   #open = new Set(); // keys of deletions that may already be done
+
+  /** The bytes in pieces. Raises Refused, NoAnswer. */
+  download(path) {
+    return receiveFile(this, path);
+  }
 
   async attempt(method, path, body, key, ...rest) {
     const mayBeDone = this.#open.has(key);

@@ -2,7 +2,7 @@
  * One request and its answer over HTTP, as JSON or as an error with a name. Knows no routes, tokens
  * or retries.
  */
-import { NoAnswer, refusal } from "./errors.js";
+import { HubbubError, NoAnswer, refusal } from "./errors.js";
 
 const ANSWER_TIMEOUT_MS = 15_000;
 
@@ -34,6 +34,9 @@ export async function exchange(fetch, method, path, { body, headers = {}, keepal
   }
   const value = decoded(answer);
   if (!response.ok) throw refusalOf(response, value);
+  if (!value && response.headers.has("Content-Disposition")) {
+    throw new HubbubError(`${path} answers with bytes: use rest.download.`);
+  }
   if (!value) throw new NoAnswer("What came is no JSON.");
   return value;
 }

@@ -255,7 +255,8 @@ export interface Rest {
   /**
    * The answer's body. Bytes (a Blob, an ArrayBuffer or a view of one) are sent unchanged,
    * everything else as JSON. `key` makes the program's own repeats safe; without one, a key is
-   * generated. Repeats what may be repeated for `repeatMs`. Raises Refused, NoAnswer.
+   * generated. Repeats what may be repeated for `repeatMs`. For calls that answer with bytes there
+   * is `download`. Raises Refused, NoAnswer.
    */
   call(
     method: string,
@@ -263,6 +264,8 @@ export interface Rest {
     body?: object,
     options?: { key?: string; repeatMs?: number },
   ): Promise<any>;
+  /** The bytes in pieces. Raises Refused, NoAnswer. */
+  download(path: string): AsyncGenerator<Uint8Array, void, void>;
 }
 
 /**

@@ -19,6 +19,7 @@ import aiohttp
 import msgspec
 
 from hubbub_client.errors import (
+    HubbubError,
     NoAnswer,
     NotFound,
     Refused,
@@ -171,7 +172,8 @@ class Rest:
         key: str | None = None,
     ) -> dict[str, Any]:
         """The answer's body. Bytes are sent unchanged, everything else as JSON. `key` makes the
-        program's own repeats safe; without one, a key is generated. Raises Refused, NoAnswer."""
+        program's own repeats safe; without one, a key is generated. For calls that answer with
+        bytes there is `download`. Raises Refused, NoAnswer."""
         return await self._authorized(method, path, body, key)
 
     async def upload(self, path: str, data: bytes, name: str) -> dict[str, Any]:
@@ -263,7 +265,7 @@ class Rest:
                     trace_request_ctx=tries,
                 ) as answer:
                     if answer.status < 400:
-                        done = _decode(await answer.read(), type=dict[str, Any])
+                        done = await _decoded(answer)
                         self._open.discard(key)
                         return done
                     refused = await _refusal(answer)
@@ -289,6 +291,17 @@ class Rest:
 
 def _is_fresh(tokens: Tokens) -> bool:
     return tokens.expires - time.time() > REFRESH_BEFORE_SECONDS
+
+
+async def _decoded(answer: aiohttp.ClientResponse) -> dict[str, Any]:
+    body = await answer.read()
+    try:
+        return _decode(body, type=dict[str, Any])
+    except msgspec.DecodeError as error:
+        if "Content-Disposition" in answer.headers:
+            path = answer.url.path
+            raise HubbubError(f"{path} answers with bytes: use rest.download.") from error
+        raise
 
 
 async def _refusal(answer: aiohttp.ClientResponse) -> Refused:

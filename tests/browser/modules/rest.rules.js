@@ -369,6 +369,19 @@ rule("what is no JSON is no answer, and no session", async () => {
   same([kept, rest.tokens.access, server.asked], [[], "a1", []]);
 });
 
+rule("a call that answers with bytes is told at once, and made by download", async () => {
+  const headers = { "Content-Disposition": "inline" };
+  const { rest, asked } = parts([], { ...PROGRAM, fetch: async (path) => {
+    asked.push(path);
+    return new Response("bytes", { headers });
+  } });
+  const error = await failed(rest.call("GET", "/x/file"));
+  same([error.message, asked.length], ["/x/file answers with bytes: use rest.download.", 1]);
+  let text = "";
+  for await (const piece of rest.download("/x/file")) text += new TextDecoder().decode(piece);
+  same(text, "bytes");
+});
+
 rule("bytes go as they are, all else as JSON", async () => {
   const bytes = new Uint8Array([137, 80, 78, 71]);
   const sent = [];

@@ -72,6 +72,7 @@ export async function everything(store: Store): Promise<number> {
   console.log(shown);
   await chat.send("", { attachments: [file.id], key: await replyKey({ chat: chat.id, seq }) });
   for await (const piece of chat.download(file.id)) piece.byteLength;
+  for await (const piece of client.rest.download("/api/user/u/avatar")) piece.byteLength;
   const loaded: Message[] = await chat.load(20);
   if (chat.hasOlder) await chat.loadOlder();
   const { messages, next } = await client.search("hello", { chat: chat.id, by: client.user, before: null });
