@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from hubbub_client.errors import Forbidden, NoAnswer, Unauthenticated
+from hubbub_client.errors import Forbidden, NoAnswer, RateLimited, Unauthenticated
 from hubbub_client.outbox import Change, Outbox
 from hubbub_client.store import MemoryStore
 
@@ -212,3 +212,34 @@ async def test_a_store_that_fails_holds_up_nothing(server: Server) -> None:
     with pytest.raises(Forbidden):
         await outbox.put(change("3"))
     await outbox.empty()
+
+
+async def test_a_refusal_that_names_a_time_holds_back_all_chats(
+    server: Server, outbox: Outbox
+) -> None:
+    """A few changes are under way at once, whatever the number of chats; none is sent before the
+    time, and then all are."""
+    outbox.resume("ann")
+    server.error = RateLimited(429, "rate_limited", "Too many messages.", retry_after=0.5)
+    began = asyncio.get_running_loop().time()
+    puts = [asyncio.create_task(outbox.put(change(str(n), f"c{n}"))) for n in range(300)]
+    await until_asked(server, 10)
+    server.error = None
+    await until_asked(server, 11)
+    assert asyncio.get_running_loop().time() - began >= 0.5
+    assert [answer["key"] for answer in await asyncio.gather(*puts)] == [str(n) for n in range(300)]
+    assert len(server.asked) == 310
+
+
+async def test_few_changes_are_under_way_at_once(server: Server, outbox: Outbox) -> None:
+    """Each answer lets the next one go, in the order of the calls."""
+    outbox.resume("ann")
+    server.is_there.clear()
+    puts = [asyncio.create_task(outbox.put(change(str(n), f"c{n}"))) for n in range(300)]
+    await until_asked(server, 10)
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert len(server.asked) == 10
+    server.is_there.set()
+    await asyncio.gather(*puts)
+    assert server.asked == [str(n) for n in range(300)]

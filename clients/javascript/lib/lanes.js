@@ -1,17 +1,23 @@
 /**
  * Pending changes: in the order in which they were made in each chat, one at a time per chat,
- * repeated with the same key until the server reports the outcome. Neither stores nor sends them.
+ * repeated with the same key until the server reports the outcome. Rates are per user: a refusal
+ * that names a time holds back all chats. Neither stores nor sends changes.
  */
 
 const ANSWER_TIMEOUT_MS = 15_000;
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 10_000;
+// In all chats. Each may be refused once a second: 200 refused frames in 10 s end the client.
+const MAX_UNANSWERED = 10;
 
 export class Lanes {
   #next;
   #clock;
   #random;
   #underway = new Map(); // chat -> {key, cancel}
+  #unanswered = new Set(); // the chats of `#underway` that do not pause before a retry
+  #waiting = new Set(); // chats whose turn has not come
+  #holds = new Set(); // functions that cancel them
   #pauses = new Map(); // chat -> how often in a row
 
   /**
@@ -27,12 +33,15 @@ export class Lanes {
   /** The chat may have a pending change. */
   push(chat) {
     if (this.#underway.has(chat)) return;
-    const change = this.#next(chat);
-    if (change?.send()) this.#wait(chat, change.key, ANSWER_TIMEOUT_MS);
+    this.#waiting.add(chat);
+    this.#goOn();
   }
 
   /** No change in progress will be answered any more; these chats have pending ones. */
   restart(chats) {
+    for (const cancel of this.#holds) cancel();
+    this.#holds.clear();
+    this.#waiting.clear();
     for (const chat of [...this.#underway.keys()]) this.#land(chat);
     for (const chat of chats) this.push(chat);
   }
@@ -48,19 +57,44 @@ export class Lanes {
     this.#pauses.delete(chat);
   }
 
-  /** The change could not be made now. */
+  /** The change could not be made now. If the server named a time, nothing is sent until then. */
   again(chat, key, retryAfterSeconds) {
     if (!this.isUnderway(chat, key)) return;
     this.#land(chat);
+    if (retryAfterSeconds) {
+      this.#hold(retryAfterSeconds * 1_000);
+      this.push(chat);
+      return;
+    }
     const before = this.#pauses.get(chat) ?? 0;
     this.#pauses.set(chat, before + 1);
     const longest = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** before);
-    this.#wait(chat, key, retryAfterSeconds ? retryAfterSeconds * 1_000 : this.#random() * longest);
+    this.#wait(chat, key, this.#random() * longest);
+    this.#goOn();
+  }
+
+  #goOn() {
+    for (const chat of this.#waiting) {
+      if (this.#holds.size > 0 || this.#unanswered.size >= MAX_UNANSWERED) return;
+      this.#waiting.delete(chat);
+      const change = this.#next(chat);
+      if (!change?.send()) continue;
+      this.#unanswered.add(chat);
+      this.#wait(chat, change.key, ANSWER_TIMEOUT_MS);
+    }
+  }
+
+  #hold(ms) {
+    const cancel = this.#clock.after(ms, () => {
+      this.#holds.delete(cancel);
+      this.#goOn();
+    });
+    this.#holds.add(cancel);
   }
 
   #wait(chat, key, ms) {
     const cancel = this.#clock.after(ms, () => {
-      this.#underway.delete(chat);
+      this.#land(chat);
       this.push(chat);
     });
     this.#underway.set(chat, { key, cancel });
@@ -69,5 +103,6 @@ export class Lanes {
   #land(chat) {
     this.#underway.get(chat)?.cancel();
     this.#underway.delete(chat);
+    this.#unanswered.delete(chat);
   }
 }

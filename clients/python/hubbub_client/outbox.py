@@ -14,6 +14,7 @@ from typing import Any, Final
 import msgspec
 
 from hubbub_client.errors import HubbubError, NoAnswer, Transient, Unauthenticated
+from hubbub_client.pace import Pace
 from hubbub_client.store import Store
 
 PAUSE_SECONDS: Final = 0.5
@@ -46,6 +47,7 @@ class Outbox:
         self._user: str | None = None  # whose changes these are
         self._stopped: HubbubError | None = None  # why nothing is sent
         self._lanes: dict[str, Lane] = {}
+        self._pace = Pace()
         self._tasks: set[asyncio.Task[None]] = set()
 
     def __len__(self) -> int:
@@ -57,7 +59,7 @@ class Outbox:
         if isinstance(self._stopped, NoAnswer) or (user == self._user and self._stopped is None):
             return
         self._stop(_unauthenticated("Another user has logged in."))
-        self._user, self._stopped, self._lanes = user, None, {}
+        self._user, self._stopped, self._lanes, self._pace = user, None, {}, Pace()
         for name in self._names():
             value = self._store.get(name)
             if value is not None:
@@ -134,11 +136,13 @@ class Outbox:
         """Raises Unauthenticated."""
         while True:
             try:
-                result = await self._perform(change)
-            except Transient as refused:
-                await asyncio.sleep(max(PAUSE_SECONDS, refused.retry_after))
-            except NoAnswer:
-                await asyncio.sleep(PAUSE_SECONDS)
+                async with self._pace.turn():
+                    result = await self._perform(change)
+            except (Transient, NoAnswer) as error:
+                if isinstance(error, Transient) and error.retry_after > 0:
+                    self._pace.hold(error.retry_after)
+                else:
+                    await asyncio.sleep(PAUSE_SECONDS)
             except Unauthenticated:
                 raise
             except Exception as error:
