@@ -2,6 +2,7 @@
 
 import asyncio
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from hubbub_client import Chat, Client, File, Refused
@@ -164,6 +165,35 @@ async def test_the_oldest_of_very_many_messages_go() -> None:
         await chat.load()
         await heard(stub, client, *(message(seq) for seq in range(6, 5_508)))
         assert (len(chat.messages), chat.messages[-1].seq, chat.has_older) == (5_002, 5_507, True)
+
+
+async def test_a_history_is_loaded_to_its_first_message_while_people_talk() -> None:
+    """What the program has loaded is kept; only what comes after it is too much."""
+    async with somebody() as (stub, client):
+        chat, head = client.chat("c"), 9_000
+
+        def answer(_: str, path: str) -> Answer:
+            wanted = dict(parse_qsl(urlsplit(path).query))
+            before = int(wanted.get("before", head + 1))
+            first = max(1, before - int(wanted["limit"]))
+            return page(*range(before - 1, first - 1, -1), seq=head, more=first > 1)
+
+        async def say(count: int) -> None:
+            nonlocal head
+            head += count
+            await heard(stub, client, *map(message, range(head - count + 1, head + 1)))
+
+        stub.answer = answer
+        await heard(stub, client, CREATED | {"seq": head})
+        await chat.load(500)
+        while chat.has_older and len(stub.asked) < 50:
+            await say(1)
+            await chat.load_older(500)
+        assert (len(stub.asked), len(chat.messages)) == (18, 9_017)
+        await say(500)
+        assert (len(chat.messages), chat.has_older) == (9_517, False)
+        await say(1)
+        assert (len(chat.messages), chat.messages[0].seq, chat.has_older) == (9_017, 502, True)
 
 
 @pytest.mark.parametrize("is_first", [True, False])

@@ -6,8 +6,8 @@ import { newId } from "./ids.js";
 import { Timeline } from "./timeline.js";
 
 const PAGE = 50;
-const MAX_KEPT = 5_000; // messages; the oldest are dropped first
-const TRIM_AT = 5_500;
+const MAX_KEPT = 5_000; // events, if the program has not loaded more; the oldest are dropped
+const MAX_MORE = 500; // before they are dropped
 const REPLIES = "5f0c8a1e6d0b4a569a3e2f4f2f1f9b77";
 
 /**
@@ -21,6 +21,7 @@ export class Chat {
   #shown;
   #path;
   #timeline = null; // until `load`
+  #most = MAX_KEPT;
 
   constructor(client, id, shown) {
     this.#client = client;
@@ -84,7 +85,10 @@ export class Chat {
     const items = messages.toReversed();
     const from = more ? items[0].seq : 1;
     const isTaken = this.#timeline.cover({ from, to, items, asOf: seq });
-    if (isTaken) this.hasOlder = more;
+    if (isTaken) {
+      this.hasOlder = more;
+      this.#most = Math.max(MAX_KEPT, this.#timeline.tail.items.length);
+    }
     return isTaken;
   }
 
@@ -94,11 +98,12 @@ export class Chat {
     if (timeline === null) return;
     if (event.seq > timeline.cursor + 1) { // a user who joins again starts over
       timeline.reset(event.seq - 1);
+      this.#most = MAX_KEPT;
       this.hasOlder = true;
     }
     timeline.apply(event);
-    if (timeline.tail.items.length > TRIM_AT) {
-      timeline.trim(MAX_KEPT);
+    if (timeline.tail.items.length > this.#most + MAX_MORE) {
+      timeline.trim(this.#most);
       this.hasOlder = true;
     }
   }

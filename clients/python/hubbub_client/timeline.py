@@ -11,8 +11,8 @@ from typing import Final
 from hubbub_client.events import Event, MessageChanged, MessageSent
 from hubbub_client.fold import Message, begin, change
 
-MAX_KEPT: Final = 5_000  # messages; the oldest are dropped first
-TRIM_AT: Final = 5_500
+MAX_KEPT: Final = 5_000  # messages, if the program has not loaded more; the oldest are dropped
+MAX_MORE: Final = 500  # before they are dropped
 KEPT_CHANGES: Final = 2_000  # for pages that are older
 
 AsOf = tuple[Message, int]  # with the seq up to which events are applied to it
@@ -30,6 +30,7 @@ class Timeline:
         self.cursor = seq
         self.first = seq + 1
         self._messages: dict[int, AsOf] = {}
+        self._most = MAX_KEPT
         self._changes: deque[MessageChanged] = deque()
         self._changes_from = seq + 1  # from this seq on, none is missing in `_changes`
 
@@ -66,16 +67,17 @@ class Timeline:
                         now = _changed(now, event)
                 self._messages[message.seq] = now
         self.first = min(first, self.first)
+        self._most = max(MAX_KEPT, len(self._messages))
         return True
 
     def trim(self) -> bool:
-        """Whether there were too many messages; then the oldest were dropped."""
-        if len(self._messages) <= TRIM_AT:
+        """Whether too many messages have come since the last page; then the oldest were dropped."""
+        if len(self._messages) <= self._most + MAX_MORE:
             return False
         seqs = sorted(self._messages)
-        for seq in seqs[:-MAX_KEPT]:
+        for seq in seqs[: -self._most]:
             del self._messages[seq]
-        self.first = seqs[-MAX_KEPT]
+        self.first = seqs[-self._most]
         return True
 
 
