@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from hubbub_client import (
@@ -237,3 +238,31 @@ async def test_what_nobody_has_listened_to_for_long_comes_again() -> None:
         heard = client.events()
         assert [(await anext(heard)).seq for _ in range(2)] == [6, 7]
         assert stub.connects[-1]["resume"] == {"c": 5}
+
+
+async def test_a_program_that_is_slow_has_few_more_events_waiting_than_it_may() -> None:
+    """However many chats it is behind in: few pages are in flight at a time. It gets each event
+    once."""
+    chats = {f"c{number}": 400 for number in range(100)}
+    async with serving() as (stub, origin), Client(origin, from_start=True) as client:
+
+        def answer(_: str, path: str) -> Answer:
+            chat, after = path.split("/")[3], int(dict(parse_qsl(urlsplit(path).query))["after"])
+            events = [message(after + number + 1, chat=chat) for number in range(200)]
+            return 200, {"events": events, "seq": 400, "more": after < 200}
+
+        stub.answer = answer
+        stub.ready |= {"chats": chats, "behind": list(chats)}
+        had: set[tuple[str, int]] = set()
+        taken = client.events()
+        first = asyncio.ensure_future(anext(taken))
+        await client.log_in("ann", "correct horse")
+        await until(lambda: len(client._events) > MAX_WAITING)
+        most, event = 0, await first
+        for number in range(40_000):
+            event = await anext(taken) if number > 0 else event
+            assert not isinstance(event, Restarted)
+            had.add((event.chat, event.seq))
+            most = max(most, len(client._events))
+        assert len(had) == 40_000
+        assert most <= MAX_WAITING + 8 * 200

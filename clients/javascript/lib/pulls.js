@@ -7,6 +7,7 @@ import { Pauses } from "./pauses.js";
 
 const AGAIN_MS = 1_000;
 const MAX_AGAIN_MS = 60_000; // whatever the server requests
+const MAX_PAGES = 8; // at a time: a program that is slow gets at most these when it has enough
 
 export class Pulls {
   #rest;
@@ -15,6 +16,7 @@ export class Pulls {
   #isFull;
   #isOver;
   #pauses;
+  #pages = 0;
   #waiting = [];
 
   /**
@@ -31,14 +33,14 @@ export class Pulls {
   }
 
   async begin(first) {
-    for (let pull = first; pull && this.#session.wants(pull) && !this.#isOver(); ) {
-      if (this.#isFull()) await new Promise((resolve) => this.#waiting.push(resolve));
-      const outputs = await this.#page(pull);
-      if (outputs === null) continue;
-      const next = outputs.find((output) => output.pull?.chat === pull.chat);
-      this.#follow(outputs.filter((output) => output !== next));
-      if (next?.pull.after === pull.after) await this.#pauses.take(AGAIN_MS); // it brought nothing
-      pull = next?.pull;
+    for (let pull = first; pull && this.#isNeeded(pull); ) {
+      while (this.#isFull() || this.#pages >= MAX_PAGES) {
+        await new Promise((resolve) => this.#waiting.push(resolve));
+      }
+      this.#pages += 1;
+      const { next, pauseMs } = await this.#step(pull).finally(() => this.#leave());
+      if (pauseMs > 0) await this.#pauses.take(pauseMs);
+      pull = next;
     }
   }
 
@@ -52,8 +54,33 @@ export class Pulls {
     this.#pauses.end();
   }
 
-  /** The session's outputs for the next page, or null if it failed. */
+  #isNeeded(pull) {
+    return this.#session.wants(pull) && !this.#isOver();
+  }
+
+  #leave() {
+    this.#pages -= 1;
+    this.#waiting.shift()?.();
+  }
+
+  /** Handles the next page. Returns the pull that follows, if any, and the pause before it. */
+  async #step(pull) {
+    let outputs;
+    try {
+      outputs = await this.#page(pull);
+    } catch (error) {
+      const askedMs = Math.max(AGAIN_MS, (error.retryAfter ?? 0) * 1_000);
+      return { next: pull, pauseMs: Math.min(askedMs, MAX_AGAIN_MS) };
+    }
+    const next = outputs.find((output) => output.pull?.chat === pull.chat);
+    this.#follow(outputs.filter((output) => output !== next));
+    const isStuck = next?.pull.after === pull.after; // it brought nothing
+    return { next: next?.pull, pauseMs: isStuck ? AGAIN_MS : 0 };
+  }
+
+  /** The session's outputs for the next page, if it is still needed. */
   async #page(pull) {
+    if (!this.#isNeeded(pull)) return [];
     const path = `/api/chat/${pull.chat}/events?after=${pull.after}&limit=200`;
     try {
       const options = { repeatMs: AGAIN_MS };
@@ -62,9 +89,7 @@ export class Pulls {
     } catch (error) {
       if (error instanceof NotFound) return this.#session.gone(pull);
       if (error instanceof Unauthenticated) return []; // the socket says the same
-      const askedMs = Math.max(AGAIN_MS, (error.retryAfter ?? 0) * 1_000);
-      await this.#pauses.take(Math.min(askedMs, MAX_AGAIN_MS));
-      return null;
+      throw error;
     }
   }
 }

@@ -39,6 +39,7 @@ PONG_SECONDS: Final = 10.0
 ANSWER_SECONDS: Final = 10.0
 PULL_AGAIN_SECONDS: Final = 1.0
 MAX_PULL_AGAIN_SECONDS: Final = 60.0  # whatever the server requests
+MAX_PAGES: Final = 8  # at a time: a program that is slow gets at most these when it has enough
 NO_CODE: Final = 1005
 LOST: Final = 1006
 NOT_UNDERSTOOD: Final = 1002
@@ -97,6 +98,7 @@ class Connection:
         self._http = http
         self._url = url
         self._ready_seconds = ready_seconds
+        self._pages = asyncio.Semaphore(MAX_PAGES)
         self._answers: dict[str, asyncio.Future[Answer]] = {}
         self._tasks: asyncio.TaskGroup
 
@@ -255,26 +257,28 @@ class Connection:
     async def _pull(self, pull: Pull) -> None:
         """Loads page after page until nothing is missing or the socket that needed it has ended."""
         while self._session.wants(pull):
-            await self.is_wanted.wait()
+            after = pull.after
+            is_stuck = False
             try:
-                outputs = await self._page(pull)
+                async with self._pages:
+                    for output in await self._page(pull):
+                        if isinstance(output, Pull) and output.chat == pull.chat:
+                            pull, is_stuck = output, output.after == after
+                        else:
+                            self._follow(output)
             except Unauthenticated:
                 raise
             except HubbubError as error:
                 await asyncio.sleep(pull_again_seconds(error))
-                continue
-            after = pull.after
-            is_stuck = False
-            for output in outputs:
-                if isinstance(output, Pull) and output.chat == pull.chat:
-                    pull, is_stuck = output, output.after == after
-                else:
-                    self._follow(output)
             if is_stuck:  # the page brought nothing, and more is wanted
                 await asyncio.sleep(PULL_AGAIN_SECONDS)
 
     async def _page(self, pull: Pull) -> list[Output]:
-        """The session's outputs for the next page. Raises Refused and NoAnswer if it fails."""
+        """The session's outputs for the next page, if it is still needed when there is room. Raises
+        Refused and NoAnswer if it fails."""
+        await self.is_wanted.wait()
+        if not self._session.wants(pull):
+            return []
         try:
             page = await self._fetch_events(pull.chat, pull.after)
         except NotFound:

@@ -1,7 +1,7 @@
 import { BrowserStore, MemoryStore } from "/web/client/store.js";
 import { Stopped } from "/web/client/errors.js";
 import { rule, same, settle } from "./checks.js";
-import { READY, listen, long, message, somebody } from "./program.js";
+import { READY, listen, long, message, somebody, until } from "./program.js";
 
 rule("it connects with what the store has, and what comes is given once and in order", async () => {
   const { client, socket } = await somebody();
@@ -132,6 +132,38 @@ rule("a program that is slow is disconnected, and comes back when it has caught 
   for (let seq = 7; seq < 5_200; seq += 1) await taken.next();
   await long();
   same([sockets.length, socket().sent[0].resume.c > 10_000], [2, true]);
+});
+
+rule("a program that is slow has few more than 10,000 events waiting, in any number of chats", async () => {
+  const chats = Object.fromEntries(Array.from({ length: 100 }, (_, n) => [`c${n}`, 400]));
+  const store = new MemoryStore();
+  store.put("epoch", "e");
+  for (const chat of Object.keys(chats)) store.put(`cursor ${chat}`, "0");
+  const { client, calls, socket, sockets } = await somebody({
+    store,
+    answers: async (_, path) => {
+      const [, chat, after] = path.match(/chat\/(\w+)\/events\?after=(\d+)/);
+      const events = Array.from({ length: 200 }, (_unused, n) => message(+after + n + 1, { chat }));
+      return [200, { events, seq: 400, more: after < 200 }];
+    },
+  });
+  const ready = { ...READY, chats, behind: Object.keys(chats) };
+  const taken = client.events();
+  const first = taken.next();
+  socket().hear(ready);
+  await until(() => client.state === "stopped");
+  await long();
+  same([calls.length > 50, calls.length <= 58], [true, true]);
+  const had = new Set([`${(await first).value.chat} ${(await first).value.seq}`]);
+  for (let heard = 1; had.size < 40_000;) {
+    const { value } = await taken.next();
+    had.add(`${value.chat} ${value.seq}`);
+    if (sockets.length > heard) {
+      heard = sockets.length;
+      socket().hear(ready);
+    }
+  }
+  same(had.size, 40_000);
 });
 
 rule("what nobody has listened to for long comes again, however much it is", async () => {

@@ -66,3 +66,7 @@ export function listen(client, most = Infinity) {
 export const long = async () => {
   for (let turn = 0; turn < 20; turn += 1) await settle();
 };
+
+export const until = async (isSo) => {
+  while (!isSo()) await settle();
+};
