@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from itertools import pairwise
 from typing import Any
 
 import pytest
-from hubbub_client.errors import Forbidden, NoAnswer, RateLimited, Unauthenticated
+from hubbub_client.errors import Forbidden, NoAnswer, RateLimited, Unauthenticated, Unavailable
 from hubbub_client.outbox import Change, Outbox
 from hubbub_client.store import MemoryStore
 
@@ -21,6 +22,7 @@ class Server:
 
     def __init__(self) -> None:
         self.asked: list[str] = []
+        self.times: list[float] = []  # when
         self.error: Exception | None = None
         self.is_there = asyncio.Event()
         self.is_there.set()
@@ -28,10 +30,12 @@ class Server:
 
     async def perform(self, change: Change) -> dict[str, Any]:
         self.asked.append(change.key)
+        self.times.append(asyncio.get_running_loop().time())
         self.was_asked.set()
+        error = self.error
         await self.is_there.wait()
-        if self.error is not None:
-            raise self.error
+        if error is not None:
+            raise error
         return {"key": change.key}
 
 
@@ -221,10 +225,12 @@ async def test_a_refusal_that_names_a_time_holds_back_all_chats(
     time, and then all are."""
     outbox.resume("ann")
     server.error = RateLimited(429, "rate_limited", "Too many messages.", retry_after=0.5)
+    server.is_there.clear()
     began = asyncio.get_running_loop().time()
     puts = [asyncio.create_task(outbox.put(change(str(n), f"c{n}"))) for n in range(300)]
     await until_asked(server, 10)
     server.error = None
+    server.is_there.set()
     await until_asked(server, 11)
     assert asyncio.get_running_loop().time() - began >= 0.5
     assert [answer["key"] for answer in await asyncio.gather(*puts)] == [str(n) for n in range(300)]
@@ -243,3 +249,46 @@ async def test_few_changes_are_under_way_at_once(server: Server, outbox: Outbox)
     server.is_there.set()
     await asyncio.gather(*puts)
     assert server.asked == [str(n) for n in range(300)]
+
+
+async def test_the_pauses_of_a_change_that_gets_no_answer_grow(
+    server: Server, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A proxy without a server is not asked in vain by all chats at once; the next change begins
+    with a short pause again."""
+    monkeypatch.setattr("hubbub_client.pace.FIRST_PAUSE_SECONDS", 0.02)
+    monkeypatch.setattr("hubbub_client.pace.MAX_PAUSE_SECONDS", 0.1)
+    monkeypatch.setattr("hubbub_client.pace.random.random", lambda: 1.0)
+    outbox.resume("ann")
+    for error in (NoAnswer("gone"), Unavailable(502, "unavailable", "")):
+        server.asked, server.times, server.error = [], [], error
+        sending = asyncio.create_task(outbox.put(change("1")))
+        await until_asked(server, 6)
+        server.error = None
+        await sending
+        pauses = [after - before for before, after in pairwise(server.times)]
+        least = [0.02, 0.04, 0.08, 0.1, 0.1, 0.1]
+        assert all(pause > 0.9 * bound for pause, bound in zip(pauses, least, strict=True))
+
+
+async def test_a_new_socket_ends_all_pauses(
+    server: Server, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of single chats, and one for all of them."""
+    monkeypatch.setattr("hubbub_client.pace.FIRST_PAUSE_SECONDS", 60.0)
+    monkeypatch.setattr("hubbub_client.pace.MAX_PAUSE_SECONDS", 60.0)
+    monkeypatch.setattr("hubbub_client.pace.random.random", lambda: 1.0)
+    outbox.resume("ann")
+    for error in (NoAnswer("gone"), RateLimited(429, "rate_limited", "", retry_after=60.0)):
+        server.asked, server.error = [], error
+        server.is_there.clear()
+        puts = [asyncio.create_task(outbox.put(change(str(n), f"c{n}"))) for n in range(10)]
+        await until_asked(server, 10)
+        server.error = None
+        server.is_there.set()
+        for _ in range(10):  # all are refused, and wait
+            await asyncio.sleep(0)
+        assert len(server.asked) == 10
+        outbox.hurry()
+        await asyncio.gather(*puts)
+        assert len(server.asked) == 20

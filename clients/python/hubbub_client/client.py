@@ -284,6 +284,7 @@ class Client:
                 self._begins = output.cursors
                 if self._kept.epoch is None:  # from here on no event is missed
                     self._kept.keep_cursors(output.cursors, self._session.epoch)
+                self.outbox.hurry()
             case Deliver(event):
                 self._deliver(event)
             case Now(moment):
@@ -325,7 +326,9 @@ class Client:
         frame = {"type": "send", "chat": change.chat, **body}
         is_own = "clientId" in body and self._session.user == self.user
         if not is_own or not self._connection.can_ask(change.key, frame):
-            return await self.rest.call(change.method, change.path, change.body, key=change.key)
+            return await self.rest.call(
+                change.method, change.path, change.body, key=change.key, repeats=False
+            )
         outcome = await self._connection.ask(change.key, frame)
         if outcome.code:
             wait = outcome.frame.get("retryAfter", 0.0)

@@ -17,7 +17,6 @@ from hubbub_client.errors import HubbubError, NoAnswer, Transient, Unauthenticat
 from hubbub_client.pace import Pace
 from hubbub_client.store import Store
 
-PAUSE_SECONDS: Final = 0.5
 UNSENT: Final = "unsent "  # the prefix of names in the store
 _KEPT: Final = "What is unsent is kept, and sent when the same user logs in again."
 
@@ -74,6 +73,10 @@ class Outbox:
         name = f"{UNSENT}{self._user} {change.chat} {change.key}"
         self._store.put(name, msgspec.json.encode(change))
         return await asyncio.shield(self._queue(name, change))
+
+    def hurry(self) -> None:
+        """There is a new socket: pending retries run at once."""
+        self._pace.hurry()
 
     async def empty(self) -> None:
         """Waits until everything is answered. If something is unsent, raises Unauthenticated when
@@ -134,6 +137,7 @@ class Outbox:
         self, name: str, change: Change, answered: asyncio.Future[dict[str, Any]]
     ) -> None:
         """Raises Unauthenticated."""
+        failures = 0
         while True:
             try:
                 async with self._pace.turn():
@@ -142,7 +146,8 @@ class Outbox:
                 if isinstance(error, Transient) and error.retry_after > 0:
                     self._pace.hold(error.retry_after)
                 else:
-                    await asyncio.sleep(PAUSE_SECONDS)
+                    failures += 1
+                    await self._pace.pause(failures)
             except Unauthenticated:
                 raise
             except Exception as error:

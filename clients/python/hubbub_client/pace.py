@@ -1,13 +1,16 @@
 """How fast pending changes are sent. Rates are per user: a refusal that names a time holds back all
-chats. Must not know what is sent."""
+chats; after any other failure, only its chat waits. Must not know what is sent."""
 
 import asyncio
 import contextlib
+import random
 from collections.abc import AsyncIterator
 from typing import Final
 
 # In all chats. Each may be refused once a second: 200 refused frames in 10 s end the client.
 MAX_UNANSWERED: Final = 10
+FIRST_PAUSE_SECONDS: Final = 0.5
+MAX_PAUSE_SECONDS: Final = 10.0
 
 
 class Pace:
@@ -16,18 +19,35 @@ class Pace:
     def __init__(self) -> None:
         self._room = asyncio.Semaphore(MAX_UNANSWERED)
         self._held_until = 0.0  # on the clock of the loop
+        self._hurried = asyncio.Event()
 
     @contextlib.asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
         """Waits until few enough attempts are under way, and nothing is held."""
         async with self._room:
-            while (seconds := self._held_until - _now()) > 0:  # noqa: ASYNC110 - may be held longer
-                await asyncio.sleep(seconds)
+            while (seconds := self._held_until - _now()) > 0:
+                await self._wait(seconds)
             yield
 
     def hold(self, seconds: float) -> None:
         """No turn begins for so long."""
         self._held_until = max(self._held_until, _now() + seconds)
+
+    async def pause(self, failures: int) -> None:
+        """After so many failures in a row."""
+        bound = min(MAX_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2 ** min(failures - 1, 10))
+        await self._wait(bound * random.random())  # noqa: S311 - jitter
+
+    def hurry(self) -> None:
+        """There is a new socket: ends all waits."""
+        self._held_until = 0.0
+        self._hurried.set()
+        self._hurried = asyncio.Event()
+
+    async def _wait(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._hurried.wait()
 
 
 def _now() -> float:

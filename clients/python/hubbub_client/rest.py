@@ -7,6 +7,7 @@ that finds nothing was done by an earlier attempt.
 
 import asyncio
 import contextlib
+import functools
 import random
 import time
 import uuid
@@ -170,11 +171,12 @@ class Rest:
         body: dict[str, Any] | bytes | None = None,
         *,
         key: str | None = None,
+        repeats: bool = True,
     ) -> dict[str, Any]:
         """The answer's body. Bytes are sent unchanged, everything else as JSON. `key` makes the
         program's own repeats safe; without one, a key is generated. For calls that answer with
-        bytes there is `download`. Raises Refused, NoAnswer."""
-        return await self._authorized(method, path, body, key)
+        bytes there is `download`. Raises Refused, NoAnswer: without `repeats` after one attempt."""
+        return await self._authorized(method, path, body, key, repeats=repeats)
 
     async def upload(self, path: str, data: bytes, name: str) -> dict[str, Any]:
         """Raises Refused, NoAnswer."""
@@ -223,14 +225,19 @@ class Rest:
         body: dict[str, Any] | bytes | None,
         key: str | None = None,
         timeout: aiohttp.ClientTimeout = CALL_TIMEOUT,
+        *,
+        repeats: bool = True,
     ) -> dict[str, Any]:
         """Repeats the call once with a new token if the server refuses the current one."""
         key = key or str(uuid.uuid4())
+        ask = functools.partial(
+            self._repeat, method, path, body, key=key, timeout=timeout, repeats=repeats
+        )
         try:
-            return await self._repeat(method, path, body, key=key, timeout=timeout)
+            return await ask()
         except Unauthenticated:
             await self.access_token(anew=True)
-            return await self._repeat(method, path, body, key=key, timeout=timeout)
+            return await ask()
 
     async def _repeat(
         self,
@@ -241,6 +248,7 @@ class Rest:
         key: str | None = None,
         with_token: bool = True,
         timeout: aiohttp.ClientTimeout = CALL_TIMEOUT,
+        repeats: bool = True,
     ) -> dict[str, Any]:
         headers = {}
         if isinstance(body, dict):
@@ -249,7 +257,7 @@ class Rest:
         if method in ("POST", "PATCH", "DELETE"):
             headers["Idempotency-Key"] = key
         data = msgspec.json.encode(body) if isinstance(body, dict) else body
-        deadline = time.monotonic() + RETRY_SECONDS
+        deadline = time.monotonic() + (RETRY_SECONDS if repeats else 0.0)
         while True:
             if with_token:
                 headers["Authorization"] = f"Bearer {await self.access_token()}"
