@@ -13,7 +13,7 @@ from common.protocol.chats import Control, Slice
 from common.protocol.close_codes import CloseCode
 from common.protocol.errors import Refusal, unavailable
 from realtime.fan_out import joining
-from realtime.fan_out.joining import GUESTS_A_TURN
+from realtime.fan_out.joining import CHATS_A_FETCH, GUESTS_A_TURN, MAX_REPLAY_BYTES
 from realtime.fan_out.rooms import LINGER_SECONDS, ROOMS_A_TURN
 from realtime.fan_out.upstream import Memberships
 from tests.fixtures.quiet_node import USER, QuietNode, objects_in, until
@@ -261,3 +261,46 @@ async def test_a_join_that_fails_ends_its_socket_alone() -> None:
     assert [person.sockets for person in node.fan_out.hub.people.values()] == [
         [sockets[0][0], sockets[2][0]]
     ]
+
+
+@pytest.mark.parametrize(("size", "replayed"), [(1_000, 600), (50_000, 20), (250_000, 4)])
+async def test_a_resume_fetches_little_more_than_it_gives(size: int, replayed: int) -> None:
+    """A few chats at a time, and none after more than a socket gets; the rest is `behind`."""
+    node = QuietNode()
+    node.memberships = {str(UUID(int=number)): 2 for number in range(1, 601)}
+    event = b'{"text":"%b"}' % (b"x" * (size - 11))
+    asked = waiting = most = 0
+
+    async def fetch(chat: str, after: int) -> Slice:
+        nonlocal asked, waiting, most
+        asked, waiting = asked + 1, waiting + 1
+        most = max(most, waiting)
+        await asyncio.sleep(0)
+        waiting -= 1
+        return Slice(chat=chat, after=after, events=[msgspec.Raw(event)], controls=[], head=2)
+
+    node.fetch = fetch
+    _, wire = await node.connect_and_wait(resume=dict.fromkeys(node.memberships, 1))
+    ready, *events = objects_in(wire)
+    assert len(events) == replayed == 600 - len(ready["behind"])
+    assert most == CHATS_A_FETCH
+    assert asked * size <= MAX_REPLAY_BYTES + CHATS_A_FETCH * size
+
+
+async def test_chats_that_miss_few_events_are_replayed_beside_those_that_miss_many() -> None:
+    """Even if these come first in `resume` and exceed what a socket gets."""
+    node = QuietNode()
+    many = [str(UUID(int=number)) for number in range(1, CHATS_A_FETCH + 1)]
+    few = [str(UUID(int=number)) for number in range(CHATS_A_FETCH + 1, CHATS_A_FETCH + 31)]
+    node.memberships = dict.fromkeys(many, 100) | dict.fromkeys(few, 1)
+
+    async def fetch(chat: str, after: int) -> Slice:
+        head = node.memberships[chat]
+        events = [msgspec.Raw(b'{"text":"%b"}' % (b"x" * 2_000))] * head
+        return Slice(chat=chat, after=after, events=events, controls=[], head=head)
+
+    node.fetch = fetch
+    _, wire = await node.connect_and_wait(resume=dict.fromkeys([*many, *few], 0))
+    ready, *events = objects_in(wire)
+    assert set(ready["behind"]) < set(many)
+    assert len(events) == len(few) + 100 * (len(many) - len(ready["behind"]))
