@@ -51,9 +51,11 @@ class Teller:
         node a moment later."""
         unwatched = [user for user in asks.users if not self._home.is_watched(user)]
         if fresh := self.say(unwatched):
-            self._note_said(fresh)
+            for one in fresh:
+                self._home.watch(one.user, self._clock())
+                self._unkept.add(one.user)
             await self.keep()
-        # Users watched before are not noted as told: other nodes that watch them may lack the news.
+        # Nobody is noted as told: other nodes that watch them may lack the news, or the arrival.
         found = self.say(asks.users)
         if found or asks.number:
             topic = self._topics.presence_node(asks.node)

@@ -9,6 +9,7 @@ from typing import Any
 import redis
 
 from common.protocol.ids import new_id
+from common.valkey.topics import Topics
 from tests.contract.realtime.conftest import (
     PATIENCE_SECONDS,
     Person,
@@ -129,6 +130,8 @@ async def test_those_whom_nobody_watches_cost_nothing(
     """Valkey is told of a user when they come to a node, and then no more, whatever they do;
     watched by many sockets of two nodes, a change is one message per node."""
     tier, valkey = make_tier()
+    with contextlib.closing(redis.Redis.from_url(valkey.url)) as client:
+        client.config_set("slowlog-log-slower-than", 0)  # so that it lists every command
     tier.start("users")
     tier.start("chats")
     nodes = [tier.start("realtime", HUBBUB_RATE_LIMITS="high") for _ in range(2)]
@@ -136,6 +139,7 @@ async def test_those_whom_nobody_watches_cost_nothing(
         ann, ben = await world.make_people(2)
         await world.make_chat(ann, ben)
         there = await sockets.enter_async_context(world.connect(ben))
+        await until_published(valkey, Topics(tier.topic_prefix).presence(ben.id))
         for number in range(20):
             await there.say({"type": "active", "active": bool(number % 2)})
         assert await told_of(nodes) == 0
@@ -152,6 +156,14 @@ async def test_those_whom_nobody_watches_cost_nothing(
             await until_told(socket, ben, "away")
         assert await told_of(nodes) == 2
         assert len(keys_of_presence(valkey)) == 2  # what the node has announced, and leases
+
+
+async def until_published(valkey: ValkeyServer, topic: str) -> None:
+    """Waits until the slow log, which lists every command, names the topic."""
+    with contextlib.closing(redis.Redis.from_url(valkey.url)) as client:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while topic not in str(client.slowlog_get(128)):  # noqa: ASYNC110 - polls Valkey
+                await asyncio.sleep(0.02)
 
 
 async def told_of(nodes: list[Process]) -> float:

@@ -110,6 +110,16 @@ async def test_news_reach_those_who_watched_before_somebody_asks(scene: Scene) -
     assert await scene.tell() == []  # nothing has changed
 
 
+async def test_an_arrival_reaches_those_who_watched_before_somebody_asks(scene: Scene) -> None:
+    """It is due, and not published yet, when another node begins to watch."""
+    scene.hub.enter(Ear("ann"))
+    scene.board.hearers[TOPICS.presence("ann")] = 2
+    await scene.teller.answer(Asks("second", 1, ["ann"]))
+    assert scene.board.take() == [(TOPICS.presence_node("second"), [SaidOf("ann", True, THERE)])]
+    assert await scene.tell() == [(TOPICS.presence("ann"), [SaidOf("ann", True, THERE)])]
+    assert await scene.tell() == []
+
+
 async def test_nobody_hears_it_any_more(scene: Scene) -> None:
     """Then it ends, and nothing is stored."""
     ear = Ear("ann")
@@ -130,9 +140,9 @@ async def test_what_valkey_did_not_take_is_told_later(scene: Scene) -> None:
     """With the state at that time."""
     ear = Ear("ann")
     scene.hub.enter(ear)
+    scene.board.hearers[TOPICS.presence("ann")] = 1
     await scene.teller.answer(Asks("first", 1, ["ann"]))
     await scene.tell()
-    scene.board.hearers[TOPICS.presence("ann")] = 1
     scene.board.is_gone = True
     scene.hub.set_active(ear, False)
     assert await scene.tell() == []
