@@ -120,19 +120,21 @@ class Teller:
             for one in people:
                 self._home.note(one.user, self._clock(), arrives=True)
             return
-        self._note_said(one for one, nodes in zip(people, heard, strict=True) if nodes)
         for one, nodes in zip(people, heard, strict=True):
             self._counters.presence_told += nodes
-            if not nodes:
+            if nodes:
+                self._note_said(one)
+            else:
                 self._forget(one.user)
 
-    def _note_said(self, people: Iterable[SaidOf]) -> None:
-        """Records that somebody has received it."""
+    def _note_said(self, one: SaidOf) -> None:
+        """Records that somebody has received it. Their state may have changed meanwhile."""
         now = self._clock()
-        for one in people:
-            self._home.watch(one.user, now)
-            self._said[one.user] = _gist(one)
-            self._unkept.add(one.user)
+        self._home.watch(one.user, now)
+        self._said[one.user] = _gist(one)
+        self._unkept.add(one.user)
+        if any(_gist(current) != _gist(one) for current in self.say([one.user])):
+            self._home.note(one.user, now, arrives=False)
 
     def _forget(self, user: str) -> None:
         if self._home.is_watched(user):

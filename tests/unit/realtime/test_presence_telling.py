@@ -1,7 +1,9 @@
 """What a node announces about its users, to whom, and what it stores of that."""
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, cast
 
 import pytest
@@ -18,7 +20,8 @@ TOPICS = Topics()
 
 
 class Board:
-    """Replaces Valkey: what was published, and the node's hash. `hearers` are by topic."""
+    """Replaces Valkey: what was published, and the node's hash. `hearers` are by topic. While it
+    `is_slow`, its answers wait in `late`."""
 
     def __init__(self) -> None:
         self.topics = TOPICS
@@ -26,6 +29,8 @@ class Board:
         self.hearers: dict[str, int] = {}
         self.kept: dict[str, str] = {}
         self.is_gone = False
+        self.is_slow = False
+        self.late: list[Callable[[], None]] = []
 
     def publish(self, messages: Iterable[tuple[str, bytes]]) -> "asyncio.Future[Any]":
         sent = list(messages)
@@ -34,7 +39,11 @@ class Board:
             done.set_result(None)
         else:
             self.published += sent
-            done.set_result([self.hearers.get(topic, 0) for topic, _ in sent])
+            heard = [self.hearers.get(topic, 0) for topic, _ in sent]
+            if self.is_slow:
+                self.late.append(partial(done.set_result, heard))
+            else:
+                done.set_result(heard)
         return done
 
     async def keep_fields(
@@ -71,6 +80,20 @@ class Scene:
         self.now += 1.0
         await self.teller.tell()
         return self.board.take()
+
+    @asynccontextmanager
+    async def telling(self) -> AsyncIterator[None]:
+        """Announces after a second; Valkey's answer comes after the block."""
+        self.now += 1.0
+        self.board.is_slow = True
+        telling = asyncio.create_task(self.teller.tell())
+        await asyncio.sleep(0)
+        self.board.take()
+        self.board.is_slow = False
+        yield
+        for answer in self.board.late:
+            answer()
+        await telling
 
 
 @pytest.fixture
@@ -117,6 +140,17 @@ async def test_an_arrival_reaches_those_who_watched_before_somebody_asks(scene: 
     await scene.teller.answer(Asks("second", 1, ["ann"]))
     assert scene.board.take() == [(TOPICS.presence_node("second"), [SaidOf("ann", True, THERE)])]
     assert await scene.tell() == [(TOPICS.presence("ann"), [SaidOf("ann", True, THERE)])]
+    assert await scene.tell() == []
+
+
+async def test_a_change_while_the_arrival_is_published_is_told(scene: Scene) -> None:
+    """Until Valkey has answered, the node does not know that anybody watches."""
+    ear = Ear("ann")
+    scene.hub.enter(ear)
+    scene.board.hearers[TOPICS.presence("ann")] = 1
+    async with scene.telling():
+        scene.hub.set_active(ear, False)
+    assert await scene.tell() == [(TOPICS.presence("ann"), [SaidOf("ann", False, THERE)])]
     assert await scene.tell() == []
 
 
