@@ -39,6 +39,7 @@ class Teller:
         self._home = Home()
         self._said: dict[str, tuple[bool, bool]] = {}  # of watched users, the gist
         self._unkept: set[str] = set()
+        self._unasked: set[str] = set()  # about, since the latest messages about them were sent
         hub.watch_people(self._note)
 
     @property
@@ -49,6 +50,7 @@ class Teller:
     async def answer(self, asks: Asks) -> None:
         """Answers another node. Stores the answer first, because it may be all that is left of this
         node a moment later."""
+        self._unasked.difference_update(asks.users)
         unwatched = [user for user in asks.users if not self._home.is_watched(user)]
         if fresh := self.say(unwatched):
             for one in fresh:
@@ -113,6 +115,7 @@ class Teller:
 
     async def _tell_of(self, users: Iterable[str]) -> None:
         people = [one for one in self.say(users) if self._said.get(one.user) != _gist(one)]
+        self._unasked = {one.user for one in people}
         heard = await self._valkey.publish(
             (self._topics.presence(one.user), encode(Tells(self._node, 0, [one]))) for one in people
         )
@@ -124,7 +127,7 @@ class Teller:
             self._counters.presence_told += nodes
             if nodes:
                 self._note_said(one)
-            else:
+            elif one.user in self._unasked:
                 self._forget(one.user)
 
     def _note_said(self, one: SaidOf) -> None:

@@ -154,6 +154,23 @@ async def test_a_change_while_the_arrival_is_published_is_told(scene: Scene) -> 
     assert await scene.tell() == []
 
 
+@pytest.mark.parametrize("is_watched", [False, True])
+async def test_a_question_while_nobody_hears_the_news_counts(
+    scene: Scene, is_watched: bool
+) -> None:
+    """The node that asked has subscribed since; it is told the next change."""
+    ear = Ear("ann")
+    scene.hub.enter(ear)
+    if is_watched:  # by a node that is gone
+        await scene.teller.answer(Asks("first", 1, ["ann"]))
+    async with scene.telling():
+        scene.board.hearers[TOPICS.presence("ann")] = 1
+        await scene.teller.answer(Asks("second", 1, ["ann"]))
+    scene.board.take()
+    scene.hub.set_active(ear, False)
+    assert await scene.tell() == [(TOPICS.presence("ann"), [SaidOf("ann", False, THERE)])]
+
+
 async def test_nobody_hears_it_any_more(scene: Scene) -> None:
     """Then it ends, and nothing is stored."""
     ear = Ear("ann")
