@@ -37,7 +37,8 @@ class Teller:
         self._counters = counters
         self._clock = clock
         self._home = Home()
-        self._said: dict[str, tuple[bool, bool]] = {}  # of watched users, the gist
+        # Of watched users, the gist; only if all nodes that watch them were told the same.
+        self._said: dict[str, tuple[bool, bool]] = {}
         self._unkept: set[str] = set()
         self._unasked: set[str] = set()  # about, since the latest messages about them were sent
         hub.watch_people(self._note)
@@ -59,6 +60,9 @@ class Teller:
             await self.keep()
         # Nobody is noted as told: other nodes that watch them may lack the news, or the arrival.
         found = self.say(asks.users)
+        for one in found:
+            if self._said.get(one.user) != _gist(one):
+                self._said.pop(one.user, None)
         if found or asks.number:
             topic = self._topics.presence_node(asks.node)
             told = Tells(self._node, asks.number, found)
@@ -121,6 +125,7 @@ class Teller:
         )
         if heard is None:
             for one in people:
+                self._said.pop(one.user, None)
                 self._home.note(one.user, self._clock(), arrives=True)
             return
         for one, nodes in zip(people, heard, strict=True):
@@ -134,8 +139,11 @@ class Teller:
         """Records that somebody has received it. Their state may have changed meanwhile."""
         now = self._clock()
         self._home.watch(one.user, now)
-        self._said[one.user] = _gist(one)
         self._unkept.add(one.user)
+        if one.user in self._unasked:
+            self._said[one.user] = _gist(one)
+        else:
+            self._said.pop(one.user, None)
         if any(_gist(current) != _gist(one) for current in self.say([one.user])):
             self._home.note(one.user, now, arrives=False)
 

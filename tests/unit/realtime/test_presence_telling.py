@@ -91,8 +91,8 @@ class Scene:
         self.board.take()
         self.board.is_slow = False
         yield
-        for answer in self.board.late:
-            answer()
+        while self.board.late:
+            self.board.late.pop()()
         await telling
 
 
@@ -171,6 +171,38 @@ async def test_a_question_while_nobody_hears_the_news_counts(
     assert await scene.tell() == [(TOPICS.presence("ann"), [SaidOf("ann", False, THERE)])]
 
 
+async def test_a_change_that_only_an_answer_told_is_undone_there_too(scene: Scene) -> None:
+    """Others were not told of it: to them nothing has changed."""
+    ear = Ear("ann")
+    scene.hub.enter(ear)
+    scene.board.hearers[TOPICS.presence("ann")] = 2
+    await scene.tell()
+    scene.hub.set_active(ear, False)
+    await scene.teller.answer(Asks("second", 1, ["ann"]))
+    assert scene.board.take() == [(TOPICS.presence_node("second"), [SaidOf("ann", False, THERE)])]
+    scene.hub.set_active(ear, True)
+    assert await scene.tell() == [(TOPICS.presence("ann"), [SaidOf("ann", True, THERE)])]
+
+
+async def test_what_an_answer_tells_while_news_are_published_is_undone_too(scene: Scene) -> None:
+    """And news that were published are, if the answer already told what holds again."""
+    ear = Ear("ann")
+    scene.hub.enter(ear)
+    scene.board.hearers[TOPICS.presence("ann")] = 2
+    async with scene.telling():
+        scene.hub.set_active(ear, False)
+        await scene.teller.answer(Asks("second", 1, ["ann"]))
+        scene.hub.set_active(ear, True)
+    scene.board.take()
+    assert await scene.tell() == [(TOPICS.presence("ann"), [SaidOf("ann", True, THERE)])]
+    scene.hub.set_active(ear, False)
+    async with scene.telling():
+        scene.hub.set_active(ear, True)
+        await scene.teller.answer(Asks("second", 2, ["ann"]))
+    scene.board.take()
+    assert await scene.tell() == [(TOPICS.presence("ann"), [SaidOf("ann", True, THERE)])]
+
+
 async def test_nobody_hears_it_any_more(scene: Scene) -> None:
     """Then it ends, and nothing is stored."""
     ear = Ear("ann")
@@ -200,3 +232,17 @@ async def test_what_valkey_did_not_take_is_told_later(scene: Scene) -> None:
     scene.hub.leave(ear)
     scene.board.is_gone = False
     assert await scene.tell() == [(TOPICS.presence("ann"), [SaidOf("ann", False, 1000)])]
+
+
+async def test_what_valkey_may_have_told_is_undone(scene: Scene) -> None:
+    """It did not answer; meanwhile the state is again the one that was told before."""
+    ear = Ear("ann")
+    scene.hub.enter(ear)
+    scene.board.hearers[TOPICS.presence("ann")] = 1
+    await scene.tell()
+    scene.board.is_gone = True
+    scene.hub.set_active(ear, False)
+    assert await scene.tell() == []
+    scene.hub.set_active(ear, True)
+    scene.board.is_gone = False
+    assert await scene.tell() == [(TOPICS.presence("ann"), [SaidOf("ann", True, THERE)])]
