@@ -89,6 +89,7 @@ class Presence:
         self._teller = Teller(node, hub, valkey, counters, clock)
         self._watching: Watching[Watcher] = Watching()
         self._lists: dict[Watcher, list[list[str]]] = {}  # that are not answered yet
+        self._learning: dict[str, asyncio.Event] = {}  # by user: set when nodes have answered
         self._ups = 0  # of the bus, that were noticed
         self._judges_at = 0.0  # nodes, after each beat
         self._up_at = float("-inf")  # again, after it was down
@@ -152,16 +153,28 @@ class Presence:
             watcher.refuse(refusal)
             return
         wanted = [user for user in dict.fromkeys(users) if user in allowed]
-        fresh = self._watching.begin(wanted, self._now())
-        if fresh:
-            for user in fresh:
-                self._subscriptions.add(self._topics.presence(user), partial(self._hear, user))
-            await self._learn(fresh)
+        if fresh := self._watching.begin(wanted, self._now()):
+            await self._begin(fresh)
+        for learned in {self._learning[user] for user in wanted if user in self._learning}:
+            await learned.wait()  # another list of this moment has asked about them
         if watcher in self._lists:
             states = self._watching.replace(watcher, wanted, self._now())
             watcher.reply(encode_frame(PresenceFrame(users=states)))
 
     # ---- nodes
+
+    async def _begin(self, users: Sequence[str]) -> None:
+        """Subscribes to the users, and asks about them."""
+        learned = asyncio.Event()
+        self._learning |= dict.fromkeys(users, learned)
+        try:
+            for user in users:
+                self._subscriptions.add(self._topics.presence(user), partial(self._hear, user))
+            await self._learn(users)
+        finally:
+            learned.set()
+            for user in users:
+                self._learning.pop(user, None)
 
     async def _learn(self, users: Sequence[str]) -> None:
         """Asks nodes about users whom this node did not watch; takes all answers that come soon."""

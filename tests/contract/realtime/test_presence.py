@@ -67,6 +67,20 @@ async def test_a_watch_is_answered_with_all_of_its_list(world: World, other_node
         assert (await socket.hear_type("error"))["code"] == "invalid_request"
 
 
+async def test_lists_of_one_moment_are_answered_with_the_same_states(
+    world: World, other_node: Process
+) -> None:
+    """The node asks about the users for the first of them; the others wait for that too."""
+    ann, *people = await world.make_people(20)
+    await world.make_chat(ann, *people)
+    async with contextlib.AsyncExitStack() as sockets:
+        for person in people:
+            await sockets.enter_async_context(world.connect(person, other_node))
+        here = [await sockets.enter_async_context(world.connect(ann)) for _ in range(10)]
+        answers = await asyncio.gather(*(watch(socket, *people) for socket in here))
+    assert answers == [{person.id: "online" for person in people}] * len(here)
+
+
 async def test_online_while_one_of_their_sockets_is_active(
     world: World, other_node: Process
 ) -> None:
