@@ -89,7 +89,7 @@ class NodeCollector(Collector):
             ("sockets", "Open sockets.", services.admission.sockets),
             ("handshakes", "Unfinished handshakes.", len(services.pending)),
             ("rooms", "Chats heard here.", len(fan_out.hub.rooms)),
-            ("people", "Users with a socket here.", len(fan_out.hub.people)),
+            ("people", "Users with a socket here.", fan_out.hub.count_present()),
             ("watchers", "Sockets that watch users.", services.presence.watchers),
             ("watched", "Users watched by sockets of this node.", services.presence.watched),
             ("watched_here", "Users of this node watched by any.", services.presence.watched_here),

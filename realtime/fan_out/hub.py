@@ -226,6 +226,10 @@ class Hub:
                 person.leave(room.chat, room.stream.head)
         room.idle_since = self._clock()
 
+    def count_present(self) -> int:
+        """Users with a socket here; `people` also has those who left a moment ago."""
+        return sum(bool(person.sockets) for person in self.people.values())
+
     def forget_departures(self) -> None:
         """Earlier seqs have no meaning any more."""
         for person in self.people.values():

@@ -107,10 +107,10 @@ class Connection(asyncio.Protocol):
         if self._address is not None:
             services.admission.leave(self._address)
         code = self._session.end_code or 1006
-        if code >= 1000:
-            services.counters.end(code)
-        else:
+        if code < 1000:
             services.counters.refused_handshakes[str(code)] += 1
+        elif self._session.state is not State.HANDSHAKE:  # or it sent no request: no socket
+            services.counters.end(code)
         self._session.release()
 
     def pause_writing(self) -> None:

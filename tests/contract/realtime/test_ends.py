@@ -209,6 +209,16 @@ async def test_a_close_code_that_a_client_makes_up_is_counted_as_other(
     assert 'code="3456"' not in await read_metrics(strict_node)
 
 
+async def test_people_are_counted_while_they_have_a_socket(
+    world: World, strict_node: Process
+) -> None:
+    """The node still knows those who left a moment ago; its metric does not count them."""
+    ann = await world.make_person()
+    async with world.connect(ann, strict_node):
+        await until_metric(strict_node, r"hubbub_realtime_people 1\.0")
+    await until_metric(strict_node, r"hubbub_realtime_people 0\.0")
+
+
 async def test_who_reads_late_gets_everything_in_order(world: World) -> None:
     """Events and answers that waited for a slow reader, and what comes after them."""
     ann, ben = await world.make_people(2)

@@ -75,8 +75,10 @@ def test_rooms_and_people_linger_after_their_last_socket() -> None:
         hub.enter(ear)
         hub.attach(ear, room)
     now = 10.0
+    assert hub.count_present() == 2
     hub.leave(ann)
     hub.leave(ben)
+    assert hub.count_present() == 0
     now = 30.0
     again = Ear("ben")
     hub.enter(again)

@@ -1,6 +1,11 @@
 """Unfinished handshakes: which one is dropped when there are too many."""
 
+import asyncio
+from typing import cast
+
+from realtime.sockets.connection import Connection
 from realtime.sockets.pending import PendingHandshakes
+from tests.fixtures.quiet_node import QuietNode, Wire
 
 
 def test_up_to_the_limit_nobody_goes() -> None:
@@ -29,3 +34,16 @@ def test_who_asked_for_something_counts_no_more() -> None:
     pending.leave("a")
     pending.leave("a")
     assert pending.enter("b", 0.0) is None
+
+
+def test_a_connection_without_a_request_is_no_ended_socket() -> None:
+    """A port check, for example; one that was upgraded counts."""
+    node = QuietNode()
+    silent = Connection(node.services)
+    silent.connection_made(cast(asyncio.Transport, Wire()))
+    silent.connection_lost(None)
+    assert node.services.counters.ends == {}
+    upgraded, _ = node.dial()
+    upgraded.connection_lost(None)
+    assert node.services.counters.ends == {"1006": 1}
+    assert node.services.counters.accepted == 2
