@@ -142,16 +142,18 @@ class Invitations:
         return made
 
     async def list_invitations(self, request: ListInvitations) -> InvitationList:
-        """Of the newest `MAX_INVITATIONS_SHOWN`, owners see all, admins those that their role could
-        have created; members see their own. Raises Refusal."""
+        """Members see their own; owners also everybody else's, admins those that their role could
+        have created: `MAX_INVITATIONS_SHOWN` at most. Raises Refusal."""
         async with self._pool.connection() as connection:
             role = await find_role(connection, request.caller)
             if refusal := judge_role(role, (*IN_CHARGE, "member")):
                 raise refusal
-            maker = None if role in IN_CHARGE else request.caller
+            found = await store.list_invitations(
+                connection, request.caller, MAX_INVITATIONS_SHOWN, others=role in IN_CHARGE
+            )
             rows = [
                 row
-                for row in await store.list_invitations(connection, maker, MAX_INVITATIONS_SHOWN)
+                for row in found
                 if kind_of(row) and not (role in IN_CHARGE and judge_target(role, row.role))
             ]
         owners = await self._owners_of({row.chat for row in rows if row.chat is not None})

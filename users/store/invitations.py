@@ -37,6 +37,13 @@ _WORKING = (
     " WHERE i.revoked_at IS NULL AND i.expires_at > now() AND m.active AND m.deleted_at IS NULL"
 )
 
+_NEWEST = f"""
+SELECT * FROM (
+    {_WORKING} AND i.uses_left > 0 AND (%(others)s OR i.maker = %(caller)s)
+    ORDER BY i.maker = %(caller)s DESC, i.id DESC LIMIT %(limit)s
+) AS found ORDER BY id DESC
+"""  # noqa: S608 - a constant
+
 
 async def insert_invitation(
     connection: Connection,
@@ -76,14 +83,11 @@ async def lock_invitation(connection: Connection, code: str) -> InvitationRow | 
 
 
 async def list_invitations(
-    connection: Connection, maker: str | None, limit: int
+    connection: Connection, caller: str, limit: int, *, others: bool
 ) -> list[InvitationRow]:
-    """The newest, newest first; everybody's if `maker` is None."""
-    cursor = await connection.execute(
-        _WORKING + " AND i.uses_left > 0 AND (%(maker)s::uuid IS NULL OR i.maker = %(maker)s::uuid)"
-        " ORDER BY i.id DESC LIMIT %(limit)s",
-        {"maker": maker, "limit": limit},
-    )
+    """The newest of the caller's own and, if there is room, with `others` of everybody else's.
+    Newest first."""
+    cursor = await connection.execute(_NEWEST, {"caller": caller, "others": others, "limit": limit})
     return [InvitationRow(*row) for row in await cursor.fetchall()]
 
 

@@ -38,7 +38,10 @@ FROM unnest(
 ) AS o (user_id, chat, first, seq, sender, personal)
 JOIN push_subscriptions p ON p.user_id = o.user_id AND (p.level = 'all' OR o.personal)
 JOIN sessions s ON s.id = p.session_id AND {_ALIVE}
-WHERE (SELECT count(*) FROM (
+WHERE EXISTS (
+    SELECT FROM pushes w
+    WHERE w.session_id = p.session_id AND w.chat = o.chat AND w.due_at < 'infinity'
+) OR (SELECT count(*) FROM (
     SELECT FROM pushes WHERE due_at < 'infinity' LIMIT %(waiting)s
 ) AS waiting) < %(waiting)s AND (SELECT count(*) FROM (
     SELECT FROM pushes w WHERE w.session_id = p.session_id AND w.due_at < 'infinity'

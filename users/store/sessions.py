@@ -5,14 +5,16 @@ from typing import NamedTuple
 
 from common.database.pool import Connection, Pool
 
-# Locks in the order of ids, then the counter, so that two revocations cannot deadlock.
+# Locks in the order of ids, then the counter, so that two revocations cannot deadlock. The counter,
+# which all log-ins would wait for, only if there is something to revoke.
 _REVOKE = """
 WITH locked AS (
     SELECT id FROM sessions WHERE {which} AND revoked_at IS NULL ORDER BY id FOR UPDATE
 ), revoked AS (
     UPDATE sessions s SET revoked_at = now() FROM locked WHERE s.id = locked.id RETURNING s.id
 ), numbered AS (
-    UPDATE revocation_counter SET last = last + (SELECT count(*) FROM revoked) RETURNING last
+    UPDATE revocation_counter SET last = last + (SELECT count(*) FROM revoked)
+    WHERE EXISTS (SELECT FROM revoked) RETURNING last
 )
 INSERT INTO revocations (number, session_id)
 SELECT last + 1 - row_number() OVER (), id FROM numbered, revoked RETURNING session_id::text

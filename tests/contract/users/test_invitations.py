@@ -61,24 +61,28 @@ async def test_admins_neither_see_nor_revoke_invitations_of_admins(users: Any) -
 
 
 async def test_a_user_may_have_a_thousand_invitations(users: Any, pool: Pool) -> None:
-    """Those that cannot be used any more do not count; a repeat returns what it made."""
-    ann = await make_owner(users, "ann")
+    """Those that cannot be used any more do not count; a repeat returns what it made. They keep
+    nobody from seeing their own."""
+    ann, ben = await make_owner(users, "ann"), await users.sign_up("ben")
+    await change(users, ann, ben, role="owner")
+    of_ben = await invite(users, ben)
     code = await invite(users, ann)
     copies = """
         INSERT INTO invitations (id, code, maker, role, uses, uses_left, expires_at, revoked_at)
         SELECT gen_random_uuid(), n || code, maker, role, uses,
             CASE WHEN n = 1 THEN 0 ELSE uses END,
             CASE WHEN n = 2 THEN now() ELSE expires_at END, CASE WHEN n = 3 THEN now() END
-        FROM invitations CROSS JOIN generate_series(1, %s) AS n
+        FROM invitations CROSS JOIN generate_series(1, %s) AS n WHERE maker = %s
     """
     async with pool.connection() as connection:
-        await connection.execute(copies, (MAX_INVITATIONS_A_USER + 1,))
+        await connection.execute(copies, (MAX_INVITATIONS_A_USER + 1, ann.id))
     request = i.CreateInvitation(
         caller=ann.id, uses=1, days=1, chat=None, role="member", key=new_id()
     )
     last = await users.call("create_invitation", request, i.Invitation)
     assert len(await codes_of(users, ann)) == MAX_INVITATIONS_A_USER
     assert await code_of(invite(users, ann)) == "invalid_request"
+    assert of_ben in await codes_of(users, ben)
     assert await users.call("create_invitation", request, i.Invitation) == last
     await revoke(users, ann, code)
     assert await invite(users, ann) in await codes_of(users, ann)

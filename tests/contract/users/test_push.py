@@ -157,10 +157,11 @@ async def test_a_browser_that_cannot_be_reached_uses_up_no_other_s_room(pool: Po
     ann, chats = await make_user(pool), [new_id() for _ in range(51)]
     one = await subscribe(pool, ann)
     assert [await offer(pool, ann, chat, 1) for chat in chats] == [1] * 50 + [0]
+    assert await offer(pool, ann, chats[0], 2) == 1  # instead of the one that waits
     other = await subscribe(pool, ann)
     assert await offer(pool, ann, chats[50], 2) == 1
     assert (other.session, 2) in await claim(pool)
-    await store.settle_pushes(pool, [done(one, chats[0], 1)])
+    await store.settle_pushes(pool, [done(one, chats[0], 2)])
     assert await offer(pool, ann, chats[50], 3) == 2
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from common.database.pool import Pool
+from common.database.pool import Pool, begin
 from common.identity.tokens import TokenVerifier
 from common.protocol.errors import Refusal
 from common.protocol.users import (
@@ -106,6 +106,15 @@ async def test_a_user_has_at_most_two_hundred_sessions(users: Any, pool: Pool) -
     assert len((await revoked(users)).sessions) == 52
     for one in (ann.grant, bob.grant, grant):
         assert await refresh(users, one)
+
+
+async def test_log_ins_do_not_wait_for_the_end_of_other_sessions(users: Any, pool: Pool) -> None:
+    """The revocations of many sessions hold the counter of all revocations for a while."""
+    password = "correct horse"
+    await users.sign_up("Ann", password=password)
+    async with begin(pool) as connection:
+        await connection.execute("UPDATE revocation_counter SET last = last")
+        assert await users.call("log_in", LogIn(username="Ann", password=password), Grant)
 
 
 async def test_no_token_is_stored(users: Any, pool: Pool) -> None:
