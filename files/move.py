@@ -71,7 +71,7 @@ def main() -> None:
             if old.scheme == "file" and not Path(unquote(old.path)).is_dir():
                 raise ValueError(f"there is no folder {unquote(old.path)}")
             source = stack.enter_context(closing(open_store(arguments.source)))
-            if source.holds(target):  # it would be emptied too
+            if source.holds(target):  # it would be deleted too
                 raise ValueError("FROM and TO are one place, or TO is within FROM")
             copied = (copy if arguments.copy else move)(source, target)
     except (SettingsError, StoreUnavailable, ValueError) as error:

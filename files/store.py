@@ -120,11 +120,10 @@ class FileStore:
         return await self._run(self._read, f"{self._folder_of(file)}/{name}")
 
     async def read_span(self, file: str, span: Span) -> AsyncIterator[bytes]:
-        """Yields a whole file, part by part: of a folder small ones, since a slow client holds one
-        for a long time. Raises BytesMissing.
+        """Yields a whole file, part by part. Raises BytesMissing.
 
-        Of S3 pieces are read whole: not every store answers a range that covers the whole object as
-        a range.
+        A folder is read in small parts, since a slow client holds one for long; S3 in whole pieces:
+        not every store answers a range that covers the whole object as a range.
         """
         for number in range(span.start // PIECE_BYTES, -(-span.end // PIECE_BYTES)):
             first = number * PIECE_BYTES

@@ -15,9 +15,11 @@ from typing import Any, Final, TypeAlias
 from weakref import WeakKeyDictionary
 
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+from uvicorn.protocols.utils import is_ssl
 from uvicorn.server import ServerState
 
 from common.process.logs import flush_requests
+from common.process.slow_readers import HIGH_WATER_BYTES
 from edge.http.whole_requests import WholeCycle, WholeRequests
 
 WHOLE: Final = "hubbub.whole"
@@ -67,6 +69,10 @@ class JoinedWrites(asyncio.Transport):
         self._transport = transport
         self._unsent = unsent
         self._parts: list[bytes | bytearray | memoryview] = []
+        self._is_tls = is_ssl(transport)
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        self._transport.set_write_buffer_limits(high, low)
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         if not self._parts:
@@ -76,7 +82,14 @@ class JoinedWrites(asyncio.Transport):
     def send(self) -> None:
         """Sends what was written, whose lines are in the log."""
         parts, self._parts = self._parts, []
-        if parts and not self._transport.is_closing():  # the client may have disconnected meanwhile
+        if not parts or self._transport.is_closing():  # the client may have disconnected meanwhile
+            return
+        if self._is_tls:
+            # Written at once, all of it would leave the layer of TLS, and nothing would count it.
+            data = memoryview(b"".join(parts))
+            for start in range(0, len(data), HIGH_WATER_BYTES):
+                self._transport.write(data[start : start + HIGH_WATER_BYTES])
+        else:
             self._transport.writelines(parts)
 
     def close(self) -> None:

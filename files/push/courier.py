@@ -17,6 +17,7 @@ from hashlib import sha256
 from hmac import digest
 from typing import Final, Literal, NamedTuple
 from urllib.parse import urlsplit
+from weakref import WeakValueDictionary
 
 import msgspec
 
@@ -65,6 +66,7 @@ class Courier:
         self._local = local
         self._lookups = Lookups()
         self._paused: dict[str, float] = {}  # push services, until when
+        self._turns: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
 
     async def run(self, rest: Rest = NEVER) -> None:
         """Runs until cancelled."""
@@ -101,7 +103,7 @@ class Courier:
             log("pushes failed", level=logging.ERROR, exception=True)
 
     async def _send_all(self, pushes: Sequence[ClaimedPush]) -> list[PushOutcome]:
-        turns = asyncio.Semaphore(AT_A_SERVICE)
+        turns = self._turns.setdefault(_service_of(pushes[0]), asyncio.Semaphore(AT_A_SERVICE))
 
         async def open_in_turn(push: ClaimedPush) -> _Due | PushOutcome:
             async with turns:
@@ -207,7 +209,7 @@ def _service_of(push: ClaimedPush) -> str:
 
 
 def _split_by_service(claimed: Sequence[ClaimedPush]) -> Iterable[list[ClaimedPush]]:
-    """One that hangs holds up only its own pushes."""
+    """One that hangs holds up only its own pushes, unless so many are in progress."""
     groups: defaultdict[str, list[ClaimedPush]] = defaultdict(list)
     for push in claimed:
         groups[_service_of(push)].append(push)

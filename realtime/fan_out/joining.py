@@ -37,7 +37,7 @@ T = TypeVar("T")
 JOIN_TIMEOUT_SECONDS: Final = 10.0
 RETRY_SECONDS: Final = 0.25
 MAX_REPLAY_BYTES: Final = 1_048_576
-CHATS_A_FETCH: Final = 20  # of one socket at a time: up to 256 KiB each, in a lane for all sockets
+CHATS_A_FETCH: Final = 20  # per socket, up to 256 KiB each: all sockets share the lane
 # How many of the thousand answered by one call are joined before other tasks get their turn.
 GUESTS_A_TURN: Final = 64
 

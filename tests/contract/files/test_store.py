@@ -203,7 +203,7 @@ async def test_what_is_stored_meanwhile_is_not_lost(
 
 @pytest.mark.parametrize("target", ["old/", "link", "old/within"])
 def test_nothing_is_moved_into_itself(tmp_path: Path, target: str) -> None:
-    """The old place is emptied at the end, which would delete the only copy."""
+    """What is copied is deleted from the old place, which would be the only copy."""
     piece = tmp_path / "old" / "ab" / "file" / "0"
     piece.parent.mkdir(parents=True)
     piece.write_bytes(b"x")
