@@ -7,6 +7,7 @@ The same scripts run in containers. Nothing here knows what is in the databases.
 import argparse
 import asyncio
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -46,6 +47,7 @@ from fleet.settings import (
 
 SCRIPTS = PROJECT_FOLDER / "deploy" / "backup"
 REFUSED = 64  # restore.sh changed nothing
+SCRATCH = "hubbub-backup-"  # the beginning of a temporary folder's name
 BROKE_OFF = "The restore broke off. Run it again, with REPLACE=yes."
 START_TIMEOUT_SECONDS = 60.0
 STOP_TIMEOUT_SECONDS = 30.0
@@ -102,6 +104,12 @@ def restore(settings: FleetSettings, source: Path, *, replace: bool) -> str:
         return run_unless_told(running)
 
 
+def _remove_left(room: Path) -> None:
+    """What a restore that was killed left."""
+    for folder in room.glob(f"{SCRATCH}*"):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 async def _run_script(
     name: str,
     settings: FleetSettings,
@@ -115,10 +123,12 @@ async def _run_script(
     temporary files are in `room` unless the operator set TMPDIR: /tmp may be small."""
     may_run = given is None
     async with databases_of(settings, may_run=may_run) as urls, files_of(settings, name) as folder:
+        if not may_run:  # nobody else works here
+            _remove_left(room)
         with (
             service_file(urls) as services,
             tempfile.TemporaryDirectory(
-                prefix="hubbub-backup-", dir=room, ignore_cleanup_errors=True
+                prefix=SCRATCH, dir=room, ignore_cleanup_errors=True
             ) as scratch,
         ):
             environment = {

@@ -32,7 +32,7 @@ def check_unused(settings: FleetSettings, source: str) -> None:
         theirs = started_with(holder) or settings.environment
         used = theirs.get("HUBBUB_FILES_URL") or (data / "files").as_uri()
         if _place_of(used) == _place_of(source):
-            raise InUse(f"The Hubbub on {data} uses {source}. Stop it first, as by: make stop")
+            raise InUse(f"The Hubbub on {data} uses {source}. Stop it first: make stop")
 
 
 def _place_of(url: str) -> str:

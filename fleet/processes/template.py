@@ -32,8 +32,9 @@ from fleet.processes.children import PR_SET_PDEATHSIG
 # What every service loads, then what each loads in addition.
 SHARED: Final = ("common.process.service", "common.valkey.valkey")
 DATABASE: Final = ("common.database.failures", "common.database.pool")
+WEB: Final = ("common.process.slow_readers",)
 SERVICES: Final = {
-    "edge": (), "realtime": (), "files": (), "users": DATABASE, "chats": DATABASE,
+    "edge": WEB, "realtime": (), "files": WEB, "users": DATABASE, "chats": DATABASE,
 }  # fmt: skip
 SETTINGS: Final = ("common.process.settings", *(f"{service}.settings" for service in SERVICES))
 PROJECT: Final = Path(__file__).resolve().parents[2]

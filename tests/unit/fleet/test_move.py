@@ -22,7 +22,7 @@ sys.stdin.read()
 @pytest.mark.parametrize(
     ("holder", "variables", "refusal"),
     [
-        ([], {}, "Stop it first, as by: make stop"),
+        ([], {}, "Stop it first: make stop"),
         ([], {"HUBBUB_FILES_URL": "file://{0}/data/../data/files"}, "Stop it first"),
         (["command"], {}, "Try again when it is done"),
         ([], {"HUBBUB_FILES_URL": "s3://bucket/files"}, ""),

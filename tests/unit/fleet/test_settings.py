@@ -186,8 +186,8 @@ def test_files_lie_in_a_folder_or_a_bucket(url: str) -> None:
 def test_the_shells_settings_for_other_databases_do_not_reach_the_embedded_one(
     monkeypatch: pytest.MonkeyPatch, databases: tuple[str, ...], kept: bool
 ) -> None:
-    """Nor any program that is started, or connects. Who has only databases of their own may rely on
-    them."""
+    """Nor any program that is started, or connects. An operator whose databases are both external
+    keeps them."""
     for name in databases:
         monkeypatch.setenv(f"HUBBUB_{name}_DATABASE_URL", "postgresql://db/hubbub")
     for name, value in {"PGSSLMODE": "require", "PGSERVICE": "cloud"}.items():
