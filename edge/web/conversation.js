@@ -256,14 +256,15 @@ export class Conversation {
     });
   }
 
-  /** Edits the user's newest message: at the end of the log, which may have to be loaded. */
-  async #editLast() {
-    const chat = this.#chat;
+  /** Edits the user's newest message of those at the end of the log, which may have to be loaded. */
+  async #editLast(chat = this.#chat) {
     if (!this.#log.hasEnd) {
       const { items, from } = chat.timeline.tail;
       if (items.length === 0) await this.#loadBefore(chat, from);
       if (chat !== this.#chat || !this.composer.isEmpty) return;
-      this.#toEnd();
+      const last = chat.timeline.lastBy(this.#me.id);
+      if (!last) return;
+      this.#log.goTo(last.seq);
     }
     const row = this.#log.lastOwn;
     if (row?.state === "stored") this.composer.edit(row);

@@ -23,6 +23,7 @@ export class Names {
   #onChange;
   #known = new Map(); // id -> {id, username, displayName, status, avatar}
   #askedAt = new Map(); // id -> ms; including failed requests
+  #soughtAt = new Map(); // user name -> ms
   #queue = new Set();
   #asking = null; // while requests are pending
 
@@ -120,8 +121,12 @@ export class Names {
     await this.#asking;
   }
 
-  /** Looks somebody up by user name; resolves even if that failed. */
+  /** Looks somebody up by user name, if nobody did just now; resolves even if that failed. */
   async find(name) {
+    const wanted = name.toLowerCase();
+    const now = this.#clock.now();
+    if (now - (this.#soughtAt.get(wanted) ?? -Infinity) < NEEDED_MS) return;
+    this.#soughtAt.set(wanted, now);
     await this.#learnFrom(this.#api.usersNamed(name));
   }
 

@@ -7,6 +7,7 @@ import { newId } from "./client/ids.js";
 import { Lanes } from "./client/lanes.js";
 
 const UNDO_MS = 5_000;
+const LOOK_UP_MS = 3_000; // a message waits no longer for names
 /** Temporary refusals; all others need the user. */
 const PASSING = new Set(["rate_limited", "unavailable", "internal", "unauthenticated"]);
 
@@ -120,7 +121,8 @@ export class Sender {
     const item = this.#outbox.get(clientId);
     if (!item || !this.#lanes.isUnderway(item.chat, clientId)) return;
     if (PASSING.has(code)) {
-      this.#lanes.again(item.chat, clientId, retryAfter);
+      const isForAll = code === "rate_limited" || item.kind === undefined; // or a refused frame
+      this.#lanes.again(item.chat, clientId, { retryAfter, isForAll });
       return;
     }
     this.#lanes.done(item.chat, clientId);
@@ -171,7 +173,9 @@ export class Sender {
   /** Its content must not change once it has been sent: a repeat has the same key. */
   async #complete(item) {
     const { chat, clientId } = item;
-    const mentions = (await this.#mentioned(item)) ?? item.mentions;
+    const late = new Promise((resolve) => this.#clock.after(LOOK_UP_MS, () => resolve(null)));
+    const found = this.#mentioned(item).catch(() => null); // then it goes out without them
+    const mentions = (await Promise.race([found, late])) ?? item.mentions;
     const isNext = item.isIncomplete && this.#lanes.isUnderway(chat, clientId);
     if (!isNext || !this.#outbox.get(clientId) || this.#connection.state !== "ready") return;
     const changes = { mentions, isIncomplete: undefined };

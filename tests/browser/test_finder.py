@@ -157,6 +157,25 @@ async def test_the_last_own_message_is_edited_from_a_found_one(open_page: OpenPa
     await expect(page.locator(".line", has_text="my last word")).to_be_in_viewport()
 
 
+async def test_the_arrow_leads_nowhere_where_nothing_is_to_be_edited(open_page: OpenPage) -> None:
+    """The reader stays where they are."""
+    play = Play()
+    chat = play.start("Long", "ann", by="bob")
+    play.say(chat, "ann", "the lanterns are in the boathouse", minutes=2)
+    for number in range(300):
+        play.say(chat, "bob", f"line {number} of the log", minutes=3 + number)
+    play.read_all()
+    page = await open_page(play)
+    await find(page, "lanterns")
+    await page.locator(".hit.message").click()
+    await expect(page.locator(".line.found")).to_be_in_viewport()
+    composer = page.get_by_role("textbox", name="Message to")
+    await composer.press("ArrowUp")
+    await composer.press("a")
+    await expect(composer).to_have_value("a")
+    await expect(page.locator(".line.found")).to_be_in_viewport()
+
+
 async def test_more_is_found_as_one_scrolls(open_page: OpenPage) -> None:
     """Further pages of results load by wheel or arrow keys, without moving what is in view."""
     play = make_long_play(70)

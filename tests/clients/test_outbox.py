@@ -237,6 +237,21 @@ async def test_a_refusal_that_names_a_time_holds_back_all_chats(
     assert len(server.asked) == 310
 
 
+async def test_a_call_that_is_unavailable_holds_back_only_its_chat(
+    server: Server, outbox: Outbox
+) -> None:
+    """Whatever time is named: it may come from a proxy."""
+    outbox.resume("ann")
+    server.error = Unavailable(503, "unavailable", "Maintenance.", retry_after=3_600.0)
+    waiting = asyncio.create_task(outbox.put(change("1", "c1")))
+    await until_asked(server, 1)
+    server.error = None
+    assert await outbox.put(change("2", "c2")) == {"key": "2"}
+    assert not waiting.done()
+    outbox.hurry()
+    assert await waiting == {"key": "1"}
+
+
 async def test_few_changes_are_under_way_at_once(server: Server, outbox: Outbox) -> None:
     """Each answer lets the next one go, in the order of the calls."""
     outbox.resume("ann")

@@ -6,8 +6,8 @@ import { newId } from "./ids.js";
 import { Timeline } from "./timeline.js";
 
 const PAGE = 50;
-const MAX_KEPT = 5_000; // events, if the program has not loaded more; the oldest are dropped
-const MAX_MORE = 500; // before they are dropped
+const MAX_KEPT = 5_000; // events, unless the program has loaded more
+const MAX_MORE = 500; // since the last page, before the oldest are dropped
 const REPLIES = "5f0c8a1e6d0b4a569a3e2f4f2f1f9b77";
 
 /**
@@ -41,10 +41,11 @@ export class Chat {
   async load(limit = PAGE) {
     this.#timeline = null;
     for (;;) {
+      const isOwn = this.#timeline === null; // not of another call
       this.#timeline ??= new Timeline(this.#client.user, this.#client.cursor(this.id));
       const timeline = this.#timeline;
       const page = await this.#page(`limit=${limit}`).catch((error) => {
-        if (timeline === this.#timeline) this.#timeline = null; // nothing is loaded
+        if (isOwn && timeline === this.#timeline) this.#timeline = null; // nothing is loaded
         throw error;
       });
       if (timeline !== this.#timeline) continue; // reloaded meanwhile, or from another history

@@ -1,13 +1,16 @@
 /**
  * Pending changes: in the order in which they were made in each chat, one at a time per chat,
- * repeated with the same key until the server reports the outcome. Rates are per user: a refusal
- * that names a time holds back all chats. Neither stores nor sends changes.
+ * repeated with the same key until the server reports the outcome. Rates are per user, so some
+ * refusals hold back all chats. Neither stores nor sends changes.
  */
 
 const ANSWER_TIMEOUT_MS = 15_000;
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 10_000;
-// In all chats. Each may be refused once a second: 200 refused frames in 10 s end the client.
+// Whatever the server names: a proxy may say hours.
+const LONGEST_HOLD_MS = 60_000;
+// Across all chats. Each may be refused once a second, and 200 refused frames in 10 s end the
+// socket for good.
 const MAX_UNANSWERED = 10;
 
 export class Lanes {
@@ -57,13 +60,22 @@ export class Lanes {
     this.#pauses.delete(chat);
   }
 
-  /** The change could not be made now. If the server named a time, nothing is sent until then. */
-  again(chat, key, retryAfterSeconds) {
+  /**
+   * The change could not be made now: its chat waits for the time that the server named, with
+   * `isForAll` every chat does.
+   */
+  again(chat, key, { retryAfter = 0, isForAll = false } = {}) {
     if (!this.isUnderway(chat, key)) return;
     this.#land(chat);
-    if (retryAfterSeconds) {
-      this.#hold(retryAfterSeconds * 1_000);
-      this.push(chat);
+    if (retryAfter) {
+      const ms = Math.min(LONGEST_HOLD_MS, retryAfter * 1_000);
+      if (isForAll) {
+        this.#hold(ms);
+        this.push(chat);
+      } else {
+        this.#wait(chat, key, ms);
+        this.#goOn();
+      }
       return;
     }
     const before = this.#pauses.get(chat) ?? 0;

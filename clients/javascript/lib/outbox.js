@@ -168,7 +168,10 @@ export class Outbox {
       await this.#settle(one, () => one.resolve(answer));
     } catch (error) {
       const mayPass = error instanceof Transient || error instanceof NoAnswer;
-      if (mayPass) this.#lanes.again(chat, key, error.retryAfter);
+      if (mayPass) {
+        const isForAll = error.code === "rate_limited" || error.status === 0; // or a refused frame
+        this.#lanes.again(chat, key, { retryAfter: error.retryAfter, isForAll });
+      }
       else if (!(error instanceof Unauthenticated)) {
         await this.#settle(one, () => one.reject(error));
       } else if (this.#queues.get(chat)?.[0] === one) {

@@ -7,7 +7,7 @@ import { Pauses } from "./pauses.js";
 
 const AGAIN_MS = 1_000;
 const MAX_AGAIN_MS = 60_000; // whatever the server requests
-const MAX_PAGES = 8; // at a time: a program that is slow gets at most these when it has enough
+const MAX_PAGES = 8; // in flight: by so much may what waits for a slow program exceed its limit
 
 export class Pulls {
   #rest;

@@ -27,11 +27,11 @@ export class Rest {
   #renewal = null;
 
   /**
-   * `tokens` is `{user, access, refresh, expires}` of an earlier session or null; `onTokens` is
-   * called with each new value, including null, and the previous one. With `isCookie` the refresh token is in a cookie of
-   * the page's origin that no script can read. `stored()` returns tokens that another window may
-   * have stored. `locks` is `navigator.locks` in that case: two windows must not use the same
-   * cookie or token.
+   * `tokens` is `{user, access, refresh, expires}` of an earlier session or null; `onTokens(tokens)`
+   * is called with each new value, `onTokens(null, ended)` when the session of the tokens `ended` is
+   * over. With `isCookie` the refresh token is in a cookie of the page's origin that no script can
+   * read. `stored()` returns tokens that another window may have stored. `locks` is
+   * `navigator.locks` in that case: two windows must not use the same cookie or token.
    */
   constructor({
     fetch, clock, random = Math.random, origin = "", tokens = null, onTokens = () => {},

@@ -59,6 +59,12 @@ export class Timeline {
     return item?.type === "message" ? item : undefined;
   }
 
+  /** Of the newest messages that are loaded, a user's last one that is not deleted; or undefined. */
+  lastBy(user) {
+    const isTheirs = ({ type, by }) => type === "message" && by === user;
+    return this.tail.items.findLast((item) => isTheirs(item) && !isBlank(item));
+  }
+
   /** The loaded message with this id, or undefined. */
   messageOf(messageId) {
     for (const { items } of this.stretches.toReversed()) {

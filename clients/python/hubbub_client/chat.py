@@ -56,11 +56,12 @@ class Chat:
         """Loads the newest messages; from then on `messages` stays current."""
         self._timeline = None
         while True:
+            is_own = self._timeline is None  # not of another call
             timeline = self._timeline = self._timeline or Timeline(self._client.cursor(self.id))
             try:
                 page = await self._page(f"limit={limit}")
             except BaseException:
-                if timeline is self._timeline:
+                if is_own and timeline is self._timeline:
                     self._timeline = None  # nothing is loaded
                 raise
             if timeline is not self._timeline:

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import msgspec
 
-from hubbub_client.errors import HubbubError, NoAnswer, Transient, Unauthenticated
+from hubbub_client.errors import HubbubError, NoAnswer, RateLimited, Transient, Unauthenticated
 from hubbub_client.pace import Pace
 from hubbub_client.store import Store
 
@@ -143,11 +143,12 @@ class Outbox:
                 async with self._pace.turn():
                     result = await self._perform(change)
             except (Transient, NoAnswer) as error:
-                if isinstance(error, Transient) and error.retry_after > 0:
-                    self._pace.hold(error.retry_after)
+                seconds = error.retry_after if isinstance(error, Transient) else 0.0
+                if seconds > 0 and _is_for_all(error):
+                    self._pace.hold(seconds)
                 else:
                     failures += 1
-                    await self._pace.pause(failures)
+                    await self._pace.pause(failures, seconds)
             except Unauthenticated:
                 raise
             except Exception as error:
@@ -160,6 +161,11 @@ class Outbox:
         # If the store fails, the next program sends it again with the same key.
         with contextlib.suppress(Exception):
             self._store.remove(name)
+
+
+def _is_for_all(error: HubbubError) -> bool:
+    """A rate, which is per user, or a refused frame, of which the socket takes only so many."""
+    return isinstance(error, RateLimited) or (isinstance(error, Transient) and error.status == 0)
 
 
 def _unauthenticated(detail: str) -> Unauthenticated:

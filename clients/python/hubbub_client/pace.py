@@ -1,5 +1,5 @@
-"""How fast pending changes are sent. Rates are per user: a refusal that names a time holds back all
-chats; after any other failure, only its chat waits. Must not know what is sent."""
+"""How fast pending changes are sent. Rates are per user, so some refusals hold back all chats;
+after any other failure, only its chat waits. Must not know what is sent."""
 
 import asyncio
 import contextlib
@@ -7,10 +7,12 @@ import random
 from collections.abc import AsyncIterator
 from typing import Final
 
-# In all chats. Each may be refused once a second: 200 refused frames in 10 s end the client.
+# Across all chats. Each may be refused once a second, and 200 refused frames in 10 s end the socket
+# for good.
 MAX_UNANSWERED: Final = 10
 FIRST_PAUSE_SECONDS: Final = 0.5
 MAX_PAUSE_SECONDS: Final = 10.0
+MAX_HOLD_SECONDS: Final = 60.0  # whatever the server names: a proxy may say hours
 
 
 class Pace:
@@ -31,10 +33,13 @@ class Pace:
 
     def hold(self, seconds: float) -> None:
         """No turn begins for so long."""
-        self._held_until = max(self._held_until, _now() + seconds)
+        self._held_until = max(self._held_until, _now() + min(seconds, MAX_HOLD_SECONDS))
 
-    async def pause(self, failures: int) -> None:
-        """After so many failures in a row."""
+    async def pause(self, failures: int, seconds: float = 0.0) -> None:
+        """After so many failures in a row; for `seconds` if the server named them."""
+        if seconds > 0:
+            await self._wait(min(seconds, MAX_HOLD_SECONDS))
+            return
         bound = min(MAX_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2 ** min(failures - 1, 10))
         await self._wait(bound * random.random())  # noqa: S311 - jitter
 

@@ -11,8 +11,8 @@ from typing import Final
 from hubbub_client.events import Event, MessageChanged, MessageSent
 from hubbub_client.fold import Message, begin, change
 
-MAX_KEPT: Final = 5_000  # messages, if the program has not loaded more; the oldest are dropped
-MAX_MORE: Final = 500  # before they are dropped
+MAX_KEPT: Final = 5_000  # messages, unless the program has loaded more
+MAX_MORE: Final = 500  # since the last page, before the oldest are dropped
 KEPT_CHANGES: Final = 2_000  # for pages that are older
 
 AsOf = tuple[Message, int]  # with the seq up to which events are applied to it

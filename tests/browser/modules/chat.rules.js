@@ -130,3 +130,18 @@ rule("a history is loaded to its first message while people talk", async () => {
   say(1);
   same([chat.messages.length, chat.messages[0].seq, chat.hasOlder], [9_017, 502, true]);
 });
+
+rule("after a load that failed the next call loads the newest page", async () => {
+  let answer;
+  const { calls, client, socket } = await somebody({ answers: () => answer });
+  socket().hear(READY);
+  const chat = client.chat("c");
+  for (const load of ["loadOlder", "load"]) {
+    answer = [500, { code: "internal", detail: "No." }];
+    same((await chat.load().catch((error) => error)).code, "internal");
+    same(chat.messages, []);
+    answer = [200, { messages: [message(5), message(4)], seq: 5, more: true }];
+    same((await chat[load]()).map(({ seq }) => seq), [4, 5]);
+    same([calls.at(-1)[1], chat.hasOlder], ["/api/chat/c/message?limit=50", true]);
+  }
+});

@@ -37,10 +37,12 @@ rule("at most ten changes are under way at once; each answer lets the next one g
   same(sent.slice(10), ["10 0"]);
 });
 
-rule("a refusal that names a time holds back all chats, and then ten go", async () => {
+rule("a refusal that is for all holds back all chats, and then ten go", async () => {
   const { clock, lanes, sent, pushAll } = parts({ chats: 300 });
   pushAll();
-  for (let n = 0; n < 10; n += 1) lanes.again(`${n}`, "0", n === 4 ? 3 : 1);
+  for (let n = 0; n < 10; n += 1) {
+    lanes.again(`${n}`, "0", { retryAfter: n === 4 ? 3 : 1, isForAll: true });
+  }
   await clock.pass(2_999);
   same(sent.length, 10);
   await clock.pass(1);
@@ -63,7 +65,7 @@ rule("300 chats at once have all of their changes, and few refusals in ten secon
       answer(chat);
     } else {
       refusals.push(clock.now());
-      lanes.again(chat, key, 1);
+      lanes.again(chat, key, { retryAfter: 1, isForAll: true });
     }
   };
   pushAll();
@@ -82,7 +84,7 @@ rule("300 chats at once have all of their changes, and few refusals in ten secon
 rule("a new socket ends all waits: ten go at once, in the order of the chats", () => {
   const { lanes, sent, pushAll, all } = parts({ chats: 300 });
   pushAll();
-  lanes.again("0", "0", 60);
+  lanes.again("0", "0", { retryAfter: 60, isForAll: true });
   lanes.again("1", "0");
   lanes.restart(all());
   same(sent.slice(10), Array.from({ length: 10 }, (_, n) => `${n} 0`));
@@ -96,6 +98,21 @@ rule("a change that fails without a time holds back only its own chat", async ()
   for (let n = 1; n <= 10; n += 1) lanes.done(`${n}`, "0");
   await clock.pass(250);
   same(sent.slice(11), ["0 0"]);
+});
+
+rule("any other refusal holds back only its own chat, and none for more than a minute", async () => {
+  const { clock, lanes, sent } = parts({ chats: 3 });
+  lanes.push("0");
+  lanes.again("0", "0", { retryAfter: 3_600 });
+  lanes.push("1");
+  lanes.push("2");
+  same(sent, ["0 0", "1 0", "2 0"]);
+  lanes.done("2", "0");
+  lanes.again("1", "0", { retryAfter: 3_600, isForAll: true });
+  await clock.pass(59_999);
+  same(sent.slice(3), []);
+  await clock.pass(1);
+  same(sent.slice(3).toSorted(), ["0 0", "1 0"]);
 });
 
 rule("a chat that waits for its turn is sent once, with what is its oldest change then", () => {

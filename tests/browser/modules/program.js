@@ -68,5 +68,8 @@ export const long = async () => {
 };
 
 export const until = async (isSo) => {
-  while (!isSo()) await settle();
+  for (let turn = 0; !isSo(); turn += 1) {
+    if (turn === 10_000) throw new Error("it never came to this");
+    await settle();
+  }
 };
