@@ -4,7 +4,7 @@
 import { avatar, element, lettersOf } from "./element.js";
 import { icon } from "./icons.js";
 import { hueOf } from "./hues.js";
-import { membersInWords, otherOf, peopleInWords } from "./words.js";
+import { apart, otherOf, peopleInWords } from "./words.js";
 
 const FACES = 3;
 const PRESENCE = { online: "Here now", away: "Away" };
@@ -104,4 +104,14 @@ export class Bar {
     this.#waiting.hidden = waiting === 0;
     this.#back.setAttribute("aria-label", waiting > 0 ? `All chats, ${words} unread` : "All chats");
   }
+}
+
+/** "bob, cleo and you", the reader last; at most four names. */
+export function membersInWords({ participants, participantCount }, me, nameOf) {
+  const others = participants.filter((id) => id !== me);
+  if (others.length === 0) return "Only you so far";
+  const shown = others.slice(0, 4).map(nameOf).map(apart);
+  const rest = participantCount - 1 - shown.length;
+  if (rest > 0) return `${shown.join(", ")}, ${rest} more and you`;
+  return `${shown.join(", ")} and you`;
 }

@@ -22,8 +22,7 @@ export class Names {
   #clock;
   #onChange;
   #known = new Map(); // id -> {id, username, displayName, status, avatar}
-  #askedAt = new Map(); // id -> ms; including failed requests
-  #soughtAt = new Map(); // user name -> ms
+  #askedAt = new Map(); // id or user name -> ms; including failed requests
   #queue = new Set();
   #asking = null; // while requests are pending
 
@@ -123,10 +122,8 @@ export class Names {
 
   /** Looks somebody up by user name, if nobody did just now; resolves even if that failed. */
   async find(name) {
-    const wanted = name.toLowerCase();
-    const now = this.#clock.now();
-    if (now - (this.#soughtAt.get(wanted) ?? -Infinity) < NEEDED_MS) return;
-    this.#soughtAt.set(wanted, now);
+    if (this.#wasAsked(name, NEEDED_MS)) return;
+    this.#askedAt.set(name, this.#clock.now());
     await this.#learnFrom(this.#api.usersNamed(name));
   }
 

@@ -181,13 +181,3 @@ export function typingInWords(names) {
 export function peopleInWords(count) {
   return count === 1 ? "One person" : `${count} people`;
 }
-
-/** "bob, cleo and you", the reader last; at most four names. */
-export function membersInWords({ participants, participantCount }, me, nameOf) {
-  const others = participants.filter((id) => id !== me);
-  if (others.length === 0) return "Only you so far";
-  const shown = others.slice(0, 4).map(nameOf).map(apart);
-  const rest = participantCount - 1 - shown.length;
-  if (rest > 0) return `${shown.join(", ")}, ${rest} more and you`;
-  return `${shown.join(", ")} and you`;
-}

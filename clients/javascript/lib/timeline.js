@@ -61,8 +61,9 @@ export class Timeline {
 
   /** Of the newest messages that are loaded, a user's last one that is not deleted; or undefined. */
   lastBy(user) {
-    const isTheirs = ({ type, by }) => type === "message" && by === user;
-    return this.tail.items.findLast((item) => isTheirs(item) && !isBlank(item));
+    return this.tail.items.findLast((item) => (
+      item.type === "message" && item.by === user && !isBlank(item)
+    ));
   }
 
   /** The loaded message with this id, or undefined. */

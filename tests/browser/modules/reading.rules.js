@@ -3,7 +3,8 @@ import { blocksOf, isEmojiAlone, plainOf } from "/web/prose.js";
 import { lettersOf } from "/web/element.js";
 import { madeAt, newId } from "/web/client/ids.js";
 import { dayAndTime, dayName } from "/web/moments.js";
-import { isolated, listed, membersInWords, nameForPeople, noteOf, titleOf } from "/web/words.js";
+import { membersInWords } from "/web/bar.js";
+import { isolated, listed, nameForPeople, noteOf, titleOf } from "/web/words.js";
 import { rule, same } from "./checks.js";
 
 const nameOf = (id) => id;
