@@ -140,17 +140,7 @@ async def test_the_same_message_can_be_found_twice(open_page: OpenPage) -> None:
 
 async def test_the_last_own_message_is_edited_from_a_found_one(open_page: OpenPage) -> None:
     """The arrow in the empty composer goes to the end, and not to an own message of long ago."""
-    play = Play()
-    chat = play.start("Long", "ann", by="bob")
-    play.say(chat, "ann", "the lanterns are in the boathouse", minutes=2)
-    for number in range(300):
-        play.say(chat, "bob", f"line {number} of the log", minutes=3 + number)
-    play.say(chat, "ann", "my last word", minutes=400)
-    play.read_all()
-    page = await open_page(play)
-    await find(page, "lanterns")
-    await page.locator(".hit.message").click()
-    await expect(page.locator(".line.found")).to_be_in_viewport()
+    page = await open_at_lanterns(open_page, last_word="my last word")
     composer = page.get_by_role("textbox", name="Message to")
     await composer.press("ArrowUp")
     await expect(composer).to_have_value("my last word")
@@ -159,21 +149,29 @@ async def test_the_last_own_message_is_edited_from_a_found_one(open_page: OpenPa
 
 async def test_the_arrow_leads_nowhere_where_nothing_is_to_be_edited(open_page: OpenPage) -> None:
     """The reader stays where they are."""
-    play = Play()
-    chat = play.start("Long", "ann", by="bob")
-    play.say(chat, "ann", "the lanterns are in the boathouse", minutes=2)
-    for number in range(300):
-        play.say(chat, "bob", f"line {number} of the log", minutes=3 + number)
-    play.read_all()
-    page = await open_page(play)
-    await find(page, "lanterns")
-    await page.locator(".hit.message").click()
-    await expect(page.locator(".line.found")).to_be_in_viewport()
+    page = await open_at_lanterns(open_page)
     composer = page.get_by_role("textbox", name="Message to")
     await composer.press("ArrowUp")
     await composer.press("a")
     await expect(composer).to_have_value("a")
     await expect(page.locator(".line.found")).to_be_in_viewport()
+
+
+async def open_at_lanterns(open_page: OpenPage, last_word: str | None = None) -> Page:
+    """At an own message from long before the end, which was searched."""
+    play = Play()
+    chat = play.start("Long", "ann", by="bob")
+    play.say(chat, "ann", "the lanterns are in the boathouse", minutes=2)
+    for number in range(300):
+        play.say(chat, "bob", f"line {number} of the log", minutes=3 + number)
+    if last_word is not None:
+        play.say(chat, "ann", last_word, minutes=400)
+    play.read_all()
+    page = await open_page(play)
+    await find(page, "lanterns")
+    await page.locator(".hit.message").click()
+    await expect(page.locator(".line.found")).to_be_in_viewport()
+    return page
 
 
 async def test_more_is_found_as_one_scrolls(open_page: OpenPage) -> None:
