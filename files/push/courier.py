@@ -209,7 +209,7 @@ def _service_of(push: ClaimedPush) -> str:
 
 
 def _split_by_service(claimed: Sequence[ClaimedPush]) -> Iterable[list[ClaimedPush]]:
-    """One that hangs holds up only its own pushes, unless so many are in progress."""
+    """One that hangs holds up others only if it has all of `MAX_IN_PROGRESS`."""
     groups: defaultdict[str, list[ClaimedPush]] = defaultdict(list)
     for push in claimed:
         groups[_service_of(push)].append(push)
