@@ -23,7 +23,8 @@ ENDED: Final = Counter(
 
 
 class SlowReaders:
-    """The connections of this process that have much to send, those for longest first."""
+    """Connections of this process that have much to send. Those that have stood still for longest
+    come first."""
 
     def __init__(self, most_bytes: int) -> None:
         self.most_bytes = most_bytes

@@ -40,7 +40,7 @@ class Teller:
         # Of watched users, the gist; only if all nodes that watch them were told the same.
         self._said: dict[str, tuple[bool, bool]] = {}
         self._unkept: set[str] = set()
-        self._unasked: set[str] = set()  # about, since the latest messages about them were sent
+        self._unasked: set[str] = set()  # no node has asked about them since they were last told
         hub.watch_people(self._note)
 
     @property
