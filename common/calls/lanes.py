@@ -57,11 +57,11 @@ class Lanes(Generic[Item, Result]):
     raises Refusal for all. `size_of` gives the bytes that count against a batch's `max_size`.
 
     The next call begins `pause` seconds after the last one began, twice that after one of `crowd`
-    items or more, unless `max_items` wait already; after one of `FEWEST_GATHERED` items or more, it
-    also waits for the share `gather` of the time that the last one took. `returning`: callers ask
-    again soon after an answer, so the pause ends early, once as many wait as were answered or
-    already waited when it began. If a full batch waits, it is sent before the results of the last
-    one are handed out.
+    items or more, and at once after one of fewer than `fewest`; after one of `FEWEST_GATHERED`
+    items or more, it also waits for the share `gather` of the time that the last one took.
+    `returning`: callers ask again soon after an answer, so the pause ends early, once as many wait
+    as were answered or already waited when it began. If `ahead` items wait, a full batch unless
+    said otherwise, the next call is sent before the results of the last one are handed out.
     """
 
     def __init__(
@@ -74,8 +74,10 @@ class Lanes(Generic[Item, Result]):
         max_size: int = 0,
         pause: float = 0.0,
         crowd: int = sys.maxsize,
+        fewest: int = 0,
         gather: float = 0.0,
         returning: bool = False,
+        ahead: int | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._lane_of = lane_of
@@ -85,8 +87,10 @@ class Lanes(Generic[Item, Result]):
         self._max_size = max_size
         self._pause = pause
         self._crowd = crowd
+        self._fewest = fewest
         self._gather = gather
         self._returning = returning
+        self._ahead = max_items if ahead is None else ahead
         self._clock = clock
         self._lanes: dict[str, _Lane[Item, Result]] = {}
         # The lane where a key has items waiting, so that it keeps its order when its owner changes.
@@ -129,13 +133,14 @@ class Lanes(Generic[Item, Result]):
         try:
             while lane.waiting or lane.ahead is not None:
                 began, results = await self._serve_next(lane)
-                if len(lane.waiting) >= self._max_items:
+                if len(lane.waiting) >= self._ahead:
                     await self._send_ahead(lane)
                 batch = lane.called.pop(0)
                 self._answer(batch, results)
                 due = self._earliest(began, len(batch))
-                if lane.ahead is None and due > began and len(lane.waiting) < self._max_items:
-                    enough = min(len(batch) + len(lane.waiting), self._max_items)
+                waiting = len(lane.waiting)
+                if lane.ahead is None and waiting < self._ahead and due > self._clock():
+                    enough = min(len(batch) + waiting, self._ahead)
                     await self._pause_until(lane, due, enough if self._returning else sys.maxsize)
         finally:
             del self._lanes[name]
@@ -175,7 +180,9 @@ class Lanes(Generic[Item, Result]):
 
     def _earliest(self, began: float, items: int) -> float:
         """When the next call may begin, after one of so many items."""
-        due = began + self._pause * (2 if items >= self._crowd else 1)
+        due = began
+        if items >= self._fewest:
+            due += self._pause * (2 if items >= self._crowd else 1)
         if self._gather and items >= FEWEST_GATHERED:
             now = self._clock()
             due = max(due, now + min(MAX_GATHER_SECONDS, self._gather * (now - began)))

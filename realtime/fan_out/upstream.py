@@ -24,6 +24,10 @@ MEMBERSHIPS_PAUSE_SECONDS: Final = 0.05
 MEMBERSHIPS_CROWD: Final = 30
 MAX_SLICES_A_CALL: Final = 100
 MAX_SENDS_A_CALL: Final = 256
+# Between the beginnings of two calls, after one of so many sends: a call costs much more than one.
+SENDS_APART_SECONDS: Final = 0.005
+FEWEST_APART: Final = 4
+SENDS_AHEAD: Final = 96  # with so many waiting, chats gets them while the last callers are told
 MAX_HEADS_A_CALL: Final = 10_000
 MAX_JOINS_A_CALL: Final = 1_000
 MAX_COMPANIONS_A_CALL: Final = 20
@@ -59,7 +63,14 @@ class Chats:
             lambda _: "any", self._ask_companions, max_items=MAX_COMPANIONS_A_CALL
         )
         self.sends: Lanes[AnyItem, AppendResult] = Lanes(
-            calls.preferred, self._ask_sends, max_items=MAX_SENDS_A_CALL, gather=0.25
+            calls.preferred,
+            self._ask_sends,
+            max_items=MAX_SENDS_A_CALL,
+            pause=SENDS_APART_SECONDS,
+            fewest=FEWEST_APART,
+            gather=0.25,
+            returning=True,
+            ahead=SENDS_AHEAD,
         )
 
     def call_on_restore(self, forget: Callable[[], None]) -> None:

@@ -163,6 +163,49 @@ async def test_whoever_does_not_come_back_is_waited_for_until_the_pause_ends() -
     assert calls == [[0, 1, 2], [3]]
 
 
+async def test_few_do_not_wait_for_others() -> None:
+    """After a call of fewer than `fewest` the next one begins at once, after one of so many it
+    waits for all."""
+    calls: list[list[int]] = []
+    meanwhile = {0: [1], 1: [2, 3], 2: [4]}  # asked while the call with that item runs
+
+    async def call(_: str, items: list[int], __: float) -> list[int]:
+        calls.append(items)
+        for item in items:
+            for another in meanwhile.get(item, ()):
+                lanes.ask("", another, lambda _: None)
+        return items
+
+    lanes: Lanes[int, int] = Lanes(
+        lambda _: "", call, max_items=9, pause=3600, fewest=2, returning=True
+    )
+    async with asyncio.timeout(60):
+        lanes.ask("", 0, lambda _: None)
+        while len(calls) < 3:  # noqa: ASYNC110 - polls a list
+            await asyncio.sleep(0)
+        await asyncio.gather(lanes.fetch("", 5), lanes.fetch("", 6))
+    assert calls == [[0], [1], [2, 3], [4, 5, 6]]
+
+
+async def test_so_many_that_wait_are_sent_before_others_are_told() -> None:
+    """What `ahead` says, although it does not fill a call."""
+    seen: list[str] = []
+
+    async def call(_: str, items: list[int], __: float) -> list[int]:
+        seen.append(" ".join(["call", *map(str, items)]))
+        if 0 in items:
+            for item in (1, 2, 3):
+                lanes.ask("", item, lambda result: seen.append(f"told {result}"))
+        return items
+
+    lanes: Lanes[int, int] = Lanes(lambda _: "", call, max_items=9, pause=3600, ahead=3)
+    lanes.ask("", 0, lambda result: seen.append(f"told {result}"))
+    async with asyncio.timeout(60):
+        while len(seen) < 3:  # noqa: ASYNC110 - polls a list
+            await asyncio.sleep(0)
+    assert seen[:3] == ["call 0", "call 1 2 3", "told 0"]
+
+
 async def test_a_full_batch_does_not_wait_for_the_pause() -> None:
     """As many as fit into one call are sent at once, right after a call that has just started."""
 
