@@ -27,7 +27,7 @@ MAX_SENDS_A_CALL: Final = 256
 # Between the beginnings of two calls, after one of so many sends: a call costs much more than one.
 SENDS_APART_SECONDS: Final = 0.005
 FEWEST_APART: Final = 4
-SENDS_AHEAD: Final = 96  # with so many waiting, chats gets them while the last callers are told
+SENDS_AHEAD: Final = 48  # with so many waiting, chats gets them while the last callers are told
 MAX_HEADS_A_CALL: Final = 10_000
 MAX_JOINS_A_CALL: Final = 1_000
 MAX_COMPANIONS_A_CALL: Final = 20
