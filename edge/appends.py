@@ -21,10 +21,6 @@ from edge.metrics import SEND_BATCH
 
 MAX_BATCH_ITEMS = 256
 MAX_BATCH_CHARACTERS = 1_048_576
-# Between the beginnings of two calls, after one of so many items: a call costs much more than an
-# item.
-APART_SECONDS = 0.005
-FEWEST_APART = 4
 
 
 class Appends:
@@ -38,9 +34,6 @@ class Appends:
             max_items=MAX_BATCH_ITEMS,
             size_of=_size,
             max_size=MAX_BATCH_CHARACTERS,
-            pause=APART_SECONDS,
-            fewest=FEWEST_APART,
-            returning=True,
         )
 
     async def store_message(self, item: SendItem | EditItem) -> MessageStored:

@@ -138,9 +138,8 @@ class Lanes(Generic[Item, Result]):
                 batch = lane.called.pop(0)
                 self._answer(batch, results)
                 due = self._earliest(began, len(batch))
-                waiting = len(lane.waiting)
-                if lane.ahead is None and waiting < self._ahead and due > self._clock():
-                    enough = min(len(batch) + waiting, self._ahead)
+                if lane.ahead is None and due > began and len(lane.waiting) < self._ahead:
+                    enough = min(len(batch) + len(lane.waiting), self._ahead)
                     await self._pause_until(lane, due, enough if self._returning else sys.maxsize)
         finally:
             del self._lanes[name]
