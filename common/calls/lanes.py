@@ -27,7 +27,7 @@ MAX_WAITING_ITEMS: Final = 10_000  # more would not be served within their 5 s
 # A batch has the time of its oldest item. One that waited through an outage must not shorten the
 # time of items that have only just arrived.
 MAX_AGE_SPREAD_SECONDS: Final = 1.0
-FEWEST_GATHERED: Final = 48  # items of a call: after fewer the next one does not wait
+FEWEST_GATHERED: Final = 48  # items of a call: after fewer the next one does not gather
 MAX_GATHER_SECONDS: Final = 0.004
 
 
