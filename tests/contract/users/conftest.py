@@ -151,7 +151,7 @@ async def start_replica(
 
         async def start(**changes: Any) -> Users:
             service = create_users(msgspec.structs.replace(settings, **changes))
-            listener = socket.create_server(("127.0.0.1", 0))
+            listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
             await stack.enter_async_context(serving_calls(service, listener))
             return Users("{}:{}".format(*listener.getsockname()), http)
 
