@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from fleet.commands.interrupting import ending
 from fleet.processes.probe import Address
 from fleet.scaling.autoscaler import Autoscaler
 from fleet.scaling.scaler import Figures, Limits, Replicas
@@ -63,11 +64,12 @@ class Containers:
         return [line.split() for line in said.splitlines() if line.strip()]
 
     async def _run(self, words: Sequence[str]) -> str:
-        process = await asyncio.create_subprocess_exec(
+        starting = asyncio.create_subprocess_exec(
             self._docker, *words, cwd=self._folder,
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
         )  # fmt: skip
-        said, wrong = await process.communicate()
+        async with ending(starting) as process:
+            said, wrong = await process.communicate()
         if process.returncode != 0:
             raise DockerFailed(wrong.decode(errors="replace").strip())
         return said.decode()

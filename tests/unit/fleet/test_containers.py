@@ -1,6 +1,7 @@
 """The commands to Docker, and the parsing of its answers."""
 
 import asyncio
+import os
 from contextlib import suppress
 from pathlib import Path
 
@@ -101,3 +102,20 @@ async def test_a_docker_that_refuses_for_a_while_is_asked_again(
     scaling.cancel()
     with suppress(asyncio.CancelledError):
         await scaling
+
+
+async def test_a_command_to_docker_ends_with_the_autoscaler(tmp_path: Path) -> None:
+    """Nobody would wait for it any more."""
+    docker, said = tmp_path / "docker", tmp_path / "said"
+    docker.write_text("#!/bin/sh\necho $$ >begun; mv begun said; exec sleep 60\n")
+    docker.chmod(0o755)
+    containers = Containers(BOUNDS, tmp_path, str(docker))
+    scaling = asyncio.create_task(containers.scale("edge", 2))
+    async with asyncio.timeout(20):
+        while not said.exists():  # noqa: ASYNC110 - another process
+            await asyncio.sleep(0.01)
+    scaling.cancel()
+    with suppress(asyncio.CancelledError):
+        await scaling
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(said.read_text()), 0)
