@@ -89,7 +89,7 @@ def test_a_server_of_another_release_is_not_given_what_that_may_not_know(tmp_pat
     disguise = choose_disguise(postgres_program("postgres"), tmp_path)
     ours = server_command(tmp_path, 1, disguise)
     theirs = server_command(tmp_path, 1, disguise, OLD / "postgres")
-    for name in ("io_max_concurrency", "autovacuum_worker_slots"):
+    for name in ("io_max_concurrency", "autovacuum_worker_slots", "recovery_init_sync_method"):
         assert any(str(word).startswith(name) for word in ours)
         assert not any(str(word).startswith(name) for word in theirs)
 
