@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
 from typing import Final, TypeAlias
 
 import msgspec
@@ -30,7 +31,9 @@ MAX_LISTS_A_STATEMENT: Final = 16
 _encode: Final = msgspec.json.Encoder().encode
 
 _NEWEST: Final = ("~", "ffffffff-ffff-ffff-ffff-ffffffffffff")
-_CURSOR: Final = re.compile(r"([0-9TZ:.-]{24})_([0-9a-f-]{36})")
+_CURSOR: Final = re.compile(
+    r"(\d{4}(?:-\d\d){2}T(?:\d\d:){2}\d\d\.\d{3}Z)_([0-9a-f-]{36})", re.ASCII
+)
 
 _Lanes: TypeAlias = Lanes[ListWanted, list[Listed]]
 _Read: TypeAlias = Callable[[Pool, Sequence[ListWanted]], Awaitable[list[list[Listed]]]]
@@ -157,6 +160,14 @@ def _read_place(before: str, by_activity: bool) -> tuple[str, str]:
     if not by_activity and is_id(before):
         return "", before
     found = _CURSOR.fullmatch(before)
-    if not by_activity or found is None or not is_id(found[2]):
+    if not by_activity or found is None or not (_is_time(found[1]) and is_id(found[2])):
         raise invalid("before", "must be `next` of a page of this list")
     return f'"{found[1]}"', found[2]
+
+
+def _is_time(text: str) -> bool:
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from common.protocol.ids import new_id
+
 
 def test_a_chat_shows_what_is_the_callers_own(make_person: Callable[[], Any]) -> None:
     """In its own call, in the list, and in the answer to its creation."""
@@ -92,5 +94,11 @@ def test_the_list_in_the_order_of_activity(make_person: Callable[[], Any]) -> No
             break
         query["before"] = page["next"]
     assert listed == [chats[1], chats[2], chats[0]]
-    for wrong in ({"order": "size"}, {"order": "activity", "before": "x"}, {"before": "x"}):
+    made_up = f"2026-02-30T12:00:00.000Z_{new_id()}"
+    for wrong in (
+        {"order": "size"},
+        {"order": "activity", "before": "x"},
+        {"order": "activity", "before": made_up},
+        {"before": "x"},
+    ):
         assert ann.ask("GET", "/api/chat", params=wrong).status_code == 400
