@@ -104,6 +104,7 @@ HEADERS: Final = {
     "unavailable": ("Retry-After",),
     "range_not_satisfiable": ("Content-Range",),
 }
+BYTES_HEADERS: Final = ("Accept-Ranges", "Content-Disposition")
 
 
 def describe_api(operations: Iterable[Operation]) -> dict[str, Any]:
@@ -232,12 +233,28 @@ def _responses(operation: Operation, names: dict[str, Any]) -> dict[str, Any]:
         else:
             schema = _answer_schema(answer, names)
             described["content"] = {"application/json": {"schema": schema}}
-        responses[str(status)] = described
+        responses[str(status)] = described | _headers(_answer_headers(operation, status))
     for status in sorted({CODES[code].status for code in problems_of(operation)}):
         codes = sorted(c for c in problems_of(operation) if CODES[c].status == status)
         responses[str(status)] = _problem_response(codes)
     responses["default"] = _problem_response([])
     return responses
+
+
+def _answer_headers(operation: Operation, status: int) -> Iterable[str]:
+    if operation.gives_cookie:
+        yield "Set-Cookie"
+    if HTTPStatus.NOT_MODIFIED in operation.answers:
+        yield "ETag"
+    if operation.answers.get(HTTPStatus.OK) is BYTES:
+        yield from BYTES_HEADERS
+    if status == HTTPStatus.PARTIAL_CONTENT:
+        yield "Content-Range"
+
+
+def _headers(names: Iterable[str]) -> dict[str, Any]:
+    headers = {name: {"schema": {"type": "string"}} for name in names}
+    return {"headers": headers} if headers else {}
 
 
 def _answer_schema(answer: Any, names: dict[str, Any]) -> Any:
@@ -263,8 +280,7 @@ def _problem_response(codes: list[str]) -> dict[str, Any]:
             }
         },
     }
-    headers = {name: {"schema": {"type": "string"}} for c in codes for name in HEADERS.get(c, ())}
-    return {**described, "headers": headers} if headers else described
+    return described | _headers(name for code in codes for name in HEADERS.get(code, ()))
 
 
 def tidy(node: Any) -> Any:
