@@ -143,7 +143,8 @@ def judge_secrets(scene: Scene) -> Iterator[Finding]:
                 f"The certificate of {process.name} "
                 + (f"expires in {days} days." if days >= 0 else "has expired."),
                 "Nobody has renewed it. Without a good one it cannot be called.",
-                f"deploy/make-certificates FOLDER   # once FOLDER/{process.role}.pem is removed",
+                f"rm FOLDER/{process.role}.pem && deploy/make-certificates FOLDER   "
+                "# with ca.key in FOLDER",
                 process.role,
             )
         if process.samples.get(CREDENTIAL_REFUSED):

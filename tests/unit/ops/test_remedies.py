@@ -9,7 +9,7 @@ import pytest
 
 from fleet.settings import read_settings
 from ops.doctor.scene import BusFacts
-from tests.unit.ops.scenes import chats, facts, fleet, found_by, process, scene, users
+from tests.unit.ops.scenes import NOW, chats, facts, fleet, found_by, process, scene, users
 
 LOCAL = ("missing", "read-only", "full")  # what can be wrong with a folder of files
 
@@ -75,6 +75,14 @@ def test_a_full_folder_of_files_is_moved_by_a_command_with_both_places() -> None
     broken = facts(name="files-1", role="files", store_fails=("full",))
     ((finding,),) = found_by(scene(processes=(broken,))).values()
     assert "make move-files FROM=file:///hubbub/files TO=" in finding.command
+
+
+def test_a_certificate_is_renewed_with_the_key_of_its_ca() -> None:
+    """Which docs/hosts.md has moved out of the folder."""
+    broken = facts(role="users", samples={"hubbub_certificate_expires": NOW - 5.0})
+    ((finding,),) = found_by(scene(processes=(broken,))).values()
+    assert "rm FOLDER/users.pem && deploy/make-certificates FOLDER" in finding.command
+    assert "# with ca.key in FOLDER" in finding.command
 
 
 def test_a_limit_that_cannot_be_read_is_not_judged() -> None:
