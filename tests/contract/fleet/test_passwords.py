@@ -44,9 +44,10 @@ def test_a_role_gets_another_password_while_no_server_runs(
 
 @pytest.fixture
 def settings(tmp_path: Path) -> FleetSettings:
-    """The settings of a Hubbub that is not running, with its databases."""
+    """The settings of a Hubbub that is not running, with its databases and its folder of files."""
     found = read_settings({"HUBBUB_DATA": str(tmp_path / "data")})
     open_cluster(found.data / "postgres", found.keys)
+    (found.data / "files").mkdir()
     return found
 
 

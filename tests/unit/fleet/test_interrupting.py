@@ -38,6 +38,7 @@ def start_command(
     """For a stopped Hubbub; the silent database stands for both of its databases."""
     data, scratch = folder / "data", folder / "scratch"
     (data / "keys").mkdir(parents=True)
+    (data / "files").mkdir()
     scratch.mkdir()
     url = "postgresql://{}:secret@{}:{}/{}".format("u", *database.getsockname(), "d")
     return subprocess.Popen(
