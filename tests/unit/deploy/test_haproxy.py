@@ -1,11 +1,15 @@
-"""How deploy/haproxy/haproxy.cfg treats variables, as read by HAProxy itself."""
+"""How HAProxy reads deploy/haproxy/haproxy.cfg, and how long a process that ends may take."""
 
+import re
 import shutil
 from pathlib import Path
 
 import pytest
+import yaml
 
+from files.uploads import MAX_SECONDS
 from fleet.engines.balancer import CONFIGURATION, REFUSALS, pools_text
+from fleet.settings import PROJECT_FOLDER
 from tests.fixtures.authority import Authority
 from tests.unit.deploy.test_certificates import read_by_haproxy
 
@@ -34,3 +38,17 @@ def test_paths_may_hold_what_a_condition_would_take_for_its_own(tmp_path: Path, 
         HUBBUB_BALANCER_REFUSALS=str(folder / "refusals"),
         HUBBUB_BALANCER_CA=str(Authority(folder).ca),
     )
+
+
+def test_a_reload_in_containers_cuts_no_upload_and_a_stop_is_quick() -> None:
+    """The old process has longer than an upload may take. One that stops is killed by Docker."""
+    deploy = PROJECT_FOLDER / "deploy" / "haproxy"
+    found = re.search(
+        r"^    hard-stop-after (\d+)h$", (deploy / "containers.cfg").read_text(), re.M
+    )
+    assert found
+    assert int(found[1]) * 3600 > MAX_SECONDS
+    compose = yaml.safe_load((PROJECT_FOLDER / "docker-compose.yml").read_text())
+    haproxy = compose["services"]["haproxy"]
+    assert haproxy["stop_grace_period"] == "10s"
+    assert "stop_signal" not in haproxy  # the image's, SIGUSR1, lets requests finish
