@@ -1,14 +1,16 @@
 """What the simulated users of one load process share: their delivery book and their figures."""
 
 import time
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import gevent
-from locust.stats import RequestStats
 
 from loadtest.sockets.delivery import DeliveryBook
 from loadtest.users.figures import Tally
 from loadtest.users.listener import DELIVERY, KIND, Listener
+
+if TYPE_CHECKING:
+    from locust.stats import RequestStats
 
 SETTLE_SECONDS: Final = 10.0
 LATE: Final = ("SELF", "late")  # the delay of an open-loop act after its due time
@@ -18,13 +20,14 @@ JUDGE_SECONDS: Final = 15.0  # until the delivery of an answered message is chec
 class Gathering:
     """One run's people in one process."""
 
-    def __init__(self, stats: RequestStats) -> None:
+    def __init__(self, stats: "RequestStats") -> None:
         self.stats = stats
         self.book = DeliveryBook()
         self.people: list[str] = []
         self.listeners: set[Listener] = set()
         self.is_over = False
         self.cuts = 0
+        self._final: Tally | None = None
 
     def log(self, kind: str, name: str, seconds: float) -> None:
         """A request, for locust's table."""
@@ -35,25 +38,40 @@ class Gathering:
         self.stats.entries[name, kind].log(round(seconds * 1000), 0)
 
     def tally(self) -> Tally:
-        """So far; messages in transit do not count as lost."""
+        """So far; messages in transit do not count as lost. After `settle` it stays the same: from
+        then on people leave, and nothing is due to them any more."""
+        if self._final is not None:
+            return self._final
         self.book.judge(time.monotonic() - JUDGE_SECONDS)
-        book = self.book
-        lost = book.lost + (book.missing() if self.is_over else 0)
-        return Tally(book.posts, book.deliveries, lost, book.doubled, book.out_of_order, self.cuts)
+        return self._sum_up(self.book.lost)
 
     def settle(self) -> Tally:
-        """No more posts; waits until everything has arrived or the time is over."""
+        """No more posts; waits until everything has arrived or the time is over. What is missing
+        then is lost."""
         self.is_over = True
         deadline = time.monotonic() + SETTLE_SECONDS
         while self._is_waiting() and time.monotonic() < deadline:
             gevent.sleep(0.1)
-        return self.tally()
+        if self._final is None:
+            self.book.judge(time.monotonic() - JUDGE_SECONDS)
+            self._final = self._sum_up(self.book.lost + self.book.missing())
+        return self._final
+
+    def _sum_up(self, lost: int) -> Tally:
+        return Tally(
+            answered=self.book.posts,
+            delivered=self.book.deliveries,
+            lost=lost,
+            doubled=self.book.doubled,
+            out_of_order=self.book.out_of_order,
+            cuts=self.cuts,
+        )
 
     def _is_waiting(self) -> bool:
         return self.book.missing() > 0 or any(listener.outbox for listener in self.listeners)
 
 
-def count_requests(stats: RequestStats) -> tuple[int, int]:
+def count_requests(stats: "RequestStats") -> tuple[int, int]:
     """Requests and failures, without what is no request."""
     others = (LATE, (KIND, DELIVERY))
     rows = [row for row in stats.entries.values() if (row.method, row.name) not in others]
