@@ -14,6 +14,7 @@ from typing import Final
 
 from loadtest.climb import Climb, Objective, broken
 from loadtest.cpu import ALL_TIERS, CpuClock, used_between
+from loadtest.options import positive_minutes, positive_number
 from loadtest.system import System, running_system
 from loadtest.users.figures import Figures
 from loadtest.users.people import People, gathered_people
@@ -127,9 +128,13 @@ def say(line: str) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m loadtest.search", description=__doc__)
-    parser.add_argument("--minutes", type=float, default=5.0)
-    parser.add_argument("--start", type=int, default=START_PEOPLE, help="the first number")
-    parser.add_argument("--people", type=int, help="stay at that number, and say what it costs")
+    parser.add_argument("--minutes", type=positive_minutes, default=5.0)
+    parser.add_argument(
+        "--start", type=positive_number, default=START_PEOPLE, help="the first number"
+    )
+    parser.add_argument(
+        "--people", type=positive_number, help="stay at that number, and say what it costs"
+    )
     options = parser.parse_args()
     until = time.monotonic() + options.minutes * 60 - END_SECONDS
     with (
