@@ -1,7 +1,8 @@
 """What locust runs: the users of `loadtest/users/person.py`, by hand on its web page or headless,
 in one process or in several whose results are added up in the master.
 
-Exits with 1 when a delivery was lost, doubled or out of order, or when a request failed.
+Exits with 1 when a delivery was lost, doubled or out of order, or when a request failed or a send
+was never answered.
 """
 
 import sys
@@ -61,6 +62,7 @@ def report(environment: Environment, **_: Any) -> None:
         f"Lost:             {tally.lost}\n"
         f"Doubled:          {tally.doubled}\n"
         f"Out of order:     {tally.out_of_order}\n"
+        f"Unanswered:       {tally.unanswered}\n"
     )
-    bad = failures or tally.lost or tally.doubled or tally.out_of_order or not tally.answered
-    environment.process_exit_code = 1 if bad else 0
+    is_good = tally.is_clean and not failures and tally.answered
+    environment.process_exit_code = 0 if is_good else 1

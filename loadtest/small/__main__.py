@@ -85,7 +85,7 @@ def report(samples: Sequence[Sample], figures: Figures, tally: Tally) -> bool:
     faults = {
         "processes were ended": last.kills > 0,
         "memory grew": late > early + ROOM_MB,
-        "something was lost": bool(tally.lost or tally.doubled or tally.out_of_order),
+        "something was lost or unanswered": not tally.is_clean,
         "nothing was done": not tally.answered,
         "requests failed": figures.failures > MAX_FAILURES * figures.requests,
     }

@@ -18,11 +18,18 @@ class JudgedSession(Session):
         self._book = book
         self._resumed: dict[str, int] = {}
         self._last: dict[str, int] = {}  # by chat, on this socket
+        self._has_pong = False
 
     def connect(self, token: str) -> bytes:
         frame = super().connect(token)
+        self._has_pong = False
         self._resumed = msgspec.json.decode(frame)["resume"]
         return frame
+
+    def take_pong(self) -> bool:
+        """Whether a pong has come since the last call."""
+        had, self._has_pong = self._has_pong, False
+        return had
 
     def take(self, frame: dict[str, Any]) -> list[Output]:
         kind = frame["type"]
@@ -31,6 +38,8 @@ class JudgedSession(Session):
             self._last = frame["chats"] | {
                 chat: self._resumed[chat] for chat in replayed if chat in frame["chats"]
             }
+        elif kind == "pong":
+            self._has_pong = True
         elif "seq" in frame and kind != "sent":
             chat, seq = frame["chat"], frame["seq"]
             last = self._last.get(chat, -1)

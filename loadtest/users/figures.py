@@ -11,7 +11,12 @@ class Tally(NamedTuple):
     lost: int = 0
     doubled: int = 0
     out_of_order: int = 0
+    unanswered: int = 0  # sends on a socket, which may have been stored
     cuts: int = 0  # how often a person lost the network
+
+    @property
+    def is_clean(self) -> bool:
+        return not (self.lost or self.doubled or self.out_of_order or self.unanswered)
 
     def plus(self, other: "Tally") -> "Tally":
         return Tally(*map(sum, zip(self, other, strict=True)))
@@ -19,8 +24,8 @@ class Tally(NamedTuple):
     def __str__(self) -> str:
         return (
             f"{self.answered} posts, {self.delivered} deliveries, {self.lost} lost, "
-            f"{self.doubled} doubled, {self.out_of_order} out of order; "
-            f"{self.cuts} times somebody lost the network"
+            f"{self.doubled} doubled, {self.out_of_order} out of order, "
+            f"{self.unanswered} unanswered; {self.cuts} times somebody lost the network"
         )
 
 

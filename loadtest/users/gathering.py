@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 SETTLE_SECONDS: Final = 10.0
 LATE: Final = ("SELF", "late")  # the delay of an open-loop act after its due time
-JUDGE_SECONDS: Final = 15.0  # until the delivery of an answered message is checked
+# Until the delivery of an answered message is checked, and the answer to a send. A node answers
+# within 5 s, if only that a service is unavailable.
+JUDGE_SECONDS: Final = 15.0
 
 
 class Gathering:
@@ -27,6 +29,7 @@ class Gathering:
         self.listeners: set[Listener] = set()
         self.is_over = False
         self.cuts = 0
+        self.unanswered = 0  # sends on the socket
         self._final: Tally | None = None
 
     def log(self, kind: str, name: str, seconds: float) -> None:
@@ -42,18 +45,23 @@ class Gathering:
         then on people leave, and nothing is due to them any more."""
         if self._final is not None:
             return self._final
-        self.book.judge(time.monotonic() - JUDGE_SECONDS)
+        before = time.monotonic() - JUDGE_SECONDS
+        self.book.judge(before)
+        for listener in self.listeners:
+            listener.ask_for_answers(before)
         return self._sum_up(self.book.lost)
 
     def settle(self) -> Tally:
         """No more posts; waits until everything has arrived or the time is over. What is missing
-        then is lost."""
+        then is lost, and what has no answer is unanswered."""
         self.is_over = True
         deadline = time.monotonic() + SETTLE_SECONDS
         while self._is_waiting() and time.monotonic() < deadline:
             gevent.sleep(0.1)
         if self._final is None:
             self.book.judge(time.monotonic() - JUDGE_SECONDS)
+            for listener in self.listeners:
+                listener.give_up()
             self._final = self._sum_up(self.book.lost + self.book.missing())
         return self._final
 
@@ -64,6 +72,7 @@ class Gathering:
             lost=lost,
             doubled=self.book.doubled,
             out_of_order=self.book.out_of_order,
+            unanswered=self.unanswered,
             cuts=self.cuts,
         )
 

@@ -6,6 +6,7 @@ import random
 import time
 import uuid
 from collections import deque
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import gevent
@@ -18,6 +19,7 @@ from hubbub_client.session import Answer, Deliver, Output, Pull, Ready, RefreshT
 from loadtest.sockets.blocking_socket import BlockingSocket, SocketEnded
 from loadtest.sockets.delivery import identify
 from loadtest.sockets.judged_session import JudgedSession
+from loadtest.users.outbox import Outbox, Unanswered
 
 if TYPE_CHECKING:
     from loadtest.users.gathering import Gathering
@@ -28,6 +30,7 @@ PULL_AGAIN_SECONDS: Final = 0.5
 KIND: Final = "SOCKET"  # of the rows in locust's table
 DELIVERY: Final = "post to delivery"
 REMEMBERED: Final = 20  # newest messages of a chat that one may still change, and newest files
+PING: Final = '{"type":"ping"}'
 
 _encode = msgspec.json.encode
 
@@ -60,8 +63,12 @@ class Listener:
         self._up_since = 0.0
         self._away_until = 0.0
         self._has_left = False
-        self.outbox: dict[str, tuple[bytes, float]] = {}  # client id: frame, when it was begun
+        self.outbox = Outbox()
         self.ready = gevent.event.Event()
+
+    @property
+    def _ready_socket(self) -> BlockingSocket | None:
+        return self._socket if self.ready.is_set() else None
 
     @property
     def chats(self) -> list[str]:
@@ -96,6 +103,7 @@ class Listener:
                 self._follow()
             except SocketEnded as ended:
                 self.ready.clear()
+                self.outbox.lose_socket()
                 if not self._comes_back(ended):
                     return
 
@@ -104,17 +112,27 @@ class Listener:
         client_id = str(uuid.uuid4())
         frame = {"type": "send", "chat": chat, "clientId": client_id, "message": message, **more}
         self._gathering.book.post_begins(client_id, began)
-        self.outbox[client_id] = (_encode(frame), began)
-        if self._socket is not None and self.ready.is_set():
-            self._write(self._socket, client_id)
+        socket = self._ready_socket
+        self.outbox.add(client_id, _encode(frame), began, time.monotonic() if socket else None)
+        if socket:
+            self._write(socket, client_id)
+
+    def ask_for_answers(self, before: float) -> None:
+        """Pings if sends are unanswered since that time. Never waits."""
+        if (socket := self._ready_socket) and self.outbox.ask(before):
+            gevent.spawn(self._ping, socket)
+
+    def give_up(self) -> None:
+        """The run is over: what is still unanswered remains so."""
+        self._count(self.outbox.give_up())
 
     def mark_as_read(self, chat: str) -> None:
         """Marks it up to its newest message unless already marked, like the page."""
         head = self._session.cursors.get(chat, 0)
-        if head > self._marked.get(chat, 0) and self._socket is not None and self.ready.is_set():
+        if head > self._marked.get(chat, 0) and (socket := self._ready_socket):
             self._marked[chat] = head
             with contextlib.suppress(SocketEnded):  # the reader of the socket sees it too
-                self._socket.send(_encode({"type": "read", "chat": chat, "upTo": head}))
+                socket.send(_encode({"type": "read", "chat": chat, "upTo": head}))
             self._log("mark as read", 0.0)
 
     def lose_network(self, seconds: float) -> None:
@@ -125,11 +143,11 @@ class Listener:
             self._socket.cut()
 
     def leave(self) -> None:
-        """For good: nothing is due to this person any more."""
+        """For good: nothing is due to this person any more, nor answers."""
         self._has_left = True
         for chat in self._joined:
             self._gathering.book.listener_leaves(self._user, chat)
-        self.outbox.clear()
+        self.outbox = Outbox()
         if self._socket is not None:
             self._socket.close()
 
@@ -142,6 +160,8 @@ class Listener:
         socket.send(self._session.connect(self._calls.token))
         for text in socket.texts():
             self._handle(socket, self._session.receive(text), began)
+            if self._session.take_pong():
+                self._count(self.outbox.take_pong())
 
     def _handle(self, socket: BlockingSocket, outputs: list[Output], began: float) -> None:
         now = time.monotonic()
@@ -153,7 +173,7 @@ class Listener:
                 case Answer(_, frame, ""):
                     self._sent(frame, now)
                 case Answer(client_id, frame, code):
-                    self._refused(socket, client_id, code, frame.get("retryAfter", 1))
+                    self._refused(client_id, code, frame.get("retryAfter", 1))
                 case Refusal(code):
                     self._log("send", 0.0, code)
                 case Ready():
@@ -170,7 +190,7 @@ class Listener:
         for chat in cursors.keys() - self._joined:
             self._join(chat, cursors[chat])
         self.ready.set()
-        for client_id in list(self.outbox):
+        for client_id in self.outbox.repeat_all(now):
             self._write(socket, client_id)
 
     def _pull(self, pull: Pull) -> list[Output]:
@@ -212,25 +232,38 @@ class Listener:
             self._gathering.book.listener_joins(self._user, chat, seq)
 
     def _sent(self, frame: dict[str, Any], now: float) -> None:
-        if pending := self.outbox.pop(frame["clientId"], None):
+        if (began := self.outbox.answer(frame["clientId"])) is not None:
             self._gathering.book.post_answered(frame["chat"], frame["seq"], frame["messageId"], now)
-            self._log("send", now - pending[1])
+            self._log("send", now - began)
 
-    def _refused(
-        self, socket: BlockingSocket, client_id: str, code: str, retry_after: float
-    ) -> None:
+    def _refused(self, client_id: str, code: str, retry_after: float) -> None:
         self._log("send", 0.0, code)
         if code in TRY_AGAIN:
-            gevent.spawn_later(retry_after, self._write, socket, client_id)
+            self.outbox.refuse(client_id)
+            gevent.spawn_later(retry_after, self._repeat, client_id)
         else:
-            self.outbox.pop(client_id, None)
+            self.outbox.answer(client_id)
+
+    def _repeat(self, client_id: str) -> None:
+        """Unless there is no socket now: the next one repeats everything."""
+        if (socket := self._ready_socket) and self.outbox.repeat(client_id, time.monotonic()):
+            self._write(socket, client_id)
 
     def _write(self, socket: BlockingSocket, client_id: str) -> None:
-        if pending := self.outbox.get(client_id):
+        if frame := self.outbox.frame(client_id):
             try:
-                socket.send(pending[0])
+                socket.send(frame)
             except SocketEnded:
                 self.ready.clear()  # the reader of the socket sees it too, and reconnects
+
+    def _ping(self, socket: BlockingSocket) -> None:
+        with contextlib.suppress(SocketEnded):  # the reader of the socket sees it too
+            socket.send(PING)
+
+    def _count(self, unanswered: Iterable[Unanswered]) -> None:
+        for began, reason in unanswered:
+            self._gathering.unanswered += 1
+            self._log("send", time.monotonic() - began, reason)
 
     def _comes_back(self, ended: SocketEnded) -> bool:
         chance = random.random()  # noqa: S311 - jitter

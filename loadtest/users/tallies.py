@@ -14,6 +14,7 @@ from loadtest.users.gathering import SETTLE_SECONDS, Gathering
 HUSH: Final = "hush"
 HUSHED: Final = "hushed"
 ANSWER_SECONDS: Final = SETTLE_SECONDS + 10.0
+WATCH_SECONDS: Final = 3.0  # as often as workers report
 
 
 class Tallies:
@@ -33,6 +34,8 @@ class Tallies:
             # concurrent, since the runner must keep answering its master
             runner.register_message(HUSH, self._hush_this_process, concurrent=True)
             events.report_to_master.add_listener(self._report)
+        else:
+            gevent.spawn(self._watch)
         events.test_stopping.add_listener(lambda **_: self.hush())
         self._begin()
 
@@ -69,6 +72,12 @@ class Tallies:
             self._environment.stats
         )
 
+    def _watch(self) -> None:
+        """In the only process."""
+        while True:
+            gevent.sleep(WATCH_SECONDS)
+            self._by_process["self"] = self._gathering.tally()
+
     def _report(self, client_id: str, data: dict[str, Any]) -> None:
         data["tally"] = list(self._gathering.tally())
 
@@ -81,4 +90,5 @@ class Tallies:
 
     def _hush_this_process(self, environment: Environment, **_: Any) -> None:
         tally = self._gathering.settle()
+        environment.runner._send_stats()  # type: ignore[union-attr]  # with the failures just found
         environment.runner.send_message(HUSHED, list(tally))  # type: ignore[union-attr]

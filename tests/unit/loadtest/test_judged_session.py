@@ -42,6 +42,15 @@ def test_what_comes_densely_is_fine() -> None:
     assert (book.doubled, book.out_of_order) == (0, 0)
 
 
+def test_a_pong_is_told_once() -> None:
+    """And one of an earlier socket is not one of the next."""
+    session, _ = judged(message(6), b'{"type":"pong"}')
+    assert [session.take_pong(), session.take_pong()] == [True, False]
+    session.receive(b'{"type":"pong"}')
+    session.connect("token")
+    assert not session.take_pong()
+
+
 def test_a_repeat_on_a_socket_is_counted() -> None:
     """And the program does not receive it."""
     session, book = judged(message(6))
