@@ -40,6 +40,13 @@ class Climb:
         return (self.held + self.broke) // 2
 
 
+def is_met(climb: Climb, tally: Tally, *, every_time: bool) -> bool:
+    """Whether the run as a whole is good: a number held, or `every_time` each of them, and every
+    message arrived as it should."""
+    held = climb.held > 0 and not (every_time and climb.broke)
+    return held and tally.is_clean
+
+
 def broken(objective: Objective, figures: Figures, lost: int, tally: Tally) -> list[str]:
     """The objectives that failed, in words; `lost` since the last check."""
     said = []

@@ -2,7 +2,7 @@
 
 import pytest
 
-from loadtest.climb import Climb, Objective, broken
+from loadtest.climb import Climb, Objective, broken, is_met
 from loadtest.users.figures import Figures, Tally
 
 GOOD = Figures(
@@ -43,3 +43,29 @@ def test_what_broke_is_said(figures: Figures, lost: int, tally: Tally, word: str
     """One sentence for each part of the objective."""
     (said,) = broken(Objective(), figures, lost, tally)
     assert word in said
+
+
+@pytest.mark.parametrize(
+    ("held", "tally", "every_time", "good"),
+    [
+        ((True, False), Tally(answered=1), False, True),
+        ((True, False), Tally(answered=1), True, False),
+        ((True, True), Tally(answered=1), True, True),
+        ((False,), Tally(answered=1), False, False),
+        ((False,), Tally(answered=1), True, False),
+        ((), Tally(), False, False),
+        ((True,), Tally(lost=1), False, False),
+        ((True,), Tally(doubled=1), False, False),
+        ((True,), Tally(out_of_order=1), True, False),
+        ((True,), Tally(unanswered=1), True, False),
+        ((True,), Tally(answered=1, cuts=1), False, True),
+    ],
+)
+def test_a_run_is_good_by_what_held_and_how_everything_arrived(
+    held: tuple[bool, ...], tally: Tally, every_time: bool, good: bool
+) -> None:
+    """A climb ends where a number breaks; a run at one number must not break at all."""
+    climb = Climb(100)
+    for one in held:
+        climb.note(100, held=one)
+    assert is_met(climb, tally, every_time=every_time) == good
