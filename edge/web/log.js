@@ -5,6 +5,7 @@
 import { arrange, element } from "./element.js";
 import { fillLine, shellOf } from "./line.js";
 import { stepLine } from "./line-steps.js";
+import { LogPlace } from "./log-place.js";
 import { LogWindow } from "./log-window.js";
 import { dayAndTime, dayOf } from "./moments.js";
 import { worded } from "./row-words.js";
@@ -36,7 +37,7 @@ export class Log {
   #found = null; // the seq from an address
   #loading = false;
   #isLive = false;
-  #place = null;
+  #place;
   #places = new WeakMap(); // chat -> the reader's position when they left it
   #newAfter = null; // the position of the "New" line
   #isNewSkipped = false; // the reader did not see it, or jumped away from it
@@ -58,10 +59,13 @@ export class Log {
       onscroll: () => this.#scrolled(),
       onkeydown: (event) => stepLine(event, this.#list),
     }, this.#top, this.#list);
+    this.#place = new LogPlace(this.node, this.#list, this.#kept);
     this.edge = this.#edge.node;
     this.isNewAbove = false; // the "New" line, from which the reader has not read on
     // Keeps the position when the composer grows, a phone's keyboard opens or the window narrows.
-    new ResizeObserver(() => this.#stay()).observe(this.node);
+    const sizes = new ResizeObserver(() => this.#settle());
+    sizes.observe(this.node);
+    sizes.observe(this.#list);
   }
 
   /** True if the newest line is in view. */
@@ -91,9 +95,10 @@ export class Log {
 
   /** `{seq, top}` of the first line in view; null while following the end. */
   get place() {
-    if (this.atEnd || !this.#place) return null;
-    const { seq } = this.#rows.get(this.#place.key) ?? {};
-    return seq === undefined ? null : { seq, top: this.#place.top };
+    const { row } = this.#place;
+    if (this.atEnd || !row) return null;
+    const { seq } = this.#rows.get(row.key) ?? {};
+    return seq === undefined ? null : { seq, top: row.top };
   }
 
   /**
@@ -109,7 +114,7 @@ export class Log {
     this.endSeeking();
     for (const { node } of this.#kept.values()) node.remove();
     this.#kept.clear();
-    this.#place = null;
+    this.#place.row = null;
     this.retitle(title);
     this.#hush();
     this.#window.toEnd(chat.timeline.tail.items, chat.newAfter ?? undefined);
@@ -158,6 +163,7 @@ export class Log {
 
   render({ isLive = this.#isLive, nowMs = Date.now() } = {}) {
     this.#isLive = isLive;
+    this.#settle();
     const { timeline, newAfter } = this.#chat;
     // It may arrive from elsewhere: this browser may have it stored.
     if (this.#seeks !== null && timeline.stretchAt(this.#seeks)) {
@@ -175,7 +181,7 @@ export class Log {
     const follows = this.#follows && this.#window.atEnd;
     const was = this.#seeks === null && !follows ? this.place : null;
     if (was && !timeline.stretchAt(was.seq)) this.#seek(was.seq, was); // too much was missed
-    const place = follows ? null : this.#placeNow();
+    if (!follows) this.#place.take();
     // A busy chat that is open for days must not fill the memory.
     if (follows && timeline.tail.items.length > 2 * KEPT_ITEMS) timeline.trim(KEPT_ITEMS);
     const words = {
@@ -199,9 +205,8 @@ export class Log {
       fill: (node, row) => fillLine(node, row, this.#hear),
     });
     this.#head(stretch, rows);
-    if (follows) this.node.scrollTop = this.node.scrollHeight;
-    else this.#restore(place);
-    this.#place = this.#placeNow();
+    this.#place.keep(follows);
+    this.#place.take();
     this.#lookForNew();
     this.#pin(nowMs);
     if (this.node.scrollTop < NEAR_EDGE_PX) this.#back();
@@ -286,7 +291,7 @@ export class Log {
     const was = place && this.#kept.get(row?.key)?.node;
     const mark = this.#list.querySelector(".found") ?? this.#list.querySelector(".new")
       ?? this.#kept.get(row?.key)?.node;
-    if (was) this.#restore({ key: row.key, top: place.top });
+    if (was) this.#place.restore({ key: row.key, top: place.top });
     else if (mark) this.node.scrollTop = mark.offsetTop - this.node.clientHeight / 4;
     this.#scrolled();
   }
@@ -295,15 +300,14 @@ export class Log {
     return this.node.scrollHeight - this.node.scrollTop - this.node.clientHeight;
   }
 
-  #stay() {
-    if (!this.#chat) return;
-    if (this.atEnd) this.node.scrollTop = this.node.scrollHeight;
-    else this.#restore(this.#place);
+  #settle() {
+    this.#place.settle(this.#follows && this.#window.atEnd);
   }
 
   #scrolled() {
+    this.#settle();
     this.#follows = this.#window.atEnd && this.#fromEnd() <= NEAR_END_PX;
-    this.#place = this.#placeNow();
+    this.#place.take();
     this.#lookForNew();
     this.#pin(Date.now());
     if (this.node.scrollTop < NEAR_EDGE_PX) this.#back();
@@ -326,28 +330,11 @@ export class Log {
 
   /** The author and day of the first line in view, if their own line is above it. */
   #pin(nowMs) {
-    const row = this.#place && this.#rows.get(this.#place.key);
-    const isAway = row && this.#follows === false && this.#place.top < -8;
+    const { key, top } = this.#place.row ?? {};
+    const row = this.#rows.get(key);
+    const isAway = row && this.#follows === false && top < -8;
     const when = () => dayAndTime(row.at, nowMs, { begins: row.kind === "note" });
     this.#edge.show(isAway ? { ...row, when: when() } : null);
-  }
-
-  /** The first row in view that older rows cannot move, and its offset from the top. */
-  #placeNow() {
-    const edge = this.node.getBoundingClientRect().top;
-    for (const node of this.#list.children) {
-      if (!node.matches(".line, .note")) continue;
-      const { top, bottom } = node.getBoundingClientRect();
-      if (bottom > edge) return { key: node.dataset.key, top: top - edge };
-    }
-    return null;
-  }
-
-  #restore(place) {
-    const node = place && this.#kept.get(place.key)?.node;
-    if (!node) return;
-    const edge = this.node.getBoundingClientRect().top;
-    this.node.scrollTop += node.getBoundingClientRect().top - edge - place.top;
   }
 
   async #back() {

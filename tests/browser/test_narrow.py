@@ -132,6 +132,44 @@ async def test_another_width_keeps_the_place(enter: OpenWindow) -> None:
     await until(is_where_it_was)
 
 
+@pytest.mark.parametrize("event", ["focus", "scroll"])
+async def test_a_resize_keeps_the_place_whatever_else_its_frame_has(
+    open_page: OpenPage, event: str
+) -> None:
+    """A draw, which the focus causes, or a scroll event: of a reader further up, and at the end of
+    a chat when the keyboard opens."""
+    play = Play()
+    chat = play.start("Long", "bob")
+    for number in range(80):
+        play.say(chat, "bob", f"{number} words that wrap " + "in a narrow window " * 12)
+    play.read_all()
+    page = await open_page(play, viewport={"width": 1200, "height": 700})
+    await page.get_by_role("link", name="Long").click()
+    log = page.get_by_role("log")
+    last = log.locator(".text").last
+    await expect(last).to_be_in_viewport()
+    with_resize = f"""log => addEventListener("resize", () => {{
+        ("{event}" === "scroll" ? log : window).dispatchEvent(new Event("{event}"));
+    }})"""
+    await log.evaluate(with_resize)
+    for width, height in ((390, 700), (390, 380), (1200, 700)):
+        await page.set_viewport_size({"width": width, "height": height})
+        await page.wait_for_function("height => innerHeight === height", arg=height)
+        await expect(last).to_be_in_viewport()
+    play.say(chat, "bob", "the last one")
+    await expect(log.get_by_text("the last one")).to_be_in_viewport()
+    await log.evaluate("log => { log.scrollTop -= 1500; }")
+    await expect(page.locator(".top-edge")).to_be_visible()
+    before = await log.evaluate(FIRST_LINE)
+    await page.set_viewport_size({"width": 400, "height": 700})
+    await expect(page.get_by_role("navigation", name="Chats")).to_be_hidden()
+
+    async def is_where_it_was() -> bool:
+        return bool(await log.evaluate(FIRST_LINE) == before)
+
+    await until(is_where_it_was)
+
+
 async def test_a_wheel_over_the_button_to_the_latest_scrolls(enter: OpenWindow) -> None:
     """A button that floats over the messages does not block scrolling."""
     ann = await enter()
