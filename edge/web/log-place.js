@@ -41,7 +41,9 @@ export class LogPlace {
 
   restore(row) {
     const node = row && this.#kept.get(row.key)?.node;
-    if (node) this.#log.scrollTop += node.getBoundingClientRect().top - this.#edge - row.top;
+    if (!node) return;
+    const top = row.top > -node.offsetHeight ? row.top : 0; // a long text may be collapsed again
+    this.#log.scrollTop += node.getBoundingClientRect().top - this.#edge - top;
   }
 
   get #edge() {

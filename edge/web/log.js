@@ -57,6 +57,7 @@ export class Log {
     this.node = element("div", {
       class: "log", role: "log", tabindex: "0",
       onscroll: () => this.#scrolled(),
+      onunfold: () => this.#moved(),
       onkeydown: (event) => stepLine(event, this.#list),
     }, this.#top, this.#list);
     this.#place = new LogPlace(this.node, this.#list, this.#kept);
@@ -306,6 +307,11 @@ export class Log {
 
   #scrolled() {
     this.#settle();
+    this.#moved();
+  }
+
+  /** The reader is where the log is now, and may have left the end. */
+  #moved() {
     this.#follows = this.#window.atEnd && this.#fromEnd() <= NEAR_END_PX;
     this.#place.take();
     this.#lookForNew();

@@ -87,6 +87,7 @@ function folded(node) {
       node.classList.replace("folded", "unfolded");
       more.closest("[tabindex]")?.focus({ preventScroll: true });
       more.remove();
+      node.dispatchEvent(new Event("unfold", { bubbles: true }));
     },
   }, "Show all of it");
   return element("div", {}, node, more);
