@@ -6,8 +6,12 @@ from pathlib import Path
 
 from edge.site import CLIENT_FOLDER, WEB_FOLDER
 
+ROOT = Path(__file__).parents[2]
 # Modules that decide, and do no I/O of their own.
 PURE = {"ends", "expected", "fold", "folded", "order", "session", "timeline"}
+_CLASSES = re.compile(r"\bclass(?:Name)?(?::| =) ([^,;\n]*)|\bclassList\.\w+\(([^)]*)\)")
+_STRING = re.compile(r'=== "[^"\n]*"|"([^"\n]*)"')  # empty for one in a comparison
+_QUOTED = re.compile(r'"[^"\n]*"|`[^`]*`')
 _FROM = re.compile(r'^(?:import|export) [^;]*? from "([^"]+)";$', re.MULTILINE)
 
 
@@ -41,3 +45,21 @@ def test_every_module_that_a_page_imports_is_there() -> None:
         if posixpath.normpath(posixpath.join(posixpath.dirname(name), found)) not in served
     }
     assert missing == set()
+
+
+def test_every_class_that_a_script_sets_has_a_reader() -> None:
+    """A rule in a stylesheet, or a selector in a script or in a test of the page."""
+    scripts = [path.read_text() for path in WEB_FOLDER.rglob("*.js")]
+    readers = [path.read_text() for path in WEB_FOLDER.rglob("*.css")]
+    readers += [path.read_text() for path in (ROOT / "tests/browser").rglob("*.py")]
+    readers += [selector for text in scripts for selector in _QUOTED.findall(text)]
+    read = set(re.findall(r"\.([a-z][\w-]*)", "\n".join(readers)))
+    given = {
+        name
+        for text in scripts
+        for values in _CLASSES.findall(text)
+        for value in _STRING.findall(" ".join(values))
+        for name in value.split()
+    }
+    assert len(given) > 100
+    assert given - read == set()

@@ -157,7 +157,7 @@ export class Invitations {
       { class: "invite" },
       element("td", { class: "wide name" }, words),
       element("td", {}, ROLES[invite.role].label),
-      element("td", { class: "used" }, `${invite.uses - invite.left} of ${invite.uses}`),
+      element("td", {}, `${invite.uses - invite.left} of ${invite.uses}`),
       element("td", {}, element("time", {
         datetime: invite.expiresAt, title: fullTime(invite.expiresAt),
       }, until)),
