@@ -35,7 +35,7 @@ export class Log {
   #endSeek = null;
   #isStuck = false; // loading failed: shows what there is until it succeeds
   #found = null; // the seq from an address
-  #loading = false;
+  #loading = new Set(); // the chats whose earlier or later messages are being loaded
   #isLive = false;
   #place;
   #places = new WeakMap(); // chat -> the reader's position when they left it
@@ -343,20 +343,24 @@ export class Log {
     this.#edge.show(isAway ? { ...row, when: when() } : null);
   }
 
+  get #mayLoad() {
+    return !this.#loading.has(this.#chat) && (this.#seeks === null || this.#isStuck);
+  }
+
   async #back() {
     const chat = this.#chat;
-    if (this.#loading || (this.#seeks !== null && !this.#isStuck) || this.#grow("back")) return;
+    if (!this.#mayLoad || this.#grow("back")) return;
     const { from } = this.#stretch();
     if (from <= 1) return;
-    await this.#load(() => this.#hear.before(chat, from));
+    await this.#load(this.#hear.before(chat, from));
     if (chat === this.#chat && this.#stretch().from < from) this.#grow("back");
   }
 
   async #forth() {
     const chat = this.#chat;
-    if (this.#loading || (this.#seeks !== null && !this.#isStuck) || this.#grow("forth")) return;
+    if (!this.#mayLoad || this.#grow("forth")) return;
     const { to } = this.#stretch();
-    await this.#load(() => this.#hear.after(chat, to));
+    await this.#load(this.#hear.after(chat, to));
     if (chat === this.#chat && this.#stretch().to > to) this.#grow("forth");
   }
 
@@ -369,11 +373,12 @@ export class Log {
   }
 
   async #load(page) {
-    this.#loading = true;
+    const chat = this.#chat;
+    this.#loading.add(chat);
     try {
-      await page();
+      await page;
     } finally {
-      this.#loading = false;
+      this.#loading.delete(chat);
     }
   }
 

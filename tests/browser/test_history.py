@@ -4,7 +4,7 @@ import asyncio
 import re
 
 import pytest
-from playwright.async_api import Request, expect
+from playwright.async_api import Request, Route, expect
 
 from tests.browser.company import (
     FIRST_LINE,
@@ -16,12 +16,39 @@ from tests.browser.company import (
     post_many,
     until,
 )
-from tests.browser.conftest import OpenWindow
+from tests.browser.conftest import OpenPage, OpenWindow
+from tests.browser.stage import Play
 from tests.fixtures.window import Window
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 HISTORY = re.compile(r"[/]api[/]chat[/][^/]+[/](events|message)")
+
+
+async def test_a_chat_does_not_wait_for_the_history_of_another(open_page: OpenPage) -> None:
+    """One that is opened while the previous one is still loading is loaded at once."""
+    play = Play()
+    for title in ("Slow", "Quick"):
+        play.say(play.start(title, "bob"), "bob", f"a word in {title}")
+    play.read_all()
+    page = await open_page(play)
+    is_over = asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        await is_over.wait()
+        await route.continue_()
+
+    await page.route(HISTORY, hold, times=1)
+    async with page.expect_request(HISTORY) as asked:
+        await page.get_by_role("link", name="Slow").click()
+    slow = await asked.value
+    log = page.get_by_role("log")
+    await page.get_by_role("link", name="Quick").click()
+    await expect(log.get_by_text("a word in Quick")).to_be_visible()
+    assert slow.failure is None  # it was not given up for the other one
+    await page.get_by_role("link", name="Slow").click()
+    is_over.set()
+    await expect(log.get_by_text("a word in Slow")).to_be_visible()
 
 
 async def test_a_slow_line_loads_one_page_and_keeps_the_place(enter: OpenWindow) -> None:
