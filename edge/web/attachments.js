@@ -112,6 +112,6 @@ function whenNear(node, call) {
     if (!entries.some(({ isIntersecting }) => isIntersecting)) return;
     watch.disconnect();
     call();
-  }, { rootMargin: "600px" });
+  }, { rootMargin: "600px", scrollMargin: "600px" }); // around the window, and in the log
   watch.observe(node);
 }

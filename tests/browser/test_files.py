@@ -256,6 +256,24 @@ async def test_pictures_have_their_place_from_the_first_moment(open_page: OpenPa
     assert await below.bounding_box() == before
 
 
+async def test_pictures_are_loaded_before_they_are_in_view(open_page: OpenPage) -> None:
+    """Those that are near, so that a reader who scrolls up sees no empty frames."""
+    play, chat = party()
+    for number, name in enumerate(("far", "near")):
+        file = f"019a0000-0000-7000-8000-00000000000{number}"
+        info = play.files.upload(file, f"{name}.png", "k", picture(400, 100))
+        assert info
+        play.say(chat, "bob", "", attachments=[info[1]["file"]])
+        for line in range(15):
+            play.say(chat, "bob", f"below {name}\n{line}")
+    play.read_all()
+    page = await enter_party(open_page, play)
+    far, near = (page.get_by_role("button", name=f"Picture {name}.png") for name in ("far", "near"))
+    await expect(near.locator("img")).to_have_js_property("naturalWidth", 400)
+    await expect(near).not_to_be_in_viewport()
+    await expect(far.locator("img")).not_to_have_attribute("src", re.compile("."))
+
+
 async def test_a_picture_that_could_not_be_asked_for_comes_later(open_page: OpenPage) -> None:
     """If the request failed when it came into view, it is loaded once the server answers."""
     play, chat = party()
@@ -270,52 +288,6 @@ async def test_a_picture_that_could_not_be_asked_for_comes_later(open_page: Open
     await expect(page.get_by_role("button", name="Picture wide.png")).to_be_visible()
     await page.wait_for_function("() => document.querySelector('.picture img').naturalWidth > 0")
     await expect(page.locator(".files .broken")).to_have_count(0)
-
-
-async def enter_exhibition(open_page: OpenPage) -> Page:
-    """The party's chat with two pictures."""
-    play, chat = party()
-    for number in range(2):
-        file = f"019a0000-0000-7000-8000-00000000000{number}"
-        info = play.files.upload(file, f"{number}.png", "k", picture(900, 600))
-        assert info
-        play.say(chat, "bob", "", attachments=[info[1]["file"]])
-    return await enter_party(open_page, play)
-
-
-async def test_a_picture_is_looked_at_by_keys(open_page: OpenPage) -> None:
-    """Full-page, to the next and back, larger and smaller, closed by Escape."""
-    page = await enter_exhibition(open_page)
-    button = page.get_by_role("button", name="Picture 0.png")
-    await button.click()
-    viewer = page.locator("dialog.viewer")
-    await expect(viewer).to_contain_text("1 of 2")
-    await page.wait_for_function("() => document.querySelector('.viewer img').naturalWidth === 900")
-    await check(page, "viewer")
-    await page.keyboard.press("ArrowRight")
-    await expect(viewer).to_contain_text("2 of 2")
-    await page.keyboard.press("+")
-    assert "scale(1.5)" in str(await viewer.locator("img").get_attribute("style"))
-    await page.keyboard.press("ArrowLeft")
-    await expect(viewer).to_contain_text("1 of 2")
-    assert "scale(1)" in str(await viewer.locator("img").get_attribute("style"))
-    await page.keyboard.press("Escape")
-    await expect(viewer).to_have_count(0)
-    await expect(button).to_be_focused()
-
-
-async def test_keys_work_after_a_button_has_led_to_the_last_picture(open_page: OpenPage) -> None:
-    """That button is disabled; the other one has the focus."""
-    page = await enter_exhibition(open_page)
-    await page.get_by_role("button", name="Picture 0.png").click()
-    viewer = page.locator("dialog.viewer")
-    await viewer.get_by_role("button", name="Next picture").click()
-    await expect(viewer).to_contain_text("2 of 2")
-    await expect(viewer.get_by_role("button", name="Picture before")).to_be_focused()
-    await page.keyboard.press("ArrowLeft")
-    await expect(viewer).to_contain_text("1 of 2")
-    await page.keyboard.press("ArrowRight")
-    await expect(viewer).to_contain_text("2 of 2")
 
 
 async def test_a_picture_arrives_at_the_other_one(enter: OpenWindow) -> None:
