@@ -21,6 +21,14 @@ _SERVICES: Final = {
     "postgres-2": "chats-database",
     "valkey-1": "valkey",
 }
+_CALLED_BY: Final = {
+    "edge": ("users", "chats"),
+    "realtime": ("users", "chats"),
+    "files": ("users", "chats", "realtime"),
+    "users": ("chats",),
+    "chats": ("users",),
+}
+"""The services that each role calls; they read the hash of its credential only at their start."""
 
 
 def quoted(path: str | Path) -> str:
@@ -233,13 +241,14 @@ def secret_of(scene: Scene, role: str) -> str:
 
 def know_callers_again(scene: Scene, role: str) -> str:
     """Makes a service's secret match the hash that others have."""
+    roles = (role, *_CALLED_BY[role])
     if scene.namespace:
-        deployments = " ".join(f"deployment/{name}" for name in (role, "users", "chats"))
+        deployments = " ".join(f"deployment/{name}" for name in roles)
         secrets = "deploy/kubernetes/make-secrets | kubectl apply -f -"
         return f"{secrets} && {kubectl(scene, f'rollout restart {deployments}')}"
     if scene.in_containers:
         start = "docker compose up --detach --wait --force-recreate --no-deps"
-        return f"deploy/make-secrets && {start} {role} users chats"
+        return f"deploy/make-secrets && {start} {' '.join(roles)}"
     return START_ANEW
 
 

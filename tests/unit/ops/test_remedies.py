@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from common.calls.callers import CALLED, CALLERS
 from fleet.settings import read_settings
 from ops.doctor.scene import BusFacts
+from tests.fixtures.declared_calls import declared_calls
 from tests.unit.ops.scenes import NOW, chats, facts, fleet, found_by, process, scene, users
 
 LOCAL = ("missing", "read-only", "full")  # what can be wrong with a folder of files
@@ -88,3 +90,22 @@ def test_a_certificate_is_renewed_with_the_key_of_its_ca() -> None:
 def test_a_limit_that_cannot_be_read_is_not_judged() -> None:
     """It does not count as 0."""
     assert found_by(scene(max_descriptors=0)) == {}
+
+
+@pytest.mark.parametrize("role", [name for name in CALLERS if name != "fleet"])
+@pytest.mark.parametrize(
+    ("place", "start", "prefix"),
+    [
+        ({"in_containers": True}, "--no-deps ", ""),
+        ({"in_containers": True, "namespace": "hubbub"}, "rollout restart ", "deployment/"),
+    ],
+)
+def test_a_refused_service_is_started_again_with_each_that_it_calls(
+    place: dict[str, Any], start: str, prefix: str, role: str
+) -> None:
+    """Once each: they read the hash of its credential only at their start."""
+    refused = facts(name=f"{role}-1", role=role, samples={"hubbub_credential_refused": 1.0})
+    ((finding,),) = found_by(scene(processes=(refused,), **place)).values()
+    started = finding.command.partition(start)[2].split()
+    called = [one for one in CALLED if any(role in c.callers for c in declared_calls(one))]
+    assert sorted(started) == sorted(prefix + name for name in (role, *called))
