@@ -49,6 +49,8 @@ load() { # ROLE: all of it, or nothing
 folder=$(mktemp -d) || refuse "the content of the backup needs a temporary folder; TMPDIR names another place."
 trap 'rm -rf "$folder"' EXIT
 trap 'exit 1' HUP INT TERM
+# psql reads it in another folder.
+case ${PGSERVICEFILE:-/} in /*) ;; *) export PGSERVICEFILE="$PWD/$PGSERVICEFILE" ;; esac
 cd "$folder"
 # The files become those of the user who restores them.
 attempt "this is no backup, or only a part of one" tar -x --no-same-owner --touch -f -

@@ -12,6 +12,8 @@ services=$here/../..
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 trap 'exit 1' HUP INT TERM
+# psql reads it in another folder.
+case ${PGSERVICEFILE:-/} in /*) ;; *) export PGSERVICEFILE="$PWD/$PGSERVICEFILE" ;; esac
 cd "$folder"
 
 run() { # ROLE, and more arguments for psql
