@@ -1,7 +1,11 @@
-"""Valkey servers of a cluster, started as docs/hosts.md prints it."""
+"""Valkey servers started as docs/hosts.md prints it, and the script that makes a cluster of them in
+Kubernetes. A program that can die at a given command replaces valkey-cli.
+"""
 
 import os
 import shlex
+import shutil
+import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +18,7 @@ from fleet.data.keys import make_key_folder, read_or_make_secret
 from fleet.engines.binaries import valkey_program
 from fleet.processes.children import spawn
 from fleet.processes.ports import ReservedPort
+from tests.fixtures.cluster import is_well, until
 from tests.fixtures.servers import Server
 
 ROOT: Final = Path(__file__).parents[3]
@@ -21,6 +26,29 @@ ADDRESSES: Final = [f"127.0.0.{number}" for number in range(11, 17)]
 SECRETS: Final = "/etc/hubbub/secrets"
 ROLES: Final = ("edge", "realtime", "files", "users", "chats", "replica", "admin")
 LAST_PORT: Final = 65_535 - 10_000  # each server's second port is 10,000 above the first
+RUN_SECONDS: Final = 60.0
+
+VALKEY_CLI: Final = r"""#!/bin/bash
+while [[ $1 == -* ]]; do
+    case $1 in
+    -h) host=$2 ;;
+    -p) port=$2 ;;
+    --user) user=$2 ;;
+    --no-auth-warning) shift && continue ;;
+    esac
+    shift 2
+done
+[[ -n $DIES_AT && "$host $*" == *"$DIES_AT"* ]] && kill -KILL 0
+exec 3<>"/dev/tcp/$host/$port" || exit
+printf 'AUTH %s %s\r\n%s\r\n' "$user" "$REDISCLI_AUTH" "$*" >&3
+read -r _ <&3
+read -r answer <&3
+case $answer in
+'$'*) read -r -N "${answer//[^0-9]/}" answer <&3 ;;
+*) answer=${answer:1} ;;
+esac
+printf '%s\n' "${answer%$'\r'}"
+"""
 
 
 class Host(Server):
@@ -70,6 +98,30 @@ class Hosts:
             self._reserved.append(ReservedPort())
         self._port = self._reserved[-1].number
         self.servers = [Host(folder, address, self._port) for address in ADDRESSES[:servers]]
+        programs = folder / "programs"
+        programs.mkdir()
+        client = programs / "valkey-cli"
+        client.write_text(VALKEY_CLI)
+        client.chmod(0o755)
+        self._environment = {
+            "PATH": f"{programs}:{os.environ['PATH']}",
+            "HUBBUB_SECRETS": str(folder / "secrets"),
+            "HUBBUB_VALKEY_PORT": str(self._port),
+            "HUBBUB_MEMBERS": " ".join(ADDRESSES),
+        }
+
+    def run_job(self, dies_at: str = "") -> subprocess.CompletedProcess[str]:
+        """As in Kubernetes; with `dies_at` it is killed before the command with these words."""
+        return subprocess.run(
+            ["sh", ROOT / "deploy" / "valkey" / "cluster.sh"],
+            env={**self._environment, "DIES_AT": dies_at},
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+            timeout=RUN_SECONDS, start_new_session=True,
+        )  # fmt: skip
+
+    def shards(self) -> list[list[Any]]:
+        """By the first slot: the range, the primary and the replicas, as the first server says."""
+        return sorted(self.servers[0].tell("CLUSTER", "SLOTS"))
 
     def close(self) -> None:
         for server in self.servers:
@@ -105,3 +157,44 @@ def test_a_printed_server_knows_all_users(make_hosts: Callable[[int], Hosts]) ->
     (server,) = make_hosts(1).servers
     assert all(server.tell("PING", user=role) for role in ROLES)
     assert b"cluster_known_nodes:1" in server.tell("CLUSTER", "INFO")
+
+
+def test_an_interrupted_cluster_is_completed_by_the_next_run(
+    make_hosts: Callable[[int], Hosts],
+) -> None:
+    """Wherever a run ended, all slots have a primary in the end, and each primary has a replica. A
+    run that finds them so changes nothing."""
+    hosts = make_hosts(6)
+    hosts.servers[0].tell("CLUSTER", "ADDSLOTSRANGE", 0, 5460)
+    for step in (
+        f"cluster meet {ADDRESSES[3]}",
+        "cluster addslotsrange 5461",
+        "cluster addslotsrange 10923",
+        f"{ADDRESSES[3]} cluster replicate",
+        f"{ADDRESSES[4]} cluster replicate",
+    ):
+        assert hosts.run_job(dies_at=step).returncode == -signal.SIGKILL, step
+    assert hosts.run_job().returncode == 0
+    until(lambda: all(is_well(server.tell, len(ADDRESSES)) for server in hosts.servers))
+    ranges = [(first, last, len(members)) for first, last, *members in hosts.shards()]
+    assert ranges == [(0, 5460, 2), (5461, 10_922, 2), (10_923, 16_383, 2)]
+    again = hosts.run_job(dies_at="cluster meet")
+    assert (again.returncode, again.stdout, again.stderr) == (0, "", "")
+
+
+def test_a_server_without_its_volume_replaces_what_is_lost(
+    make_hosts: Callable[[int], Hosts],
+) -> None:
+    """It becomes a replica of the primary that took over."""
+    hosts = make_hosts(6)
+    assert hosts.run_job().returncode == 0
+    until(lambda: all(is_well(server.tell, len(ADDRESSES)) for server in hosts.servers))
+    lost = hosts.servers[1]
+    lost.kill()
+    until(lambda: all(members[0][0] != lost.address.encode() for _, _, *members in hosts.shards()))
+    shutil.rmtree(lost.folder)
+    lost.folder.mkdir()
+    lost.start()
+    assert hosts.run_job().returncode == 0
+    until(lambda: all(len(members) == 2 for _, _, *members in hosts.shards()))
+    assert lost.tell("ROLE")[0] == b"slave"
