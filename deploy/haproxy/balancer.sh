@@ -3,6 +3,12 @@
 # there is a domain and no mounted certificate, with TLS and a certificate that HAProxy obtains itself.
 set -eu
 
+# Without an address HAProxy listens on IPv4 only.
+if grep -q . /proc/net/if_inet6 2>/dev/null; then
+    address=:: both=" v4v6"
+else
+    address='' both=''
+fi
 set -- -f /etc/hubbub/haproxy.cfg -f /etc/hubbub/containers.cfg
 if ls /etc/hubbub/certificates/*.pem >/dev/null 2>&1; then
     certificates=/etc/hubbub/certificates/
@@ -14,10 +20,11 @@ else
 fi
 if [ -n "$certificates" ]; then
     # HTTP/1.1 only: the limits on headers, bodies and slow readers are tested with it.
-    HUBBUB_BALANCER_BIND=":8443 ssl crt $certificates alpn http/1.1"
+    HUBBUB_BALANCER_BIND="$address:8443$both ssl crt $certificates alpn http/1.1"
+    export HUBBUB_BALANCER_PLAIN_BIND="$address:8080$both"
     set -- "$@" -f /etc/hubbub/tls.cfg
 else
-    HUBBUB_BALANCER_BIND=:8080
+    HUBBUB_BALANCER_BIND="$address:8080$both"
 fi
 
 descriptors=$(ulimit -n)

@@ -112,7 +112,7 @@ async def _running(folder: Path, front: Front) -> AsyncIterator[Entrance]:
     await balancer.set_servers(dict.fromkeys(SERVERS, "ready"))
     with ExitStack() as stack:
         for each in SERVERS:
-            stack.enter_context(_echoing(folder, each.socket))
+            stack.enter_context(echoing(folder, each.socket))
         listener = stack.enter_context(listen_publicly(LOOPBACK, 0))
         lock = stack.enter_context((folder / "lock").open("w"))
         program = balancer.program(
@@ -130,7 +130,7 @@ async def _running(folder: Path, front: Front) -> AsyncIterator[Entrance]:
 
 
 @contextmanager
-def _echoing(folder: Path, name: str) -> Iterator[None]:
+def echoing(folder: Path, name: str) -> Iterator[None]:
     """A server on threads, which are joined at the end. asyncio's, in Python 3.11, may leave open a
     connection that it has only just accepted."""
     (folder / name).unlink(missing_ok=True)  # of a previous entrance

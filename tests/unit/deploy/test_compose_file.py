@@ -86,6 +86,17 @@ def test_nothing_listens_to_strangers_unless_told_to() -> None:
         assert port.startswith(("${HUBBUB_BIND:-127.0.0.1}:", "127.0.0.1:"))
 
 
+def test_the_printed_override_publishes_the_same_ports_for_ipv6() -> None:
+    """docs/operations.md prints it; its network is the one of the published ports."""
+    page = (ROOT / "docs" / "operations.md").read_text()
+    (printed,) = re.findall(r"^```yaml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    override = yaml.safe_load(printed)
+    bind = "${HUBBUB_BIND:-127.0.0.1}"
+    ports = [port for port in SERVICES["haproxy"]["ports"] if bind in port]
+    assert override["services"] == {"haproxy": {"ports": [p.replace(bind, "[::]") for p in ports]}}
+    assert override["networks"].keys() <= _networks("haproxy") & COMPOSE["networks"].keys()
+
+
 def test_each_network_connects_only_those_who_talk_over_it() -> None:
     """The complete table of which service can reach which."""
     members: dict[str, set[str]] = {network: set() for network in COMPOSE["networks"]}

@@ -52,3 +52,15 @@ def test_a_reload_in_containers_cuts_no_upload_and_a_stop_is_quick() -> None:
     haproxy = compose["services"]["haproxy"]
     assert haproxy["stop_grace_period"] == "10s"
     assert "stop_signal" not in haproxy  # the image's, SIGUSR1, lets requests finish
+
+
+@pytest.mark.parametrize("given", [{}, {"HUBBUB_BALANCER_PLAIN_BIND": ":::8080 v4v6"}])
+def test_plain_http_is_redirected_with_the_variables_of_an_older_release(
+    tmp_path: Path, given: dict[str, str]
+) -> None:
+    """Its container may read the new file before it is replaced."""
+    (pools := tmp_path / "pools.cfg").write_text(pools_text([]))
+    # The map without a file is of a later release than the one here.
+    text = (CONFIGURATION.parent / "tls.cfg").read_text().replace(",map(virt@acme)", "")
+    (tls := tmp_path / "tls.cfg").write_text(text)
+    assert "rror" not in read_by_haproxy(CONFIGURATION, pools, tls, **given)
