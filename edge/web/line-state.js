@@ -14,11 +14,11 @@ export function lineInWords({ state, since, catchingUp }) {
   return { kind: "off", words: `offline since ${clockTime(since)}` };
 }
 
-/** The notice above the composer after a while: `{words, isWaiting}` or null. */
+/** The notice above the composer after a while: `{words, next, isWaiting}` or null. */
 export function noticeInWords({ state, since, backAt }, nowMs) {
   if (state === "ready" || state === "idle" || nowMs - since < SAY_AFTER_MS) return null;
-  const offline = `Offline since ${clockTime(since)}.`;
-  if (backAt === null) return { words: `${offline} Trying again…`, isWaiting: false };
+  const words = `Offline since ${clockTime(since)}.`;
+  if (backAt === null) return { words, next: "Trying again…", isWaiting: false };
   const seconds = Math.max(1, Math.ceil((backAt - nowMs) / 1000));
-  return { words: `${offline} Next try in ${seconds} s.`, isWaiting: true };
+  return { words, next: `Next try in ${seconds} s.`, isWaiting: true };
 }

@@ -4,26 +4,31 @@
 import { element } from "./element.js";
 import { icon } from "./icons.js";
 
+const NARROW = "(max-width: 719.98px)";
+
 export class Notice {
   #words = element("span", {});
+  #next = element("span", {}); // not announced: it changes every second
   #hurry;
 
   constructor({ onHurry }) {
     this.#hurry = element(
       "button", { class: "small", type: "button", onclick: onHurry }, "Try now",
     );
-    // Not a live region: the words change every second, and the list announces it once.
-    this.node = element("div", { class: "banner", hidden: true }, icon("offline"), this.#words,
-      this.#hurry);
+    this.node = element("div", { class: "banner", hidden: true }, icon("offline"),
+      element("span", {}, this.#words, " ", this.#next), this.#hurry);
   }
 
-  /** `{words, isWaiting}`, a sentence, or null. */
+  /** `{words, next, isWaiting}`, a sentence, or null. */
   render(notice) {
+    // The list announces it, unless the open chat hides the list.
+    if (this.node.hidden) this.#words.role = matchMedia(NARROW).matches ? "alert" : null;
     this.node.hidden = notice === null;
     if (notice === null) return;
-    const words = notice.words ?? notice;
+    const { words = notice, next = "", isWaiting } = notice;
     if (this.#words.textContent !== words) this.#words.textContent = words;
-    this.#hurry.hidden = notice.words === undefined;
-    this.#hurry.disabled = !notice.isWaiting;
+    if (this.#next.textContent !== next) this.#next.textContent = next;
+    this.#hurry.hidden = next === "";
+    this.#hurry.disabled = !isWaiting;
   }
 }

@@ -104,9 +104,10 @@ export class Workspace {
     if (this.#chats.sorted().length === 0) this.node.querySelector(".nothing .strong").focus();
   }
 
-  /** A sentence above the list of chats. */
+  /** A sentence above the list of chats; shown briefly too while an open chat hides the list. */
   say(sentence) {
     this.#side.say(sentence);
+    if (sentence && !this.#side.node.checkVisibility()) this.#toast.show(sentence);
   }
 
   #build(api, instance) {

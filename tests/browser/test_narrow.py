@@ -7,7 +7,7 @@ import pytest
 from playwright.async_api import expect
 
 from tests.browser.company import FIRST_LINE, crowd, id_of, long_chat, post_many, until
-from tests.browser.conftest import OpenPage, OpenWindow
+from tests.browser.conftest import DESK, OpenPage, OpenWindow
 from tests.browser.stage import Play
 from tests.browser.test_states import make_play
 
@@ -318,6 +318,44 @@ async def test_what_a_message_can_do_goes_with_the_message(open_page: OpenPage) 
     play.change("message.deleted", said, "bob")
     await expect(menu).to_have_count(0)
     await expect(page.locator(".line").last).to_be_focused()
+
+
+@pytest.mark.parametrize("window", [PHONE, DESK])
+async def test_a_failure_is_shown_where_the_user_is(
+    open_page: OpenPage, window: dict[str, int]
+) -> None:
+    """Above the list of chats, and over the open chat if it hides the list."""
+    play, _ = make_play()
+    page = await open_page(play, viewport=window)
+    await page.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(); }")
+    await page.get_by_role("link", name="Summer party").click()
+    line = page.locator(".line", has_text="they changed it")
+    await line.hover()
+    await line.get_by_role("button", name="More", exact=True).click()
+    await page.get_by_role("menuitem", name="Copy text").click()
+    said = page.get_by_role("status").filter(has_text="Could not copy")
+    await expect(said).to_have_count(1)
+    await expect(said).to_be_visible()
+
+
+@pytest.mark.parametrize(("window", "alerts"), [(PHONE, 1), (DESK, 0)])
+async def test_a_lost_connection_is_announced_once(
+    open_page: OpenPage, window: dict[str, int], alerts: int
+) -> None:
+    """In the list of chats, or as an alert if the open chat hides the list; what changes every
+    second is not announced."""
+    play, _ = make_play()
+    page = await open_page(play, viewport=window)
+    await page.get_by_role("link", name="Summer party").click()
+    await expect(page.locator(".write textarea")).to_be_visible()
+    await page.route_web_socket("**/ws", lambda socket: socket.close())
+    await play.hang_up()
+    await expect(page.locator(".banner")).to_have_text(
+        re.compile(r"^Offline since [\d:]+\. (Next try in \d+ s\.|Trying again…)Try now$")
+    )
+    said = re.compile(r"^offline since [\d:]+\.?$", re.IGNORECASE)
+    await expect(page.get_by_role("alert")).to_have_text([said] * alerts)
+    await expect(page.get_by_role("status").filter(has_text=said)).to_have_count(1 - alerts)
 
 
 async def test_the_way_back_says_what_waits_in_other_chats(open_page: OpenPage) -> None:
