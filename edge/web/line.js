@@ -10,15 +10,17 @@ import { linkCardsOf } from "./link-cards.js";
 import { isUnfolded, proseOf } from "./prose-view.js";
 import { DELETED, listed } from "./words.js";
 
-/** The empty list item of a row. Own rows are not announced: their author knows them. */
+/** The empty list item of a row. */
 export function shellOf(row) {
-  const item = element("li", { tabindex: row.kind === "line" ? "-1" : undefined });
-  if (row.mine) item.setAttribute("aria-live", "off");
-  return item;
+  return element("li", { tabindex: row.kind === "line" ? "-1" : undefined });
 }
 
-/** Fills a row's item. `acts` as in `Log`. */
+/**
+ * Fills a row's item. A row is announced when it comes, but not when it changes, nor to its author.
+ * `acts` as in `Log`.
+ */
 export function fillLine(item, row, acts) {
+  if (row.mine || item.hasChildNodes()) item.setAttribute("aria-live", "off");
   item.className = classOf(row);
   if (row.kind === "line") {
     const focused = item.contains(document.activeElement) ? document.activeElement : null;
@@ -178,7 +180,8 @@ function failureOf({ reason, clientId, seq, lostQuote, isFinal }, acts) {
   };
   const what = seq === undefined ? "Not sent" : "Not changed";
   return [
-    element("p", { class: "reason" }, icon("alert", { small: true }), `${what}: ${reason}`),
+    element("p", { class: "reason", role: "alert" },
+      icon("alert", { small: true }), `${what}: ${reason}`),
     element(
       "div",
       { class: "acts" },

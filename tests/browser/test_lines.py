@@ -213,6 +213,44 @@ async def test_a_day_amid_a_sentence_is_written_small(open_page: OpenPage) -> No
     await expect(page.locator(".day")).to_have_text("Today")
 
 
+SPOKEN = """log => {
+    window.spoken = [];
+    const isSilent = node => node.closest?.('[aria-live=off], [aria-busy=true]');
+    new MutationObserver(all => {
+        for (const { target, addedNodes } of all)
+            for (const node of isSilent(target) ? [] : addedNodes)
+                if (!isSilent(node) && node.textContent) window.spoken.push(node.textContent);
+    }).observe(log, { childList: true, subtree: true });
+}"""
+
+
+async def test_a_line_is_announced_once(open_page: OpenPage) -> None:
+    """When it comes; not again for a reaction, an edit, a deletion, or its author's new name."""
+    play, chat = party()
+    said = play.say(chat, "bob", "Who comes?")
+    play.read_all()
+    page = await open_page(play)
+    await page.get_by_role("link", name="Party").click()
+    log, author = page.get_by_role("log"), page.locator(".author").first
+    await expect(log).not_to_have_attribute("aria-busy", "true")
+    await log.evaluate(SPOKEN)
+    news = play.say(chat, "bob", "Cleo does.", minutes=101)
+    await page.wait_for_function("() => window.spoken.length === 1")
+    assert "Cleo does." in await page.evaluate("window.spoken.pop()")
+    for of in (said, news):
+        play.change("reaction.added", of, "cleo", emoji="🎉")
+        await expect(page.locator(".reaction").first).to_be_visible()
+        play.change("message.edited", of, "bob", message="Never mind")
+        await expect(log.get_by_text("Never mind")).to_be_visible()
+        play.change("message.deleted", of, "bob")
+        await expect(log.get_by_text("Never mind")).to_have_count(0)
+    play.status.pop("bob")  # and with it the display name
+    await page.keyboard.press("Control+k")
+    await page.keyboard.type("bob")  # the search brings the new one
+    await expect(author).to_have_text("bob")
+    assert await page.evaluate("window.spoken") == []
+
+
 NO_CLIPBOARD = """
     window.clipboard = navigator.clipboard;
     Object.defineProperty(navigator, "clipboard", { value: undefined });

@@ -83,7 +83,7 @@ async def test_a_refused_message_says_why_and_can_be_tried_or_deleted(
     await ann.start_chat("Alone")
     await ann.write("nul \0 inside")
     failed = ann.log.locator(".failed")
-    await expect(failed).to_contain_text("Not sent:")
+    await expect(failed.get_by_role("alert")).to_contain_text("Not sent:")
     await expect(failed).to_contain_text("it contains a character that cannot be stored.")
     await ann.write("next")
     await expect(ann.log.locator(".line:not(.pending):not(.failed) .text")).to_have_text("next")
