@@ -30,6 +30,7 @@ export class TalkPlace {
 
   /** As in `Conversation`, like all members with the same name there. */
   open(chat, how) {
+    document.querySelector(":popover-open")?.hidePopover(); // a menu of the chat before
     this.#wanted = chat && { chat, how };
     if (this.#conversation) {
       const hadFocus = this.node.contains(document.activeElement);

@@ -320,6 +320,31 @@ async def test_what_a_message_can_do_goes_with_the_message(open_page: OpenPage) 
     await expect(page.locator(".line").last).to_be_focused()
 
 
+async def test_what_lies_over_a_chat_goes_with_the_chat(open_page: OpenPage) -> None:
+    """A menu by the back button, which leaves the focus to the next chat; the emoji by a removal,
+    which leaves it to the list."""
+    play, party = make_play()
+    page = await open_page(play)
+    for name in ("Kitchen", "Summer party"):
+        await page.get_by_role("link", name=name).click()
+    line = page.locator(".line", has_text="they changed it")
+    await line.hover()
+    await line.get_by_role("button", name="More", exact=True).click()
+    menu, emoji = page.get_by_role("menu"), page.get_by_role("dialog", name="Emoji")
+    await expect(menu).to_be_visible()
+    await page.go_back()
+    await expect(page.get_by_role("heading", level=1, name="Kitchen")).to_be_visible()
+    await expect(menu).to_have_count(0)
+    await expect(page.locator(".write textarea")).to_be_focused()
+    await page.go_forward()
+    await page.get_by_role("button", name="Emoji", exact=True).click()
+    await expect(emoji).to_be_visible()
+    play.tell(party, "participant.removed", "cleo", minutes=130, users=[play.ids["ann"]])
+    await expect(page.locator(".notes")).to_contain_text("removed you")
+    await expect(emoji).to_have_count(0)
+    await expect(page.get_by_role("button", name="Find or search")).to_be_focused()
+
+
 @pytest.mark.parametrize("window", [PHONE, DESK])
 async def test_a_failure_is_shown_where_the_user_is(
     open_page: OpenPage, window: dict[str, int]
