@@ -79,7 +79,9 @@ export function arrange(parent, rows, kept, { shell, fill }) {
       fill(entry.node, row);
       entry.content = content;
     }
-    if (entry.node === place) place = place.nextSibling;
-    else parent.insertBefore(entry.node, place);
+    // Moving a node would blur what it contains: the others move around the focus.
+    if (entry.node === place || entry.node.contains(document.activeElement)) {
+      place = entry.node.nextSibling;
+    } else parent.insertBefore(entry.node, place);
   }
 }

@@ -152,6 +152,33 @@ async def test_the_open_chat_is_in_view(open_page: OpenPage) -> None:
     await expect(now).to_be_in_viewport(ratio=1)
 
 
+async def test_a_chat_that_moves_keeps_the_focus(open_page: OpenPage) -> None:
+    """The others move around it, whichever of them rises."""
+    play = Play()
+    names = ["Alpha", "Beta", "Gamma", "Delta"]
+    chats = {name: play.start(name, "bob") for name in names}
+    for number, chat in enumerate(chats.values()):
+        play.say(chat, "ann", "hello", minutes=100 - number)
+    play.read_all()
+    page = await open_page(play)
+    titles = page.locator(".row .title")
+    await expect(titles).to_have_text(names)
+    focused = page.get_by_role("link", name="Gamma")
+    await focused.focus()
+    await focused.evaluate("link => link.addEventListener('blur', () => link.lost = true)")
+    for minutes, (name, order) in enumerate(
+        {
+            "Gamma": ["Gamma", "Alpha", "Beta", "Delta"],
+            "Delta": ["Delta", "Gamma", "Alpha", "Beta"],
+            "Beta": ["Beta", "Delta", "Gamma", "Alpha"],
+        }.items()
+    ):
+        play.say(chats[name], "ann", "from my phone", minutes=200 + minutes)
+        await expect(titles).to_have_text(order)
+        await expect(focused).to_be_focused()
+    assert not await focused.evaluate("link => link.lost")
+
+
 async def test_two_devices_agree_on_what_is_read(
     open_window: OpenWindow, enter: OpenWindow
 ) -> None:
