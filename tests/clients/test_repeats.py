@@ -34,13 +34,22 @@ async def test_a_deletion_whose_answer_is_lost_is_done_when_nothing_is_there(
         await client.rest.call("DELETE", "/api/user/me/avatar")
 
 
-@pytest.mark.parametrize("status", [429, 502, 503, 504])
+@pytest.mark.parametrize("status", [408, 429, 502, 503, 504])
 async def test_a_page_of_something_between_is_no_refusal(status: int) -> None:
     """Whatever an intermediary's page says, the change is neither done nor refused, and is sent
     again."""
     async with somebody() as (stub, client):
         info = {"messageId": "m", "seq": 6, "at": "t"}
         answers: list[Answer] = [(status, "<html>Try later</html>"), (200, {"messageInfo": info})]
+        stub.answer = lambda *_: answers.pop(0)
+        assert (await client.chat("c").edit("m", "new")).seq == 6
+
+
+async def test_a_change_that_the_network_cut_short_is_sent_again() -> None:
+    """408, whose code is that of other refusals of the request's form."""
+    async with somebody() as (stub, client):
+        info = {"messageId": "m", "seq": 6, "at": "t"}
+        answers = [refused(408, "invalid_request"), (200, {"messageInfo": info})]
         stub.answer = lambda *_: answers.pop(0)
         assert (await client.chat("c").edit("m", "new")).seq == 6
 

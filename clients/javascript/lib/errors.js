@@ -114,8 +114,14 @@ const BY_CODE = {
   rate_limited: RateLimited,
   unavailable: Unavailable,
 };
-/** What these statuses mean also from a proxy in between, whatever the body says. */
-const BY_STATUS = { 429: "rate_limited", 502: "unavailable", 503: "unavailable", 504: "unavailable" };
+/**
+ * What these statuses mean also from a proxy in between, whatever the body says. 408: the network
+ * stalled in the middle of the request.
+ */
+const BY_STATUS = {
+  408: "unavailable", 429: "rate_limited", 502: "unavailable", 503: "unavailable",
+  504: "unavailable",
+};
 
 /**
  * The error for a refusal; `problem` is its body. Unknown codes are plain Refused. The body of a

@@ -143,8 +143,9 @@ _BY_CODE: dict[str, type[Refused]] = {
     "rate_limited": RateLimited,
     "unavailable": Unavailable,
 }
-# What these statuses mean also from a proxy in between, whatever the body says.
-_CODES = {429: "rate_limited", 502: "unavailable", 503: "unavailable", 504: "unavailable"}
+# What these statuses mean also from a proxy in between, whatever the body says. 408: the network
+# stalled in the middle of the request.
+_CODES = {429: "rate_limited"} | dict.fromkeys((408, 502, 503, 504), "unavailable")
 
 
 def refusal(

@@ -1,8 +1,8 @@
 """The REST calls of one session: its tokens, and repeats that the contract allows.
 
-A call whose outcome is unknown (the connection broke, 502 to 504) is repeated with the same key for
-some seconds; so is a rate-limited one, after the time that the server names. A repeated deletion
-that finds nothing was done by an earlier attempt.
+A call whose outcome is unknown (the connection broke, 502 to 504), or that did not arrive whole
+(408), is repeated with the same key for some seconds; so is a rate-limited one, after the time that
+the server names. A repeated deletion that finds nothing was done by an earlier attempt.
 """
 
 import asyncio

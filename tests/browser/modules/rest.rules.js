@@ -69,8 +69,9 @@ rule("a refusal is told at once, as its type, with the sentence and the fields",
 });
 
 rule("what lies between and answers in another way means what a 503 means", async () => {
-  for (const status of [502, 503, 504]) {
-    const { rest } = parts([[status, "gateway"]]);
+  const cutShort = refused(408, "invalid_request");
+  for (const answer of [cutShort, [502, "gateway"], [503, "gateway"], [504, "gateway"]]) {
+    const { rest } = parts([answer]);
     same((await failed(rest.call("GET", "/x", undefined, { repeatMs: 0 }))).code, "unavailable");
   }
 });
