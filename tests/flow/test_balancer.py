@@ -54,7 +54,7 @@ async def say(origin: str, request_bytes: bytes) -> Said:
     host, port = origin.removeprefix("http://").split(":")
     reader, writer = await asyncio.open_connection(host, int(port))
     writer.write(request_bytes)
-    answer = await asyncio.wait_for(reader.read(), 15)
+    answer = await asyncio.wait_for(reader.read(), 20)
     writer.close()
     head, _, body = answer.partition(b"\r\n\r\n")
     start, _, lines = head.decode().partition("\r\n")
@@ -147,6 +147,21 @@ async def test_a_body_that_does_not_end_is_refused_as_a_problem(system: Hubbub) 
     answer = await say(system.origin, head + b"{")
     assert (answer.status, answer.code) == (408, "invalid_request")
     assert answer.headers["Connection"] == "close"
+    check_has_the_headers_of_all(answer)
+
+
+async def test_a_file_that_stalls_is_refused_as_a_problem_after_which_it_is_repeated(
+    system: Hubbub, ann: Person
+) -> None:
+    """408 after fifteen seconds in which nothing arrived; what files refuses itself keeps its
+    status."""
+    path = f"POST /api/chat/{await ann.create_chat('talk')}/file"
+    head = {"Authorization": f"Bearer {ann.token}", "Content-Length": "200000"}
+    refused = await say(system.origin, request(path, **head))
+    assert (refused.status, refused.code) == (400, "invalid_request")
+    answer = await say(system.origin, request(f"{path}?name=a", **head) + b"x" * 100_000)
+    assert (answer.status, answer.code) == (408, "invalid_request")
+    assert json.loads(answer.body)["status"] == 408
     check_has_the_headers_of_all(answer)
 
 
