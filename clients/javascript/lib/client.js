@@ -7,7 +7,7 @@ import { clock as realClock } from "./clock.js";
 import { Connection } from "./connection.js";
 import { ProgramRest } from "./deletions.js";
 import { Stopped, Unauthenticated, refusal } from "./errors.js";
-import { Had } from "./had.js";
+import { Inbox } from "./inbox.js";
 import { Kept } from "./kept.js";
 import { Order } from "./order.js";
 import { Outbox } from "./outbox.js";
@@ -17,7 +17,6 @@ import { Queue } from "./queue.js";
 import { Session } from "./session.js";
 import { BrowserStore, MemoryStore } from "./store.js";
 
-const MAX_WAITING = 10_000; // events that the program has not consumed yet
 const MAX_MOMENTS = 1_000;
 const REVOKED = 4502;
 
@@ -32,15 +31,11 @@ export class Client {
   #connection;
   #chats = new Map();
   #answers = new Answers();
-  #events = new Queue();
+  #inbox;
   #moments = new Queue();
   #shown = new Map(); // chat -> seq up to which it was loaded
   #whenReady = [];
   #watched = null;
-  #had;
-  #isHeard = false; // the program iterates over `events`
-  #hasDropped = false; // events that the program has not had yet
-  #isFull = false; // the program is slower than the events
   #pulls;
   #ended = null;
 
@@ -67,7 +62,13 @@ export class Client {
     this.#session = new Session({
       ...left, make: (chat, from) => new Order(this.#from(chat, from)),
     });
-    this.#had = new Had({ kept, session: this.#session });
+    this.#inbox = new Inbox({
+      kept, session: this.#session, hear: {
+        full: () => this.#connection.close(), // nothing is lost: it reconnects when there is room
+        room: () => this.#haveRoom(),
+        dropped: (cursors) => this.#goBack(cursors),
+      },
+    });
     this.rest = new ProgramRest({
       fetch, clock, random, origin: address, tokens: left.tokens,
       onTokens: (tokens, ended) => kept.keepTokens(tokens, ended), stored: () => kept.tokens(),
@@ -76,7 +77,7 @@ export class Client {
     this.#pulls = new Pulls({
       rest: this.rest, session: this.#session, clock,
       follow: (outputs) => this.#follow(outputs),
-      isFull: () => this.#isFull, isOver: () => this.#ended !== null,
+      isFull: () => this.#inbox.isFull, isOver: () => this.#ended !== null,
     });
     this.outbox = new Outbox({
       store, clock, random, perform: (change, user) => this.#perform(change, user),
@@ -154,17 +155,8 @@ export class Client {
    * next one is requested, by this loop or another: a restarted program with a store continues
    * after it. Raises Stopped, or Unauthenticated if the session has ended.
    */
-  async* events() {
-    this.#isHeard = true;
-    await this.#had.keep();
-    if (this.#hasDropped) await this.#goBack();
-    for (;;) {
-      const event = await this.#events.take();
-      if (this.#isFull && this.#events.size < MAX_WAITING / 2) this.#haveRoom();
-      this.#had.give(event);
-      yield event;
-      await this.#had.keep();
-    }
+  events() {
+    return this.#inbox.events();
   }
 
   /** Typing, presence, and actions of the user's other devices; missed while disconnected. */
@@ -246,7 +238,7 @@ export class Client {
   async #start() {
     const begun = this.#kept.user === this.user ? undefined : this.#beginAnew();
     this.#ended = null; // an earlier session may have ended
-    this.#events.goOn();
+    this.#inbox.goOn();
     this.#moments.goOn();
     if (["idle", "stopped"].includes(this.#connection.state)) this.#connection.open();
     else if (this.#session.user === this.user) this.#connection.outlive();
@@ -259,13 +251,10 @@ export class Client {
   #beginAnew() {
     if (this.#kept.user !== null) this.#watched = null;
     this.#session.beginAnew();
-    this.#hasDropped = false;
-    this.#events.clear();
+    this.#inbox.clear();
     this.#moments.clear();
-    this.#had.clear();
     this.#shown.clear();
     for (const chat of this.#chats.values()) chat.forget();
-    this.#isFull = false;
     this.#pulls.goOn();
     return this.#kept.beginAnew(this.user);
   }
@@ -290,7 +279,7 @@ export class Client {
 
   #lineChanged(state, code, reason) {
     if (state !== "ready") this.#answers.fail();
-    if (state !== "stopped" || this.#isFull) return;
+    if (state !== "stopped" || this.#inbox.isFull) return;
     if (this.rest.tokens === null) {
       this.#end(refusal(401, { code: "unauthenticated", detail: "The session has ended." }));
     } else {
@@ -302,7 +291,7 @@ export class Client {
   #end(error) {
     if (this.#ended !== null) return;
     this.#ended = error;
-    this.#events.fail(error);
+    this.#inbox.fail(error);
     this.#moments.fail(error);
     for (const { reject } of this.#whenReady.splice(0)) reject(error);
     this.#pulls.hurry();
@@ -335,40 +324,21 @@ export class Client {
 
   #deliver(event) {
     this.#chats.get(event.chat)?.apply(event);
-    this.#give(event);
+    this.#inbox.push(event);
   }
 
   #restarted(chat) {
     for (const one of chat === null ? this.#chats.values() : [this.chat(chat)]) one.forget();
-    this.#had.restarted();
-    this.#give({ type: "restarted", chat });
+    this.#inbox.restart({ type: "restarted", chat });
   }
 
-  #give(event) {
-    this.#events.push(event);
-    if (this.#events.size <= MAX_WAITING) return;
-    if (this.#isHeard) {
-      this.#isFull = true;
-      this.#connection.close(); // and reconnect when there is room: nothing is lost
-    } else { // no consumer yet
-      this.#hasDropped = true;
-      this.#events.clear();
-      this.#had.skip();
-    }
-  }
-
-  /** To the place of the program: what it has not had comes once more, on another socket. */
-  async #goBack() {
-    const cursors = await this.#kept.cursors();
-    if (!this.#hasDropped || this.#ended !== null) return;
-    this.#hasDropped = false;
-    this.#events.clear();
+  /** To the place of the program, on another socket. */
+  #goBack(cursors) {
     this.#session.goBack(cursors);
     this.#connection.reopen();
   }
 
   #haveRoom() {
-    this.#isFull = false;
     if (this.#ended !== null) return;
     this.#pulls.goOn();
     if (this.#connection.state === "stopped") this.#connection.open();

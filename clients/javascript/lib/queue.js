@@ -10,6 +10,10 @@ export class Queue {
     return this.#items.length;
   }
 
+  get hasEnded() {
+    return this.#error !== null;
+  }
+
   /** If there are already `most`, drops the oldest. */
   push(item, most = Infinity) {
     const taker = this.#takers.shift();
