@@ -38,6 +38,7 @@ export class Client {
   #watched = null;
   #pulls;
   #ended = null;
+  #closes = 0; // how often the program has closed it
 
   /**
    * Continues the session in the store, if there is one. `origin` is the server's address, for a
@@ -96,8 +97,9 @@ export class Client {
 
   /** Ends the connection; unsent changes stay in the store, and their callers get NoAnswer. */
   async close() {
+    this.#closes += 1;
     this.outbox.close();
-    this.#end(new Stopped(1000, "closed by the program"));
+    this.#end(closedByProgram());
     this.#connection.close();
   }
 
@@ -111,14 +113,12 @@ export class Client {
 
   /** Creates an account, `{username, email, password, invite}`, and connects. Raises Refused. */
   async signUp(wanted) {
-    await this.rest.signUp(wanted);
-    await this.#start();
+    await this.#start(this.rest.signUp(wanted));
   }
 
   /** Connects. Raises InvalidCredentials. */
   async logIn({ username, password }) {
-    await this.rest.logIn({ username, password });
-    await this.#start();
+    await this.#start(this.rest.logIn({ username, password }));
   }
 
   /** Ends the session; removes it and the user's unsent changes from the store. */
@@ -235,7 +235,11 @@ export class Client {
 
   // ---- one socket after the other
 
-  async #start() {
+  /** Once somebody has logged in. Raises Stopped if the program closes the client meanwhile. */
+  async #start(loggedIn) {
+    const closes = this.#closes;
+    await loggedIn;
+    if (closes !== this.#closes) throw closedByProgram();
     const begun = this.#kept.user === this.user ? undefined : this.#beginAnew();
     this.#ended = null; // an earlier session may have ended
     this.#inbox.goOn();
@@ -244,6 +248,7 @@ export class Client {
     else if (this.#session.user === this.user) this.#connection.outlive();
     else this.#connection.reopen();
     await begun;
+    if (closes !== this.#closes) throw closedByProgram();
     await this.outbox.resume(this.user);
   }
 
@@ -357,4 +362,8 @@ export class Client {
     this.#connection.send(frame);
     return answer;
   }
+}
+
+function closedByProgram() {
+  return new Stopped(1000, "closed by the program");
 }

@@ -358,14 +358,14 @@ export class Client {
   readonly user: string;
   /** Ends the connection; unsent changes stay in the store, and their callers get NoAnswer. */
   close(): Promise<void>;
-  /** Creates an account and connects. Raises Refused. */
+  /** Creates an account and connects. Raises Refused, and Stopped if it is closed meanwhile. */
   signUp(wanted: {
     username: string;
     email: string;
     password?: string;
     invite?: string;
   }): Promise<void>;
-  /** Connects. Raises InvalidCredentials. */
+  /** Connects. Raises InvalidCredentials, and Stopped if it is closed meanwhile. */
   logIn(wanted: { username: string; password: string }): Promise<void>;
   /** Ends the session; removes it and the user's unsent changes from the store. */
   logOut(): Promise<void>;

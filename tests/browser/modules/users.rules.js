@@ -27,6 +27,28 @@ rule("who logs in next begins with what comes, not with what waits for the user 
   }
 });
 
+rule("a client that is closed during a log-in neither connects nor sends", async () => {
+  const change = { key: "k", chat: "c", method: "PUT", path: "/api/chat/c/read" };
+  for (const isAnswered of [false, true]) {
+    const { client, store, calls, sockets } = await somebody({ answers, tokens: null });
+    await store.put("unsent ben c k", JSON.stringify(change));
+    let goOn;
+    const names = () => new Promise((resolve) => {
+      goOn = () => resolve([]);
+    });
+    if (isAnswered) store.names = names; // before what is left of another user is removed
+    const loggingIn = client.logIn(BEN).catch((error) => error);
+    if (isAnswered) await long();
+    await client.close();
+    delete store.names;
+    goOn?.();
+    const error = await loggingIn;
+    await long();
+    same([error.name, error.code], ["Stopped", 1000]);
+    same([calls.length, sockets.every(({ closed }) => closed)], [1, true]);
+  }
+});
+
 rule("nothing of a session is in the store once it was logged out", async () => {
   const { client, store, socket } = await somebody({ answers });
   socket().hear(READY, message(6), message(7));
