@@ -153,7 +153,8 @@ export class Client {
    * Yields each event once, in the order of each chat's seqs, across reconnects; `{type:
    * "restarted", chat}` if the server's history was replaced. An event counts as processed when the
    * next one is requested, by this loop or another: a restarted program with a store continues
-   * after it. Raises Stopped, or Unauthenticated if the session has ended.
+   * after it. A new loop ends an earlier one that waits. Raises Stopped, or Unauthenticated if the
+   * session has ended.
    */
   events() {
     return this.#inbox.events();

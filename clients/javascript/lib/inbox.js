@@ -25,12 +25,27 @@ export class Inbox {
     this.isFull = false; // the program is slower than the events
   }
 
-  async* events() {
+  /** Ends an earlier loop that waits. A loop that the program leaves takes no event any more. */
+  events() {
+    const loop = {};
+    const events = this.#each(loop);
+    const leave = events.return.bind(events); // would wait for the event that `next` waits for
+    return Object.assign(events, {
+      return: (value) => {
+        this.#queue.dismiss((consumer) => consumer === loop);
+        return leave(value);
+      },
+    });
+  }
+
+  async* #each(loop) {
+    this.#queue.dismiss();
     this.#isHeard = true;
     await this.#had.keep();
     if (this.#hasDropped) await this.#goBack();
     for (;;) {
-      const event = await this.#queue.take();
+      const event = await this.#queue.take(loop);
+      if (event === undefined) return;
       if (this.isFull && this.#queue.size < MAX_WAITING / 2) {
         this.isFull = false;
         this.#hear.room();

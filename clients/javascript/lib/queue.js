@@ -38,9 +38,17 @@ export class Queue {
     this.#items = [];
   }
 
-  async take() {
+  /** The next item for this consumer; undefined once it is dismissed. */
+  async take(consumer) {
     if (this.#items.length > 0) return this.#items.shift();
     if (this.#error !== null) throw this.#error;
-    return new Promise((resolve, reject) => this.#takers.push({ resolve, reject }));
+    return new Promise((resolve, reject) => this.#takers.push({ consumer, resolve, reject }));
+  }
+
+  /** These consumers no longer wait. */
+  dismiss(isMeant = () => true) {
+    const meant = this.#takers.filter(({ consumer }) => isMeant(consumer));
+    this.#takers = this.#takers.filter((taker) => !meant.includes(taker));
+    for (const { resolve } of meant) resolve(undefined);
   }
 }

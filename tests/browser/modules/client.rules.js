@@ -106,6 +106,29 @@ rule("what a socket would not answer, or not by itself, goes out by a call", asy
   same([calls.length, socket().sent.slice(1).map(({ chat }) => chat)], [4, ["c"]]);
 });
 
+rule("a loop that the program leaves while it waits takes no event from the next one", async () => {
+  for (const isReturned of [true, false]) {
+    const { client, socket } = await somebody();
+    const left = client.events();
+    const waiting = left.next();
+    await long();
+    const returned = isReturned ? left.return() : null;
+    socket().hear(READY);
+    if (isReturned) socket().hear(message(6));
+    const had = listen(client);
+    await long();
+    if (!isReturned) socket().hear(message(6));
+    socket().hear(message(7));
+    await long();
+    same([had.seqs, (await waiting).done, (await returned)?.done ?? null],
+      [[6, 7], true, isReturned || null]);
+    left.return();
+    socket().hear(message(8));
+    await long();
+    same(had.seqs, [6, 7, 8]);
+  }
+});
+
 rule("a code after which no client comes back ends the events with it", async () => {
   const { client, clock, sockets, socket } = await somebody();
   const had = listen(client);
