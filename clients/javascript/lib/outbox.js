@@ -19,7 +19,7 @@ export class Outbox {
   #stopped = null; // why nothing is sent
   #resumed = Promise.resolve();
   #isResumed = false; // changes of an earlier session are in the queues
-  #queues = new Map(); // chat -> [{change, name, kept, resolve, reject}]
+  #queues = new Map(); // chat -> [{change, name, kept, attempt, resolve, reject}]
   #whenEmpty = [];
 
   /**
@@ -162,12 +162,15 @@ export class Outbox {
 
   async #try(one, user) {
     const { chat, key } = one.change;
+    const attempt = {};
+    one.attempt = attempt; // the latest
     try {
       await one.kept;
       const answer = await this.#perform(one.change, user);
       await this.#settle(one, () => one.resolve(answer));
     } catch (error) {
       const mayPass = error instanceof Transient || error instanceof NoAnswer;
+      if (mayPass && one.attempt !== attempt) return; // the next one is under way
       if (mayPass) {
         const isForAll = error.code === "rate_limited" || error.status === 0; // or a refused frame
         this.#lanes.again(chat, key, { retryAfter: error.retryAfter, isForAll });

@@ -1,4 +1,5 @@
 import { MemoryStore } from "/web/client/store.js";
+import { NoAnswer } from "/web/client/errors.js";
 import { Outbox } from "/web/client/outbox.js";
 import { StandingClock, rule, same } from "./checks.js";
 import { READY, long, somebody } from "./program.js";
@@ -125,6 +126,40 @@ rule("a change is resumed once, however often its user logs in", async () => {
   await sending;
   await clock.pass(60_000);
   same([sockets.flatMap(sends).length, client.outbox.size], [1, 0]);
+});
+
+rule("a change without an answer is repeated every 15 s, however often", async () => {
+  const { client, clock, socket } = await somebody(sessions());
+  socket().hear({ ...READY, pingSeconds: 1_000 });
+  client.chat("c").send("one");
+  await long();
+  const counts = [];
+  for (let time = 0; time < 6; time += 1) {
+    await clock.pass(14_900);
+    await long();
+    counts.push(sends(socket()).length);
+    await clock.pass(100);
+    await long();
+  }
+  same(counts, [1, 2, 3, 4, 5, 6]);
+});
+
+rule("a call that fails late does not count as the failure of the next attempt", async () => {
+  const calls = [];
+  const clock = new StandingClock();
+  const perform = () => new Promise((resolve, reject) => calls.push({ resolve, reject }));
+  const outbox = new Outbox({ store: new MemoryStore(), clock, random: () => 0.5, perform });
+  await outbox.resume("ann");
+  const answer = outbox.put({ key: "1", chat: "c" });
+  await clock.pass(15_000);
+  calls[0].reject(new NoAnswer("It took 15 s."));
+  await clock.pass(14_000);
+  same(calls.length, 2);
+  calls[1].reject(new NoAnswer("So did this."));
+  await clock.pass(1_000);
+  same(calls.length, 3);
+  calls[2].resolve("made");
+  same([await answer, outbox.size], ["made", 0]);
 });
 
 rule("who awaits an answer when the client is closed hears that there was none", async () => {
