@@ -175,7 +175,7 @@ export class Rest {
   async #renewFrom(before) {
     const stored = await this.#stored();
     if (this.tokens !== before) return; // somebody has logged in or out meanwhile
-    if (stored?.user === before?.user && stored?.expires > before?.expires) {
+    if (stored?.user === before?.user && stored?.access !== before?.access) {
       this.tokens = stored;
       if (this.#isFresh(stored)) return;
     }

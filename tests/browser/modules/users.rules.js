@@ -49,6 +49,13 @@ rule("a client that is closed during a log-in neither connects nor sends", async
   }
 });
 
+rule("what another window renewed is taken, also after the clock was set back", async () => {
+  const { client, clock, store, calls } = await somebody({ answers });
+  const expires = clock.now() + 900_000;
+  await store.put("session", JSON.stringify({ user: "ann", access: "b", refresh: "s", expires }));
+  same([client.rest.tokens.expires > expires, await client.rest.renew(), calls], [true, "b", []]);
+});
+
 rule("nothing of a session is in the store once it was logged out", async () => {
   const { client, store, socket } = await somebody({ answers });
   socket().hear(READY, message(6), message(7));
