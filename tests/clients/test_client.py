@@ -12,6 +12,7 @@ from hubbub_client import (
     InvalidCredentials,
     InvalidRequest,
     MemoryStore,
+    NoAnswer,
     Presence,
     Restarted,
     Stopped,
@@ -45,6 +46,50 @@ async def test_who_is_watched_is_said_on_each_socket() -> None:
         await cut(stub, client)
         await until(lambda: len(stub.said) == 3)
         assert stub.said[1:] == [{"type": "watch", "users": ["ben", "cat"]}] * 2
+
+
+async def test_calls_of_a_client_that_is_closed_have_no_answer() -> None:
+    """Neither those in flight nor later ones."""
+
+    async def answer(*_: str) -> Answer:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async with serving() as (stub, origin):
+        stub.answer = answer
+        async with Client(origin) as client:
+            await client.log_in("ann", "correct horse")
+            chat = client.chat("c")
+            calls = [asyncio.ensure_future(call) for call in (chat.load(), client.chats())]
+            pieces = chat.download("f")
+            calls.append(asyncio.ensure_future(anext(pieces)))
+            await until(lambda: len(stub.asked) == 3)
+        later = (chat.details(), client.log_in("ann", "correct horse"), anext(chat.download("f")))
+        for call in (*calls, *later, chat.send("hello"), client.users("ben")):
+            with pytest.raises(NoAnswer):
+                await call
+
+
+async def test_a_client_that_is_closed_during_a_log_in_does_not_connect(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whoever logs in hears that it was closed."""
+    async with serving() as (stub, origin):
+        client = await Client(origin).__aenter__()
+        logging_in = asyncio.create_task(client.log_in("ann", "correct horse"))
+        close = client.outbox.close
+
+        async def close_after_log_in() -> None:
+            await close()
+            await asyncio.wait([logging_in])
+
+        monkeypatch.setattr(client.outbox, "close", close_after_log_in)
+        await client.__aexit__()
+        with pytest.raises(Stopped):
+            await logging_in
+        with pytest.raises(Stopped):
+            await client.until_ready()
+        assert stub.connects == []
 
 
 async def test_who_is_watched_before_there_is_a_socket_is_said_on_the_first() -> None:

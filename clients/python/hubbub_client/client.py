@@ -68,6 +68,7 @@ class Client:
         self._is_heard = False  # the program iterates over `events`
         self._has_dropped = False  # unconsumed events
         self._ended: Exception | None = None
+        self._is_closed = False
         self._credentials: tuple[str, str] | None = None
 
     @classmethod
@@ -96,11 +97,12 @@ class Client:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        self._is_closed = True
         await self.outbox.close()
         if self._running is not None:
             self._running.cancel()
             await asyncio.wait([self._running])
-        self._end(Stopped(1000, "closed by the program"))
+        self._end(_closed_by_program())
         await self.rest.close()
 
     # ---- sessions
@@ -115,12 +117,14 @@ class Client:
     async def sign_up(
         self, username: str, email: str, password: str | None = None, invite: str | None = None
     ) -> None:
-        """Creates an account and connects. Raises Refused."""
+        """Creates an account and connects. Raises Refused, and Stopped or NoAnswer if the client is
+        closed meanwhile."""
         await self.rest.sign_up(username, email, password, invite)
         self._start()
 
     async def log_in(self, username: str, password: str) -> None:
-        """Connects. Raises InvalidCredentials."""
+        """Connects. Raises InvalidCredentials, and Stopped or NoAnswer if the client is closed
+        meanwhile."""
         await self.rest.log_in(username, password)
         self._start()
 
@@ -233,6 +237,8 @@ class Client:
     # ---- what the connection asks for
 
     def _start(self) -> None:
+        if self._is_closed:
+            raise _closed_by_program()
         if self._running is not None:  # as another user, or again
             self._running.cancel()
             self._connection.is_ready.clear()
@@ -356,3 +362,7 @@ class Client:
             self._kept.keep_cursors(cursors, epoch)
         else:
             self._kept.keep_cursors({chat: cursors[chat]}, epoch)
+
+
+def _closed_by_program() -> Stopped:
+    return Stopped(1000, "closed by the program")

@@ -86,7 +86,12 @@ class Rest:
         return self._http
 
     async def close(self) -> None:
+        """Calls that are not answered raise NoAnswer, as do later ones."""
         await self._http.close()
+
+    def _demand_open(self, call: str) -> None:
+        if self._http.closed:
+            raise NoAnswer(f"{call}: The client is closed.")
 
     # ---- sessions
 
@@ -197,6 +202,7 @@ class Rest:
         while True:
             headers = {"Authorization": f"Bearer {await self.access_token(anew=anew)}"}
             pause = random.uniform(*PAUSE_SECONDS)  # noqa: S311 - jitter
+            self._demand_open(f"GET {path}")
             try:
                 answer = await self._http.get(
                     self.origin + path, headers=headers, timeout=UPLOAD_TIMEOUT
@@ -263,6 +269,7 @@ class Rest:
                 headers["Authorization"] = f"Bearer {await self.access_token()}"
             pause = random.uniform(*PAUSE_SECONDS)  # noqa: S311 - jitter
             tries = _Tries()
+            self._demand_open(f"{method} {path}")
             try:
                 async with self._http.request(
                     method,
