@@ -1,12 +1,13 @@
 """What the program of the Python client receives while its server has trouble, and at the end."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from typing import Any
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from typing import Any, get_origin, get_type_hints
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from hubbub_client import (
+    Chat,
     Client,
     HubbubError,
     InvalidCredentials,
@@ -20,6 +21,7 @@ from hubbub_client import (
     Typing,
 )
 from hubbub_client.client import MAX_WAITING
+from hubbub_client.rest import Rest
 
 from tests.clients.stub import Answer, Stub, message, refused, serving, somebody, until
 
@@ -90,6 +92,12 @@ async def test_a_client_that_is_closed_during_a_log_in_does_not_connect(
         with pytest.raises(Stopped):
             await client.until_ready()
         assert stub.connects == []
+
+
+@pytest.mark.parametrize("stream", [Client.events, Client.moments, Chat.download, Rest.download])
+def test_a_program_may_close_what_it_iterates_over(stream: Callable[..., Any]) -> None:
+    """`aclosing` of it passes a type checker."""
+    assert get_origin(get_type_hints(stream)["return"]) is AsyncGenerator
 
 
 async def test_who_is_watched_before_there_is_a_socket_is_said_on_the_first() -> None:

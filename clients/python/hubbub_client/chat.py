@@ -1,7 +1,7 @@
 """One chat: its current messages, and what a user can do in it."""
 
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
@@ -200,7 +200,7 @@ class Chat:
         answer = await self._client.rest.upload(f"{self._path}/file", data, name)
         return msgspec.convert(answer["file"], File)
 
-    def download(self, file: str) -> AsyncIterator[bytes]:
+    def download(self, file: str) -> AsyncGenerator[bytes, None]:
         """The file's bytes in pieces."""
         return self._client.rest.download(f"{self._path}/file/{file}")
 

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import os
 from collections import deque
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from pathlib import Path
 from typing import Any, Final, Self
 from urllib.parse import urlencode
@@ -146,7 +146,7 @@ class Client:
 
     # ---- what happens
 
-    async def events(self) -> AsyncIterator[Event | Restarted]:
+    async def events(self) -> AsyncGenerator[Event | Restarted, None]:
         """Yields each event once, in the order of each chat's seqs, across reconnects, from the
         first socket on: events received before this call wait for it. An event counts as processed
         when the next one is requested, by this loop or another: with a FileStore a restarted
@@ -164,7 +164,7 @@ class Client:
             yield event
             self._keep_given()
 
-    async def moments(self) -> AsyncIterator[Moment]:
+    async def moments(self) -> AsyncGenerator[Moment, None]:
         """Typing, presence, and actions of the user's other devices; missed while disconnected.
         Ends as `events` do."""
         while True:

@@ -11,7 +11,7 @@ import functools
 import random
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Final
 from urllib.parse import quote
@@ -188,7 +188,7 @@ class Rest:
         target = f"{path}?name={quote(name, safe='')}"
         return await self._authorized("POST", target, data, timeout=UPLOAD_TIMEOUT)
 
-    async def download(self, path: str) -> AsyncIterator[bytes]:
+    async def download(self, path: str) -> AsyncGenerator[bytes, None]:
         """The bytes in pieces. Raises Refused, NoAnswer."""
         try:
             async with await self._open_download(path) as answer:
