@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -12,7 +13,7 @@ from typing import Any
 import msgspec
 import pytest
 from hubbub_client import Client
-from hubbub_client.__main__ import SessionStore, parse, tail
+from hubbub_client.__main__ import SessionStore, parse, run, tail
 from hubbub_client.rest import Tokens
 from hubbub_client.store import FileStore, SharedStore
 
@@ -97,6 +98,13 @@ async def test_a_message_is_one_line(capsys: pytest.CaptureFixture[str]) -> None
 PACKAGE = Path(__file__).parents[2] / "clients" / "python"
 
 
+def logged_in(store: Path) -> Path:
+    session = FileStore(store)
+    session.put("session", msgspec.json.encode(Tokens("ann", "a", "r", 1e12)))
+    session.close()
+    return store
+
+
 async def command(origin: str, store: Path, *words: str | bytes, **rest: Any) -> tuple[int, str]:
     """Its exit code and its error output."""
     ran = await asyncio.to_thread(
@@ -126,12 +134,56 @@ async def test_a_reader_that_has_had_enough_ends_a_command(
     os.close(reader)
     async with serving() as (stub, origin):
         stub.answer = lambda *_: (200, answer)
-        store = tmp_path / "store"
-        session = FileStore(store)
-        session.put("session", msgspec.json.encode(Tokens("ann", "a", "r", 1e12)))
-        session.close()
+        store = logged_in(tmp_path / "store")
         assert await command(origin, store, *words, stdout=writer) == (0, "")
     os.close(writer)
+
+
+@pytest.mark.parametrize("words", [("send", "c", "hello"), ("upload", "c", "FILE")])
+async def test_what_the_server_does_not_answer_is_told_and_sent_by_the_next_command(
+    words: tuple[str, ...], tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    """With exit code 1, and under the same key."""
+    monkeypatch.setattr("hubbub_client.__main__.SEND_SECONDS", 0.5)
+    (tmp_path / "a.txt").write_text("bytes")
+    file = {"id": "f", "name": "a.txt", "type": "text/plain", "size": 5}
+    answers = {"/api/chat/c/file?name=a.txt": (201, {"file": file})}
+    store = logged_in(tmp_path / "store")
+    options = ["--store", str(store), *(w.replace("FILE", str(tmp_path / "a.txt")) for w in words)]
+    async with serving() as (stub, origin):
+        stub.may_begin.clear()  # changes go by REST
+        stub.answer = lambda _, path: answers.get(path, (503, {}))
+        assert await run(parse(["--origin", origin, *options])) == 1
+        told = "There was no answer. The message is kept, and the next command sends it.\n"
+        assert capsys.readouterr() == ("", told)
+        stub.asked.clear()
+        info = {"messageId": "m9", "seq": 9, "at": "t9"}
+        stub.answer = lambda *_: (200, {"chats": [], "next": None, "messageInfo": info})
+        assert await run(parse(["--origin", origin, "--store", str(store), "chats"])) == 0
+        assert ("POST", "/api/chat/c/message") in stub.asked
+    left = FileStore(store)
+    assert left.names("unsent ") == []
+    left.close()
+
+
+@pytest.mark.parametrize(("words", "code"), [(("send", "c", "hello"), 130), (("tail", "c"), 0)])
+async def test_ctrl_c_is_a_success_only_where_it_is_the_usual_end(
+    words: tuple[str, ...], code: int, tmp_path: Path
+) -> None:
+    """Of a send that has no answer it is not."""
+    store = logged_in(tmp_path / "store")
+    async with serving() as (stub, origin):
+        stub.may_begin.clear()
+        stub.answer = lambda *_: (503, {})
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "hubbub_client", "--origin", origin, "--store", store, *words,
+            env={**os.environ, "PYTHONPATH": str(PACKAGE)}, stderr=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        await until(lambda: stub.asked != [])
+        process.send_signal(signal.SIGINT)
+        _, error = await process.communicate()
+    assert (process.returncode, error) == (code, b"")
 
 
 @pytest.mark.parametrize(
@@ -152,9 +204,7 @@ async def test_what_is_of_no_use_is_told_in_a_sentence(
     monkeypatch.delenv("HUBBUB_PASSWORD", raising=False)
     (tmp_path / "folder").mkdir()
     (tmp_path / "text").write_text("These are some words of a text. " * 100)
-    session = FileStore(tmp_path / "new")
-    session.put("session", msgspec.json.encode(Tokens("ann", "a", "r", 1e12)))
-    session.close()
+    logged_in(tmp_path / "new")
     async with serving() as (stub, origin):
         stub.answer = lambda *_: (200, {})
         code, error = await command(origin, tmp_path / store, *words)

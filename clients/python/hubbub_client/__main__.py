@@ -2,26 +2,33 @@
 
 A session is kept in a file (`--store`, by default `~/.config/hubbub/session`), so that one log-in
 is enough. Exit codes: 0, 1 if the server refused or did not answer, 2 for a wrong command line, or
-an unusable file or text.
+an unusable file or text, 130 after Ctrl-C, which is the usual end of `tail` and 0 there.
 """
 
 import argparse
 import asyncio
+import contextlib
 import getpass
 import os
 import re
 import sqlite3
 import sys
+from collections.abc import Awaitable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Final
 
+from hubbub_client.chat import Sent
 from hubbub_client.client import Client
-from hubbub_client.errors import HubbubError
+from hubbub_client.errors import HubbubError, NoAnswer
 from hubbub_client.events import MessageSent
 from hubbub_client.store import FileStore, MemoryStore
 
 MAX_CHATS: Final = 10_000  # per user
+SEND_SECONDS: Final = 30.0
+LEFT_SECONDS: Final = 5.0  # for what earlier commands could not send
+KEPT: Final = "There was no answer. The message is kept, and the next command sends it."
+INTERRUPTED: Final = 130
 _STEERS: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
@@ -74,8 +81,17 @@ async def chats(client: Client, _: argparse.Namespace) -> None:
 
 async def send(client: Client, options: argparse.Namespace) -> None:
     text = sys.stdin.read().rstrip("\n") if options.text == "-" else options.text
-    sent = await client.chat(options.chat).send(text)
+    sent = await in_time(client.chat(options.chat).send(text))
     print(sent.message_id)
+
+
+async def in_time(sending: Awaitable[Sent]) -> Sent:
+    """Raises NoAnswer instead of waiting until the server is back."""
+    try:
+        async with asyncio.timeout(SEND_SECONDS):
+            return await sending
+    except TimeoutError:
+        raise NoAnswer(KEPT) from None
 
 
 async def tail(client: Client, options: argparse.Namespace) -> None:
@@ -99,7 +115,7 @@ async def upload(client: Client, options: argparse.Namespace) -> None:
     data = await asyncio.to_thread(path.read_bytes)
     chat = client.chat(options.chat)
     file = await chat.upload(path.name, data)
-    sent = await chat.send(options.text, attachments=[file.id])
+    sent = await in_time(chat.send(options.text, attachments=[file.id]))
     print(sent.message_id)
 
 
@@ -159,6 +175,9 @@ async def run(options: argparse.Namespace) -> int:
     try:
         async with Client(options.origin, store) as client:
             await options.run(client, options)
+            with contextlib.suppress(HubbubError, TimeoutError):
+                async with asyncio.timeout(LEFT_SECONDS):
+                    await client.outbox.empty()
     except HubbubError as error:
         print(error, file=sys.stderr)
         return 1
@@ -168,11 +187,12 @@ async def run(options: argparse.Namespace) -> int:
 
 
 def main() -> int:
+    options = parse()
     try:
-        code = asyncio.run(run(parse()))
+        code = asyncio.run(run(options))
         print(end="", flush=True)
     except KeyboardInterrupt:
-        return 0
+        return 0 if options.run is tail else INTERRUPTED
     except BrokenPipeError:  # the reader has closed the pipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
