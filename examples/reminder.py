@@ -1,4 +1,5 @@
-"""Reminds people: "remind me in 10 minutes to call Ben". See examples/README.md."""
+"""Reminds people: "remind me in 10 minutes to call Ben". Reminders that are pending when the
+program ends are lost. See examples/README.md."""
 
 import asyncio
 import re
