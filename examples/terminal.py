@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable
 from unicodedata import category
 
-from hubbub_client import Chat, Client, Message, MessageSent
+from hubbub_client import Chat, Client, Message, MessageSent, Refused
 
 STEERING = ("Cc", "Zl", "Zp")  # controls and line ends: other users must not control this terminal
 
@@ -55,7 +55,10 @@ async def main(chat_id: str) -> None:
         listening = asyncio.create_task(listen(client, chat, names, last))
         while line := await asyncio.to_thread(sys.stdin.readline):
             if text := line.rstrip("\n"):
-                await chat.send(text)
+                try:
+                    await chat.send(text)
+                except Refused as refused:  # too long, or you are no longer in the chat
+                    print(refused, file=sys.stderr)
         listening.cancel()
 
 
