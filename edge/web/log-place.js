@@ -29,8 +29,8 @@ export class LogPlace {
   }
 
   /**
-   * The same if the log has another size. Comes before `take`: in a frame, scroll events and draws
-   * come before the log's ResizeObserver.
+   * Calls `keep` if the log has another size. Must come before `take`: in a frame, scroll events and
+   * draws come before the log's ResizeObserver.
    */
   settle(follows) {
     const size = this.#sizeNow();
@@ -42,8 +42,9 @@ export class LogPlace {
   restore(row) {
     const node = row && this.#kept.get(row.key)?.node;
     if (!node) return;
-    const top = row.top > -node.offsetHeight ? row.top : 0; // a long text may be collapsed again
-    this.#log.scrollTop += node.getBoundingClientRect().top - this.#edge - top;
+    const { top, height } = node.getBoundingClientRect();
+    const wanted = row.top > -height ? row.top : 0; // a long text may be collapsed again
+    this.#log.scrollTop += top - this.#edge - wanted;
   }
 
   get #edge() {

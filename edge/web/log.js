@@ -162,7 +162,8 @@ export class Log {
     this.node.scrollTop += px;
   }
 
-  render({ isLive = this.#isLive, nowMs = Date.now() } = {}) {
+  /** `arrives`: the reader is on the way to a message. */
+  render({ isLive = this.#isLive, nowMs = Date.now(), arrives = false } = {}) {
     this.#isLive = isLive;
     this.#settle();
     const { timeline, newAfter } = this.#chat;
@@ -174,7 +175,8 @@ export class Log {
     if (this.#chat.catchUpTo !== null && this.#chat.catchUpTo <= timeline.cursor) {
       this.#chat.catchUpTo = null;
       const isNewsHere = newAfter !== null && newAfter < timeline.cursor;
-      if (isNewsHere && this.#seeks === null && this.#fromEnd() <= NEAR_END_PX) {
+      const isFree = !arrives && this.#seeks === null;
+      if (isNewsHere && isFree && this.#fromEnd() <= NEAR_END_PX) {
         this.toNew();
         return;
       }
@@ -287,7 +289,7 @@ export class Log {
     }
     this.#window.around(stretch.items, seq, this.#isEnd(stretch));
     this.#follows = false;
-    this.#rebuild();
+    this.#rebuild({ arrives: true });
     const row = [...this.#rows.values()].find((one) => one.seq >= seq);
     const was = place && this.#kept.get(row?.key)?.node;
     const mark = this.#list.querySelector(".found") ?? this.#list.querySelector(".new")
@@ -383,9 +385,9 @@ export class Log {
   }
 
   /** Old rows are added or removed without being announced. */
-  #rebuild() {
+  #rebuild(how) {
     this.#hush();
-    this.render();
+    this.render(how);
   }
 
   #hush() {

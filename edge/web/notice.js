@@ -21,12 +21,14 @@ export class Notice {
 
   /** `{words, next, isWaiting}`, a sentence, or null. */
   render(notice) {
-    // The list announces it, unless the open chat hides the list.
-    if (this.node.hidden) this.#words.role = matchMedia(NARROW).matches ? "alert" : null;
+    const wasHidden = this.node.hidden;
     this.node.hidden = notice === null;
     if (notice === null) return;
     const { words = notice, next = "", isWaiting } = notice;
-    if (this.#words.textContent !== words) this.#words.textContent = words;
+    const isNew = this.#words.textContent !== words;
+    // The list announces it, unless the open chat hides the list: once, not in each chat.
+    if (wasHidden) this.#words.role = isNew && matchMedia(NARROW).matches ? "alert" : null;
+    if (isNew) this.#words.textContent = words;
     if (this.#next.textContent !== next) this.#next.textContent = next;
     this.#hurry.hidden = next === "";
     this.#hurry.disabled = !isWaiting;

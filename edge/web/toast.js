@@ -16,6 +16,7 @@ export class Toast {
 
   /** `act` is `{label, take()}` or absent. */
   show(words, act) {
+    if (!act && this.node.querySelector("button")) return; // it would take an Undo away
     this.#cancel?.();
     const button = act && element(
       "button",
