@@ -153,16 +153,16 @@ export class Client {
    * Yields each event once, in the order of each chat's seqs, across reconnects; `{type:
    * "restarted", chat}` if the server's history was replaced. An event counts as processed when the
    * next one is requested, by this loop or another: a restarted program with a store continues
-   * after it. A new loop ends an earlier one that waits. Raises Stopped, or Unauthenticated if the
-   * session has ended.
+   * after it. A new loop ends an earlier one. Raises Stopped, or Unauthenticated if the session has
+   * ended.
    */
   events() {
     return this.#inbox.events();
   }
 
   /** Typing, presence, and actions of the user's other devices; missed while disconnected. */
-  async* moments() {
-    for (;;) yield await this.#moments.take();
+  moments() {
+    return this.#moments.loop();
   }
 
   /** The chat with this id; always the same object. */

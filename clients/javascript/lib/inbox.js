@@ -15,8 +15,9 @@ export class Inbox {
   #hasDropped = false; // events that the program has not had yet
 
   /**
-   * `kept` is a `Kept`, `session` knows how far events have arrived. `hear` is `{full(), room(),
-   * dropped(cursors)}`: too many events wait, or no longer; what came after these was dropped.
+   * `kept` is a `Kept`, `session` knows how far events have arrived. `hear` is called: `full()` when
+   * too many events wait, `room()` when no longer, `dropped(cursors)` when all after these were
+   * dropped.
    */
   constructor({ kept, session, hear }) {
     this.#kept = kept;
@@ -25,26 +26,16 @@ export class Inbox {
     this.isFull = false; // the program is slower than the events
   }
 
-  /** Ends an earlier loop that waits. A loop that the program leaves takes no event any more. */
   events() {
-    const loop = {};
-    const events = this.#each(loop);
-    const leave = events.return.bind(events); // would wait for the event that `next` waits for
-    return Object.assign(events, {
-      return: (value) => {
-        this.#queue.dismiss((consumer) => consumer === loop);
-        return leave(value);
-      },
-    });
+    return this.#queue.loop((loop) => this.#each(loop));
   }
 
   async* #each(loop) {
-    this.#queue.dismiss();
     this.#isHeard = true;
-    await this.#had.keep();
-    if (this.#hasDropped) await this.#goBack();
-    for (;;) {
-      const event = await this.#queue.take(loop);
+    while (!loop.isOver) {
+      await this.#had.keep();
+      if (this.#hasDropped) await this.#goBack();
+      const event = await loop.take();
       if (event === undefined) return;
       if (this.isFull && this.#queue.size < MAX_WAITING / 2) {
         this.isFull = false;
@@ -52,7 +43,6 @@ export class Inbox {
       }
       this.#had.give(event);
       yield event;
-      await this.#had.keep();
     }
   }
 

@@ -376,8 +376,8 @@ export class Client {
   /**
    * Yields each event once, in the order of each chat's seqs, across reconnects. An event counts as
    * processed when the next one is requested, by this loop or another: with a store, a restarted
-   * program continues after it. A new loop ends an earlier one that waits. Raises Stopped, or
-   * Unauthenticated if the session has ended; Stopped with the code 1000 when the client is closed.
+   * program continues after it. A new loop ends an earlier one. Raises Stopped, or Unauthenticated if
+   * the session has ended; Stopped with the code 1000 when the client is closed.
    */
   events(): AsyncGenerator<Event | Restarted, void, void>;
   /**

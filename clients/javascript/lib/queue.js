@@ -4,6 +4,7 @@
 export class Queue {
   #items = [];
   #takers = [];
+  #loop = null; // the one that takes
   #error = null;
 
   get size() {
@@ -38,17 +39,44 @@ export class Queue {
     this.#items = [];
   }
 
-  /** The next item for this consumer; undefined once it is dismissed. */
-  async take(consumer) {
-    if (this.#items.length > 0) return this.#items.shift();
-    if (this.#error !== null) throw this.#error;
-    return new Promise((resolve, reject) => this.#takers.push({ consumer, resolve, reject }));
+  /**
+   * What `each(loop)` yields, one loop at a time: a new one ends an earlier one, and one that the
+   * program leaves takes nothing any more. `loop` is `{isOver, take()}`; `take` gives the next item,
+   * or undefined once the loop is over.
+   */
+  loop(each = everything) {
+    const loop = {
+      isOver: false,
+      take: async () => (loop.isOver ? undefined : this.#take()),
+    };
+    const items = this.#run(loop, each);
+    const leave = items.return.bind(items); // would wait for the item that `take` waits for
+    return Object.assign(items, {
+      return: (value) => {
+        if (this.#loop === loop) this.#begin(null);
+        return leave(value);
+      },
+    });
   }
 
-  /** These consumers no longer wait. */
-  dismiss(isMeant = () => true) {
-    const meant = this.#takers.filter(({ consumer }) => isMeant(consumer));
-    this.#takers = this.#takers.filter((taker) => !meant.includes(taker));
-    for (const { resolve } of meant) resolve(undefined);
+  async* #run(loop, each) {
+    this.#begin(loop);
+    yield* each(loop);
   }
+
+  #begin(loop) {
+    if (this.#loop !== null) this.#loop.isOver = true;
+    this.#loop = loop;
+    for (const { resolve } of this.#takers.splice(0)) resolve(undefined);
+  }
+
+  #take() {
+    if (this.#items.length > 0) return this.#items.shift();
+    if (this.#error !== null) throw this.#error;
+    return new Promise((resolve, reject) => this.#takers.push({ resolve, reject }));
+  }
+}
+
+async function* everything(loop) {
+  for (let item = await loop.take(); item !== undefined; item = await loop.take()) yield item;
 }

@@ -1,6 +1,7 @@
 /**
  * The REST calls of one session: its tokens, and the repeats that the contract allows. A call whose
- * outcome is unknown, or that was rate-limited, is repeated with its key for up to `repeatMs`.
+ * outcome is unknown, or that was rate-limited, is repeated with its key for up to `repeatMs` after
+ * its first failure.
  */
 import { Unauthenticated, refusal } from "./errors.js";
 import { exchange } from "./exchange.js";
@@ -107,14 +108,18 @@ export class Rest {
     return this.repeat(() => this.attempt(method, path, body, made, user), repeatMs);
   }
 
-  /** The result of `ask()`, repeated while it raises one of these codes and there is time. */
+  /**
+   * The result of `ask()`, repeated while it raises one of these codes and there is time since the
+   * first failure.
+   */
   async repeat(ask, repeatMs = this.#repeatMs, codes = PASSING) {
-    const until = this.#clock.now() + repeatMs;
+    let until = null;
     for (;;) {
       let pauseMs = LEAST_PAUSE_MS + this.#random() * MORE_PAUSE_MS;
       try {
         return await ask();
       } catch (error) {
+        until ??= this.#clock.now() + repeatMs;
         pauseMs = Math.max(pauseMs, (error.retryAfter ?? 0) * 1_000);
         if (!codes.has(error.code) || this.#clock.now() + pauseMs > until) throw error;
       }
@@ -175,7 +180,7 @@ export class Rest {
   async #renewFrom(before) {
     const stored = await this.#stored();
     if (this.tokens !== before) return; // somebody has logged in or out meanwhile
-    if (stored?.user === before?.user && stored?.access !== before?.access) {
+    if (stored && stored.user === before?.user && stored.access !== before?.access) {
       this.tokens = stored;
       if (this.#isFresh(stored)) return;
     }

@@ -1,13 +1,15 @@
 """The REST calls of one session: its tokens, and repeats that the contract allows.
 
 A call whose outcome is unknown (the connection broke, 502 to 504), or that did not arrive whole
-(408), is repeated with the same key for some seconds; so is a rate-limited one, after the time that
-the server names. A repeated deletion that finds nothing was done by an earlier attempt.
+(408), is repeated with the same key for some seconds after its first failure; so is a rate-limited
+one, after the time that the server names. A repeated deletion that finds nothing was done by an
+earlier attempt.
 """
 
 import asyncio
 import contextlib
 import functools
+import math
 import random
 import time
 import uuid
@@ -263,7 +265,8 @@ class Rest:
         if method in ("POST", "PATCH", "DELETE"):
             headers["Idempotency-Key"] = key
         data = msgspec.json.encode(body) if isinstance(body, dict) else body
-        deadline = time.monotonic() + (RETRY_SECONDS if repeats else 0.0)
+        seconds = RETRY_SECONDS if repeats else 0.0
+        deadline = math.inf  # from the first failure: a long upload may fail late
         while True:
             if with_token:
                 headers["Authorization"] = f"Bearer {await self.access_token()}"
@@ -286,6 +289,7 @@ class Rest:
                     refused = await _refusal(answer)
             except (aiohttp.ClientError, TimeoutError, OSError, msgspec.DecodeError) as error:
                 self._leave_open(method, key)
+                deadline = min(deadline, time.monotonic() + seconds)
                 if time.monotonic() + pause > deadline:
                     raise NoAnswer(f"{method} {path}: {error}") from error
             else:
@@ -295,6 +299,7 @@ class Rest:
                     self._open.discard(key)
                     return {}
                 pause = max(pause, refused.retry_after)
+                deadline = min(deadline, time.monotonic() + seconds)
                 if not isinstance(refused, Transient) or time.monotonic() + pause > deadline:
                     raise refused
             await asyncio.sleep(pause)

@@ -129,6 +129,29 @@ rule("a loop that the program leaves while it waits takes no event from the next
   }
 });
 
+rule("of loops over the same events only the last one goes on, whatever they are doing", async () => {
+  const { client, socket } = await somebody();
+  const [left, first] = [client.events(), client.events()];
+  const [waiting, returned] = [left.next(), left.return()];
+  socket().hear(READY, message(6), message(7), message(8), message(9));
+  same([(await waiting).done, (await returned).done], [true, true]);
+  same((await first.next()).value.seq, 6);
+  const had = listen(client);
+  await long();
+  same([had.seqs, (await first.next()).done], [[7, 8, 9], true]);
+});
+
+rule("moments are for one loop as well", async () => {
+  const { client, socket } = await somebody();
+  socket().hear(READY);
+  const left = client.moments();
+  const waiting = left.next();
+  await left.return();
+  const next = client.moments().next();
+  socket().hear({ type: "typing", chat: "c", user: "ben" });
+  same([(await waiting).done, (await next).value.user], [true, "ben"]);
+});
+
 rule("a code after which no client comes back ends the events with it", async () => {
   const { client, clock, sockets, socket } = await somebody();
   const had = listen(client);
