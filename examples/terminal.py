@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable
 from unicodedata import category
 
-from hubbub_client import Chat, Client, Message, MessageSent, Refused
+from hubbub_client import Chat, Client, Message, MessageSent, Refused, Unauthenticated
 
 STEERING = ("Cc", "Zl", "Zp")  # controls and line ends: other users must not control this terminal
 
@@ -57,6 +57,8 @@ async def main(chat_id: str) -> None:
             if text := line.rstrip("\n"):
                 try:
                     await chat.send(text)
+                except Unauthenticated:
+                    raise  # nothing can be sent any more
                 except Refused as refused:  # too long, or you are no longer in the chat
                     print(refused, file=sys.stderr)
         listening.cancel()

@@ -16,8 +16,9 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 trap 'exit 1' HUP INT TERM
 
-# pg_dump reads it in another folder.
+# They are used in another folder.
 case ${PGSERVICEFILE:-/} in /*) ;; *) export PGSERVICEFILE="$PWD/$PGSERVICEFILE" ;; esac
+case ${files:-/} in /*) ;; *) files=$PWD/$files ;; esac
 cd "$folder"
 # Private keys are not backed up: what they signed becomes invalid with a restore.
 for role in chats users; do

@@ -49,8 +49,10 @@ load() { # ROLE: all of it, or nothing
 folder=$(mktemp -d) || refuse "the content of the backup needs a temporary folder; TMPDIR names another place."
 trap 'rm -rf "$folder"' EXIT
 trap 'exit 1' HUP INT TERM
-# psql reads it in another folder.
+# They are used in another folder.
 case ${PGSERVICEFILE:-/} in /*) ;; *) export PGSERVICEFILE="$PWD/$PGSERVICEFILE" ;; esac
+case ${HUBBUB_FILES_FOLDER:-/} in /*) ;; *) HUBBUB_FILES_FOLDER=$PWD/$HUBBUB_FILES_FOLDER ;; esac
+case ${HUBBUB_SIGNING_KEYS:-/} in /*) ;; *) HUBBUB_SIGNING_KEYS=$PWD/$HUBBUB_SIGNING_KEYS ;; esac
 cd "$folder"
 # The files become those of the user who restores them.
 attempt "this is no backup, or only a part of one" tar -x --no-same-owner --touch -f -

@@ -159,11 +159,12 @@ def test_a_printed_server_knows_all_users(make_hosts: Callable[[int], Hosts]) ->
     assert b"cluster_known_nodes:1" in server.tell("CLUSTER", "INFO")
 
 
-def test_an_interrupted_cluster_is_completed_by_the_next_run(
+def test_a_run_completes_what_is_missing(
     make_hosts: Callable[[int], Hosts],
 ) -> None:
-    """Wherever a run ended, all slots have a primary in the end, and each primary has a replica. A
-    run that finds them so changes nothing."""
+    """Wherever a run was interrupted, all slots have a primary in the end, and each primary has a
+    replica. A run that finds them so changes nothing. A server that lost its volume becomes a
+    replica of the primary that took over."""
     hosts = make_hosts(6)
     hosts.servers[0].tell("CLUSTER", "ADDSLOTSRANGE", 0, 5460)
     for step in (
@@ -180,15 +181,6 @@ def test_an_interrupted_cluster_is_completed_by_the_next_run(
     assert ranges == [(0, 5460, 2), (5461, 10_922, 2), (10_923, 16_383, 2)]
     again = hosts.run_job(dies_at="cluster meet")
     assert (again.returncode, again.stdout, again.stderr) == (0, "", "")
-
-
-def test_a_server_without_its_volume_replaces_what_is_lost(
-    make_hosts: Callable[[int], Hosts],
-) -> None:
-    """It becomes a replica of the primary that took over."""
-    hosts = make_hosts(6)
-    assert hosts.run_job().returncode == 0
-    until(lambda: all(is_well(server.tell, len(ADDRESSES)) for server in hosts.servers))
     lost = hosts.servers[1]
     lost.kill()
     until(lambda: all(members[0][0] != lost.address.encode() for _, _, *members in hosts.shards()))

@@ -50,7 +50,6 @@ def test_a_reload_in_containers_cuts_no_upload_and_a_stop_is_quick() -> None:
     assert int(found[1]) * 3600 > MAX_SECONDS
     compose = yaml.safe_load((PROJECT_FOLDER / "docker-compose.yml").read_text())
     haproxy = compose["services"]["haproxy"]
-    assert haproxy["stop_grace_period"] == "10s"
     assert "stop_signal" not in haproxy  # the image's, SIGUSR1, lets requests finish
 
 
