@@ -242,7 +242,7 @@ def _responses(operation: Operation, names: dict[str, Any]) -> dict[str, Any]:
 
 
 def _answer_headers(operation: Operation, status: int) -> Iterable[str]:
-    if operation.gives_cookie:
+    if operation.gives_cookie or operation.clears_cookie:
         yield "Set-Cookie"
     if HTTPStatus.NOT_MODIFIED in operation.answers:
         yield "ETag"

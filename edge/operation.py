@@ -86,7 +86,8 @@ class Operation(NamedTuple):
     """A call. `answers` are the bodies by status, the usual one first: structs, the fixed sentence
     of a Confirmation, or BYTES. `refusals` are the codes beyond those that follow from the rest;
     `shapes` are those of a body that may have several. `takes_bytes`: the body is not JSON.
-    `served_by_files`: the balancer routes it to that role; the handler is only a declaration."""
+    `served_by_files`: the balancer routes it to that role; the handler is only a declaration.
+    `clears_cookie`: always, without asking for it as `gives_cookie` demands."""
 
     method: str
     path: str
@@ -97,6 +98,7 @@ class Operation(NamedTuple):
     rate: Rate | None
     refusals: tuple[str, ...]
     gives_cookie: bool
+    clears_cookie: bool
     shapes: tuple[type, ...]
     takes_bytes: bool
     served_by_files: bool
@@ -131,6 +133,7 @@ def operation(
     rate: Rate | None = None,
     refusals: tuple[str, ...] = (),
     gives_cookie: bool = False,
+    clears_cookie: bool = False,
     shapes: tuple[type, ...] = (),
     takes_bytes: bool = False,
     served_by_files: bool = False,
@@ -157,7 +160,7 @@ def operation(
         body, body_is_optional = _without_none(hints.get("body"))
         return Operation(
             method, path, summary, answers, handler, who, rate, refusals, gives_cookie,
-            shapes or ((body,) if body else ()), takes_bytes, served_by_files,
+            clears_cookie, shapes or ((body,) if body else ()), takes_bytes, served_by_files,
             frozenset(names), body, body_is_optional,
             hints.get("query"), {name: _path_text(hints[name]) for name in in_path},
         )  # fmt: skip

@@ -102,7 +102,12 @@ class SessionRoutes:
         ]
         return SessionsAnswer(sessions=views)
 
-    @delete("/api/user/sessions", "End all of one's sessions", {200: "All sessions ended"})
+    @delete(
+        "/api/user/sessions",
+        "End all of one's sessions",
+        {200: "All sessions ended"},
+        clears_cookie=True,
+    )
     async def end_sessions(self, caller: Claims) -> Mapping[str, str]:
         await self._users.end_other_sessions(caller.user, None)
         self._gate.revoke(caller.session)
