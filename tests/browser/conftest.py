@@ -31,6 +31,7 @@ FLAGS = [
     "--disable-sync",
 ]
 DESK = {"width": 1280, "height": 800}
+PHONE = {"width": 390, "height": 844}
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome")
 SHELL = "chromium-headless-shell"  # Debian's; the same Chromium without a desktop's windows
 

@@ -10,12 +10,11 @@ from typing import Any
 
 from playwright.async_api import Browser, async_playwright, expect
 
-from tests.browser.conftest import DESK, FLAGS, find_chromium
+from tests.browser.conftest import DESK, FLAGS, PHONE, find_chromium
 from tests.fixtures.hubbub import Hubbub
 from tests.fixtures.window import Window
 
 FOLDER = Path(__file__).parents[2] / "docs" / "pictures"
-PHONE = {"width": 390, "height": 844}
 SIZES = {"page": DESK, "page-phone": PHONE}
 
 

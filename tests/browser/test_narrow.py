@@ -7,13 +7,11 @@ import pytest
 from playwright.async_api import expect
 
 from tests.browser.company import crowd, id_of, long_chat
-from tests.browser.conftest import DESK, OpenPage, OpenWindow
+from tests.browser.conftest import DESK, PHONE, OpenPage, OpenWindow
 from tests.browser.stage import Play
 from tests.browser.test_states import make_play
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
-
-PHONE = {"width": 390, "height": 844}
 
 
 async def test_one_can_write_at_every_width(enter: OpenWindow) -> None:

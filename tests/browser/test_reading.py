@@ -4,12 +4,11 @@ import pytest
 from playwright.async_api import expect
 
 from tests.browser.company import FIRST_LINE, TOP_OF_LINE, long_chat, two
-from tests.browser.conftest import NewContext, OpenWindow
+from tests.browser.conftest import PHONE, NewContext, OpenWindow
 from tests.browser.stage import Play, Stage
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-PHONE = {"width": 390, "height": 844}
 MOST_LINES = 300
 HOSTILE = [
     "<img src=x onerror=\"document.title='owned'\">",

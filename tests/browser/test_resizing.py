@@ -4,7 +4,7 @@ import pytest
 from playwright.async_api import expect
 
 from tests.browser.company import FIRST_LINE, long_chat, post_many, until
-from tests.browser.conftest import OpenPage, OpenWindow
+from tests.browser.conftest import PHONE, OpenPage, OpenWindow
 from tests.browser.stage import Play
 from tests.browser.test_states import make_play
 
@@ -15,9 +15,9 @@ KEYBOARD = """([height, offsetTop]) => {
     visualViewport.dispatchEvent(new Event('resize'));
 }"""
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+ONE_MORE_FRAME = "() => new Promise(done => requestAnimationFrame(() => setTimeout(done)))"
 
-PHONE = {"width": 390, "height": 844}
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 async def test_another_width_keeps_the_place(enter: OpenWindow) -> None:
@@ -41,6 +41,8 @@ async def test_another_width_keeps_the_place(enter: OpenWindow) -> None:
         return bool(await ann.log.evaluate(FIRST_LINE) == before)
 
     await until(is_where_it_was)
+    await ann.page.evaluate(ONE_MORE_FRAME)
+    assert await is_where_it_was()
 
 
 @pytest.mark.parametrize("event", ["focus", "scroll"])
@@ -79,6 +81,8 @@ async def test_a_resize_keeps_the_place_whatever_else_its_frame_has(
         return bool(await log.evaluate(FIRST_LINE) == before)
 
     await until(is_where_it_was)
+    await page.evaluate(ONE_MORE_FRAME)
+    assert await is_where_it_was()
 
 
 async def test_a_keyboard_that_lies_over_the_page_covers_nothing(open_page: OpenPage) -> None:

@@ -141,28 +141,25 @@ async def test_the_last_byte_of_16_kib_counts(
     assert (answer.status == 431) is is_refused
 
 
-async def test_a_body_that_does_not_end_is_refused_as_a_problem(system: Hubbub) -> None:
-    """408 after ten seconds."""
-    head = request("POST /api/user", **{"Content-Type": "application/json", "Content-Length": "9"})
-    answer = await say(system.origin, head + b"{")
-    assert (answer.status, answer.code) == (408, "invalid_request")
-    assert answer.headers["Connection"] == "close"
-    check_has_the_headers_of_all(answer)
-
-
-async def test_a_file_that_stalls_is_refused_as_a_problem_after_which_it_is_repeated(
+async def test_a_body_that_does_not_end_is_refused_as_a_problem(
     system: Hubbub, ann: Person
 ) -> None:
-    """408 after fifteen seconds in which nothing arrived; what files refuses itself keeps its
-    status."""
+    """408: after ten seconds, and for a file after fifteen in which nothing arrived. What files
+    refuses itself keeps its status."""
+    head = request("POST /api/user", **{"Content-Type": "application/json", "Content-Length": "9"})
     path = f"POST /api/chat/{await ann.create_chat('talk')}/file"
-    head = {"Authorization": f"Bearer {ann.token}", "Content-Length": "200000"}
-    refused = await say(system.origin, request(path, **head))
+    of_file = {"Authorization": f"Bearer {ann.token}", "Content-Length": "200000"}
+    refused = await say(system.origin, request(path, **of_file))
     assert (refused.status, refused.code) == (400, "invalid_request")
-    answer = await say(system.origin, request(f"{path}?name=a", **head) + b"x" * 100_000)
-    assert (answer.status, answer.code) == (408, "invalid_request")
-    assert json.loads(answer.body)["status"] == 408
-    check_has_the_headers_of_all(answer)
+    answer, stalled = await asyncio.gather(
+        say(system.origin, head + b"{"),
+        say(system.origin, request(f"{path}?name=a", **of_file) + b"x" * 100_000),
+    )
+    assert answer.headers["Connection"] == "close"
+    assert json.loads(stalled.body)["status"] == 408
+    for one in (answer, stalled):
+        assert (one.status, one.code) == (408, "invalid_request")
+        check_has_the_headers_of_all(one)
 
 
 @pytest.mark.parametrize(
