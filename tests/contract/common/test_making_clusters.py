@@ -18,7 +18,7 @@ from fleet.data.keys import make_key_folder, read_or_make_secret
 from fleet.engines.binaries import valkey_program
 from fleet.processes.children import spawn
 from fleet.processes.ports import ReservedPort
-from tests.fixtures.cluster import is_well, until
+from tests.fixtures.cluster import is_up, is_well, until
 from tests.fixtures.servers import Server
 
 ROOT: Final = Path(__file__).parents[3]
@@ -71,14 +71,8 @@ class Host(Server):
                 cwd=self.folder,
                 output=subprocess.DEVNULL,
             ),
-            self.answers,
+            lambda: is_up(self.tell),
         )
-
-    def answers(self) -> bool:
-        try:
-            return bool(self.tell("PING"))
-        except (redis.RedisError, OSError):
-            return False
 
     def tell(self, *command: str | int, user: str = "admin") -> Any:
         password = (self._secrets / f"valkey-{user}.password").read_text().strip()
