@@ -41,8 +41,8 @@ class Gathering:
         self.stats.entries[name, kind].log(round(seconds * 1000), 0)
 
     def tally(self) -> Tally:
-        """So far; messages in transit do not count as lost, and overdue answers are asked for. After
-        `settle` it stays the same: from then on people leave, and nothing is due to them any more.
+        """So far; messages in transit do not count as lost, and overdue answers are asked for.
+        After `settle` it stays the same: from then on people leave, and nothing is due to them.
         """
         if self._final is not None:
             return self._final

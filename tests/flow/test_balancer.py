@@ -149,7 +149,7 @@ async def test_a_body_that_does_not_end_is_refused_as_a_problem(
     head = request("POST /api/user", **{"Content-Type": "application/json", "Content-Length": "9"})
     path = f"POST /api/chat/{await ann.create_chat('talk')}/file"
     of_file = {"Authorization": f"Bearer {ann.token}", "Content-Length": "200000"}
-    refused = await say(system.origin, request(path, **of_file))
+    refused = await say(system.origin, request(path, **{**of_file, "Content-Length": "1"}) + b"x")
     assert (refused.status, refused.code) == (400, "invalid_request")
     answer, stalled = await asyncio.gather(
         say(system.origin, head + b"{"),
