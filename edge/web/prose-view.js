@@ -7,22 +7,19 @@ import { blocksOf, isEmojiAlone } from "./prose.js";
 
 const LONG_TEXT = 3_000; // UTF-16 units; longer texts are collapsed
 const MANY_LINES = 30;
+const MOST_NODES = 500; // of a collapsed text
 
 /**
  * `mention(name)` returns the node for a name after `@`, or null if it is nobody's;
  * `chatAt(address)` returns `{hash, words}` for the address of a known chat, or null; `isWhole` if
  * a long text was expanded, as `isUnfolded` tells.
  */
-export function proseOf(text, {
-  mention = () => null, chatAt = () => null, after = null, isWhole = false,
-} = {}) {
-  const node = element("div", { class: "text" });
-  if (isEmojiAlone(text)) node.append(element("p", { class: "emoji-only" }, text.trim()));
-  else node.append(...blocksOf(text).map((block) => blockOf(block, { mention, chatAt })));
-  if (after) (node.lastChild?.nodeName === "P" ? node.lastChild : node).append(" ", after);
+export function proseOf(text, given = {}) {
   const isLong = text.length > LONG_TEXT || text.split("\n", MANY_LINES).length >= MANY_LINES;
-  if (isLong && isWhole) node.classList.add("unfolded");
-  return isLong && !isWhole ? folded(node) : node;
+  if (isLong && !given.isWhole) return folded(text, given);
+  const node = textOf(text, given);
+  if (isLong) node.classList.add("unfolded");
+  return node;
 }
 
 /** Whether the long text in a node was expanded. */
@@ -30,15 +27,26 @@ export function isUnfolded(node) {
   return node.querySelector(".text.unfolded") !== null;
 }
 
+function textOf(text, {
+  mention = () => null, chatAt = () => null, after = null, first = (parts) => parts,
+}) {
+  const node = element("div", { class: "text" });
+  const names = { mention, chatAt, first };
+  if (isEmojiAlone(text)) node.append(element("p", { class: "emoji-only" }, text.trim()));
+  else node.append(...first(blocksOf(text)).map((block) => blockOf(block, names)));
+  if (after) (node.lastChild?.nodeName === "P" ? node.lastChild : node).append(" ", after);
+  return node;
+}
+
 function blockOf(block, names) {
-  const fill = (pieces) => pieces.flatMap((piece) => pieceOf(piece, names));
+  const fill = (pieces) => nodesOf(pieces, names);
   switch (block.kind) {
     case "code":
       return element("pre", { tabindex: "0", dir: "ltr" }, element("code", {}, block.text));
     case "quote":
       return element("blockquote", { dir: "auto" }, ...fill(block.pieces));
     case "list": {
-      const items = block.items.map((pieces) => element("li", {}, ...fill(pieces)));
+      const items = names.first(block.items).map((pieces) => element("li", {}, ...fill(pieces)));
       if (block.start === null) return element("ul", { dir: "auto" }, ...items);
       return element("ol", { dir: "auto", start: String(block.start) }, ...items);
     }
@@ -47,12 +55,16 @@ function blockOf(block, names) {
   }
 }
 
+function nodesOf(pieces, names) {
+  return names.first(pieces.flatMap((piece) => pieceOf(piece, names)));
+}
+
 function pieceOf({ kind, text, pieces }, names) {
   switch (kind) {
     case "code":
       return [element("code", {}, text)];
     case "bold":
-      return [element("b", {}, ...pieces.flatMap((piece) => pieceOf(piece, names)))];
+      return [element("b", {}, ...nodesOf(pieces, names))];
     case "link":
       return [linkOf(text, names.chatAt(text))];
     default:
@@ -78,16 +90,24 @@ function mentioned(part, mention) {
   return [part];
 }
 
-function folded(node) {
+/** As many nodes as can be seen; all of them would take seconds in a chat of such texts. */
+function folded(text, given) {
+  let left = MOST_NODES;
+  const first = (parts) => {
+    const some = parts.slice(0, left);
+    left -= some.length;
+    return some;
+  };
+  const node = textOf(text, { ...given, first });
   node.classList.add("folded");
   const more = element("button", {
     type: "button",
     class: "link",
     onclick: () => {
-      node.classList.replace("folded", "unfolded");
+      const whole = proseOf(text, { ...given, isWhole: true });
       more.closest("[tabindex]")?.focus({ preventScroll: true });
-      more.remove();
-      node.dispatchEvent(new Event("unfold", { bubbles: true }));
+      more.parentNode.replaceWith(whole);
+      whole.dispatchEvent(new Event("unfold", { bubbles: true }));
     },
   }, "Show all of it");
   return element("div", {}, node, more);

@@ -34,12 +34,11 @@ export function blocksOf(text) {
   for (let n = 0; n < lines.length; ) {
     const [block, next] = blockAt(lines, n);
     if (block === null) {
-      plain.push(lines[n]);
-      n += 1;
-      continue;
+      plain.push(...lines.slice(n, next));
+    } else {
+      if (plain.length > 0) flush();
+      blocks.push(block);
     }
-    if (plain.length > 0) flush();
-    blocks.push(block);
     n = next;
   }
   if (plain.length > 0) flush();
@@ -80,7 +79,7 @@ export function isEmojiAlone(text) {
   return text.length < 100 && FEW_EMOJI.test(text);
 }
 
-/** The block that begins in this line and the number of the line after it; null for plain text. */
+/** The block that begins in this line, null for plain text, and the number of the line after it. */
 function blockAt(lines, n) {
   if (FENCE.test(lines[n])) {
     const end = lines.indexOf("```", n + 1);
@@ -90,10 +89,11 @@ function blockAt(lines, n) {
     if (!mark.test(lines[n])) continue;
     const end = lines.findIndex((line, m) => m > n && !mark.test(line));
     const until = end < 0 ? lines.length : end;
-    if (lines.slice(n, until).every((line) => line.replace(mark, "").trim() === "")) break;
-    return [make(lines.slice(n, until), mark), until];
+    const marked = lines.slice(n, until);
+    const isEmpty = marked.every((line) => line.replace(mark, "").trim() === "");
+    return [isEmpty ? null : make(marked, mark), until];
   }
-  return [null, n];
+  return [null, n + 1];
 }
 
 function quote(lines) {

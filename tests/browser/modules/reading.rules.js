@@ -16,6 +16,21 @@ rule("every case of a text's form holds, and so does its form in one line", asyn
   }
 });
 
+rule("each line of a run of empty quotes is looked at a few times, not once for each other", () => {
+  const { exec } = RegExp.prototype;
+  let looks = 0;
+  RegExp.prototype.exec = function counted(text) {
+    looks += 1;
+    return exec.call(this, text);
+  };
+  try {
+    blocksOf(">\n".repeat(1_000));
+  } finally {
+    RegExp.prototype.exec = exec;
+  }
+  same(looks < 10_000, true);
+});
+
 rule("one to three emoji alone are large, four or a word beside them are not", () => {
   same(["🎉", "🎶🍉", "👩‍👩‍👧‍👦 🏳️‍🌈 😀", "👍🏽\n", "🎉🎉🎉🎉", "ok 👍", "1", "", "©"].map(isEmojiAlone),
     [true, true, true, true, false, false, false, false, false]);
