@@ -16,7 +16,7 @@ from common.protocol.errors import not_found, unavailable
 from common.protocol.frames import MineChanged
 from common.protocol.notices import pack_notice
 from common.protocol.own import ChangeMine, Mine
-from common.valkey.valkey import Valkey
+from common.valkey.valkey import Taken, Valkey
 
 NOTHING: Final = msgspec.Raw(b"null")
 
@@ -72,16 +72,29 @@ class Wishes:
             mine = await self._change(request)
         except DatabaseUnavailable as error:
             raise unavailable() from error
-        changed = MineChanged(chat=request.chat, notify=mine.notify, archived=mine.archived)
-        topic = self._valkey.topics.user(request.user)
-        self._valkey.publish([(topic, pack_notice(changed))])
         return [mine]
 
     async def _change(self, request: ChangeMine) -> Mine:
+        """Told again if a message that ended the archiving may have been told before it."""
         chat, user = request.chat, request.user
         if not await set_own(self._pool, chat, user, request.notify, request.archived):
             raise not_found()
+        mine = await self._count(chat, user)
+        told = self._tell(chat, user, mine)
+        if not mine.archived:
+            return mine
+        await told
+        again = await self._count(chat, user)
+        if not again.archived:
+            self._tell(chat, user, again)
+        return again
+
+    async def _count(self, chat: str, user: str) -> Mine:
         [counted] = await count_own(self._pool, [(chat, user)])
         if counted is None:
             raise not_found()
         return show_mine(counted.row)
+
+    def _tell(self, chat: str, user: str, mine: Mine) -> Taken:
+        changed = MineChanged(chat=chat, notify=mine.notify, archived=mine.archived)
+        return self._valkey.publish([(self._valkey.topics.user(user), pack_notice(changed))])

@@ -191,11 +191,13 @@ export class Chats {
   async changeMine(chat, changes) {
     const before = chat.mine;
     this.#setMine(chat, { ...before, ...changes });
+    const wished = chat.mine;
+    const set = (mine) => chat.mine === wished && this.#setMine(chat, mine); // unless newer is known
     this.#hear.changed();
     try {
-      this.#setMine(chat, await this.#api.changeMine(chat.id, changes));
+      set(await this.#api.changeMine(chat.id, changes));
     } catch (error) {
-      this.#setMine(chat, before);
+      set(before);
       throw error;
     } finally {
       this.#hear.changed();

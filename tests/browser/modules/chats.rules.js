@@ -249,3 +249,20 @@ rule("a chat that the server could not mark as unread is as read as before", asy
   same(await marking.catch(({ code }) => code), "unavailable");
   same([chat.read, chat.isKeptUnread, chat.newAfter], [5, false, null]);
 });
+
+rule("an answer about a person's own settings does not undo what was said after it", async () => {
+  const { api, chats, connect, list } = somebody({ c: 5 });
+  await list("c");
+  connect();
+  const chat = chats.get("c");
+  for (const [answer, newer] of [
+    [async () => ({ notify: "none", archived: true }), { notify: "none", archived: false }],
+    [async () => Promise.reject(new NoAnswer("gone")), { notify: "mentions", archived: false }],
+  ]) {
+    api.changeMine = answer;
+    const changing = chats.changeMine(chat, { archived: true }).catch(({ code }) => code);
+    chats.frame({ type: "mine", chat: "c", ...newer });
+    await changing;
+    same(chat.mine, newer);
+  }
+});

@@ -1,7 +1,9 @@
 """A user's private data of a chat: markers, counts, settings, and the list of chats."""
 
 import asyncio
+import contextlib
 import random
+from collections.abc import Iterable
 from itertools import pairwise
 from typing import Any
 
@@ -9,6 +11,7 @@ import msgspec
 import pytest
 
 from chats.own.lists import MAX_LISTS_A_STATEMENT
+from chats.own.state import Wishes
 from chats.rebuild import rebuild
 from chats.store.own import LIST_BY_ACTIVITY, LIST_BY_MAKING
 from chats.store.query import PLAN_OPTIONS
@@ -30,7 +33,9 @@ from common.protocol.errors import Refusal
 from common.protocol.ids import new_id
 from common.protocol.items import DeleteItem, EditItem, MessageStored, ReactItem, UnreactItem
 from common.protocol.own import ChangeMine, Marker, Mine, MoveMarker
+from common.valkey.valkey import Taken, Valkey
 from tests.contract.chats.conftest import Person, Stage, World, new_message
+from tests.fixtures.quiet_node import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -258,6 +263,34 @@ async def test_archived_until_the_next_message(world: World) -> None:
     assert not (await shown(world, chat, bob))[0].archived
     assert (await settle(world, chat, bob, archived=True)).archived
     assert not (await settle(world, chat, bob, archived=False)).archived
+
+
+async def test_a_message_that_overtakes_the_news_of_archiving_is_not_undone(
+    world: World, stage: Stage
+) -> None:
+    """A device that hears of the message first would hide the chat until it asks again."""
+    ann, bob = await world.make_people(2)
+    chat = (await world.make_chat(ann, bob)).id
+    told: list[bytes] = []
+
+    class Overtaken(Valkey):
+        def publish(self, messages: Iterable[tuple[str, bytes]]) -> Taken:
+            return asyncio.ensure_future(self._after_a_message(list(messages)))
+
+        async def _after_a_message(self, messages: list[tuple[str, bytes]]) -> list[Any] | None:
+            if not told:
+                await world.send(new_message(chat, ann))
+            told.extend(payload for _, payload in messages)
+            return await super().publish(messages)
+
+    async with create_pool(stage.chats_database_url, size=1, options=PLAN_OPTIONS) as pool:
+        with contextlib.closing(
+            Overtaken(stage.valkey_url, f"{stage.topic_prefix}anew:")
+        ) as valkey:
+            request = ChangeMine(user=bob.id, chat=chat, notify=None, archived=True)
+            assert not (await Wishes(pool, valkey).change(request)).archived
+            await until(lambda: len(told) == 2)
+    assert [b'"archived":true' in payload for payload in told] == [True, False]
 
 
 async def test_chats_by_activity(world: World) -> None:
