@@ -8,6 +8,7 @@ import { newId } from "./client/ids.js";
 import { hueOf } from "./hues.js";
 import { isCut } from "./mentions.js";
 import { openMenu } from "./menu.js";
+import { askForPeople } from "./named-people.js";
 import { PeoplePicker } from "./people-picker.js";
 import { disabledWhile } from "./submitting.js";
 import { peopleInWords, refusalInWords } from "./words.js";
@@ -25,7 +26,7 @@ export class ChatPeople {
   #presence;
   #layers;
   #does;
-  #found = null; // ids that the filter found, or null
+  #start = ""; // of the names of those who are shown
   #kept = new Map();
   #key = newId();
   #search;
@@ -76,6 +77,7 @@ export class ChatPeople {
     const go = element("button", { type: "button", class: "strong", disabled: true }, "Add");
     const picker = new PeoplePicker({
       api: this.#api,
+      names: this.#names,
       label: "Add people",
       isOut: (id) => this.#chat.detail.participants.includes(id),
       onChange: (people) => {
@@ -103,8 +105,10 @@ export class ChatPeople {
   /** Shows the current people that are in view. */
   render() {
     const { participants, participantCount, owner } = this.#chat.detail;
-    const isAll = this.#found === null;
-    const ids = isAll ? participants : participants.filter((id) => this.#found.has(id));
+    const isAll = this.#start === "";
+    const ids = isAll
+      ? participants
+      : participants.filter((id) => this.#names.isCalled(id, this.#start));
     this.#filterBox.hidden = participantCount <= FEW;
     const all = isCut(this.#chat.detail)
       ? `The first ${participants.length} of ${peopleInWords(participantCount)}`
@@ -160,24 +164,14 @@ export class ChatPeople {
     this.#search = setTimeout(() => this.#find(), FILTER_AFTER_MS);
   }
 
-  /** Known names are found at once, the others by the server. */
+  /** Known people are found at once, the others when their names have come. */
   async #find() {
-    const start = this.#filter.value.trim();
-    const { participants } = this.#chat.detail;
-    if (start === "") {
-      this.#found = null;
-      this.render();
-      return;
-    }
-    const known = participants.filter((id) => this.#names.isCalled(id, start));
-    this.#found = new Set(known);
+    this.#start = this.#filter.value.trim();
     this.render();
+    if (this.#start === "") return;
+    this.#names.need(this.#chat.detail.participants);
     try {
-      const users = await this.#api.usersNamed(start);
-      if (start !== this.#filter.value.trim()) return;
-      this.#names.learn(users);
-      this.#found = new Set([...known, ...users.map((user) => user.id)]);
-      this.render();
+      await askForPeople(this.#start, { api: this.#api, names: this.#names });
     } catch (error) {
       if (error.code === undefined) throw error;
     }

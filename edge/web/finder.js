@@ -10,10 +10,11 @@ import { cutAt, findIn, wantedBy } from "./found-words.js";
 import { icon } from "./icons.js";
 import { Lookup } from "./lookup.js";
 import { fullTime, listTime } from "./moments.js";
-import { shownName } from "./names.js";
+import { askForPeople, peopleCalled } from "./named-people.js";
 import { otherOf, peopleInWords, refusalInWords, titleOf } from "./words.js";
 
 const MOST_CHATS = 30;
+const MOST_PEOPLE = 20;
 const MOST_RECENT = 8;
 const MOST_TYPED = 200;
 const PAGE = 20;
@@ -54,11 +55,7 @@ export class Finder {
     const onChange = () => this.render();
     this.#people = new Lookup({
       clock, onChange,
-      ask: async (text) => {
-        const found = await peopleNamed(api, text);
-        names.learn(found);
-        return { found, next: null };
-      },
+      ask: async (text) => ({ found: await askForPeople(text, { api, names }), next: null }),
     });
     this.#messages = new Lookup({
       clock, onChange,
@@ -189,15 +186,10 @@ export class Finder {
       .filter(({ title, isAll }) => isAll || title.toLowerCase().includes(text.toLowerCase()))
       .slice(0, MOST_CHATS);
     const faces = new Set(chats.map((row) => row.face));
-    const people = this.#people.found
-      .filter(({ id }) => id !== this.#me.id && !faces.has(id))
-      .map((user) => ({
-        key: `person-${user.id}`, face: user.id, isPerson: true, unread: 0,
-        what: shownName(user) === user.username ? "" : user.username,
-        picture: user.avatar,
-        state: this.#presence.of(user.id),
-        ...named(shownName(user), wanted),
-      }));
+    const people = peopleCalled(text, this.#names.ids, this.#names)
+      .filter((id) => id !== this.#me.id && !faces.has(id))
+      .slice(0, MOST_PEOPLE)
+      .map((id) => this.#ofPerson(id, wanted));
     const messages = this.#messages.found.filter(({ chat }) => this.#chats.get(chat)?.detail)
       .map((message) => this.#ofMessage(message, text, wanted));
     return { Chats: chats, People: people, Messages: messages };
@@ -215,6 +207,18 @@ export class Finder {
       where: this.#titleOf(this.#chats.get(chat)),
       time: listTime(Date.parse(at), this.#clock.now()),
       parts: this.#excerpts.get(message).parts,
+    };
+  }
+
+  #ofPerson(id, wanted) {
+    const name = this.#names.of(id);
+    const { username } = this.#names.known(id);
+    return {
+      key: `person-${id}`, face: id, isPerson: true, unread: 0,
+      what: name === username ? "" : username,
+      picture: this.#names.pictureOf(id),
+      state: this.#presence.of(id),
+      ...named(name, wanted),
     };
   }
 
@@ -294,16 +298,6 @@ export class Finder {
 function named(title, wanted) {
   const { ranges, isAll } = findIn(title, wanted);
   return { title, parts: cutAt(title, ranges), isAll: isAll && wanted.length > 0 };
-}
-
-/** A query with characters that names cannot contain matches nobody. */
-async function peopleNamed(api, text) {
-  try {
-    return await api.usersNamed(text);
-  } catch (error) {
-    if (error.code !== "invalid_request") throw error;
-    return [];
-  }
 }
 
 /** A live region is announced whenever its text is set, even to the same value. */

@@ -11,7 +11,7 @@ import { disabledWhile } from "./submitting.js";
 import { nameForPeople, refusalInWords } from "./words.js";
 
 /** `onMade(chat)` when the chat exists. */
-export function openNewChat({ api, chats, me, layers, onMade }) {
+export function openNewChat({ api, chats, names, me, layers, onMade }) {
   const defaultName = (people) => nameForPeople([me, ...people].map(shownName));
   const name = new Field({
     label: "Name of the chat", maxlength: "256",
@@ -19,6 +19,7 @@ export function openNewChat({ api, chats, me, layers, onMade }) {
   });
   const picker = new PeoplePicker({
     api,
+    names,
     label: "People in the chat",
     isOut: (id) => id === me.id,
     onChange: (people) => {

@@ -2,30 +2,34 @@
  * A combobox that selects people by name prefix, with the chosen ones in front.
  */
 import { isComposing } from "./composing.js";
-import { avatar, element, lettersOf } from "./element.js";
+import { arrange, avatar, element, lettersOf } from "./element.js";
 import { newId } from "./client/ids.js";
 import { hueOf } from "./hues.js";
+import { askForPeople, peopleCalled } from "./named-people.js";
 import { shownName } from "./names.js";
 import { refusalInWords } from "./words.js";
 
-const MOST_GIVEN = 20; // by the server, of those whose name begins so
+const MOST_SHOWN = 20; // also the most that the server returns
 const SEARCH_AFTER_MS = 150;
 
 export class PeoplePicker {
   #api;
+  #names;
   #isOut;
   #onChange;
   #chips;
   #list;
   #said;
   #found = [];
-  #active = -1;
+  #kept = new Map();
+  #active = null; // an id; null for the first
   #search;
   #asked = 0;
 
   /** `isOut(id)` is true for people who cannot be chosen; `onChange(chosen)` on every change. */
-  constructor({ api, label, isOut, onChange }) {
+  constructor({ api, names, label, isOut, onChange }) {
     this.#api = api;
+    this.#names = names;
     this.#isOut = isOut;
     this.#onChange = onChange;
     this.chosen = [];
@@ -45,7 +49,7 @@ export class PeoplePicker {
       autocomplete: "off",
       autocapitalize: "none",
       spellcheck: "false",
-      oninput: () => this.#typed(),
+      oninput: () => this.#find(),
       onkeydown: (event) => this.#key(event),
     });
     const box = element("div", { class: "picker-box" }, this.#chips, this.input);
@@ -53,75 +57,86 @@ export class PeoplePicker {
     this.#drawChips();
   }
 
-  clear() {
-    this.chosen = [];
-    this.input.value = "";
-    this.#close();
-    this.#drawChips();
+  get #typed() {
+    return this.input.value.trim();
   }
 
-  #typed() {
-    clearTimeout(this.#search);
-    this.#search = setTimeout(() => this.#ask(), SEARCH_AFTER_MS);
+  /** Known people are found at once, the others by the server. */
+  #find() {
+    this.#end(this.#called());
+    this.#said.textContent = "";
+    if (this.#typed !== "") this.#search = setTimeout(() => this.#ask(), SEARCH_AFTER_MS);
   }
 
   async #ask() {
-    const start = this.input.value.trim();
-    this.#asked += 1;
     const asked = this.#asked;
-    this.#said.textContent = "";
-    if (start === "") {
-      this.#show([]);
-      return;
-    }
     try {
-      const users = await this.#api.usersNamed(start);
-      if (asked !== this.#asked) return; // a later search is in progress, or somebody was chosen
-      const taken = new Set(this.chosen.map((user) => user.id));
-      this.#show(users.filter((user) => !taken.has(user.id) && !this.#isOut(user.id)));
-      if (users.length === 0) this.#said.textContent = "No matches";
+      const users = await askForPeople(this.#typed, { api: this.#api, names: this.#names });
+      if (asked !== this.#asked) return; // more was typed, or somebody was chosen
+      const called = this.#called();
+      this.#show(called);
+      if (called.length === 0) this.#said.textContent = "No matches";
       else if (this.#found.length === 0) this.#said.textContent = outInWords(users);
     } catch (error) {
       if (asked === this.#asked) this.#said.textContent = refusalInWords(error);
     }
   }
 
-  /** Ends the search, even if an answer is pending. */
-  #close() {
-    clearTimeout(this.#search);
-    this.#asked += 1;
-    this.#show([]);
+  #called() {
+    return this.#typed === "" ? [] : peopleCalled(this.#typed, this.#names.ids, this.#names);
   }
 
-  #show(users) {
-    this.#found = users;
-    this.#active = users.length > 0 ? 0 : -1;
-    this.#list.replaceChildren(...users.map((user, n) => element(
-      "li",
-      {
+  /** Ends the search, even if an answer is pending, and shows these people. */
+  #end(ids) {
+    clearTimeout(this.#search);
+    this.#asked += 1;
+    this.#active = null;
+    this.#show(ids);
+  }
+
+  /** Those of these people who can be chosen. */
+  #show(ids) {
+    const taken = new Set(this.chosen.map((user) => user.id));
+    this.#found = ids.filter((id) => !taken.has(id) && !this.#isOut(id)).slice(0, MOST_SHOWN)
+      .map((id) => this.#names.known(id));
+    const rows = this.#found.map((user) => ({ key: user.id, user }));
+    arrange(this.#list, rows, this.#kept, {
+      shell: ({ user }) => element("li", {
         role: "option",
-        id: `${this.#list.id}-${n}`,
+        id: this.#idOf(user),
         onpointerdown: (event) => {
           event.preventDefault(); // the focus stays in the input
           this.#choose(user);
         },
-      },
-      avatar(hueOf(user.id), lettersOf(shownName(user)), {
-        person: true, size: "s24", picture: user.avatar,
       }),
-      ...bothNames(user),
-    )));
+      fill: (node, { user }) => node.replaceChildren(
+        avatar(hueOf(user.id), lettersOf(shownName(user)), {
+          person: true, size: "s24", picture: user.avatar,
+        }),
+        ...bothNames(user),
+      ),
+    });
     this.#mark();
   }
 
+  #idOf(user) {
+    return `${this.#list.id}-${user.id}`;
+  }
+
+  /** Selects the person whom Enter chooses. */
   #mark() {
-    this.input.setAttribute("aria-expanded", String(this.#found.length > 0));
-    [...this.#list.children].forEach((option, n) => {
-      option.setAttribute("aria-selected", String(n === this.#active));
+    const active = this.#found[this.#at];
+    this.input.setAttribute("aria-expanded", String(active !== undefined));
+    this.#found.forEach((user, n) => {
+      this.#list.children[n].setAttribute("aria-selected", String(user === active));
     });
-    if (this.#active < 0) this.input.removeAttribute("aria-activedescendant");
-    else this.input.setAttribute("aria-activedescendant", `${this.#list.id}-${this.#active}`);
-    this.#list.children[this.#active]?.scrollIntoView({ block: "nearest" });
+    if (active) this.input.setAttribute("aria-activedescendant", this.#idOf(active));
+    else this.input.removeAttribute("aria-activedescendant");
+    this.#list.children[this.#at]?.scrollIntoView({ block: "nearest" });
+  }
+
+  get #at() {
+    return Math.max(0, this.#found.findIndex(({ id }) => id === this.#active));
   }
 
   #key(event) {
@@ -129,14 +144,14 @@ export class PeoplePicker {
     const count = this.#found.length;
     if ((event.key === "ArrowDown" || event.key === "ArrowUp") && count > 0) {
       event.preventDefault();
-      this.#active = (this.#active + (event.key === "ArrowDown" ? 1 : count - 1)) % count;
+      this.#active = this.#found[(this.#at + (event.key === "ArrowDown" ? 1 : count - 1)) % count].id;
       this.#mark();
     } else if (event.key === "Enter" && count > 0) {
       event.preventDefault();
-      this.#choose(this.#found[this.#active]);
+      this.#choose(this.#found[this.#at]);
     } else if (event.key === "Escape" && count > 0) {
       event.preventDefault();
-      this.#close();
+      this.#end([]);
     } else if (event.key === "Backspace" && this.input.value === "" && this.chosen.length > 0) {
       this.#unchoose(this.chosen.at(-1));
     }
@@ -145,7 +160,7 @@ export class PeoplePicker {
   #choose(user) {
     this.chosen.push(user);
     this.input.value = "";
-    this.#close();
+    this.#end([]);
     this.#changed();
   }
 
@@ -179,7 +194,7 @@ export class PeoplePicker {
 
 /** There may be more than the server has returned. */
 function outInWords({ length }) {
-  return length < MOST_GIVEN
+  return length < MOST_SHOWN
     ? "Already in the chat"
     : `The first ${length} are already in the chat. Type more of the name.`;
 }

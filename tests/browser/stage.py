@@ -46,6 +46,7 @@ class Play:
         self.logs: dict[str, list[dict[str, Any]]] = {}
         self.presence = {"bob": "online", "cleo": "away"}
         self.status = {"bob": "Looking for speakers", "ann": "Half day, back at 9"}
+        self.displayed: dict[str, str] = {}  # display names, by user name
         self.mine: dict[str, dict[str, Any]] = {}  # ann's own state of each chat
         self.is_silent = False  # sends get no answer
         self.searched: list[str] = []
@@ -185,7 +186,7 @@ class Play:
         """A user as others see them; those with a status line have another name."""
         name = self.people[user]
         status = self.status.get(name)
-        display = name.capitalize() if status else None
+        display = self.displayed.get(name, name.capitalize() if status else None)
         return {"id": user, "username": name, "displayName": display, "status": status}
 
     def _search(self, query: Mapping[str, str]) -> tuple[int, Any]:

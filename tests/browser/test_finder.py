@@ -71,6 +71,26 @@ async def test_people_are_found_beside_them(open_page: OpenPage) -> None:
     await expect(person.locator("mark")).to_have_text("gre")
 
 
+async def test_people_are_found_by_the_name_that_is_shown(open_page: OpenPage) -> None:
+    """Those whose display names are known here, in the finder and for a new chat."""
+    play = make_play()
+    play.displayed["dan"] = "Daniel Quillfeather"
+    page = await open_page(play)
+    await page.get_by_role("link", name="Garden crew").click()
+    await expect(page.locator(".log")).to_contain_text("Daniel Quillfeather")
+    await find(page, "quill")
+    person = page.get_by_role("group", name="People").get_by_role("option")
+    await expect(person.locator("mark")).to_have_text("Quill")
+    await expect(person).to_contain_text("Daniel Quillfeather dan")
+    await page.keyboard.press("Escape")
+    await page.get_by_role("button", name="New chat").first.click()
+    for typed in ("quill", "daniel q"):
+        await page.get_by_role("combobox", name="People in the chat").fill(typed)
+        await expect(page.locator(".picker")).to_contain_text("Daniel Quillfeather dan")
+    await page.keyboard.press("Enter")
+    await expect(page.locator(".chip")).to_contain_text("Daniel Quillfeather")
+
+
 async def test_arrows_choose_enter_opens_and_escape_goes_back(open_page: OpenPage) -> None:
     """The focus stays in the field, which names the chosen row; Escape returns the focus."""
     page = await open_page(make_play())

@@ -221,6 +221,23 @@ async def test_whoever_is_added_may_be_behind_the_first_matches(open_page: OpenP
     await expect(page.get_by_role("option", name="kim20")).to_be_visible()
 
 
+async def test_the_filter_knows_everybody_by_the_name_that_is_shown(open_page: OpenPage) -> None:
+    """Also those who have not been in view."""
+    play = Play()
+    many = {uuid7(100 + number): f"kim{number:02}" for number in range(60)}
+    play.people |= many
+    play.ids |= {name: user for user, name in many.items()}
+    play.displayed["kim59"] = "Zebulon Pike"
+    play.start("Kims", *many.values())
+    page = await open_page(play)
+    await page.get_by_role("link", name="Kims").click()
+    await page.locator(".bar h1 button").click()
+    field = page.get_by_role("searchbox", name="Filter people")
+    for typed in ("Zebulon P", "pike"):
+        await field.fill(typed)
+        await expect(page.locator(".person-row b")).to_have_text(["Zebulon Pike"])
+
+
 async def test_the_people_of_a_chat_are_gone_through_by_keyboard(open_page: OpenPage) -> None:
     """Tab reaches all of them, and changes of the list do not take the focus."""
     play = Play()
