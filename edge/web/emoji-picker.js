@@ -9,6 +9,7 @@ import { refusalInWords } from "./words.js";
 /** `choose(emoji)` is called with the pick; `use` is an `EmojiUse`. */
 export function openEmojiPicker({ anchor, layers, use, choose }) {
   let asked = 0;
+  let shown; // a promise of what the text finds
   const grid = element("div", { class: "emoji-grid" });
   const said = element("p", { class: "hint", role: "status" });
   const button = ([emoji, name]) => element(
@@ -39,11 +40,15 @@ export function openEmojiPicker({ anchor, layers, use, choose }) {
   };
   const field = element("input", {
     class: "input", "aria-label": "Find an emoji", placeholder: "Find an emoji",
-    autocomplete: "off", spellcheck: "false", oninput: show,
-    onkeydown: (event) => {
+    autocomplete: "off", spellcheck: "false", oninput: () => {
+      shown = show();
+    },
+    onkeydown: async (event) => {
       if (event.key !== "Enter" || isComposing(event)) return;
       event.preventDefault();
-      grid.firstChild?.click();
+      const text = field.value;
+      await shown;
+      if (field.value === text && field.checkVisibility()) grid.firstChild?.click();
     },
   });
   const layer = openLayer(
@@ -53,5 +58,5 @@ export function openEmojiPicker({ anchor, layers, use, choose }) {
     said,
   );
   field.focus();
-  show();
+  shown = show();
 }
