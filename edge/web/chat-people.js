@@ -83,18 +83,27 @@ export class ChatPeople {
       onChange: (people) => {
         go.disabled = people.length === 0;
         this.#key = newId();
+        this.#error.textContent = "";
       },
     });
     const done = () => {
       this.#adding.hidden = true;
+      this.#error.textContent = "";
       this.#add.hidden = false;
       this.#add.focus();
     };
-    go.addEventListener("click", () => this.#try(go, async () => {
-      const ids = picker.chosen.map((user) => user.id);
-      await this.#api.addPeople(this.#chat.id, ids, this.#key);
-      done();
-    }));
+    go.addEventListener("click", () => {
+      if (picker.unchosen) {
+        this.#error.textContent = picker.unchosen;
+        picker.input.focus();
+        return;
+      }
+      this.#try(go, async () => {
+        const ids = picker.chosen.map((user) => user.id);
+        await this.#api.addPeople(this.#chat.id, ids, this.#key);
+        done();
+      });
+    });
     const cancel = element("button", { type: "button", class: "quiet", onclick: done }, "Cancel");
     this.#adding.replaceChildren(picker.node, element("div", { class: "line-of" }, go, cancel));
     this.#adding.hidden = false;

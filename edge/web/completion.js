@@ -17,7 +17,10 @@ export class Completion {
   #start = 0; // where the word to be replaced begins
   #caret = 0; // where it ends, unless the caret moves
 
-  /** `find(mark, word)` returns `[{text, nodes}]` or a promise: what is inserted and shown. */
+  /**
+   * `find(mark, word)` returns `[{text, nodes, fits(word)}]` or a promise: what is inserted and
+   * shown; without `fits` an item stays until the answer to the next word.
+   */
   constructor({ field, find }) {
     this.#field = field;
     this.#find = find;
@@ -47,6 +50,7 @@ export class Completion {
       this.close();
       return;
     }
+    if (this.isOpen) this.#show(this.#options.filter(({ fits }) => fits?.(word) ?? true));
     const options = await this.#find(mark, word);
     if (asked !== this.#asked) return; // outdated by newer input
     this.#start = selectionStart - word.length - 1;

@@ -5,7 +5,7 @@
 import { isComposing } from "./composing.js";
 import { element } from "./element.js";
 import { FoundGroup, idOf } from "./found-group.js";
-import { excerptOf } from "./found-message.js";
+import { excerptOf, isFound } from "./found-message.js";
 import { cutAt, findIn, wantedBy } from "./found-words.js";
 import { icon } from "./icons.js";
 import { Lookup } from "./lookup.js";
@@ -190,8 +190,10 @@ export class Finder {
       .filter((id) => id !== this.#me.id && !faces.has(id))
       .slice(0, MOST_PEOPLE)
       .map((id) => this.#ofPerson(id, wanted));
-    const messages = this.#messages.found.filter(({ chat }) => this.#chats.get(chat)?.detail)
-      .map((message) => this.#ofMessage(message, text, wanted));
+    const { found, isCurrent } = this.#messages;
+    const messages = found.filter((message) => (
+      this.#chats.get(message.chat)?.detail && (isCurrent || isFound(message, wanted))
+    )).map((message) => this.#ofMessage(message, text, wanted));
     return { Chats: chats, People: people, Messages: messages };
   }
 

@@ -34,6 +34,11 @@ export function marked(parts) {
   return parts.map(({ text, isMarked }) => (isMarked ? element("mark", {}, text) : text));
 }
 
+/** Whether a message, with the names of its files, has all that is wanted. */
+export function isFound({ message, attachments = [] }, wanted) {
+  return findIn([message, ...attachments.map(({ name }) => name)].join("\n"), wanted).isAll;
+}
+
 /** The text around the first match: `[{text, isMarked}]`. */
 export function excerptOf({ message, attachments = [] }, wanted) {
   const plain = plainOf(message);

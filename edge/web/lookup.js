@@ -28,7 +28,12 @@ export class Lookup {
 
   /** True while an answer to the current text, or its next page, is pending. */
   get isWaiting() {
-    return this.#isUnderway || (this.#wanted !== this.#answered && this.error === null);
+    return this.#isUnderway || (!this.isCurrent && this.error === null);
+  }
+
+  /** True if the results are for the current text, not for an earlier one. */
+  get isCurrent() {
+    return this.#wanted === this.#answered;
   }
 
   get hasMore() {
@@ -73,8 +78,7 @@ export class Lookup {
     } finally {
       this.#isUnderway = false;
     }
-    const isAnswered = this.#wanted === this.#answered;
-    if (this.error ? PASSING.has(this.error.code) : !isAnswered) this.#askAfter(pauseMs);
+    if (this.error ? PASSING.has(this.error.code) : !this.isCurrent) this.#askAfter(pauseMs);
     this.#onChange();
   }
 

@@ -25,6 +25,7 @@ export function openNewChat({ api, chats, names, me, layers, onMade }) {
     onChange: (people) => {
       name.input.placeholder = people.length > 1 ? defaultName(people) : "";
       name.fail("");
+      error.textContent = "";
     },
   });
   const error = element("p", { class: "error", role: "alert" });
@@ -34,7 +35,11 @@ export function openNewChat({ api, chats, names, me, layers, onMade }) {
 
   async function submit(event) {
     event.preventDefault();
-    error.textContent = "";
+    error.textContent = picker.unchosen;
+    if (picker.unchosen) {
+      picker.input.focus();
+      return;
+    }
     const people = picker.chosen;
     if (people.length === 0 && !allGood([[name, CHAT_NAME_RULES]])) return;
     if (name.value.trim() !== "" && !allGood([[name, CHAT_NAME_RULES]])) return;

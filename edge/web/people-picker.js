@@ -57,6 +57,12 @@ export class PeoplePicker {
     this.#drawChips();
   }
 
+  /** What to say about a name that was typed and not chosen; "" if there is none. */
+  get unchosen() {
+    const name = this.#typed;
+    return name && `“${name}” is not chosen. Choose a person from the list, or delete the name.`;
+  }
+
   get #typed() {
     return this.input.value.trim();
   }
@@ -146,9 +152,9 @@ export class PeoplePicker {
       event.preventDefault();
       this.#active = this.#found[(this.#at + (event.key === "ArrowDown" ? 1 : count - 1)) % count].id;
       this.#mark();
-    } else if (event.key === "Enter" && count > 0) {
-      event.preventDefault();
-      this.#choose(this.#found[this.#at]);
+    } else if (event.key === "Enter" && this.#typed !== "") {
+      event.preventDefault(); // also while nobody is found: it would send the form
+      if (count > 0) this.#choose(this.#found[this.#at]);
     } else if (event.key === "Escape" && count > 0) {
       event.preventDefault();
       this.#end([]);

@@ -38,7 +38,8 @@ export async function suggest(mark, word, { chat, me, api, chats, names, use }) 
       person: true, size: "s24", picture: names.pictureOf(id),
     });
     const called = name === username ? [] : [element("span", { class: "role" }, username)];
-    return { text: `@${username}`, nodes: [face, name, ...called] };
+    const fits = (typed) => names.isCalled(id, typed);
+    return { text: `@${username}`, nodes: [face, name, ...called], fits };
   });
 }
 

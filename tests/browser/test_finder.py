@@ -6,8 +6,9 @@ import pytest
 from playwright.async_api import Locator, Page, expect
 
 from tests.browser.accessibility import PHONE
+from tests.browser.company import HOLDING, bending_calls
 from tests.browser.conftest import OpenPage
-from tests.browser.stage import Play
+from tests.browser.stage import Play, uuid7
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -225,6 +226,46 @@ async def test_refusals_are_said_and_pass_by_themselves(open_page: OpenPage) -> 
     play.search_refusal = None
     await expect(page.locator(".hit.message")).to_have_count(1)
     await expect(said).to_have_text("")
+
+
+async def test_enter_opens_nothing_that_does_not_fit(open_page: OpenPage) -> None:
+    """Whoever types on and presses Enter before the answer has come gets no earlier result."""
+    play = make_play()
+    crew = play.start("Kitchen", "ann", "bob", by="dan")
+    play.say(crew, "bob", "an apple pie for the garden")
+    play.say(crew, "bob", "an apricot tart", minutes=101)
+    page = await open_page(play)
+    field = await find(page, "ap")
+    hits = page.locator(".hit.message")
+    await expect(hits).to_have_count(2)
+    await page.evaluate(bending_calls("search|username=", HOLDING))
+    await page.keyboard.type("ril")
+    await expect(hits).to_have_count(0)
+    await page.keyboard.press("Enter")
+    await expect(field).to_be_focused()
+    await field.fill("app")
+    await expect(hits).to_have_text([re.compile("apple pie")])
+    await page.keyboard.press("Enter")
+    await expect(page.locator(".line.found")).to_contain_text("apple pie")
+
+
+async def test_enter_writes_to_nobody_else(open_page: OpenPage) -> None:
+    """Somebody who was found by fewer letters is gone when their name does not fit any more."""
+    play = make_play()
+    play.people |= {uuid7(100): "anders", uuid7(101): "annika"}
+    page = await open_page(play)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    await find(page, "an")
+    people = page.get_by_role("group", name="People").get_by_role("option")
+    await expect(people).to_have_text(["ANanders ", "ANannika "])
+    await page.evaluate(bending_calls("username=", HOLDING))
+    await page.keyboard.type("nika")
+    await page.keyboard.press("Enter")
+    await expect(page.locator(".finder")).to_have_count(0)
+    assert [url for url in asked if url.endswith("/direct")] == [
+        f"{page.url.partition('#')[0]}api/user/{uuid7(101)}/direct"
+    ]
 
 
 async def test_a_phone_finds_by_touch(open_page: OpenPage) -> None:

@@ -184,6 +184,53 @@ async def test_an_answer_that_comes_after_the_choice_proposes_nobody(enter: Open
         await expect(ann.page.locator(".people-button")).to_contain_text("2 people")
 
 
+async def test_a_typed_name_is_not_dropped(open_page: OpenPage) -> None:
+    """Enter waits for somebody to choose, and a chat starts when no typed name is left."""
+    play = Play()
+    page = await open_page(play)
+    await page.get_by_role("button", name="New chat").first.click()
+    picker = page.get_by_role("combobox", name="People in the chat")
+    await picker.fill("cleo")
+    await page.get_by_role("option", name="cleo").click()
+    await page.evaluate(bending_calls("username=", HOLDING))
+    await picker.press_sequentially("bob")
+    await picker.press("Enter")
+    await expect(page.locator(".chip")).to_have_count(1)
+    await page.get_by_role("button", name="Start the chat").click()
+    said = page.get_by_role("alert").filter(has_text="“bob” is not chosen.")
+    await expect(said).to_be_visible()
+    await expect(picker).to_be_focused()
+    await until(lambda: page.evaluate("globalThis.held !== undefined"))
+    await page.evaluate("held.resolve()")
+    await expect(page.get_by_role("option", name="bob")).to_be_visible()
+    await picker.press("Enter")
+    await expect(page.locator(".chip")).to_have_count(2)
+    await expect(said).to_have_count(0)
+
+
+async def test_nobody_else_is_added_than_typed(open_page: OpenPage) -> None:
+    """While the server is asked, only those are shown whose names begin so; "Add" refuses what is
+    left."""
+    play = Play()
+    play.people |= {uuid7(100): "anders", uuid7(101): "annika"}
+    play.start("Party", "bob")
+    page = await open_page(play)
+    await page.get_by_role("link", name="Party").click()
+    await page.get_by_role("button", name="Add people").first.click()
+    picker = page.get_by_role("combobox", name="Add people")
+    await picker.fill("an")
+    await expect(page.get_by_role("option")).to_have_text(["ANanders", "ANannika"])
+    await page.evaluate(bending_calls("username=", HOLDING))
+    await picker.press_sequentially("nika")
+    await picker.press("Enter")
+    await expect(page.locator(".chip")).to_contain_text(["annika"])
+    await picker.fill("nobody")
+    add = page.get_by_role("button", name="Add", exact=True)
+    await add.click()
+    await expect(page.get_by_text("“nobody” is not chosen.")).to_be_visible()
+    await expect(add).to_be_enabled()
+
+
 async def test_a_sheet_that_is_asked_for_twice_opens_once(enter: OpenWindow) -> None:
     """A double click while the script of the sheets is loading opens one of them."""
     ann = await enter(service_workers="block")

@@ -6,7 +6,7 @@ function parts() {
   const field = document.createElement("textarea");
   const answers = [];
   const find = () => new Promise((resolve) => {
-    answers.push((name) => resolve([{ text: `@${name}`, nodes: [name] }]));
+    answers.push((name, fits) => resolve([{ text: `@${name}`, nodes: [name], fits }]));
   });
   const completion = new Completion({ field, find });
   const key = () => field.dispatchEvent(new Event("keyup"));
@@ -61,6 +61,18 @@ rule("what is chosen stands for the whole word, also for what was typed since it
   type("see @be");
   same(completion.key(new KeyboardEvent("keydown", { key: "Enter" })), true);
   same([field.value, completion.isOpen], ["see @ben ", false]);
+});
+
+rule("somebody whose name does not fit any more is not chosen while others are asked for", async () => {
+  const { field, answers, completion, type } = parts();
+  const shown = type("see @an");
+  answers[0]("anna", (word) => "anna".startsWith(word));
+  await shown;
+  type("see @ann");
+  same(completion.isOpen, true);
+  type("see @anne");
+  same([completion.isOpen, completion.key(new KeyboardEvent("keydown", { key: "Enter" }))], [false, false]);
+  same(field.value, "see @anne");
 });
 
 rule("Escape closes them, and an answer that comes then opens them no more", async () => {

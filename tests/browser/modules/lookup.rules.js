@@ -44,6 +44,16 @@ rule("one request is under way; the next asks for the newest text, and a late an
   same([texts(), lookup.found, lookup.isWaiting], [["a", "abc"], ["right"], false]);
 });
 
+rule("earlier results stay until the answer, and are not taken for current", async () => {
+  const { clock, lookup, answer } = make();
+  lookup.want("a");
+  await clock.pass(200);
+  await answer(0, ["ann"]);
+  same(lookup.isCurrent, true);
+  lookup.want("ab");
+  same([lookup.found, lookup.isCurrent], [["ann"], false]);
+});
+
 rule("pages follow each other, one at a time, until there is none", async () => {
   const { clock, lookup, answer, asked } = make();
   lookup.want("a");
