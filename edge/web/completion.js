@@ -90,10 +90,8 @@ export class Completion {
       "li",
       {
         class: "option", role: "option", id: `completion-${n}`,
-        onpointerdown: (event) => {
-          event.preventDefault(); // keeps the focus in the field
-          this.#take(n);
-        },
+        onpointerdown: (event) => event.preventDefault(), // keeps the focus in the field
+        onclick: () => this.#take(n),
       },
       ...nodes,
     )));

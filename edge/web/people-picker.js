@@ -110,10 +110,8 @@ export class PeoplePicker {
       shell: ({ user }) => element("li", {
         role: "option",
         id: this.#idOf(user),
-        onpointerdown: (event) => {
-          event.preventDefault(); // the focus stays in the input
-          this.#choose(user);
-        },
+        onpointerdown: (event) => event.preventDefault(), // the focus stays in the input
+        onclick: () => this.#choose(user),
       }),
       fill: (node, { user }) => node.replaceChildren(
         avatar(hueOf(user.id), lettersOf(shownName(user)), {

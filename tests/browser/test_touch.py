@@ -7,6 +7,7 @@ from playwright.async_api import CDPSession, Locator, Route, expect
 
 from tests.browser.accessibility import PHONE
 from tests.browser.conftest import OpenPage
+from tests.browser.stage import Play, uuid7
 from tests.browser.test_states import make_play
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -30,6 +31,23 @@ async def put_finger_on(node: Locator) -> CDPSession:
 
 async def lift(finger: CDPSession) -> None:
     await finger.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+
+
+async def drag_up(node: Locator, by: int) -> None:
+    """A finger put down near the end of its box, moved up by some pixels and lifted."""
+    box = await node.bounding_box()
+    assert box
+    finger = await node.page.context.new_cdp_session(node.page)
+    point = {"x": box["x"] + 100, "y": box["y"] + box["height"] - 20}
+    for step in range(11):
+        await finger.send(
+            "Input.dispatchTouchEvent",
+            {
+                "type": "touchMove" if step else "touchStart",
+                "touchPoints": [{**point, "y": point["y"] - step * by / 10}],
+            },
+        )
+    await lift(finger)
 
 
 async def test_a_long_press_opens_what_a_message_can_do(open_page: OpenPage) -> None:
@@ -123,3 +141,39 @@ async def test_the_first_long_press_may_be_what_loads_the_menus(open_page: OpenP
     may_load.set()
     await expect(page.get_by_role("menu", name="Summer party")).to_be_visible()
     await expect(page.locator(".composer")).to_have_count(0)
+
+
+async def test_a_finger_scrolls_the_people_found(open_page: OpenPage) -> None:
+    """It chooses whoever it taps, and nobody on whom it starts to scroll."""
+    play = Play()
+    play.people |= {uuid7(100 + number): f"kim{number:02}" for number in range(20)}
+    page = await open_page(play, viewport=PHONE, has_touch=True, is_mobile=True)
+    await page.get_by_role("button", name="New chat").first.tap()
+    picker = page.get_by_role("combobox", name="People in the chat")
+    await picker.fill("kim")
+    found = page.get_by_role("listbox", name="People found")
+    await expect(found.get_by_role("option")).to_have_count(20)
+    await drag_up(found, 120)
+    await page.wait_for_function("() => document.querySelector('.picker .found').scrollTop > 0")
+    await expect(page.locator(".chip")).to_have_count(0)
+    await found.get_by_role("option", name="kim19").tap()
+    await expect(page.locator(".chip")).to_contain_text(["kim19"])
+    await expect(picker).to_be_focused()
+
+
+async def test_a_finger_that_moves_takes_no_suggestion(open_page: OpenPage) -> None:
+    """A tap takes one, and the focus stays in the field."""
+    play, _ = make_play()
+    page = await open_page(play, viewport=PHONE, has_touch=True, is_mobile=True)
+    await page.get_by_role("link", name="Summer party").tap()
+    await expect(page.locator(".completion")).to_have_count(1)  # the helpers of a chat have loaded
+    field = page.locator(".write textarea")
+    await field.tap()
+    await field.press_sequentially("@")
+    option = page.get_by_role("option", name="cleo")
+    await expect(option).to_be_visible()
+    await drag_up(page.locator(".completion"), 60)
+    await expect(field).to_have_value("@")
+    await option.tap()
+    await expect(field).to_have_value("@cleo ")
+    await expect(field).to_be_focused()
