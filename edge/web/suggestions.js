@@ -7,6 +7,7 @@ import { commandsFor } from "./commands.js";
 import { avatar, element, lettersOf } from "./element.js";
 import { hueOf } from "./hues.js";
 import { isCut, powersIn } from "./mentions.js";
+import { askForPeople, peopleCalled } from "./named-people.js";
 import { otherOf } from "./words.js";
 
 const MOST = 6;
@@ -31,7 +32,10 @@ export async function suggest(mark, word, { chat, me, api, chats, names, use }) 
       return { text: addressOf(one), nodes: [face, chatName] };
     });
   }
-  return (await peopleFor(word, { chat, me, api, names })).slice(0, MOST).map((id) => {
+  const people = await peopleFor(word, { chat, me, api, names });
+  const nameOf = (id) => names.known(id).username.toLowerCase();
+  if (word !== "") people.sort((one, two) => nameOf(one).localeCompare(nameOf(two)));
+  return peopleCalled(word, people, names).slice(0, MOST).map((id) => {
     const { username } = names.known(id);
     const name = names.of(id);
     const face = avatar(hueOf(id), lettersOf(name), {
@@ -52,16 +56,16 @@ function chatsFor(word, { me, chats }) {
   ));
 }
 
-/** People with names known here first; then others from the server. */
+/** The people of the chat: those known here, and others from the server. */
 async function peopleFor(word, { chat, me, api, names }) {
   const others = chat.detail.participants.filter((id) => id !== me.id);
-  const known = others.filter((id) => names.isCalled(id, word) && names.known(id));
+  const known = peopleCalled(word, others, names);
   const isOpen = isCut(chat.detail); // then it may be anybody
   const isAllKnown = !isOpen && others.every((id) => names.known(id));
-  if (known.length >= MOST || word === "" || isAllKnown) return known;
+  const isEnough = known.length >= MOST && names.oneCalled(word, known) !== undefined;
+  if (isEnough || word === "" || isAllKnown) return known;
   try {
-    const users = await api.usersNamed(word);
-    names.learn(users);
+    const users = await askForPeople(word, { api, names });
     const found = users.map((user) => user.id)
       .filter((id) => others.includes(id) || (isOpen && id !== me.id));
     return [...new Set([...known, ...found])];

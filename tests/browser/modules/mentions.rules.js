@@ -6,10 +6,13 @@ import { rule, same } from "./checks.js";
 
 const USERS = ["ann", "bob", "cleo"].map((username) => ({ id: `id of ${username}`, username }));
 
-async function parts({ count, known = USERS.slice(0, 2), isDown = false }) {
+const NAMED = ["id of ann", "id of bob"];
+
+async function parts({
+  count, known = USERS.slice(0, 2), participants = NAMED, isDown = false,
+}) {
   const clock = { now: () => 0, after: (_, call) => call() };
   const asked = [];
-  const participants = ["id of ann", "id of bob"];
   const chat = { detail: { kind: "group", participants, participantCount: count } };
   const api = {
     users: async (ids) => {
@@ -59,6 +62,24 @@ rule("people are offered by the names that others see, too", async () => {
   const { names, offered } = await parts({ count: 2 });
   await names.learn([{ ...USERS[1], displayName: "Robert Smith" }]);
   same([await offered("smi"), await offered("rob"), await offered("bo")], [["@bob"], ["@bob"], ["@bob"]]);
+});
+
+rule("whoever is called exactly so is offered first, the others by their names", async () => {
+  const users = ["kimmy", "kim6", "kim5", "kim4", "kim3", "kim2", "kim1", "kim"]
+    .map((username) => ({ id: `id of ${username}`, username }));
+  const participants = users.map(({ id }) => id);
+  const { names, offered } = await parts({ count: 8, known: users, participants });
+  same(await offered("KIM"), ["@kim", "@kim1", "@kim2", "@kim3", "@kim4", "@kim5"]);
+  await names.learn([{ ...users[0], displayName: "Zoe Kim" }, { ...users[3], displayName: "Kim1" }]);
+  same(await offered("kim1"), ["@kim1", "@kim4"]);
+  same((await offered("")).slice(0, 2), ["@kimmy", "@kim6"]);
+});
+
+rule("whoever is called exactly so is asked for, even if enough others are known", async () => {
+  const users = ["cleo1", "cleo2", "cleo3", "cleo4", "cleo5", "cleo6"]
+    .map((username) => ({ id: `id of ${username}`, username }));
+  const { offered } = await parts({ count: 9, known: users, participants: users.map(({ id }) => id) });
+  same((await offered("cleo"))[0], "@cleo");
 });
 
 rule("people whose names are not known yet are asked for once, and then mentioned", async () => {
