@@ -6,6 +6,7 @@ import { element } from "./element.js";
 import { insertInto } from "./insertion.js";
 
 const WORD = /(?:^|[\s(])([@#:])([\p{L}\p{N}_.+-]{0,32})$|^(\/)([a-z]{0,32})$/u;
+const REST = /^(?:[.+-]*[\p{L}\p{N}_])*/u; // the end of a word with the caret in its middle
 const FROM = { ":": 2, "#": 1 }; // letters typed before the list appears
 
 export class Completion {
@@ -16,6 +17,7 @@ export class Completion {
   #asked = 0;
   #start = 0; // where the word to be replaced begins
   #caret = 0; // where it ends, unless the caret moves
+  #behind = ""; // the letters that followed the mark when it was typed
 
   /**
    * `find(mark, word)` returns `[{text, nodes, fits(word)}]` or a promise: what is inserted and
@@ -46,6 +48,7 @@ export class Completion {
     this.#caret = selectionStart;
     const match = selectionStart === selectionEnd && WORD.exec(value.slice(0, selectionStart));
     const [mark, word] = match ? match.slice(1).filter((part) => part !== undefined) : [];
+    if (word === "") this.#behind = this.#rest;
     if (!match || word.length < (FROM[mark] ?? 0)) {
       this.close();
       return;
@@ -75,6 +78,11 @@ export class Completion {
     this.#asked += 1;
     this.node.hidden = true;
     this.#field.removeAttribute("aria-activedescendant");
+  }
+
+  /** The letters that follow the caret. */
+  get #rest() {
+    return REST.exec(this.#field.value.slice(this.#caret))[0];
   }
 
   /** Ends completion when the caret leaves the word, even if an answer is pending. */
@@ -109,7 +117,11 @@ export class Completion {
 
   #take(n) {
     const { text } = this.#options[n];
+    const rest = this.#rest;
+    const isOther = rest !== "" && rest === this.#behind; // a word before which the mark was typed
+    const after = this.#caret + rest.length;
+    const end = isOther ? this.#caret : after + (this.#field.value[after] === " " ? 1 : 0);
     this.close();
-    insertInto(this.#field, `${text} `, this.#start, this.#caret);
+    insertInto(this.#field, `${text} `, this.#start, end);
   }
 }

@@ -10,8 +10,8 @@ function parts() {
   });
   const completion = new Completion({ field, find });
   const key = () => field.dispatchEvent(new Event("keyup"));
-  const type = (text) => {
-    field.value = text;
+  const type = (text, rest = "") => {
+    field.value = text + rest;
     field.setSelectionRange(text.length, text.length);
     const shown = completion.update();
     key();
@@ -61,6 +61,32 @@ rule("what is chosen stands for the whole word, also for what was typed since it
   type("see @be");
   same(completion.key(new KeyboardEvent("keydown", { key: "Enter" })), true);
   same([field.value, completion.isOpen], ["see @ben ", false]);
+});
+
+rule("a word with the caret in its middle is replaced as a whole, with the space after it", async () => {
+  const { field, answers, completion, type } = parts();
+  const shown = type("see @an", "nna there");
+  answers[0]("ann");
+  await shown;
+  completion.key(new KeyboardEvent("keydown", { key: "Enter" }));
+  same([field.value, field.selectionEnd], ["see @ann there", 9]);
+});
+
+rule("a word before which the mark was typed stays, and so does a stop", async () => {
+  const places = [
+    ["please look", "@ann please look"], [". Look", "@ann . Look"], [" there", "@ann there"],
+  ];
+  for (const [rest, done] of places) {
+    const { field, answers, completion, type } = parts();
+    const first = type("@", rest);
+    answers[0]("ann");
+    await first;
+    const shown = type("@a", rest);
+    answers[1]("ann");
+    await shown;
+    completion.key(new KeyboardEvent("keydown", { key: "Enter" }));
+    same(field.value, done);
+  }
 });
 
 rule("somebody whose name does not fit any more is not chosen while others are asked for", async () => {
