@@ -10,7 +10,9 @@ import { refusalInWords } from "./words.js";
 export function openEmojiPicker({ anchor, layers, use, choose }) {
   let asked = 0;
   let shown; // a promise of what the text finds
-  const grid = element("div", { class: "emoji-grid" });
+  const grid = element("div", {
+    class: "emoji-grid", onkeydown: (event) => changeRow(event, grid, field),
+  });
   const said = element("p", { class: "hint", role: "status" });
   const button = ([emoji, name]) => element(
     "button",
@@ -44,7 +46,12 @@ export function openEmojiPicker({ anchor, layers, use, choose }) {
       shown = show();
     },
     onkeydown: async (event) => {
-      if (event.key !== "Enter" || isComposing(event)) return;
+      if (isComposing(event)) return;
+      if (event.key === "ArrowDown") {
+        event.preventDefault();
+        grid.firstChild?.focus();
+      }
+      if (event.key !== "Enter") return;
       event.preventDefault();
       const text = field.value;
       await shown;
@@ -59,4 +66,17 @@ export function openEmojiPicker({ anchor, layers, use, choose }) {
   );
   field.focus();
   shown = show();
+}
+
+/** Up and down; along a row, the keys of a menu lead. */
+function changeRow(event, grid, field) {
+  const by = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+  if (!by) return;
+  event.preventDefault();
+  event.stopPropagation();
+  const all = [...grid.children];
+  const columns = all.filter(({ offsetTop }) => offsetTop === all[0].offsetTop).length;
+  const next = all.indexOf(document.activeElement) + by * columns;
+  if (next < 0) field.focus();
+  else all[next]?.focus();
 }

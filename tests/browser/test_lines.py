@@ -1,10 +1,9 @@
 """Lines of the log that change while the user is interacting with them."""
 
-import asyncio
 import re
 
 import pytest
-from playwright.async_api import Route, expect
+from playwright.async_api import expect
 
 from tests.browser.conftest import OpenPage
 from tests.browser.stage import Play
@@ -221,30 +220,6 @@ async def test_what_the_page_puts_into_a_text_can_be_undone(open_page: OpenPage)
     await expect(field).to_have_value("great 🍉")
     await keys.press("Control+z")
     await expect(field).to_have_value("great")
-
-
-async def test_enter_waits_for_the_names_of_emoji(open_page: OpenPage) -> None:
-    """The one that the text finds is picked, not the first that is shown meanwhile; pressing Enter
-    again picks no second one."""
-    play, _ = party()
-    page = await open_page(play, service_workers="block")
-    await page.get_by_role("link", name="Party").click()
-    come = asyncio.Event()
-
-    async def late(route: Route) -> None:
-        await come.wait()
-        await route.continue_()
-
-    await page.route("**/emoji-names.txt*", late)
-    await page.get_by_role("button", name="Emoji", exact=True).click()
-    field = page.get_by_role("textbox", name="Find an emoji")
-    await field.press_sequentially("broken heart")
-    await field.press("Enter")
-    await field.press("Enter")
-    await expect(field).to_be_visible()
-    come.set()
-    await expect(field).to_have_count(0)
-    await expect(page.locator(".write textarea")).to_have_value("💔")
 
 
 async def test_a_day_amid_a_sentence_is_written_small(open_page: OpenPage) -> None:

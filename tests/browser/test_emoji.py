@@ -1,0 +1,53 @@
+"""Emoji in a text: from the picker, and by their names."""
+
+import asyncio
+
+import pytest
+from playwright.async_api import Route, expect
+
+from tests.browser.conftest import OpenPage
+from tests.browser.test_lines import party
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+async def test_enter_waits_for_the_names_of_emoji(open_page: OpenPage) -> None:
+    """The one that the text finds is picked, not the first that is shown meanwhile; pressing Enter
+    again picks no second one."""
+    play, _ = party()
+    page = await open_page(play, service_workers="block")
+    await page.get_by_role("link", name="Party").click()
+    come = asyncio.Event()
+
+    async def late(route: Route) -> None:
+        await come.wait()
+        await route.continue_()
+
+    await page.route("**/emoji-names.txt*", late)
+    await page.get_by_role("button", name="Emoji", exact=True).click()
+    field = page.get_by_role("textbox", name="Find an emoji")
+    await field.press_sequentially("broken heart")
+    await field.press("Enter")
+    await field.press("Enter")
+    await expect(field).to_be_visible()
+    come.set()
+    await expect(field).to_have_count(0)
+    await expect(page.locator(".write textarea")).to_have_value("💔")
+
+
+async def test_arrows_go_through_the_rows_of_emoji(open_page: OpenPage) -> None:
+    """From the field into the grid and back, by rows and along a row."""
+    play, _ = party()
+    page = await open_page(play)
+    await page.get_by_role("link", name="Party").click()
+    await page.get_by_role("button", name="Emoji", exact=True).click()
+    field = page.get_by_role("textbox", name="Find an emoji")
+    emoji = page.locator(".emoji-grid > *")
+    await expect(field).to_be_focused()
+    await expect(emoji.first).to_be_visible()
+    steps = (("Down", 0), ("Right", 1), ("Down", 8), ("Left", 7), ("Up", 0))
+    for step, place in steps:
+        await page.keyboard.press(f"Arrow{step}")
+        await expect(emoji.nth(place)).to_be_focused()
+    await page.keyboard.press("ArrowUp")
+    await expect(field).to_be_focused()
