@@ -5,6 +5,7 @@ import { commandIn } from "./commands.js";
 import { Completion } from "./completion.js";
 import { openEmojiPicker } from "./emoji-picker.js";
 import { EmojiUse } from "./emoji-use.js";
+import { replaceEmojiWords } from "./emoji-words.js";
 import { Files } from "./files.js";
 import { openReactions } from "./reaction-people.js";
 import { openMessageMenu } from "./message-layer.js";
@@ -29,6 +30,7 @@ export class Aids {
     const find = (mark, word) => suggest(mark, word, {
       ...this.#parts, chat: chat(), use: this.#use,
     });
+    replaceEmojiWords(field, this.#use);
     return new Completion({ field, find });
   }
 

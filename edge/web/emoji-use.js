@@ -51,6 +51,13 @@ export class EmojiUse {
       .map(([emoji, names]) => [emoji, names.split("|")[0]]);
   }
 
+  /** The emoji with exactly this name, in which `_` is a space, if any. Raises NoAnswer. */
+  async called(name) {
+    this.#names ??= await load();
+    const wanted = name.toLowerCase().replaceAll("_", " ");
+    return this.#names.find(([, names]) => names.split("|").includes(wanted))?.[0];
+  }
+
   #counts() {
     try {
       return JSON.parse(localStorage.getItem(KEY)) ?? {};
