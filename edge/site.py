@@ -24,7 +24,7 @@ SCRIPTS: Final = {  # each with the one it builds on, which comes first
 }  # fmt: skip
 ADMIN_SCRIPTS: Final = {"admin/main.js": None}
 # Functions only: copying them into each script that needs them costs the first view nothing.
-COPIED: Final = frozenset({"field.js", "insertion.js", "mentions.js", "sizes.js"})
+COPIED: Final = frozenset({"field.js", "insertion.js", "mentions.js", "sizes.js", "submitting.js"})
 WORKER: Final = "worker.js"
 STYLES: Final = ("page.css", "talk.css", "later.css", "admin/admin.css")
 WORTH_COMPRESSING_BYTES: Final = 512
