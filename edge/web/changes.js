@@ -4,8 +4,12 @@
  */
 import { NotFound } from "./client/errors.js";
 
-/** `{seq}` if the change has one, else `{}`. Raises Refused or NoAnswer. */
-export async function bring(api, { kind, chat, messageId, clientId, text, mentions, emoji, isOn }) {
+/**
+ * `{seq}` if the change has one, else `{}`. `learn(changes)` when something about the change became
+ * known that a repeat has to respect. Raises Refused or NoAnswer.
+ */
+export async function bring(api, change, learn) {
+  const { kind, chat, messageId, clientId, text, mentions, emoji, isOn } = change;
   switch (kind) {
     case "edit": {
       const wanted = { message: text, mentions: mentions ?? [] };
@@ -13,31 +17,26 @@ export async function bring(api, { kind, chat, messageId, clientId, text, mentio
       return { seq };
     }
     case "delete":
-      await unlessGone(api.deleteMessage(chat, messageId, clientId));
+      await isThere(api.deleteMessage(chat, messageId, clientId));
       return {};
     default:
-      if (isOn === null) await turn(api, { chat, messageId, emoji, clientId });
-      else if (isOn) await api.addReaction(chat, messageId, emoji);
-      else await unlessGone(api.removeReaction(chat, messageId, emoji));
+      if (!isOn) {
+        const wasOn = await isThere(api.removeReaction(chat, messageId, emoji, clientId));
+        if (wasOn || isOn === false) return {};
+        learn({ isOn: true }); // with many users, only the server knows the current state
+      }
+      await api.addReaction(chat, messageId, emoji);
       return {};
   }
 }
 
-/** Toggles a reaction: with many users, only the server knows the current state. */
-async function turn(api, { chat, messageId, emoji, clientId }) {
-  try {
-    await api.removeReaction(chat, messageId, emoji, clientId);
-  } catch (error) {
-    if (!(error instanceof NotFound)) throw error;
-    await api.addReaction(chat, messageId, emoji);
-  }
-}
-
-/** A missing target counts as removed, maybe by an earlier attempt. */
-async function unlessGone(asked) {
+/** False if the target is missing: it counts as removed, maybe by an earlier attempt. */
+async function isThere(asked) {
   try {
     await asked;
+    return true;
   } catch (error) {
     if (!(error instanceof NotFound)) throw error;
+    return false;
   }
 }

@@ -20,6 +20,7 @@ export class Sender {
   #mentioned;
   #hear;
   #lanes;
+  #reacting = new Set(); // client ids of reactions whose attempt is under way
 
   /**
    * `mentioned(item)` resolves to the ids of all whom an incomplete item mentions, or to null.
@@ -178,17 +179,24 @@ export class Sender {
     const mentions = (await Promise.race([found, late])) ?? item.mentions;
     const isNext = item.isIncomplete && this.#lanes.isUnderway(chat, clientId);
     if (!isNext || !this.#outbox.get(clientId) || this.#connection.state !== "ready") return;
-    const changes = { mentions, isIncomplete: undefined };
-    this.#chats.get(chat)?.timeline.change(clientId, changes);
-    this.#outbox.change(clientId, changes).catch(() => {}); // full: a later start looks again
+    this.#learn(item, { mentions, isIncomplete: undefined });
     this.#send(item);
     this.#hear.changed();
   }
 
+  #learn({ chat, clientId }, changes) {
+    this.#chats.get(chat)?.timeline.change(clientId, changes);
+    this.#outbox.change(clientId, changes).catch(() => {}); // full: a later start looks again
+  }
+
   async #bring(item) {
-    const { chat, clientId } = item;
+    const { chat, clientId, kind } = item;
+    // A first attempt that arrives late would undo the user's next reaction: no second one yet.
+    if (this.#reacting.has(clientId)) return;
+    if (kind === "react") this.#reacting.add(clientId);
     try {
-      const { seq } = await bring(this.#api, item);
+      const { seq } = await bring(this.#api, item, (changes) => this.#learn(item, changes))
+        .finally(() => this.#reacting.delete(clientId));
       this.#chats.get(chat)?.timeline.settle(clientId, seq);
       await this.#stored(chat, clientId, seq);
     } catch (error) {

@@ -154,7 +154,9 @@ export class Outbox {
     return {
       key: one.change.key,
       send: () => {
-        this.#try(one, this.#user);
+        // Without a key: a first attempt that arrives late would undo a later change.
+        const isOnly = one.change.method === "PUT";
+        if (!isOnly || !one.attempt) this.#try(one, this.#user);
         return true;
       },
     };
@@ -180,6 +182,8 @@ export class Outbox {
       } else if (this.#queues.get(chat)?.[0] === one) {
         this.#stop(unauthenticated(`${error.message} ${KEPT}`));
       }
+    } finally {
+      if (one.attempt === attempt) one.attempt = null;
     }
   }
 

@@ -218,6 +218,48 @@ rule("a reaction of which nobody knows is taken away, or made where there is non
   same([chat.timeline.changing.length, outbox.of("c").length], [0, 0]);
 });
 
+rule("what became of a reaction of which nobody knows is not undone by a repeat", async () => {
+  const { api, clock, chat, outbox, sender } = parts();
+  sender.post(chat, { ...LIKE, isOn: null });
+  api.asked[0].reject(new NotFound(404, "not_found"));
+  await settle();
+  const { clientId } = chat.timeline.changing[0];
+  same([outbox.get(clientId).isOn, chat.timeline.changing[0].isOn], [true, true]);
+  api.asked[1].reject(Object.assign(new Error("gone"), { code: "unavailable" }));
+  await settle();
+  await clock.pass(500);
+  same(api.names, ["unlike", "react", "react"]);
+});
+
+rule("a reaction has one attempt at a time: a late one would undo the next reaction", async () => {
+  const { api, clock, chat, sender } = parts();
+  sender.post(chat, LIKE);
+  sender.restart();
+  sender.post(chat, { ...LIKE, isOn: false });
+  await clock.pass(20_000);
+  same(api.names, ["react"]);
+  api.asked[0].reject(Object.assign(new Error("gone"), { code: "unavailable" }));
+  await settle();
+  await clock.pass(500);
+  same(api.names, ["react", "react"]);
+  api.asked[1].resolve({});
+  await settle();
+  same(api.names, ["react", "react", "unlike"]);
+  api.asked[2].resolve({});
+  await settle();
+  same(chat.timeline.changing.length, 0);
+});
+
+rule("a reaction is removed under one key, whatever becomes of the first attempt", async () => {
+  const { api, clock, chat, sender } = parts();
+  sender.post(chat, { ...LIKE, isOn: false });
+  const { clientId } = chat.timeline.changing[0];
+  api.asked[0].reject(Object.assign(new Error("gone"), { code: "unavailable" }));
+  await settle();
+  await clock.pass(500);
+  same(api.asked.map(({ key }) => key), [clientId, clientId]);
+});
+
 rule("a change without an answer is made again under its key", async () => {
   const { api, chat, outbox, sender } = parts();
   sender.post(chat, EDIT);

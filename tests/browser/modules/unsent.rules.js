@@ -194,3 +194,29 @@ rule("a store that cannot forget a change holds up nothing", async () => {
   await outbox.empty();
   same(await Promise.all(answers), ["1", "2"]);
 });
+
+rule("a reaction that is under way is not sent again by the next socket", async () => {
+  const waiting = [];
+  const answers = () => new Promise((resolve) => waiting.push(resolve));
+  const { client, clock, calls, sockets, socket } = await somebody({ answers });
+  socket().hear(READY);
+  const reacted = client.chat("c").react("m", "x");
+  const unreacted = client.chat("c").unreact("m", "x");
+  await long();
+  socket().onclose({ code: 1006 });
+  await clock.pass(1_000);
+  socket().hear(READY);
+  await long();
+  same([sockets.length, calls.map(([method]) => method)], [2, ["PUT"]]);
+  waiting[0]([503, { code: "unavailable" }]);
+  await long();
+  await clock.pass(500);
+  await long();
+  same(calls.map(([method]) => method), ["PUT", "PUT"]);
+  waiting[1]([201, { message: "Done." }]);
+  await reacted;
+  await long();
+  same(calls.map(([method]) => method), ["PUT", "PUT", "DELETE"]);
+  waiting[2]([200, { message: "Done." }]);
+  await unreacted;
+});
