@@ -325,6 +325,27 @@ async def test_the_focus_stays_in_the_page_when_a_chat_with_its_panel_is_gone(
     await expect(page.get_by_role("button", name="Find or search")).to_be_focused()
 
 
+async def test_what_stands_above_the_people_is_as_wide_as_the_panel(open_page: OpenPage) -> None:
+    """In the colour and size of the panel, not in those of the words above a log."""
+    play = Play()
+    play.start("Kitchen", "bob")
+    page = await open_page(play)
+    await page.get_by_role("link", name="Kitchen").click()
+    await page.locator(".bar h1 button").click()
+    for name in ("fontSize", "color"):
+        look = f"node => getComputedStyle(node).{name}"
+        top = page.locator(".about .top")
+        assert await top.evaluate(look) == await page.locator(".panel").evaluate(look)
+    add = page.locator(".about").get_by_role("button", name="Add people")
+    gaps = await add.evaluate("""button => {
+        const [own, panel] = [button, button.closest(".panel")].map(one => (
+            one.getBoundingClientRect()
+        ));
+        return [own.left - panel.left, panel.right - own.right];
+    }""")
+    assert max(gaps) <= 17, gaps
+
+
 async def first_20(route: Route) -> None:
     answer = await route.fetch()
     await route.fulfill(response=answer, json={"users": (await answer.json())["users"][:20]})
