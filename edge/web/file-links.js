@@ -46,9 +46,10 @@ export class FileLinks {
   }
 
   async #learn(chat, ids) {
-    let answer;
+    const path = `/api/chat/${chat}/file/link`;
+    let answer; // {links: {fileId: {url, previewUrl}}, expiresIn}
     try {
-      answer = await this.#api.fileLinks(chat, ids);
+      answer = await this.#api.call("POST", path, { isSafe: true, body: { files: ids } });
     } catch (error) {
       if (error.code === undefined) throw error;
       return; // the next drawing asks again
