@@ -28,6 +28,7 @@ export class Chats {
   #logs;
   #session;
   #isListing = false;
+  isListed = false; // the server's whole list was taken
 
   /**
    * `hear` is `{changed(), met(chat), applied(chat, event), left(chat)}`; `tellRead(chat, upTo)` as
@@ -245,6 +246,7 @@ export class Chats {
       return;
     }
     this.#isListing = false;
+    this.isListed = true;
     for (const chat of this.#chats.values()) {
       if (chat.detail === null) this.#catchUp.describe(chat); // the chat is newer than the list
     }

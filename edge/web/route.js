@@ -11,6 +11,7 @@ export class Route {
   #show;
   #at = null; // the seq in the address
   #place = takePlace(); // the position from before a reload of this window, once
+  #checked; // the address
 
   /** `layers` as in `layers.js`; `show({seq, place})` shows the open chat, or none. */
   constructor({ chats, layers, show }) {
@@ -69,5 +70,13 @@ export class Route {
     if (!chat?.detail || chat === this.open) return false;
     this.follow();
     return true;
+  }
+
+  /** True once for an address whose chat the user is not in. */
+  isAstray() {
+    const { hash } = location;
+    if (!this.#chats.isListed || hash === this.#checked) return false;
+    this.#checked = hash;
+    return /^#[\da-f]{8}-/.test(hash) && namedHere(this.#chats).chat === null;
   }
 }

@@ -363,6 +363,7 @@ export class Workspace {
     this.#isDrawing = false;
     if (this.#ended.signal.aborted) return;
     if (this.#route.followLate()) return;
+    if (this.#route.isAstray()) this.say("This chat is gone, or you are not in it.");
     const nowMs = this.#clock.now();
     const { line, stopCode } = this.#live;
     this.#side.render({

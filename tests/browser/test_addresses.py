@@ -69,6 +69,26 @@ def make_long_play() -> tuple[Play, str]:
     return play, chat
 
 
+async def test_an_address_of_a_foreign_chat_is_not_left_without_a_word(
+    open_page: OpenPage,
+) -> None:
+    """Neither at the start nor later; the sentence goes with the next chat."""
+    play, kitchen, _ = make_play()
+    page = await open_page(play)
+    said = page.get_by_text("This chat is gone, or you are not in it.", exact=True)
+    for _ in range(2):
+        await page.evaluate(f"location.hash = '{kitchen[:-3]}fff/2'")
+        await expect(said).to_be_visible()
+        await page.get_by_role("link", name="The kitchen").click()
+        await expect(page.locator(".bar h1")).to_have_text("The kitchen")
+        await expect(said).to_have_count(0)
+    await page.goto(f"{page.url.partition('#')[0]}?again#{kitchen[:-3]}fff")
+    await expect(said).to_be_visible()
+    await page.goto(f"{page.url.partition('?')[0]}?other#somewhere")
+    await expect(page.get_by_role("link", name="The kitchen")).to_be_visible()
+    await expect(said).to_have_count(0)
+
+
 async def test_whoever_goes_on_to_the_end_is_not_led_back(open_page: OpenPage) -> None:
     """By the button or by sending: the address names only the chat then, and a link to the same
     message leads there again."""
