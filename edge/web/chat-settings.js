@@ -2,6 +2,7 @@
  * The settings of a chat: notifications, name and topic, archiving, leaving, deleting.
  */
 import { asking } from "./asking.js";
+import { changeForm } from "./change-form.js";
 import { element } from "./element.js";
 import { CHAT_NAME_RULES, Field, TOPIC_RULES, allGood } from "./field.js";
 import { icon } from "./icons.js";
@@ -103,22 +104,15 @@ export class ChatSettings {
     });
     const about = new Field({ label: "Topic", hint: "Shown under the name.", maxlength: "500" });
     this.#fields = { chatName: name, topic: about };
-    const save = element("button", { type: "submit" }, "Save");
-    return element(
-      "form",
-      {
-        novalidate: true,
-        onsubmit: (event) => {
-          event.preventDefault();
-          if (!allGood([[name, CHAT_NAME_RULES], [about, TOPIC_RULES]])) return;
-          const changes = { chatName: name.value, topic: about.value.trim() || null };
-          this.#try(save, () => this.#api.changeChat(this.#chat.id, changes));
-        },
-      },
-      name.node,
-      about.node,
-      element("div", { class: "line-of" }, save),
-    );
+    return changeForm("Save", [name, about], async () => {
+      if (!allGood([[name, CHAT_NAME_RULES], [about, TOPIC_RULES]])) return "";
+      const wanted = { chatName: name.value, topic: about.value.trim() || null };
+      const { id, detail } = this.#chat;
+      const changed = Object.entries(wanted).filter(([key, value]) => value !== (detail[key] ?? null));
+      if (changed.length === 0) return "Nothing has changed.";
+      await this.#api.changeChat(id, Object.fromEntries(changed));
+      return "Saved.";
+    });
   }
 
   /** `button`, if given, is disabled meanwhile. */

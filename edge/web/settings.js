@@ -4,6 +4,7 @@
 import { AlertChoice } from "./alert-choice.js";
 import { alertSettings } from "./alert-settings.js";
 import { asking } from "./asking.js";
+import { changeForm } from "./change-form.js";
 import { deletingAccount } from "./delete-account.js";
 import { element } from "./element.js";
 import {
@@ -13,7 +14,7 @@ import { pictureChoice } from "./picture-choice.js";
 import { Push } from "./push.js";
 import { radioTabs } from "./radio-tabs.js";
 import { Sheet } from "./sheet.js";
-import { disabledWhile, submittingWith } from "./submitting.js";
+import { disabledWhile } from "./submitting.js";
 import { refusalInWords } from "./words.js";
 
 /**
@@ -139,21 +140,6 @@ function passwordForm(api, me, onChanged) {
   });
   form.prepend(name);
   return form;
-}
-
-/** A form that shows its outcome in a sentence; `submit` returns that sentence or "". */
-function changeForm(go, fields, submit) {
-  const said = element("p", { class: "outcome", role: "status" });
-  const button = element("button", {}, go);
-  return element(
-    "form",
-    {
-      novalidate: true,
-      onsubmit: submittingWith(said, button, submit, refusalInWords),
-    },
-    ...fields.map((field) => field.node),
-    element("div", { class: "line-of" }, button, said),
-  );
 }
 
 /** Logging out may be final, so it needs a confirmation. */

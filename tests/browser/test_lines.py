@@ -343,6 +343,7 @@ async def test_a_button_that_was_pressed_keeps_the_focus(open_page: OpenPage) ->
     await page.get_by_role("link", name="Party").click()
     await page.locator(".bar h1 button").click()
     await page.get_by_role("tab", name="Settings").click()
+    await page.get_by_label("Topic").fill("By the river")
     save = page.get_by_role("button", name="Save")
     await save.focus()
     await page.keyboard.press("Enter")

@@ -97,6 +97,26 @@ async def test_the_owner_renames_and_others_cannot(enter: OpenWindow) -> None:
         await expect(window.page.get_by_role("link", name="New name")).to_be_visible()
 
 
+async def test_settings_that_were_not_changed_are_not_written(enter: OpenWindow) -> None:
+    """The log has only what was changed, and the form says what became of it."""
+    ann = await enter()
+    await ann.start_chat("Kitchen")
+    panel = await ann.open_panel("Settings")
+    outcome = panel.get_by_role("status")
+    await ann.button("Save").click()
+    await expect(outcome).to_have_text("Nothing has changed.")
+    await panel.get_by_label("Topic").fill("Lunch at noon")
+    await ann.button("Save").click()
+    await expect(outcome).to_have_text("Saved.")
+    await expect(ann.page.locator(".bar")).to_contain_text("Lunch at noon")
+    await panel.get_by_label("Topic").fill("Lunch at one")
+    await ann.button("Save").click()
+    await expect(ann.page.locator(".bar")).to_contain_text("Lunch at one")
+    notes = ann.log.locator(".note")
+    await expect(notes.last).to_contain_text("Lunch at one")
+    await expect(ann.log.get_by_text("You named the chat")).to_have_count(0)
+
+
 async def test_leaving_passes_the_chat_on_and_deleting_ends_it(enter: OpenWindow) -> None:
     """When the owner leaves, the other user owns the chat and may delete it."""
     ann, bob = await two(enter, "Short")
