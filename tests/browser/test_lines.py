@@ -271,6 +271,22 @@ async def test_a_line_is_announced_once(open_page: OpenPage) -> None:
     assert await page.evaluate("window.spoken") == []
 
 
+async def test_a_copy_of_several_messages_has_each_time_once(open_page: OpenPage) -> None:
+    """With the author, not a second time in front of the line."""
+    play, chat = party()
+    for text in ("Who comes?", "I do.", "So do I."):
+        play.say(chat, "bob", text)
+    page = await open_page(play, permissions=["clipboard-read", "clipboard-write"])
+    await page.get_by_role("link", name="Party").click()
+    await expect(page.locator(".line")).to_have_count(3)
+    times = await page.locator(".by time").all_inner_texts()
+    await page.get_by_role("log").evaluate("log => getSelection().selectAllChildren(log)")
+    await page.keyboard.press("Control+c")
+    copied = await page.evaluate("navigator.clipboard.readText()")
+    assert "So do I." in copied
+    assert sum(copied.count(time) for time in set(times)) == 3, copied
+
+
 NO_CLIPBOARD = """
     window.clipboard = navigator.clipboard;
     Object.defineProperty(navigator, "clipboard", { value: undefined });
