@@ -115,7 +115,7 @@ export class ChatList {
       mentions: chat.mentions,
       isUnread: !isRead && chat.unread > 0,
       isMuted: chat.mine.notify === "none",
-      draft: isOpen ? "" : chat.draft.trim().slice(0, EXCERPT),
+      draft: isOpen ? "" : chat.draft.trim().slice(0, EXCERPT) || saidIn("", chat.files),
       unsent: chat.timeline.unsent.some((item) => item.state === "failed"),
       ...this.#said(chat, other !== null),
       state: other !== null && this.#inView.has(chat.id) ? this.#presence.of(other) : "",

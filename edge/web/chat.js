@@ -28,6 +28,7 @@ export class Chat {
     this.draft = "";
     this.answered = null; // the row that the draft replies to
     this.edit = null; // {row, text}: an unfinished edit of a message
+    this.files = []; // those chosen for the next message, with their names; only in this window
     this.latest = null; // the newest message, even if not loaded
     this.latestAsOf = 0; // the seq up to which `latest` is correct
     this.left = null; // the event that removed this person

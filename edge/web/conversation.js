@@ -134,10 +134,9 @@ export class Conversation {
     ];
   }
 
-  /** Whether the user is writing something that only this window has. */
+  /** Whether the user is writing something. */
   get isBusy() {
-    if (this.#chat !== null && !this.composer.isEmpty) return true;
-    return !!this.#aids?.files.chatsWaiting.some((chat) => this.#chats.get(chat.id) === chat);
+    return this.#chat !== null && !this.composer.isEmpty;
   }
 
   /** Loads the writing aids now. */

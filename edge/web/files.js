@@ -48,11 +48,6 @@ export class Files {
     return this.#of(this.#chat);
   }
 
-  /** The chats with files waiting to be sent. */
-  get chatsWaiting() {
-    return [...this.#waiting].filter(([, { isEmpty }]) => !isEmpty).map(([chat]) => chat);
-  }
-
   /** For a stored file of the open chat, as `FileLinks.of`. */
   link(file) {
     return this.#links.of(this.#chat.id, file.id);
@@ -79,6 +74,7 @@ export class Files {
         bring: (file, how) => this.#bring(chat, file, how),
         drop: (id) => this.#api.call("DELETE", `/api/chat/${chat.id}/file/${id}`),
         onChange: () => {
+          chat.files = this.#of(chat).all;
           if (chat === this.#chat) this.#draw();
         },
       }));

@@ -202,6 +202,10 @@ export class Workspace {
     on(window, "online", () => this.#live.hurry());
     on(window, "offline", () => this.#live.doubt());
     on(window, "focus", () => this.#draw());
+    on(window, "beforeunload", (event) => {
+      const isMine = this.#session.lastId === this.#me.id; // nobody else has logged in
+      if (isMine && this.#hasFiles) event.preventDefault();
+    });
     on(window, "pagehide", () => {
       this.#live.unload();
       this.#toast.hide(); // a deletion can no longer be undone
@@ -239,9 +243,16 @@ export class Workspace {
       ...this.#parts,
       worker: registerWorker(),
       isOpen: (chat) => chat === this.#route.open,
-      isBusy: () => this.#conversation.isBusy || isCovered() || this.#live.hasUnsent,
+      isBusy: () => (
+        this.#conversation.isBusy || this.#hasFiles || isCovered() || this.#live.hasUnsent
+      ),
       goTo: (chat, seq) => (seq ? this.#route.goToMessage(chat, seq) : this.#goTo(chat)),
     });
+  }
+
+  /** Whether files were chosen that are not sent: only this window has them. */
+  get #hasFiles() {
+    return this.#chats.sorted().some(({ files }) => files.length > 0);
   }
 
   #left(chat) {

@@ -1,9 +1,10 @@
 """Sessions that end, or become another user's, while windows of the page are open."""
 
+import asyncio
 import re
 
 import pytest
-from playwright.async_api import Route, WebSocketRoute, expect
+from playwright.async_api import Dialog, FilePayload, Page, Route, WebSocketRoute, expect
 
 from tests.browser.company import expect_kept, two
 from tests.browser.conftest import OpenPage, OpenWindow
@@ -230,3 +231,49 @@ async def test_a_browser_that_is_cleared_keeps_what_comes(enter: OpenWindow) -> 
     await expect_kept(ann.page, "drafts", "({ draft }) => draft === 'half a sent'")
     await expect(ann.page.locator(".notes")).to_have_text("")
     await ann.page.context.set_offline(False)
+
+
+async def test_files_that_wait_are_not_lost_without_a_question(open_page: OpenPage) -> None:
+    """A reload would lose them: the list of chats names them, and the browser asks first. It does
+    not ask for a user who is no longer the one of this browser."""
+    play = Play()
+    party = play.start("Party", "bob")
+    play.start("Kitchen", "bob")
+    page = await open_page(play)
+    asked = asyncio.Queue[str]()
+
+    async def stay(dialog: Dialog) -> None:
+        asked.put_nowait(dialog.type)
+        await dialog.dismiss()
+
+    page.on("dialog", stay)
+    row, field = page.get_by_role("link", name="Party"), page.locator(".write textarea")
+    tray = page.get_by_role("list", name="Files")
+    await row.click()
+    for name, words in (("notes.bin", "Draft: notes.bin"), ("plan.bin", "Draft: 2 files")):
+        await choose_file(page, name)
+        await expect(tray).to_contain_text(name)
+        await page.get_by_role("link", name="Kitchen").click()
+        await expect(row).to_contain_text(words)
+        await row.click()
+    await field.click()  # browsers ask only where somebody has been active
+    await page.evaluate("location.reload()")
+    assert await asyncio.wait_for(asked.get(), 20) == "beforeunload"
+    await expect(tray.get_by_role("progressbar")).to_have_count(0)
+    await field.press("Enter")
+    await expect(page.locator(".line").last).to_contain_text("notes.bin")
+    assert len(play.logs[party][-1]["attachments"]) == 2
+    await page.reload()
+    await expect(page.locator(".line").last).to_contain_text("notes.bin")
+    await field.click()
+    await choose_file(page, "more.bin")
+    await expect(tray).to_contain_text("more.bin")
+    await page.evaluate("localStorage.hubbub = 'somebody'")
+    await page.reload()
+    await expect(tray).to_have_count(0)
+    assert asked.empty()
+
+
+async def choose_file(page: Page, name: str) -> None:
+    file = FilePayload(name=name, mimeType="application/zip", buffer=b"123")
+    await page.locator("input[type=file]").set_input_files(file)
