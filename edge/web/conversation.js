@@ -14,6 +14,7 @@ import { Jumps } from "./jumps.js";
 import { Log } from "./log.js";
 import { Notice } from "./notice.js";
 import { mentionsIn, powersIn, unknownIn } from "./mentions.js";
+import { copy, share } from "./sharing.js";
 import { isDeleted, otherOf, titleOf, typingInWords } from "./words.js";
 
 export class Conversation {
@@ -45,7 +46,7 @@ export class Conversation {
   /**
    * `hear` is `{post(chat, wanted), remove(chat, message), typing(chat), retry(chat, id),
    * discard(chat, id), toEnd(), unread(chat, seq), quoted(chat, messageId), about(chat),
-   * menu(chat, anchor), add(chat), write(userId), copy(text, done), share(what), say(sentence),
+   * menu(chat, anchor), add(chat), write(userId), say(sentence), warn(sentence),
    * hurry(), attentive(): boolean}`; `layers` as in `layers.js`, `lazy` a `Lazy`.
    */
   constructor({ me, api, names, presence, chats, clock, layers, lazy, errands, toast, hear, empty }) {
@@ -298,7 +299,7 @@ export class Conversation {
     const chat = this.#chat;
     const isGroup = otherOf(chat.detail, this.#me.id) === null;
     const address = addressOf(chat, row.seq);
-    const share = () => this.#hear.share({ title: this.#title, text: row.text, url: address });
+    const what = { title: this.#title, text: row.text, url: address };
     const mayWrite = isGroup && !row.mine && !this.#isDeleted(row.by);
     const { reactions = [] } = chat.timeline.messageAt(row.seq) ?? {};
     return this.#aids.choicesFor(row, {
@@ -314,9 +315,9 @@ export class Conversation {
         }),
         reply: () => this.composer.answer(row),
         edit: () => this.composer.edit(row),
-        copyText: () => this.#hear.copy(row.text, "Text copied"),
-        copyLink: () => this.#hear.copy(address, "Link copied"),
-        share: navigator.share && share,
+        copyText: () => copy(row.text, "Text copied", this.#hear),
+        copyLink: () => copy(address, "Link copied", this.#hear),
+        share: navigator.share && (() => share(what, this.#hear)),
         unread: () => this.#hear.unread(chat, row.seq),
         write: () => this.#hear.write(row.by),
         remove: () => this.#hear.remove(chat, { of: row.seq, messageId: row.messageId }),

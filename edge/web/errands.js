@@ -1,7 +1,6 @@
 /**
  * Runs actions of the user and reports failures in words.
  */
-import { copyText } from "./clipboard.js";
 import { refusalInWords } from "./words.js";
 
 export class Errands {
@@ -40,25 +39,6 @@ export class Errands {
     } catch (error) {
       if (error.code === undefined) throw error;
       this.#show(refusalInWords(error));
-    }
-  }
-
-  /** Shares through the system; cancelling there is not an error. */
-  async share(what) {
-    try {
-      await navigator.share(what);
-    } catch (error) {
-      if (error.name !== "AbortError") this.#say("Could not share: your browser does not allow it.");
-    }
-  }
-
-  /** `done` is the text to show once it is copied. */
-  async copy(text, done) {
-    try {
-      await copyText(text);
-      this.#show(done);
-    } catch {
-      this.#say("Could not copy: your browser does not allow it.");
     }
   }
 }

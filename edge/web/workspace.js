@@ -183,8 +183,7 @@ export class Workspace {
       add: (chat) => this.#about(chat, { isAdding: true }),
       write: (user) => this.#meet(user),
       say: (sentence) => this.#toast.show(sentence),
-      copy: (text, done) => this.#errands.copy(text, done),
-      share: (what) => this.#errands.share(what),
+      warn: (sentence) => this.say(sentence),
       hurry: () => this.#live.hurry(),
       attentive: () => document.visibilityState === "visible" && document.hasFocus(),
     };
