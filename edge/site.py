@@ -24,15 +24,18 @@ SCRIPTS: Final = {  # each with the one it builds on, which comes first
 }  # fmt: skip
 ADMIN_SCRIPTS: Final = {"admin/main.js": None}
 # Functions only: copying them into each script that needs them costs the first view nothing.
-COPIED: Final = frozenset({"field.js", "insertion.js", "mentions.js", "sizes.js", "submitting.js"})
+COPIED: Final = frozenset({
+    "parts/field.js", "parts/insertion.js", "parts/submitting.js", "text/mentions.js",
+    "text/sizes.js",
+})  # fmt: skip
 WORKER: Final = "worker.js"
 STYLES: Final = ("page.css", "talk.css", "later.css", "admin/admin.css")
 WORTH_COMPRESSING_BYTES: Final = 512
 
-_IMPORT = re.compile(r'^import \{([^}]*)\} from "(\.\.?/(?:client/)?[\w-]+\.js)";\n', re.MULTILINE)
+_IMPORT = re.compile(r'^import \{([^}]*)\} from "(\.\.?/(?:[\w-]+/)?[\w-]+\.js)";\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export ((?:async )?function|class|const) (\w+)", re.MULTILINE)
 _OTHER_FORM = re.compile(r"^(?:import|export)\b.*", re.MULTILINE)
-_STYLE_IMPORT = re.compile(r'^@import "(\.\.?/[\w-]+\.css)";\n', re.MULTILINE)
+_STYLE_IMPORT = re.compile(r'^@import "(\.\.?/(?:[\w-]+/)?[\w-]+\.css)";\n', re.MULTILINE)
 _INDENT = re.compile(r"^[ \t]+|\n(?=\n)", re.MULTILINE)
 _QUOTED = re.compile(r'"(?:[^"\\\n]|\\.)*"|/(?:[^/\\\n]|\\.)+/[a-z]+')
 # After code, where no string or pattern is open: leaving a comment in does no harm.

@@ -1,13 +1,13 @@
 /**
  * The start of the page: continues this browser's session, or shows the entry form.
  */
-import { openDatabase } from "./database.js";
-import { element } from "./element.js";
-import { Instance } from "./instance.js";
-import { Lazy } from "./lazy.js";
-import { forgetLink } from "./link.js";
-import { noEntryInWords } from "./words.js";
-import { Workspace } from "./workspace.js";
+import { openDatabase } from "./state/database.js";
+import { element } from "./parts/element.js";
+import { Instance } from "./state/instance.js";
+import { Lazy } from "./frame/lazy.js";
+import { forgetLink } from "./entry/link.js";
+import { noEntryInWords } from "./text/words.js";
+import { Workspace } from "./frame/workspace.js";
 
 const RETRY_MS = 2_000;
 

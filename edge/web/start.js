@@ -3,12 +3,12 @@
  * the other modules load. Reloads everything if one of them fails: a phone that changes its network
  * while loading must not end up with an empty page.
  */
-import { Api } from "./api.js";
+import { Api } from "./state/api.js";
 import { clock } from "./client/clock.js";
-import { openDatabase } from "./database.js";
-import { isLink, keptLink, takeLink } from "./link.js";
-import { learnTime } from "./server-time.js";
-import { Session } from "./session.js";
+import { openDatabase } from "./state/database.js";
+import { isLink, keptLink, takeLink } from "./entry/link.js";
+import { learnTime } from "./state/server-time.js";
+import { Session } from "./state/session.js";
 
 const RELOAD_MS = 2_000;
 

@@ -1,7 +1,7 @@
 /**
  * The script for an open chat: fetched after the first view, or with it if the address has a chat.
  */
-import { Conversation } from "./conversation.js";
-import { lookUpMentions } from "./mentions.js";
+import { Conversation } from "./open-chat/conversation.js";
+import { lookUpMentions } from "./text/mentions.js";
 
 export const talk = { Conversation, lookUpMentions };

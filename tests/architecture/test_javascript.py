@@ -9,6 +9,11 @@ from edge.site import CLIENT_FOLDER, WEB_FOLDER
 ROOT = Path(__file__).parents[2]
 # Modules that decide, and do no I/O of their own.
 PURE = {"ends", "expected", "fold", "folded", "order", "session", "timeline"}
+# The folders of the page: each imports from itself and from those before it.
+FOLDERS = (
+    "client", "text", "state", "parts", "log", "composer", "panel", "side", "finder", "entry",
+    "background", "person", "open-chat", "frame", "",
+)  # fmt: skip
 _CLASSES = re.compile(r"\bclass(?:Name)?(?::| =) ([^,;\n]*)|\bclassList\.\w+\(([^)]*)\)")
 _STRING = re.compile(r'=== "[^"\n]*"|"([^"\n]*)"')  # empty for one in a comparison
 _QUOTED = re.compile(r'"[^"\n]*"|`[^`]*`')
@@ -45,6 +50,23 @@ def test_every_module_that_a_page_imports_is_there() -> None:
         if posixpath.normpath(posixpath.join(posixpath.dirname(name), found)) not in served
     }
     assert missing == set()
+
+
+def test_the_folders_of_the_page_import_in_one_direction() -> None:
+    """docs/internals.md has them in this order."""
+    paths = [*WEB_FOLDER.glob("*.js"), *WEB_FOLDER.glob("*/*.js")]
+    folders = {path: path.parent.relative_to(WEB_FOLDER).as_posix().strip(".") for path in paths}
+    pages = {"admin", "docs"}
+    assert {*folders.values()} - pages == {*FOLDERS} - {"client"}
+    against = {
+        f"{name} in {folder}/{path.name}"
+        for path, folder in folders.items()
+        if folder not in pages
+        for name in _imports(path)
+        for found in [posixpath.dirname(posixpath.normpath(posixpath.join(folder, name)))]
+        if FOLDERS.index(found) > FOLDERS.index(folder)
+    }
+    assert against == set()
 
 
 def test_every_class_that_a_script_sets_has_a_reader() -> None:

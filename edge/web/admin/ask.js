@@ -1,9 +1,9 @@
 /**
  * A confirmation sheet that explains an action beforehand, and why it failed.
  */
-import { element } from "../element.js";
-import { Sheet } from "../sheet.js";
-import { submitting } from "../submitting.js";
+import { element } from "../parts/element.js";
+import { Sheet } from "../parts/sheet.js";
+import { submitting } from "../parts/submitting.js";
 import { refused } from "./refusals.js";
 
 /**

@@ -1,9 +1,9 @@
 /**
  * What owners and admins did, newest first, in sentences.
  */
-import { arrange, avatar, element, lettersOf } from "../element.js";
-import { hueOf } from "../hues.js";
-import { fullTime } from "../moments.js";
+import { arrange, avatar, element, lettersOf } from "../parts/element.js";
+import { hueOf } from "../text/hues.js";
+import { fullTime } from "../text/moments.js";
 import { doneInWords } from "./audit-words.js";
 import { Names } from "./names.js";
 import { PageFoot } from "./page-foot.js";

@@ -1,7 +1,7 @@
 /**
  * The entries of the audit log as sentences. The subject precedes them.
  */
-import { isolated } from "../words.js";
+import { isolated } from "../text/words.js";
 
 const ROLE_WORDS = { owner: "an owner", admin: "an admin", member: "a member" };
 const SIGN_UP = {

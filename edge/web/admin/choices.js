@@ -1,7 +1,7 @@
 /**
  * A choice of one among few options, each with a description.
  */
-import { element } from "../element.js";
+import { element } from "../parts/element.js";
 import { newId } from "../client/ids.js";
 
 /** `options` are `{value, label, hint}`. Returns `{node, value}`; the node may be disabled. */

@@ -1,8 +1,8 @@
 /**
  * The frame around the parts of the administration: links to them, and to the chats.
  */
-import { element } from "../element.js";
-import { icon } from "../icons.js";
+import { element } from "../parts/element.js";
+import { icon } from "../parts/icons.js";
 
 export class Frame {
   #instance;

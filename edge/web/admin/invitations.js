@@ -1,11 +1,11 @@
 /**
  * Invitation links: created, copied and revoked.
  */
-import { element } from "../element.js";
-import { Field, allGood } from "../field.js";
-import { fullTime } from "../moments.js";
-import { isolated } from "../words.js";
-import { disabledWhile } from "../submitting.js";
+import { element } from "../parts/element.js";
+import { Field, allGood } from "../parts/field.js";
+import { fullTime } from "../text/moments.js";
+import { isolated } from "../text/words.js";
+import { disabledWhile } from "../parts/submitting.js";
 import { openAsk } from "./ask.js";
 import { copyLink, linkBox } from "./link-box.js";
 import { ROLES } from "./person.js";

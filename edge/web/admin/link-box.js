@@ -1,9 +1,9 @@
 /**
  * A link to be shared, and a button that copies it.
  */
-import { copyText } from "../clipboard.js";
-import { element } from "../element.js";
-import { icon } from "../icons.js";
+import { copyText } from "../parts/clipboard.js";
+import { element } from "../parts/element.js";
+import { icon } from "../parts/icons.js";
 
 /** `onCopied(words)` is called with the outcome. */
 export function linkBox({ url, label, onCopied }) {

@@ -2,14 +2,14 @@
  * The start of /admin: who is signed in, whether they are an owner or admin, and which part to
  * show.
  */
-import { Api } from "../api.js";
+import { Api } from "../state/api.js";
 import { clock } from "../client/clock.js";
-import { element } from "../element.js";
-import { Instance } from "../instance.js";
-import { Layers } from "../layers.js";
-import { Session } from "../session.js";
-import { Toast } from "../toast.js";
-import { isolated, noEntryInWords } from "../words.js";
+import { element } from "../parts/element.js";
+import { Instance } from "../state/instance.js";
+import { Layers } from "../parts/layers.js";
+import { Session } from "../state/session.js";
+import { Toast } from "../parts/toast.js";
+import { isolated, noEntryInWords } from "../text/words.js";
 import { AuditLog } from "./audit-log.js";
 import { Calls } from "./calls.js";
 import { Frame } from "./frame.js";

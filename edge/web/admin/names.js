@@ -1,7 +1,7 @@
 /**
  * Names of people by id; each is requested once.
  */
-import { isolated } from "../words.js";
+import { isolated } from "../text/words.js";
 import { nameOf } from "./person.js";
 
 export class Names {

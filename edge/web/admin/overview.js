@@ -1,8 +1,8 @@
 /**
  * The instance at a glance: size, traffic, processes, and the doctor's findings.
  */
-import { element } from "../element.js";
-import { icon } from "../icons.js";
+import { element } from "../parts/element.js";
+import { icon } from "../parts/icons.js";
 import { Flow } from "./flow.js";
 import { refused } from "./refusals.js";
 import { spark } from "./spark.js";

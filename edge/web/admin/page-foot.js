@@ -1,7 +1,7 @@
 /**
  * The foot of a paged list: how much is loaded, and a button for the rest.
  */
-import { element } from "../element.js";
+import { element } from "../parts/element.js";
 import { refused } from "./refusals.js";
 
 export class PageFoot {

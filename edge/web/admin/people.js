@@ -1,12 +1,12 @@
 /**
  * All accounts: search by name, and the actions that owners and admins may take.
  */
-import { arrange, avatar, element, lettersOf } from "../element.js";
-import { icon } from "../icons.js";
-import { hueOf } from "../hues.js";
-import { openMenu } from "../menu.js";
-import { fullTime } from "../moments.js";
-import { peopleInWords } from "../words.js";
+import { arrange, avatar, element, lettersOf } from "../parts/element.js";
+import { icon } from "../parts/icons.js";
+import { hueOf } from "../text/hues.js";
+import { openMenu } from "../parts/menu.js";
+import { fullTime } from "../text/moments.js";
+import { peopleInWords } from "../text/words.js";
 import { PageFoot } from "./page-foot.js";
 import { Pages } from "./pages.js";
 import { ROLES, nameOf } from "./person.js";

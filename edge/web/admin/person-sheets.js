@@ -1,8 +1,8 @@
 /**
  * Actions of owners and admins on an account, each with a sheet that explains it.
  */
-import { element } from "../element.js";
-import { isolated } from "../words.js";
+import { element } from "../parts/element.js";
+import { isolated } from "../text/words.js";
 import { openAsk } from "./ask.js";
 import { linkBox } from "./link-box.js";
 import { ROLES, nameOf } from "./person.js";

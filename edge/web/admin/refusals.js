@@ -1,7 +1,7 @@
 /**
  * Refusals to owners and admins, in words.
  */
-import { refusalInWords } from "../words.js";
+import { refusalInWords } from "../text/words.js";
 
 const REFUSALS = {
   forbidden: "Your role does not allow that.",

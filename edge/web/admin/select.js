@@ -1,7 +1,7 @@
 /**
  * One of many, with its label.
  */
-import { element } from "../element.js";
+import { element } from "../parts/element.js";
 import { newId } from "../client/ids.js";
 
 export class Select {

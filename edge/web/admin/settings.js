@@ -1,9 +1,9 @@
 /**
  * The instance's name, and who may sign up.
  */
-import { element } from "../element.js";
-import { Field, TEAM_NAME_RULES, allGood } from "../field.js";
-import { submittingWith } from "../submitting.js";
+import { element } from "../parts/element.js";
+import { Field, TEAM_NAME_RULES, allGood } from "../parts/field.js";
+import { submittingWith } from "../parts/submitting.js";
 import { choices } from "./choices.js";
 import { refused } from "./refusals.js";
 

@@ -1,7 +1,7 @@
 /**
  * Times in tables: short, with the time of day.
  */
-import { clockTime, listTime, shortDay } from "../moments.js";
+import { clockTime, listTime, shortDay } from "../text/moments.js";
 
 const DAY_MS = 86_400_000;
 const RELATIVE = new Intl.RelativeTimeFormat(undefined, { numeric: "auto" });

@@ -3,7 +3,7 @@ import { Flow } from "/web/admin/flow.js";
 import { Names } from "/web/admin/names.js";
 import { Pages } from "/web/admin/pages.js";
 import { NoAnswer } from "/web/client/errors.js";
-import { forgetLink, isLink, keptLink, takeLink } from "/web/link.js";
+import { forgetLink, isLink, keptLink, takeLink } from "/web/entry/link.js";
 import { rule, same, settle } from "./checks.js";
 
 /** Pages of a server that answers on demand. */

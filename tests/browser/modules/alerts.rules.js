@@ -1,6 +1,6 @@
-import { AlertChoice } from "/web/alert-choice.js";
-import { Alerts } from "/web/alerts.js";
-import { learnTime } from "/web/server-time.js";
+import { AlertChoice } from "/web/background/alert-choice.js";
+import { Alerts } from "/web/background/alerts.js";
+import { learnTime } from "/web/state/server-time.js";
 import { StandingClock, rule, same, settle } from "./checks.js";
 
 const ME = "me";

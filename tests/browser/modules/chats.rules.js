@@ -1,4 +1,4 @@
-import { Chats } from "/web/chats.js";
+import { Chats } from "/web/state/chats.js";
 import { NotFound, NoAnswer } from "/web/client/errors.js";
 import { StandingClock, rule, same, settle } from "./checks.js";
 

@@ -1,4 +1,4 @@
-import { commandIn, commandsFor } from "/web/commands.js";
+import { commandIn, commandsFor } from "/web/composer/commands.js";
 import { rule, same } from "./checks.js";
 
 /** The result of sending a text, and the actions it caused. */

@@ -1,4 +1,4 @@
-import { Completion } from "/web/completion.js";
+import { Completion } from "/web/composer/completion.js";
 import { rule, same } from "./checks.js";
 
 /** A field to type into, and answers that arrive on demand. */

@@ -1,5 +1,5 @@
 import { Connection } from "/web/client/connection.js";
-import { Live } from "/web/live.js";
+import { Live } from "/web/state/live.js";
 import { StandingClock, rule, same, settle } from "./checks.js";
 import { PlayedSocket } from "./played.js";
 

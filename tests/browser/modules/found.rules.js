@@ -1,5 +1,5 @@
-import { excerptOf } from "/web/found-message.js";
-import { cutAt, findIn, piecesOf, wantedBy } from "/web/found-words.js";
+import { excerptOf } from "/web/finder/found-message.js";
+import { cutAt, findIn, piecesOf, wantedBy } from "/web/text/found-words.js";
 import { rule, same } from "./checks.js";
 
 /** The text with its matches in brackets; null if it does not contain all search words. */

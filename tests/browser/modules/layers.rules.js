@@ -1,4 +1,4 @@
-import { Layers } from "/web/layers.js";
+import { Layers } from "/web/parts/layers.js";
 import { rule, same } from "./checks.js";
 
 /** Layers of a page that use this page's browser history, and the closed ones. */

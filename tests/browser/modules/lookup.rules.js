@@ -1,5 +1,5 @@
 import { NoAnswer } from "/web/client/errors.js";
-import { Lookup } from "/web/lookup.js";
+import { Lookup } from "/web/finder/lookup.js";
 import { StandingClock, rule, same, settle } from "./checks.js";
 
 /** A lookup with a server that answers on demand. */

@@ -1,6 +1,6 @@
-import { lookUpMentions, mentionsIn, unknownIn } from "/web/mentions.js";
-import { suggest } from "/web/suggestions.js";
-import { Names } from "/web/names.js";
+import { lookUpMentions, mentionsIn, unknownIn } from "/web/text/mentions.js";
+import { suggest } from "/web/composer/suggestions.js";
+import { Names } from "/web/state/names.js";
 import { NoAnswer } from "/web/client/errors.js";
 import { rule, same } from "./checks.js";
 

@@ -1,5 +1,5 @@
-import { Database } from "/web/database.js";
-import { Outbox } from "/web/outbox.js";
+import { Database } from "/web/state/database.js";
+import { Outbox } from "/web/state/outbox.js";
 import { rule, same, settle } from "./checks.js";
 
 /** The names of the open windows, with the interface of `navigator.locks`. */

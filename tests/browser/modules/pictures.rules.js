@@ -1,7 +1,7 @@
-import { fitting } from "/web/attachments.js";
-import { FileLinks } from "/web/file-links.js";
-import { placeIn } from "/web/picture-place.js";
-import { sizeInWords } from "/web/sizes.js";
+import { fitting } from "/web/log/attachments.js";
+import { FileLinks } from "/web/state/file-links.js";
+import { placeIn } from "/web/text/picture-place.js";
+import { sizeInWords } from "/web/text/sizes.js";
 import { StandingClock, rule, same } from "./checks.js";
 
 /** A TIFF header with a directory of these tags, after the marker that introduces it. */

@@ -1,6 +1,6 @@
-import { AlertChoice } from "/web/alert-choice.js";
-import { browserOf, helpWhereBlocked, helpWhereImpossible } from "/web/alert-help.js";
-import { Push } from "/web/push.js";
+import { AlertChoice } from "/web/background/alert-choice.js";
+import { browserOf, helpWhereBlocked, helpWhereImpossible } from "/web/person/alert-help.js";
+import { Push } from "/web/background/push.js";
 import { rule, same } from "./checks.js";
 
 const MAC = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7)";

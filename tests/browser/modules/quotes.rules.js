@@ -1,5 +1,5 @@
 import { NoAnswer, NotFound } from "/web/client/errors.js";
-import { Quotes } from "/web/quotes.js";
+import { Quotes } from "/web/state/quotes.js";
 import { StandingClock, rule, same, settle } from "./checks.js";
 
 const chat = { id: "c", timeline: { messageOf: () => undefined } };

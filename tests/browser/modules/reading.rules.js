@@ -1,10 +1,10 @@
-import { LogWindow, MOST_SHOWN } from "/web/log-window.js";
-import { blocksOf, isEmojiAlone, plainOf } from "/web/prose.js";
-import { lettersOf } from "/web/element.js";
+import { LogWindow, MOST_SHOWN } from "/web/log/log-window.js";
+import { blocksOf, isEmojiAlone, plainOf } from "/web/text/prose.js";
+import { lettersOf } from "/web/parts/element.js";
 import { madeAt, newId } from "/web/client/ids.js";
-import { dayAndTime, dayName } from "/web/moments.js";
-import { membersInWords } from "/web/bar.js";
-import { isolated, listed, nameForPeople, noteOf, titleOf } from "/web/words.js";
+import { dayAndTime, dayName } from "/web/text/moments.js";
+import { membersInWords } from "/web/open-chat/bar.js";
+import { isolated, listed, nameForPeople, noteOf, titleOf } from "/web/text/words.js";
 import { rule, same } from "./checks.js";
 
 const nameOf = (id) => id;

@@ -1,4 +1,4 @@
-import { Renewal } from "/web/renewal.js";
+import { Renewal } from "/web/background/renewal.js";
 import { StandingClock, rule, same } from "./checks.js";
 
 const MINUTE = 60_000;

@@ -1,7 +1,7 @@
-import { Sender } from "/web/sender.js";
+import { Sender } from "/web/state/sender.js";
 import { NotFound } from "/web/client/errors.js";
 import { Timeline } from "/web/client/timeline.js";
-import { Outbox } from "/web/outbox.js";
+import { Outbox } from "/web/state/outbox.js";
 import { StandingClock, rule, same, settle } from "./checks.js";
 
 const AT = "1970-01-01T00:16:40.000Z"; // the initial time of a StandingClock

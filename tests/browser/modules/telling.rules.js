@@ -1,6 +1,6 @@
-import { Markers } from "/web/markers.js";
-import { Names } from "/web/names.js";
-import { Presence } from "/web/presence.js";
+import { Markers } from "/web/state/markers.js";
+import { Names } from "/web/state/names.js";
+import { Presence } from "/web/state/presence.js";
 import { StandingClock, rule, same, settle } from "./checks.js";
 
 function markersOf({ isUp = true } = {}) {

@@ -1,4 +1,4 @@
-import { rowsOf } from "/web/rows.js";
+import { rowsOf } from "/web/log/rows.js";
 import { Timeline } from "/web/client/timeline.js";
 import { rule, same } from "./checks.js";
 

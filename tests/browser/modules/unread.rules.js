@@ -1,5 +1,5 @@
-import { Chat } from "/web/chat.js";
-import { beside, sectionsOf } from "/web/sections.js";
+import { Chat } from "/web/state/chat.js";
+import { beside, sectionsOf } from "/web/side/sections.js";
 import { rule, same } from "./checks.js";
 
 const AT = "2026-01-02T10:00:00.000Z";
