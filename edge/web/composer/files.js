@@ -72,7 +72,7 @@ export class Files {
         random: Math.random,
         inWords: notUploadedInWords,
         bring: (file, how) => this.#bring(chat, file, how),
-        drop: (id) => this.#api.call("DELETE", `/api/chat/${chat.id}/file/${id}`),
+        drop: (id) => this.#api.deleteFile(chat.id, id),
         onChange: () => {
           chat.files = this.#of(chat).all;
           if (chat === this.#chat) this.#draw();

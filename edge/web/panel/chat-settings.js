@@ -49,7 +49,7 @@ export class ChatSettings {
     this.#deleting = asking({
       symbol: "trash", label: "Delete this chat", yes: "Delete for everybody",
       question: "The chat and all its messages will be gone.",
-      act: (button) => this.#try(button, () => api.call("DELETE", `/api/chat/${chat.id}`)),
+      act: (button) => this.#try(button, () => api.deleteChat(chat.id)),
     });
     this.node = element("div", { class: "settings" }, this.#levels, this.#form,
       element("div", { class: "ends" }, this.#archive, this.#leaving, this.#deleting, this.#error));

@@ -77,6 +77,11 @@ export class Api {
     return this.#call("PATCH", `/api/chat/${id}`, changes);
   }
 
+  /** Sets its topic; null removes it. */
+  async deleteChat(id) {
+    return this.#call("DELETE", `/api/chat/${id}`);
+  }
+
   async addPeople(id, userIds, key) {
     return this.#repeat("POST", `/api/chat/${id}/participant`, { userIds }, key);
   }
@@ -126,6 +131,15 @@ export class Api {
   /** The result of `ask(headers)`, a request that is made elsewhere. */
   authorized(ask, key) {
     return this.#rest.authorized(ask, key);
+  }
+
+  async deleteFile(id, fileId) {
+    return this.#call("DELETE", `/api/chat/${id}/file/${fileId}`);
+  }
+
+  /** `{links: {fileId: {url, previewUrl}}, expiresIn}`. */
+  async fileLinks(id, files) {
+    return this.#repeat("POST", `/api/chat/${id}/file/link`, { files });
   }
 
   /** A call that few views need, by its path; `isSafe` if it may be repeated. */

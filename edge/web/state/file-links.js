@@ -46,10 +46,9 @@ export class FileLinks {
   }
 
   async #learn(chat, ids) {
-    const path = `/api/chat/${chat}/file/link`;
-    let answer; // {links: {fileId: {url, previewUrl}}, expiresIn}
+    let answer;
     try {
-      answer = await this.#api.call("POST", path, { isSafe: true, body: { files: ids } });
+      answer = await this.#api.fileLinks(chat, ids);
     } catch (error) {
       if (error.code === undefined) throw error;
       return; // the next drawing asks again
