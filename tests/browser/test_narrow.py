@@ -320,3 +320,19 @@ async def test_the_way_back_does_not_count_the_open_chat(open_page: OpenPage) ->
     await expect(page).to_have_title(re.compile(r"^\(80\) "))
     await expect(back).to_have_accessible_name("All chats")
     await expect(back.locator(".badge")).to_be_hidden()
+
+
+async def test_a_long_name_in_an_empty_field_ends_in_an_ellipsis(open_page: OpenPage) -> None:
+    """Chromium shows one only if the field and its placeholder both have it, and never in a field
+    with the focus."""
+    play = Play()
+    play.start("A chat with a name that is longer than the field", "bob")
+    page = await open_page(play, viewport=PHONE)
+    await page.get_by_role("link", name="A chat").click()
+    field = page.get_by_role("textbox", name="Message to")
+    await expect(field).to_be_focused()
+    await field.blur()
+    looks = await field.evaluate("""field => [
+        getComputedStyle(field), getComputedStyle(field, "::placeholder"),
+    ].map(({ textOverflow, overflowX, whiteSpace }) => [textOverflow, overflowX, whiteSpace])""")
+    assert looks == [["ellipsis", "hidden", "nowrap"]] * 2
