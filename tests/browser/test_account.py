@@ -4,7 +4,8 @@ import pytest
 from playwright.async_api import ConsoleMessage, expect
 
 from tests.browser.company import bending_calls
-from tests.browser.conftest import OpenWindow
+from tests.browser.conftest import OpenPage, OpenWindow
+from tests.browser.stage import Play
 from tests.fixtures.window import Window
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -152,3 +153,14 @@ async def test_a_first_visit_asks_for_nothing_that_is_not_there(open_window: Ope
     await ann.sign_up()
     await ann.page.reload()
     await expect(ann.state).to_have_text("live")
+
+
+async def test_each_of_the_last_settings_has_an_icon(open_page: OpenPage) -> None:
+    """So that their labels begin at the same edge."""
+    page = await open_page(Play())
+    await page.get_by_title("Settings").click()
+    ends = page.locator("dialog .ends")
+    for name in ("Keys", "Log out", "Delete account"):
+        use = ends.get_by_role("button", name=name, exact=True).locator("use")
+        icon = await use.get_attribute("href")
+        await expect(page.locator(f"symbol{icon}")).to_have_count(1)

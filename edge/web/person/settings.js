@@ -10,6 +10,7 @@ import { element } from "../parts/element.js";
 import {
   DISPLAY_NAME_RULES, EMAIL_RULES, Field, NEW_PASSWORD_RULES, STATUS_RULES, allGood,
 } from "../parts/field.js";
+import { icon } from "../parts/icons.js";
 import { pictureChoice } from "./picture-choice.js";
 import { Push } from "../background/push.js";
 import { radioTabs } from "../parts/radio-tabs.js";
@@ -25,7 +26,9 @@ import { refusalInWords } from "../text/words.js";
 export function openSettings({
   api, me, layers, list, onChanged, onKeys, onLogOut, onLeaving, onDeleted,
 }) {
-  const keys = element("button", { type: "button", class: "quiet", onclick: onKeys }, "Keys");
+  const keys = element(
+    "button", { type: "button", class: "quiet", onclick: onKeys }, icon("keys"), "Keys",
+  );
   const choice = new AlertChoice();
   const worker = navigator.serviceWorker?.getRegistration("/");
   new Sheet(
