@@ -58,16 +58,18 @@ def read_secrets(keys: Path) -> set[str]:
 
 
 async def write_bundle(settings: FleetSettings, target: Path) -> None:
-    """Works whether the fleet runs or not. Raises OSError if it cannot be written, and then leaves
-    nothing behind."""
+    """Works whether the fleet runs or not. Raises OSError if the file exists already or cannot be
+    written, and then leaves nothing behind."""
+    descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
-        descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             await write_archive(settings, file, _tails(settings.logs), settings.keys)
-    except OSError as error:
+    except BaseException as error:
         with suppress(FileNotFoundError):
             os.unlink(target)
-        raise OSError(error.errno, error.strerror, str(target)) from error
+        if isinstance(error, OSError):
+            raise OSError(error.errno, error.strerror, str(target)) from error
+        raise
 
 
 async def write_archive(

@@ -1,10 +1,15 @@
-"""What is redacted in a bundle."""
+"""What is redacted in a bundle, and where it is written."""
 
+import asyncio
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from ops.bundle import BLOT, Blotter, read_secrets
+from fleet.settings import read_settings
+from ops import bundle
+from ops.bundle import BLOT, Blotter, read_secrets, write_bundle
 
 TOKEN = "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"
 
@@ -40,3 +45,29 @@ def test_secrets_are_what_the_key_files_hold(tmp_path: Path) -> None:
         "first line\nsecond line\nend", "first line", "second line", "0123456789abcdef",
     }  # fmt: skip
     assert read_secrets(tmp_path / "nowhere") == set()
+
+
+async def test_an_existing_file_is_not_overwritten(tmp_path: Path) -> None:
+    """It may be a backup. It keeps its contents."""
+    target = tmp_path / "kept.tar"
+    target.write_text("a backup")
+    with pytest.raises(FileExistsError) as refused:
+        await write_bundle(read_settings({"HUBBUB_DATA": str(tmp_path)}), target)
+    assert refused.value.filename == str(target)
+    assert target.read_text() == "a backup"
+
+
+@pytest.mark.parametrize("failure", [OSError(28, "No space left"), asyncio.CancelledError()])
+async def test_a_bundle_that_fails_leaves_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: BaseException
+) -> None:
+    """Neither when the disk is full nor at Ctrl-C: the next attempt would be refused."""
+
+    async def fail(*_: Any) -> None:
+        raise failure
+
+    monkeypatch.setattr(bundle, "write_archive", fail)
+    target = tmp_path / "bundle.tar.gz"
+    with pytest.raises(type(failure)):
+        await write_bundle(read_settings({"HUBBUB_DATA": str(tmp_path)}), target)
+    assert os.listdir(tmp_path) == []
