@@ -37,6 +37,10 @@ class Span:
         self._before, self._after = before, after
         self.seconds = max(after.at - before.at, 1e-9)
 
+    def beginning(self, label: str, prefix: str) -> "Span":
+        """Only series in which the label's value begins with `prefix`."""
+        return Span(*(_beginning(r, label, prefix) for r in (self._before, self._after)))
+
     def now(self, name: str, **match: str) -> float:
         return sum(value for _, value in self._find(name, match))
 
@@ -72,6 +76,15 @@ class Span:
 
     def _grown(self, key: Key, value: float) -> float:
         return max(0.0, value - self._before.values.get(key, 0.0))
+
+
+def _beginning(reading: Reading, label: str, prefix: str) -> Reading:
+    found = {
+        (name, labels): value
+        for (name, labels), value in reading.values.items()
+        if dict(labels).get(label, "").startswith(prefix)
+    }
+    return Reading(reading.at, found)
 
 
 def _quantile(buckets: list[tuple[float, float]], share: float) -> float | None:

@@ -73,6 +73,12 @@ async def test_every_query_has_an_answer(system: Hubbub, prometheus: Prometheus)
     assert unknown == set()
 
 
+def test_health_checks_are_no_rest_requests() -> None:
+    """They come all the time: without users, the panel falls to 0."""
+    counted = panel_queries()["Hubbub / Flow / REST requests"]
+    assert 'hubbub_edge_requests_total{route=~"/api/.*"}' in counted
+
+
 def _is_known(name: str, known: set[str]) -> bool:
     endings = [name.removesuffix(ending) for ending in SERIES_ENDINGS if name.endswith(ending)]
     return bool({name, *endings} & known)

@@ -29,7 +29,7 @@ OVERVIEW = Dashboard(
             "A fall to 0 while people are there: look whether the balancer answers, then at "
             "Messages flow.",
             (
-                Query(rate("hubbub_edge_requests_total"), "REST requests"),
+                Query(rate('hubbub_edge_requests_total{route=~"/api/.*"}'), "REST requests"),
                 Query(rate("hubbub_realtime_sends_total"), "sends on sockets"),
                 Query(rate("hubbub_chats_batch_messages_sum"), "messages stored"),
                 Query(rate("hubbub_realtime_deliveries_total"), "deliveries"),
