@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from common.process.logs import log
-from fleet.data.logs import copy_output, log_path, say
+from fleet.data.logs import copy_output, log_path, say, severity
 from fleet.data.state import Death
 from fleet.metrics import FleetMetrics
 from fleet.processes.children import Process
@@ -23,11 +23,12 @@ KEPT_DEATHS: Final = 10  # per process
 class Endings:
     """`logs` is the folder to which the output of processes is copied. `refusal` becomes the
     sentence of the first service that ends because its settings are wrong; it is cancelled once
-    nobody waits for it."""
+    nobody waits for it. `is_stopping` is set when the fleet ends everything."""
 
     def __init__(self, logs: Path, metrics: FleetMetrics) -> None:
         self._logs, self._metrics = logs, metrics
         self.refusal: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self.is_stopping = False
         self._deaths: dict[str, deque[Death]] = defaultdict(lambda: deque(maxlen=KEPT_DEATHS))
         self._failing: set[str] = set()  # that were reported to the operator
         self._hanging: set[str] = set()  # that were killed for hanging, until they have ended
@@ -41,7 +42,9 @@ class Endings:
     def note_start(self, program: Program, process: Process) -> None:
         log("started", process=program.name, pid=process.pid)
         assert process.stdout is not None, "it is a pipe"
-        copying = copy_output(process.stdout, self._logs, program.role, program.name)
+        copying = copy_output(
+            process.stdout, self._logs, program.role, program.name, self._severity
+        )
         self._copying[program.name] = task = asyncio.create_task(copying)
         self._keep(task)
 
@@ -89,6 +92,9 @@ class Endings:
         if not copying.done() or copying.cancelled() or copying.exception() is not None:
             return None
         return copying.result()
+
+    def _severity(self, role: str, line: str) -> int:
+        return severity(role, line, is_stopping=self.is_stopping)
 
     def _keep(self, task: asyncio.Task[str] | asyncio.Task[None]) -> None:
         """Otherwise it could be collected."""

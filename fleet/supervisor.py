@@ -115,7 +115,7 @@ class Fleet:
 
     async def stop(self) -> None:
         """Drain and end everything, dependents before their dependencies."""
-        self._is_stopping = True
+        self._is_stopping = self._endings.is_stopping = True
         for task in self._tasks:
             task.cancel()
         if self._tasks:  # so that nothing more is started

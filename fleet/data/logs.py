@@ -9,6 +9,7 @@ import logging
 import os
 import re
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Final
@@ -27,9 +28,15 @@ _SEVERITY: Final = re.compile(
     r"|\d+:[A-Z] \d+ \w+ \d+ [\d:.]+ (#) )"
 )
 _WARNINGS: Final = ("WARNING", "#")
-# HAProxy warns about servers that are up again, Valkey about memory for saving, which ours never
-# do.
-_HARMLESS: Final = re.compile(r" is UP[.,]|Memory overcommit must be enabled")
+# HAProxy warns about servers that are up again, and reports what the fleet tells it: what drains,
+# what leaves, and additions that are repeated since no answer came. Valkey warns about memory for
+# saving, which ours never do.
+_HARMLESS: Final = re.compile(
+    r" is UP[.,/]| enters drain state| remains in forced drain mode| is going DOWN for maintenance"
+    r"| now enters maintenance| Already exists a server |Memory overcommit must be enabled"
+)
+# HAProxy's words when its servers end.
+_ORDINARY_AT_STOP: Final = re.compile(r" has no server available!| is DOWN, reason: ")
 
 
 def log_path(folder: Path, name: str) -> Path:
@@ -57,19 +64,29 @@ def rotate_logs(folder: Path, most: int) -> None:
             path.unlink()
 
 
-def severity(role: str, line: str) -> int:
-    """The severity of a line that a program wrote, as one of logging's levels."""
+def severity(role: str, line: str, *, is_stopping: bool = False) -> int:
+    """The severity of a line that a program wrote, as one of logging's levels. `is_stopping`: the
+    fleet ends everything."""
     if role in SERVICE_ROLES:  # their log lines go elsewhere; only last words are left
         return logging.ERROR
     found = _SEVERITY.match(line)
     if found is None or _HARMLESS.search(line):
         return logging.INFO
+    if is_stopping and _ORDINARY_AT_STOP.search(line):
+        return logging.INFO
     return logging.WARNING if found[found.lastindex or 0] in _WARNINGS else logging.ERROR
 
 
-async def copy_output(output: IO[bytes], folder: Path, role: str, name: str) -> str:
+async def copy_output(
+    output: IO[bytes],
+    folder: Path,
+    role: str,
+    name: str,
+    level: Callable[[str, str], int] = severity,
+) -> str:
     """Wrap the output of a program, line by line, until it and its children have ended. A traceback
-    becomes one line. Returns the last line, or an empty one."""
+    becomes one line. `level` is that of a line of a role. Returns the last line, or an empty
+    one."""
     last = ""
     reader = asyncio.StreamReader(limit=MAX_LINE_BYTES)
     transport, _ = await asyncio.get_running_loop().connect_read_pipe(
@@ -84,7 +101,7 @@ async def copy_output(output: IO[bytes], folder: Path, role: str, name: str) -> 
                 writer.write(logging.ERROR, last, {"exception": "\n".join(lines)})
             elif line:
                 last = line
-                writer.write(severity(role, line), line, {})
+                writer.write(level(role, line), line, {})
     finally:
         transport.close()
         writer.close()

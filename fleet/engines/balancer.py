@@ -48,7 +48,14 @@ Mode = Literal["ready", "awaited", "drain", "maint"]
 
 
 class Refused(OSError):
-    """HAProxy refused a command; the text is its answer."""
+    """HAProxy refused these commands, or did not answer; the text is about the first."""
+
+    def __init__(self, text: str, commands: Sequence[str]) -> None:
+        super().__init__(text)
+        self._commands = commands
+
+    def concerns(self, server: "PoolServer") -> bool:
+        return any(server.path in command.split() for command in self._commands)
 
 
 class PoolServer(NamedTuple):
@@ -164,10 +171,12 @@ class Balancer:
             said: dict[PoolServer, Mode | None] = {**wanted}
             try:
                 check_answers(commands, await self._tell(";".join(commands)))
+            except Refused as refused:
+                # Such as the deletion of a server whose sessions were about to end.
+                said |= dict.fromkeys(filter(refused.concerns, [*known, *wanted]))
             except OSError:  # or TimeoutError, which is one
-                # It is down and knows nothing, or it did only a part, such as all but the deletion
-                # of a server whose sessions were about to end. Repeating additions, settings and
-                # deletions does no harm.
+                # It is down and knows nothing, or it did only a part. Repeating additions, settings
+                # and deletions does no harm.
                 said = dict.fromkeys([*known, *wanted])
             if self._known is known:  # else HAProxy was restarted meanwhile
                 self._known = said
@@ -256,8 +265,8 @@ def changes(
 
 
 def check_answers(commands: Sequence[str], said: str) -> None:
-    """Each answer ends with an empty line. Raises Refused if an answer says that its command
-    failed, or is missing because HAProxy died meanwhile."""
+    """Each answer ends with an empty line. Raises Refused if answers say that their commands
+    failed, or are missing because HAProxy died meanwhile."""
     answers: list[str] = []
     lines: list[str] = []
     for line in said.splitlines():
@@ -267,10 +276,15 @@ def check_answers(commands: Sequence[str], said: str) -> None:
             answers.append(" ".join(lines))
             lines.clear()
     if len(answers) < len(commands):
-        raise Refused(f"HAProxy did not answer: {commands[len(answers)]}")
-    for command, answer in zip(commands, answers, strict=False):
-        if not _is_done(command, answer):
-            raise Refused(f"{answer} ({command})")
+        raise Refused(f"HAProxy did not answer: {commands[len(answers)]}", commands)
+    refused = {
+        command: answer
+        for command, answer in zip(commands, answers, strict=False)
+        if not _is_done(command, answer)
+    }
+    if refused:
+        command, answer = next(iter(refused.items()))
+        raise Refused(f"{answer} ({command})", list(refused))
 
 
 def _is_done(command: str, answer: str) -> bool:

@@ -1,5 +1,6 @@
 """The commands to the balancer when processes come and go, and the balancer's own answers."""
 
+import asyncio
 import json
 import os
 import re
@@ -12,6 +13,8 @@ from common.protocol.errors import CODES, PROBLEM_TYPE, unavailable
 from fleet.engines.balancer import (
     CONFIGURATION,
     REFUSALS,
+    SOCKET_NAME,
+    Balancer,
     PoolServer,
     Refused,
     changes,
@@ -92,6 +95,33 @@ def test_a_refusal_is_told_from_what_was_done_already() -> None:
     ):
         with pytest.raises(Refused):
             check_answers(commands, said)
+
+
+async def test_only_what_was_refused_is_repeated(tmp_path: Path) -> None:
+    """While sessions of one server end, HAProxy is not told again to add the others, which it
+    would report as errors."""
+    told: list[str] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        commands = (await reader.readline()).decode().strip().split(";")
+        told.extend(commands)
+        for command in commands:
+            said = {"add": "New server registered.\n", "del": "Server deleted.\n"}
+            if told.count(command) == 1:
+                said["del"] = "Server still has connections attached to it, cannot remove it.\n"
+            writer.write(f"{said.get(command[:3], '')}\n".encode())
+        writer.close()
+
+    balancer = Balancer(tmp_path)
+    haproxy = await asyncio.start_unix_server(answer, tmp_path / SOCKET_NAME)
+    async with haproxy:
+        await balancer.set_servers({EDGE: "ready", NODE: "ready"})
+        await balancer.set_servers({EDGE: "ready"})
+        told.append("")
+        await balancer.set_servers({EDGE: "ready"})
+        await balancer.set_servers({EDGE: "ready"})
+    balancer.close()
+    assert told[told.index("") + 1 :] == changes({NODE: None}, {})
 
 
 def test_nothing_is_said_when_nothing_changed() -> None:

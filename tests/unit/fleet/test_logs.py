@@ -8,9 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from fleet.data.logs import copy_output, rotate_logs, severity
+from fleet.endings import Endings
+from fleet.metrics import FleetMetrics
 from fleet.processes.children import spawn
+from fleet.processes.supervised import Program
 from fleet.settings import PROJECT_FOLDER
 
 MOST = 80_000
@@ -71,6 +75,58 @@ def test_a_burst_costs_the_oldest_lines(tmp_path: Path) -> None:
 def test_levels_mean_what_the_program_means(role: str, line: str, level: int) -> None:
     """PostgreSQL's and HAProxy's severity, Valkey's sign; a service's last output is an error."""
     assert severity(role, line) == level
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        "Server edge/edge-1 is UP, reason: Layer7 check passed, code: 200, check duration: 1ms.",
+        "Server edge/edge-1 is UP/READY (leaving forced maintenance).",
+        "Server edge/edge-1 is UP/DRAIN (leaving forced maintenance).",
+        "Server edge/edge-1 enters drain state. 1 active and 0 backup servers online.",
+        "Server edge/edge-1 remains in forced drain mode.",
+        "Server edge/edge-1 is going DOWN for maintenance. 1 active and 0 backup servers left.",
+        "Server edge/edge-1 was DOWN and now enters maintenance.",
+    ],
+)
+def test_what_the_fleet_tells_haproxy_is_no_warning(event: str) -> None:
+    """Starts, restarts, drains and stops are ordinary."""
+    assert severity("balancer", f"[WARNING]  (7) : {event}") == logging.INFO
+
+
+def test_an_addition_that_is_repeated_is_no_error() -> None:
+    """HAProxy's answer to the first one was lost."""
+    event = "CLI : 'server edge/edge-1' : Already exists a server with the same name in backend."
+    assert severity("balancer", f"[ALERT]    (7) : {event}") == logging.INFO
+
+
+@pytest.mark.parametrize(
+    ("line", "level"),
+    [
+        ("[ALERT]    (7) : backend 'edge' has no server available!", logging.ERROR),
+        ("[WARNING]  (7) : Server edge/edge-1 is DOWN, reason: Layer4 timeout.", logging.WARNING),
+    ],
+)
+async def test_servers_may_go_while_everything_stops(tmp_path: Path, line: str, level: int) -> None:
+    """An empty pool is an error only before."""
+    endings = Endings(tmp_path, FleetMetrics(CollectorRegistry()))
+
+    async def answers() -> bool:
+        return True
+
+    for _ in range(2):
+        process = spawn(
+            [sys.executable, "-S", "-c", "import sys; print(sys.argv[1])", line],
+            env={}, cwd=tmp_path,
+        )  # fmt: skip
+        program = Program("balancer", 1, 0, None, lambda: process, answers, answers)  # noqa: B023
+        endings.note_start(program, process)
+        await endings.finish()
+        process.wait()
+        endings.is_stopping = True
+    written = (tmp_path / "balancer-1.log").read_text().splitlines()
+    levels = [json.loads(line)["level"] for line in written]
+    assert levels == [logging.getLevelName(level).lower(), "info"]
 
 
 async def test_a_traceback_is_one_line(tmp_path: Path) -> None:
