@@ -1,5 +1,6 @@
 """The doctor's report: text, or JSON."""
 
+import asyncio
 import json
 from collections import Counter as Tally
 from collections.abc import Mapping
@@ -13,6 +14,11 @@ from ops.doctor.containers import collect_containers, collect_pods
 from ops.doctor.scene import Scene
 from ops.kubernetes import own_account
 from ops.settings import CONTAINERS, KUBERNETES, where_it_is
+
+# Checks that may fail while one process follows another, as in a restart; and after how long it is
+# there again.
+PASSING: Final = frozenset({3, 4, 18})
+PASSING_SECONDS: Final = 2.0
 
 
 class Verdict(NamedTuple):
@@ -67,10 +73,22 @@ async def collect(settings: FleetSettings) -> Scene:
     return await collect_facts(settings)
 
 
+async def diagnose(settings: FleetSettings) -> tuple[Scene, list[Verdict]]:
+    """Looks again if what it found may pass by itself."""
+    scene = await collect(settings)
+    verdicts = judge(scene)
+    may_pass = any(verdict.findings and verdict.number in PASSING for verdict in verdicts)
+    if scene.state is not None and may_pass:
+        await asyncio.sleep(PASSING_SECONDS)
+        scene = await collect(settings)
+        verdicts = judge(scene)
+    return scene, verdicts
+
+
 async def print_diagnosis(settings: FleetSettings, *, as_json: bool = False) -> int:
     """Exit code 0 when nothing is wrong, else 1."""
-    scene = await collect(settings)
-    verdicts, promises = judge(scene), list_promises(scene)
+    scene, verdicts = await diagnose(settings)
+    promises = list_promises(scene)
     print(to_json(verdicts, promises) if as_json else to_text(verdicts, promises))
     return 1 if any(verdict.findings for verdict in verdicts) else 0
 

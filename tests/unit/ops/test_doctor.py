@@ -12,12 +12,13 @@ import pytest
 
 from files.store import WHYS
 from fleet.data.state import Death
-from fleet.settings import PROJECT_FOLDER, read_settings
+from fleet.settings import PROJECT_FOLDER, FleetSettings, read_settings
+from ops.doctor import report
 from ops.doctor.check import Finding
 from ops.doctor.checks import CHECKS
 from ops.doctor.complaints import find_complaints
 from ops.doctor.report import Verdict, judge, list_promises, to_json, to_text
-from ops.doctor.scene import DatabaseFacts
+from ops.doctor.scene import DatabaseFacts, Scene
 from tests.unit.ops.scenes import (
     BREAKAGES,
     NOW,
@@ -90,6 +91,35 @@ def test_the_cause_comes_before_what_follows_from_it() -> None:
     assert "says: 53100 PANIC:  could not write to file\n" in text
     assert text.count("WRONG (") == 1
     assert text.endswith("\n1 to fix.")
+
+
+@pytest.mark.parametrize(
+    ("found", "wrong"),
+    [
+        ([{"processes": (facts(name="chats-1", ready=503),)}, {}], set()),
+        ([{"system_ready": 503}, {}], set()),
+        ([{"processes": (facts(polls=("bus_down",)),)}, {}], set()),
+        ([{"system_ready": 503}, {"system_ready": 503}], {3}),
+        ([{"processes": (facts(ready=None),)}, {"processes": (facts(ready=None),)}], {4}),
+        ([{"free_files": 12}], {6}),
+        ([{}], set()),
+    ],
+)
+async def test_what_may_pass_is_reported_only_if_it_stays(
+    monkeypatch: pytest.MonkeyPatch, found: list[dict[str, Any]], wrong: set[int]
+) -> None:
+    """A process that is just being replaced is no fault; everything else is found at once."""
+    scenes = [scene(**changes) for changes in found]
+
+    async def collect(_: FleetSettings) -> Scene:
+        return scenes.pop(0)
+
+    monkeypatch.setattr(report, "collect", collect)
+    monkeypatch.setattr(report, "PASSING_SECONDS", 0.0)
+    last, verdicts = await report.diagnose(read_settings({"HUBBUB_DATA": "/hubbub"}))
+    assert {v.number for v in verdicts if v.findings} == wrong
+    assert scenes == []
+    assert verdicts == judge(last)
 
 
 def test_deaths_of_long_ago_and_single_ones_are_no_finding() -> None:
