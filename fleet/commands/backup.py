@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import IO
 from urllib.parse import unquote, urlsplit
 
-from common.process.variables import SettingsError
+from common.process.settings import join_password
+from common.process.variables import DATABASE_PASSWORD_FILE, SettingsError
 from fleet.commands.interrupting import Interrupted, ending, run_unless_told
 from fleet.commands.service_file import service_file
 from fleet.commands.unit import ENVIRONMENT_FILE
@@ -73,7 +74,8 @@ KNOWN_FAILURES = (
 def back_up(settings: FleetSettings, target: Path) -> None:
     """Writes a backup of the system, running or not, to a new file. Raises BackupFailed, OSError,
     Interrupted, and then leaves nothing behind."""
-    _check_started(settings)
+    if not _are_external(settings):
+        check_started(settings)
     if target.exists():
         raise BackupFailed(f"{target} exists already")
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -134,7 +136,7 @@ async def _run_script(
             environment = {
                 "TMPDIR": scratch,
                 **os.environ,
-                "PATH": f"{postgres_program('psql').parent}:{os.environ.get('PATH', '')}",
+                "PATH": f"{_programs(settings)}:{os.environ.get('PATH', '')}",
                 "PGSERVICEFILE": services.path,
                 "HUBBUB_SIGNING_KEYS": str(settings.old_signing_keys),  # to be removed
                 "HUBBUB_FILES_FOLDER": str(folder),
@@ -153,6 +155,13 @@ async def _run_script(
             may_be_half = given is not None and process.returncode != REFUSED
             raise BackupFailed(f"{text}\n{BROKE_OFF}" if may_be_half else text)
     return text
+
+
+def _programs(settings: FleetSettings) -> str:
+    """The folder of psql and pg_dump. Those of the wheel do not speak TLS: for external servers
+    POSTGRES may name others."""
+    named = os.environ.get("POSTGRES") if _are_external(settings) else None
+    return named or str(postgres_program("psql").parent)
 
 
 async def run_statement(settings: FleetSettings, role: str, statement: str) -> int:
@@ -209,8 +218,10 @@ async def databases_of(
 ) -> AsyncIterator[Mapping[str, str]]:
     """The databases' URLs by role, of servers that run for the duration of the block. Creates
     databases only for a restore, in a folder where no Hubbub has run."""
-    if may_run:
-        _check_started(settings)
+    if _are_external(settings):  # nothing of theirs has to be here
+        settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    elif may_run:
+        check_started(settings)
     lock = FolderLock(settings.data, for_command=True)
     try:
         try:
@@ -221,7 +232,7 @@ async def databases_of(
             _check_variables(settings)
             yield _urls(settings, _port_of_running(settings))
             return
-        if settings.external.keys() >= set(DATABASE_VARIABLES.values()):
+        if _are_external(settings):
             yield _urls(settings, 0)
             return
         _check_databases(settings, may_run=may_run)
@@ -232,7 +243,12 @@ async def databases_of(
         lock.release()
 
 
-def _check_started(settings: FleetSettings) -> None:
+def _are_external(settings: FleetSettings) -> bool:
+    """Whether both databases are the operator's own."""
+    return settings.external.keys() >= set(DATABASE_VARIABLES.values())
+
+
+def check_started(settings: FleetSettings) -> None:
     """Raises BackupFailed."""
     if not settings.keys.is_dir():
         raise BackupFailed(_not_started(settings))
@@ -284,12 +300,22 @@ def _urls(settings: FleetSettings, port: int) -> Mapping[str, str]:
     urls = {}
     for role, variable in DATABASE_VARIABLES.items():
         if variable in settings.external:
-            urls[role] = settings.external[variable]
+            urls[role] = _with_password(settings, variable)
         elif port == 0:
             raise BackupFailed("PostgreSQL is not up yet. Try again when Hubbub is ready.")
         else:
             urls[role] = _read_database(settings, role).url(port)
     return urls
+
+
+def _with_password(settings: FleetSettings, variable: str) -> str:
+    """An external database's URL, completed like that of a service. Raises BackupFailed."""
+    file = settings.environment.get(DATABASE_PASSWORD_FILE.name)
+    try:
+        password = Path(file).read_text().strip() if file else None
+        return join_password(settings.external[variable], password)
+    except ValueError as error:
+        raise BackupFailed(f"{variable} {error}") from error
 
 
 def _read_database(settings: FleetSettings, role: str) -> Database:

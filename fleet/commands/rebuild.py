@@ -9,6 +9,7 @@ import os
 import sys
 from typing import Final
 
+from common.process.variables import DATABASE_PASSWORD_FILE
 from fleet.commands.backup import databases_of
 from fleet.commands.interrupting import ending
 from fleet.settings import FleetSettings
@@ -20,7 +21,11 @@ async def rebuild(settings: FleetSettings, what: str) -> int:
     """`what` is one of PROGRAMS. Returns the exit code of the program, which reports what it
     did."""
     async with databases_of(settings, may_run=True) as urls:
-        environment = {**os.environ, "HUBBUB_CHATS_DATABASE_URL": urls["chats"]}
+        environment = {
+            **os.environ,
+            "HUBBUB_CHATS_DATABASE_URL": urls["chats"],
+            DATABASE_PASSWORD_FILE.name: "",  # the URL has the password
+        }
         starting = asyncio.create_subprocess_exec(
             sys.executable, "-m", PROGRAMS[what], env=environment
         )
