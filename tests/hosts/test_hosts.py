@@ -2,18 +2,22 @@
 one after the other, while people talk."""
 
 import asyncio
+import re
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
 
+import aiohttp
 import pytest
 
 from tests.faults.checker import longest_silence
 from tests.faults.conftest import seed as seed  # a fixture
 from tests.faults.storm import Inject, Scene, ride_out
 from tests.fixtures.hubbub import Hubbub
+from tests.fixtures.person import Person
 from tests.hosts.hosts import CannotMakeHosts, Host
+from tests.hosts.page import printed_steps
 from tests.hosts.world import NAME, World
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
@@ -25,6 +29,7 @@ SLOW_SECONDS = 8.0
 DELAY_SECONDS = 0.2
 BACK_SECONDS = 20.0  # whichever host is lost, until sends are answered again
 PATIENCE_SECONDS = 40.0  # of a user whose socket is on the cut-off host, and must notice it
+DAY = "20270101"  # of the printed backup
 CLEAR, TLS = "clear", "TLS"
 
 
@@ -93,6 +98,37 @@ def test_three_hosts_as_they_are_printed(world: World) -> None:
             f" --connect-to {NAME}:443:{host.address}:443 https://{NAME}/api/instance"
         )
         assert '"name"' in said
+
+
+@only_clear
+async def test_the_operators_commands_are_those_printed(world: World) -> None:
+    """A backup with the files of the store, an owner, other keys, and a restore over what is
+    there."""
+
+    def follow(owner: str) -> str:
+        steps = {step.where: step.commands for step in printed_steps()}
+        operator = world.hosts[1]
+
+        def run(where: str, *hosts: Host) -> str:
+            commands = steps[where].replace("/srv/backups", "/run/backups")
+            for printed, meant in (("owner ann", f"owner {owner}"), ("$(date +%Y%m%d)", DAY)):
+                commands = commands.replace(printed, meant)
+            return "".join(host.run(commands) for host in hosts)
+
+        said = run("the operator's commands, on any host", operator)
+        run("to restore: on each host", *world.hosts)
+        said += run("to restore: on any host", operator)
+        run("to restore: on each host, afterwards", *world.hosts)
+        world.until_well()
+        return said
+
+    async with aiohttp.ClientSession() as http:
+        ann = await Person.sign_up(http, world.origin)
+        await ann.create_chat("garden")
+        said = await asyncio.to_thread(follow, ann.username)
+        assert f"{ann.username} is an owner of this instance now." in said
+        assert re.search(r"^Restored: [1-9]\d* people, [1-9]", said, re.MULTILINE), said
+        await Person.sign_up(http, world.origin)
 
 
 @only_clear
