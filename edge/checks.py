@@ -4,7 +4,9 @@ Disk, descriptors, versions, clocks and secrets can only be checked on the machi
 """
 
 from collections.abc import Mapping
-from typing import Final, NamedTuple
+from typing import Annotated, Final, NamedTuple
+
+from msgspec import Meta
 
 from common.process.symptoms import (
     CANARY_SILENT_SECONDS,
@@ -37,9 +39,9 @@ ASKED: Final[Mapping[str, tuple[str, ...]]] = {
 class Check(AnswerBody):
     """`detail` is the finding."""
 
-    check: str
-    ok: bool
-    detail: str
+    check: Annotated[str, Meta(examples=["databases"])]
+    ok: Annotated[bool, Meta(examples=[True])]
+    detail: Annotated[str, Meta(examples=["Both answer."])]
 
 
 class Seen(NamedTuple):

@@ -20,6 +20,7 @@ REF: Final = "#/components/schemas/{name}"
 EXAMPLE_ID: Final = "019a1b2c-3d4e-7f60-8a1b-2c3d4e5f6071"
 EXAMPLE_PERSON: Final = "019a1b2c-0a1b-7c2d-8e3f-405162738495"
 EXAMPLES: Final[dict[str, Any]] = {
+    "active": True,
     "at": "2026-01-02T03:04:05.678Z",
     "by": EXAMPLE_PERSON,
     "chatName": "Summer party",
@@ -34,6 +35,7 @@ EXAMPLES: Final[dict[str, Any]] = {
     "deletedAt": "2026-01-02T03:06:07.890Z",
     "deletedBy": EXAMPLE_PERSON,
     "editedAt": "2026-01-02T03:05:06.789Z",
+    "displayName": "Ann",
     "email": "ann@example.org",
     "emoji": "👍",
     "epoch": "019a0000-1111-7222-8333-444455556666",
@@ -43,6 +45,7 @@ EXAMPLES: Final[dict[str, Any]] = {
     "of": EXAMPLE_PERSON,
     "id": EXAMPLE_ID,
     "invite": "Zm9yIGV4YW1wbGUgb25seQ",
+    "kind": "group",
     "lastSeenAt": "2026-01-02T03:04:05.678Z",
     "mentions": [EXAMPLE_PERSON],
     "messageId": "019a1b2d-1123-7000-8111-222233334444",
@@ -51,14 +54,14 @@ EXAMPLES: Final[dict[str, Any]] = {
     "password": "correct horse",
     "refreshToken": "Zm9yIGV4YW1wbGUgb25seQ",
     "refreshedAt": "2026-01-02T03:04:05.678Z",
-    "replyTo": "019a1b2d-1123-7000-8111-222233334444",
+    "replyTo": "019a1b2d-1000-7000-8111-222233334444",
     "seq": 2,
     "retryAfter": 1,
     "token": "eyJhbGciOiJFZERTQSJ9.e30.c2lnbmF0dXJl",
+    "topic": "Saturday, from noon",
     "user": EXAMPLE_PERSON,
     "userId": EXAMPLE_PERSON,
     "userIds": [EXAMPLE_PERSON],
-    "url": "https://chat.example.org/#reset=Zm9yIGV4YW1wbGUgb25seQ",
     "username": "ann",
     "users": [EXAMPLE_PERSON],
 }
@@ -284,8 +287,8 @@ def _problem_response(codes: list[str]) -> dict[str, Any]:
 
 
 def tidy(node: Any) -> Any:
-    """Adds examples by property name, and patterns in the dialect of JSON Schema. Strips the
-    docstrings' indentation from descriptions, which Python 3.13 does itself."""
+    """Adds examples by property name where the type has none, and patterns in the dialect of JSON
+    Schema. Strips the docstrings' indentation from descriptions, which Python 3.13 does itself."""
     if isinstance(node, list):
         return [tidy(part) for part in node]
     if not isinstance(node, dict):
@@ -301,6 +304,8 @@ def tidy(node: Any) -> Any:
     if isinstance(properties := tidied.get("properties"), dict):
         for name, schema in properties.items():
             if schema.get("type") == "object" or _is_other_number(schema, name):
+                continue
+            if "examples" in node["properties"][name]:
                 continue
             if name in EXAMPLES and "$ref" not in {**schema, **schema.get("items", {})}:
                 schema["examples"] = [EXAMPLES[name]]

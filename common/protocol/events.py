@@ -4,7 +4,7 @@ chats encodes each of them once; the same bytes are stored, published, relayed a
 `/events`. A chat's seqs are 1, 2, 3 … without holes, in commit order.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -12,6 +12,7 @@ from common.protocol.files import Attachment
 from common.protocol.wire import Id, Wire
 
 ChatKind = Literal["group", "direct"]
+Text = Annotated[str, msgspec.Meta(examples=["The garden is ours from noon."])]
 
 
 class Event(Wire, tag_field="type", omit_defaults=True, kw_only=True):
@@ -25,7 +26,7 @@ class Message(Event, tag="message"):
     """`deleted`: its text has been removed, and `message` is empty."""
 
     message_id: Id
-    message: str
+    message: Text
     client_id: Id | msgspec.UnsetType = msgspec.UNSET
     reply_to: Id | msgspec.UnsetType = msgspec.UNSET
     mentions: list[Id] | msgspec.UnsetType = msgspec.UNSET
@@ -43,7 +44,7 @@ class MessageChange(Event):
 class MessageEdited(MessageChange, tag="message.edited"):
     """`mentions` is the new list; `deleted` as in a message."""
 
-    message: str
+    message: Text
     mentions: list[Id] | msgspec.UnsetType = msgspec.UNSET
     deleted: bool = False
 
@@ -96,10 +97,14 @@ class ChatDeleted(Event, tag="chat.deleted"):
 class LinkPreview(Wire):
     """A page's description of itself. `url` is the link in the message."""
 
-    url: str
-    title: str
-    description: str | msgspec.UnsetType = msgspec.UNSET
-    site_name: str | msgspec.UnsetType = msgspec.UNSET
+    url: Annotated[str, msgspec.Meta(examples=["https://example.org/roses"])]
+    title: Annotated[str, msgspec.Meta(examples=["Roses"])]
+    description: (
+        Annotated[str, msgspec.Meta(examples=["How to plant them."])] | msgspec.UnsetType
+    ) = msgspec.UNSET
+    site_name: Annotated[str, msgspec.Meta(examples=["Gardens"])] | msgspec.UnsetType = (
+        msgspec.UNSET
+    )
 
 
 class LinksPreviewed(MessageChange, tag="links.previewed"):
@@ -137,7 +142,7 @@ class CurrentMessage(Event, tag="message"):
     one has `deletedAt`, `deletedBy` and no text."""
 
     message_id: Id
-    message: str
+    message: Text
     client_id: Id | msgspec.UnsetType = msgspec.UNSET
     reply_to: Id | msgspec.UnsetType = msgspec.UNSET
     mentions: list[Id] | msgspec.UnsetType = msgspec.UNSET

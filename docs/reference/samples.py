@@ -2,9 +2,12 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 Json = dict[str, Any]
+
+# Optional fields that contradict other ones of the same object.
+LEFT_OUT: Final = frozenset({"deleted", "deletedAt", "deletedBy", "userIds"})
 
 
 class Field(NamedTuple):
@@ -25,9 +28,10 @@ def resolve(schema: Json, schemas: Mapping[str, Json]) -> Json:
 
 def sample(schema: Json, schemas: Mapping[str, Json]) -> Any:
     """A valid value, taken from the given examples if there are any."""
-    schema = resolve(schema, schemas)
     if "examples" in schema:
         return schema["examples"][0]
+    if "$ref" in schema:
+        return sample(resolve(schema, schemas), schemas)
     if "const" in schema:
         return schema["const"]
     if "enum" in schema:
@@ -43,7 +47,9 @@ def sample(schema: Json, schemas: Mapping[str, Json]) -> Any:
             key = sample(schema["propertyNames"], schemas)
             return {key: sample(values, schemas)}
         properties = schema.get("properties", {})
-        return {name: sample(of, schemas) for name, of in properties.items()}
+        return {
+            name: sample(of, schemas) for name, of in properties.items() if name not in LEFT_OUT
+        }
     return {"string": "text", "integer": 1, "boolean": False}[schema["type"]]
 
 

@@ -54,15 +54,15 @@ class UserChangedAnswer(AnswerBody):
 class ResetLink(AnswerBody):
     """`url` is for the user, who sets a new password with it; `expiresIn` in seconds."""
 
-    url: str
-    expires_in: int
+    url: Annotated[str, Meta(examples=["https://chat.example.org/#reset=Zm9yIGV4YW1wbGUgb25seQ"])]
+    expires_in: Annotated[int, Meta(examples=[RESET_SECONDS])]
 
 
 class ResetBody(RequestBody):
     """The code behind `#reset=` of the link. It expires when the user's role or password changes,
     and is 404 while its creator may not reset this user's password."""
 
-    code: str
+    code: Annotated[str, Meta(examples=["Zm9yIGV4YW1wbGUgb25seQ"])]
     password: Password
 
     def wrong_fields(self) -> Wrongs:

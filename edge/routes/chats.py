@@ -1,6 +1,6 @@
 """Chats and their participants."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
@@ -29,6 +29,20 @@ from edge.reads import Reads
 from edge.upstream import Chats
 
 MAX_CHATS = 200
+DIRECT_CHAT: Final = {
+    "id": "019a1b2c-3d4e-7f60-8a1b-2c3d4e5f6071",
+    "chatName": "",
+    "participants": [
+        "019a1b2c-0a1b-7c2d-8e3f-405162738495",
+        "019a1b2c-0b2c-7d3e-8f40-516273849506",
+    ],
+    "participantCount": 2,
+    "owner": None,
+    "seq": 1,
+    "kind": "direct",
+    "last": None,
+    "mine": {"read": 1, "unread": 0, "mentions": 0, "notify": "all", "archived": False},
+}
 
 
 class ChatBody(RequestBody):
@@ -75,7 +89,7 @@ class ChatCreatedAnswer(AnswerBody):
 
 class DirectChatAnswer(AnswerBody):
     message: str
-    chat: ShownChat
+    chat: Annotated[ShownChat, Meta(examples=[DIRECT_CHAT])]
 
 
 class OpenedChat(AnswerBody):

@@ -44,8 +44,8 @@ class InvitationBody(RequestBody):
 class InvitationView(AnswerBody):
     """`left` is the number of remaining uses; `url` is what people open."""
 
-    code: str
-    url: str
+    code: Annotated[str, Meta(examples=["Zm9yIGV4YW1wbGUgb25seQ"])]
+    url: Annotated[str, Meta(examples=["https://chat.example.org/#invite=Zm9yIGV4YW1wbGUgb25seQ"])]
     uses: int
     left: int
     role: Literal["admin", "member"]

@@ -4,6 +4,7 @@ import inspect
 import re
 from typing import Any
 
+import msgspec
 import pytest
 from jsonschema import Draft202012Validator
 
@@ -12,7 +13,7 @@ from common.protocol.errors import CODES
 from common.valkey.topics import Topics
 from docs.reference.documents import ROOT, make_documents
 from docs.reference.postman import make_collection, operations_without_step
-from docs.reference.samples import limits_of
+from docs.reference.samples import limits_of, sample
 from docs.reference.story import STORY
 from edge.asyncapi import describe_socket
 from edge.openapi import describe_api
@@ -123,6 +124,39 @@ def test_every_example_fits(document: dict[str, Any]) -> None:
         if isinstance(node, dict) and isinstance(examples := node.get("examples"), list):
             validator = Draft202012Validator({**node, "components": document["components"]})
             assert all(map(validator.is_valid, examples)), node
+
+
+@pytest.mark.parametrize(
+    "document", [describe_api(OPERATIONS), describe_socket()], ids=["openapi", "asyncapi"]
+)
+def test_every_printed_example_fits(document: dict[str, Any]) -> None:
+    """Each is valid; no deleted message has text, none answers itself, no direct chat is owned."""
+    schemas = document["components"]["schemas"]
+    for name, schema in schemas.items():
+        printed = sample(schema, schemas)
+        validator = Draft202012Validator({**schema, "components": document["components"]})
+        assert validator.is_valid(printed), name
+        nodes = [printed]
+        while nodes:
+            node = nodes.pop()
+            if isinstance(node, list):
+                nodes += node
+            elif isinstance(node, dict):
+                nodes += node.values()
+                assert not (node.keys() & {"deletedAt", "deleted"} and node.get("message")), name
+                assert "replyTo" not in node or node["replyTo"] != node.get("messageId"), name
+                assert node.get("owner") is None or node.get("kind") != "direct", name
+
+
+def test_every_printed_request_is_accepted() -> None:
+    """The example of each request body passes the checks of its call."""
+    described = describe_api(OPERATIONS)
+    schemas = described["components"]["schemas"]
+    for operation in OPERATIONS:
+        for shape in operation.shapes:
+            printed = sample(schemas[shape.__name__], schemas)
+            wrongs = msgspec.convert(printed, shape).wrong_fields()
+            assert not any(wrongs.values()), (operation.path, wrongs)
 
 
 def test_what_is_found_is_described_as_history_is() -> None:
