@@ -1,5 +1,5 @@
 /**
- * Errors for the refusals of calls: the codes of the contract's section 3, as types.
+ * Errors for the refusals of calls: the codes of docs/api.md, *Refusals*, as types.
  *
  * HubbubError
  * ├── Refused                 the server said no; `code` and `message` say why

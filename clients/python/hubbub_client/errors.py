@@ -1,4 +1,4 @@
-"""Exceptions for the refusals of calls: the codes of the contract's section 3, as types.
+"""Exceptions for the refusals of calls: the codes of docs/api.md, *Refusals*, as types.
 
 HubbubError
 ├── Refused                 the server said no; `code` and `detail` say why

@@ -2,7 +2,7 @@
 
 Takes input and returns the resulting outputs. Guarantees each event of each chat once and in the
 order of seqs, however often sockets end in between. Must not know how frames are sent or who
-listens. The rules are those of the contract's section 4.
+listens. The rules are those of docs/clients.md.
 """
 
 from collections.abc import Iterable
