@@ -78,6 +78,7 @@ fix: $(VENV)/dev.stamp  ## format the code and fix what ruff can fix
 
 docs: $(VENV)/dev.stamp  ## generate the reference in docs/ from the code
 	@$(BIN)/python -m docs.reference
+	@$(BIN)/python -m docs.reference.schema
 
 postman: $(VENV)/dev.stamp  ## run the Postman collection on a system of its own, or on the one AT=URL
 	@.ci/npx newman

@@ -1,4 +1,4 @@
-"""Files as rows: functions of migrations/0019_files.sql, and queries of sweeps."""
+"""Files as rows: functions of docs/schema/chats.md, and queries of sweeps."""
 
 from typing import Any, Final, NamedTuple
 
