@@ -21,6 +21,20 @@ def _text_files() -> list[Path]:
     return [ROOT / name for name in listed if (ROOT / name).is_file()]
 
 
+def test_the_index_of_decisions_has_each_records_last_date() -> None:
+    """Every record is in it, with the date on which it was last decided."""
+    row = r"^\| \[([^\]]+)\]\(decisions/([\w-]+)\.md#.* \| ([\d-]+) \|$"
+    index = (ROOT / "docs" / "decisions.md").read_text()
+    listed = {(page, title): date for title, page, date in re.findall(row, index, re.MULTILINE)}
+    record = r"^## (.+)\n\n\*[^*]*?([\d-]+)\*$"
+    decided = {
+        (page.stem, title): date
+        for page in (ROOT / "docs" / "decisions").glob("*.md")
+        for title, date in re.findall(record, page.read_text(), re.MULTILINE)
+    }
+    assert listed == decided
+
+
 def test_every_link_in_the_documents_leads_somewhere() -> None:
     """Files that pages name exist."""
     broken = [
