@@ -129,6 +129,15 @@ async def test_headers_may_have_16_kib(
         check_has_the_headers_of_all(answer)
 
 
+@pytest.mark.parametrize(("size", "status"), [(22_000, 431), (24_000, 400)])
+async def test_headers_beyond_haproxys_buffer_are_no_http(
+    system: Hubbub, size: int, status: int
+) -> None:
+    """HAProxy refuses a head above 23 KiB as it does other bytes that are not HTTP."""
+    answer = await say(system.origin, request("GET /health/live", **{"X-Long": "x" * size}))
+    assert answer.status == status
+
+
 @pytest.mark.parametrize("path", ["/health/live", "/ws"])
 @pytest.mark.parametrize(("size", "is_refused"), [(16_384, False), (16_385, True)])
 async def test_the_last_byte_of_16_kib_counts(
