@@ -27,7 +27,7 @@ MEASURE_AT_REST_SECONDS = 10.0
 CLEANUP_AT_REST_SECONDS = 20.0
 RESULTS_KEPT_SECONDS = 24 * 3600.0
 CANARIES_KEPT_SECONDS = 3600.0
-PURGE_AFTER_SECONDS = 60.0  # nodes that were away for less get the log's end without a hole
+PURGE_AFTER_SECONDS = 60.0  # nodes that were away for less get the log's end without a gap
 _CLEANUP_ROWS = 5_000
 
 _encode = msgspec.json.Encoder().encode

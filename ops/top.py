@@ -190,7 +190,7 @@ def _losses(span: Span) -> Panel:
         ("answers 5xx", sum(count for status, count in errors.items() if status[:1] == "5")),
         ("calls given up", span.now("hubbub_calls_given_up_total")),
         ("sends refused", span.now("hubbub_chats_sends_refused_total")),
-        ("holes fetched", span.now("hubbub_realtime_repairs_total")),
+        ("gaps fetched", span.now("hubbub_realtime_repairs_total")),
     ]
     ends = span.totals("hubbub_realtime_ends_total", "code").items()
     others = [

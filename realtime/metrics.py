@@ -51,7 +51,7 @@ class NodeCollector(Collector):
                 "Changes of watched users, told to sockets.",
                 counters.presence_changes,
             ),
-            ("repairs", "Slices asked for to fill holes.", counters.repairs),
+            ("repairs", "Slices asked for to fill gaps.", counters.repairs),
             ("replayed_events", "Events given to sockets that resumed.", counters.replayed),
             ("canaries_refused", "Canaries that chats did not commit.", counters.canaries_refused),
             ("send_calls", "Calls for sends.", sends.calls),

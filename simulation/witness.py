@@ -111,7 +111,7 @@ class Witness:
         elif expected is not None and seq < expected:
             self.fail("repeat", f"{self.name(user)} got {self._at(id_, seq)}, not {expected}")
         elif expected is not None and seq > expected:
-            self.fail("hole", f"{self.name(user)} got {self._at(id_, seq)}, not {expected}")
+            self.fail("gap", f"{self.name(user)} got {self._at(id_, seq)}, not {expected}")
         stream.next[id_] = seq + 1
         if seq <= stream.heads.get(id_, 0):
             return
@@ -166,7 +166,7 @@ class Witness:
             seqs.append(msgspec.json.decode(line)["seq"])
             self._judge_content(user, chat, seqs[-1], line)
         if seqs != list(range(after + 1, after + 1 + len(seqs))):
-            self.fail("hole", f"a page of {self.name(chat)} after {after} has {seqs}")
+            self.fail("gap", f"a page of {self.name(chat)} after {after} has {seqs}")
         self._judge_reader(user, chat, max([low, *seqs]))
 
     def history(self, user: str, chat: str, low: int, messages: list[Any]) -> None:
@@ -180,7 +180,7 @@ class Witness:
             kinds = self.truth.chat(chat).entries
             wanted = [e.seq for e in kinds[seqs[-1] - 1 : seqs[0]] if e.kind == "message"]
             if seqs != wanted[::-1]:
-                self.fail("hole", f"history of {self.name(chat)} has {seqs}, not {wanted[::-1]}")
+                self.fail("gap", f"history of {self.name(chat)} has {seqs}, not {wanted[::-1]}")
         self._judge_reader(user, chat, max([low, *seqs]))
 
     def state(self, user: str, chat: str, low: int, seq: int) -> None:

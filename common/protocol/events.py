@@ -1,7 +1,7 @@
 """The durable events of a chat, exactly as clients get them: the rows of its log.
 
 chats encodes each of them once; the same bytes are stored, published, relayed and returned by
-`/events`. A chat's seqs are 1, 2, 3 … without holes, in commit order.
+`/events`. A chat's seqs are 1, 2, 3 … without gaps, in commit order.
 """
 
 from typing import Annotated, Literal

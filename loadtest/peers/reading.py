@@ -51,7 +51,7 @@ class Pages:
         """200 events after any seq. Raises RuntimeError where they are not dense."""
         page = json.loads(self._get("events?after=0"))["events"]
         if [event["seq"] for event in page] != list(range(1, min(head, MAX_SLICE_EVENTS) + 1)):
-            raise RuntimeError(f"the log has holes: {page[:2]}")
+            raise RuntimeError(f"the log has gaps: {page[:2]}")
         return self._read(lambda seq: f"events?limit=200&after={max(0, seq - 200)}", head)
 
     def _read(self, choose: Callable[[int], str], head: int) -> Found:

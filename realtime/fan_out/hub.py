@@ -238,7 +238,7 @@ class Hub:
     def is_idle(self, one: Room | Person, seconds: float) -> bool:
         """Whether the room has had no listeners, or the user no socket, for so long."""
         since = one.idle_since
-        # A hole may contain the join of a user here: it is filled first, however long chats is
+        # A gap may contain the join of a user here: it is filled first, however long chats is
         # down.
         is_busy = isinstance(one, Room) and (one.holds or one.is_repairing)
         return since is not None and since < self._clock() - seconds and not is_busy

@@ -1,4 +1,4 @@
-"""From a verified `connect` to `ready`: memberships, attaching, replay. No hole, no repeat.
+"""From a verified `connect` to `ready`: memberships, attaching, replay. No gap, no repeat.
 
 Order matters: the hub knows the user, and the node hears their notices, before memberships are
 read, so that everything after the read is seen; sockets are attached, holding back events, before

@@ -1,4 +1,4 @@
-"""Fills holes: events that a room misses are fetched from chats once for all its listeners."""
+"""Fills gaps: events that a room misses are fetched from chats once for all its listeners."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
@@ -17,7 +17,7 @@ RETRY_SECONDS: Final = 0.2
 
 class Repair:
     """`fetch` asks chats for the events after a seq; `take` delivers them; `abandon` gets a room
-    whose hole can no longer be filled; `spawn` runs a task."""
+    whose gap can no longer be filled; `spawn` runs a task."""
 
     def __init__(
         self,
@@ -34,7 +34,7 @@ class Repair:
         self._counters = counters
 
     def want(self, room: Room, wait_seconds: float = 0.0) -> None:
-        """Fills the room's hole, unless it has been filled by then. One at a time per room."""
+        """Fills the room's gap, unless it has been filled by then. One at a time per room."""
         if not room.is_repairing:
             room.is_repairing = True
             self._spawn(self._fill(room, wait_seconds))

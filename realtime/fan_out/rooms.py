@@ -1,5 +1,5 @@
 """The chats that this node hears. Rooms owns everything that belongs to a room: its topics on the
-bus, its stream, its listeners and the repair of its holes.
+bus, its stream, its listeners and the repair of its gaps.
 
 A room is heard while it has listeners and a minute longer. Its head was read before its topic was
 subscribed, so afterwards heads are compared, in one batch for all new rooms.

@@ -9,7 +9,7 @@ from typing import Final
 
 from common.protocol.payload import Payload
 
-# Limits payloads that wait for a hole. More than this is cheaper to fetch again than to keep.
+# Limits payloads that wait for a gap. More than this is cheaper to fetch again than to keep.
 MAX_EARLY_PAYLOADS: Final = 256
 MAX_EARLY_BYTES: Final = 1_048_576
 
@@ -17,7 +17,7 @@ MAX_EARLY_BYTES: Final = 1_048_576
 class Stream:
     """`head` is the last seq given out; `known` the newest seq that is known to exist.
 
-    While payloads wait for a hole, `known` is above `head`.
+    While payloads wait for a gap, `known` is above `head`.
     """
 
     __slots__ = ("_early", "_early_bytes", "head", "known")
@@ -63,7 +63,7 @@ class Stream:
     def settle(self, head: int, known_when_asked: int) -> None:
         """The chat's log ended at `head` when it was asked for events after ours: earlier claims of
         a higher head were wrong. Heads learned while the answer travelled may be right, and
-        payloads that wait for a hole are committed in any case."""
+        payloads that wait for a gap are committed in any case."""
         if head <= self.head and self.known <= known_when_asked:
             early = (payload.first + payload.size - 1 for payload in self._early.values())
             self.known = max((self.head, *early))
@@ -80,7 +80,7 @@ class Stream:
             return
         size = len(payload.text)
         if len(self._early) >= MAX_EARLY_PAYLOADS or self._early_bytes + size > MAX_EARLY_BYTES:
-            return  # `known` says that it exists: it is fetched with the hole
+            return  # `known` says that it exists: it is fetched with the gap
         if kept is not None:
             self._early_bytes -= len(kept.text)
         self._early[payload.first] = payload

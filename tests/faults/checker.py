@@ -47,7 +47,7 @@ def judge_logs(history: History) -> Iterator[Violation]:
     for chat, log in history.logs.items():
         seqs = [event["seq"] for event in log]
         if seqs != list(range(1, len(log) + 1)):
-            yield Violation("hole", f"the log of {chat} has seqs {_breaks(seqs)}")
+            yield Violation("gap", f"the log of {chat} has seqs {_breaks(seqs)}")
         seen: dict[tuple[str, str], int] = {}
         for event in log:
             if event["type"] != "message":
@@ -130,7 +130,7 @@ def judge_views(history: History) -> Iterator[Violation]:
             missing = sorted(set(range(since, len(log) + 1)) - held[device, chat])
             if missing:
                 yield Violation(
-                    "hole", f"{device} never got {len(missing)} of {chat}, from {missing[:5]} on"
+                    "gap", f"{device} never got {len(missing)} of {chat}, from {missing[:5]} on"
                 )
 
 

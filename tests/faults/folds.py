@@ -107,5 +107,5 @@ def _compare(expected: list[Event], found: list[Event], where: str) -> Iterator[
             yield Violation("divergent", f"{where} has {other}, the fold of the log {one}")
     if len(expected) != len(found):
         yield Violation(
-            "hole", f"{where} has {len(found)} messages, the fold of the log {len(expected)}"
+            "gap", f"{where} has {len(found)} messages, the fold of the log {len(expected)}"
         )

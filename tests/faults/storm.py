@@ -82,7 +82,7 @@ async def ride_out(
         await crowd.settle()
         await crowd.conclude()
     violations = judge(history)
-    violations += [Violation("hole", late) for late in crowd.late]
+    violations += [Violation("gap", late) for late in crowd.late]
     if not may_stay_unanswered:
         violations += [
             Violation("refused", f"never answered: {sent}")

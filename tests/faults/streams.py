@@ -52,12 +52,12 @@ class _Socket:
             self._gone.pop(chat)
         elif last is None:
             if kind != "chat.created":
-                yield Violation("hole", f"a chat begins without chat.created, {where}")
+                yield Violation("gap", f"a chat begins without chat.created, {where}")
         elif seq <= last:
             yield Violation("duplicate" if seq == last else "reorder", f"after {last}, {where}")
             return
         elif seq > last + 1:
-            yield Violation("hole", f"after {last}, {where}")
+            yield Violation("gap", f"after {last}, {where}")
         self._last[chat] = seq
         if kind == "chat.deleted" or (
             kind == "participant.removed" and self._person in event["users"]

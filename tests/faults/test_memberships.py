@@ -103,7 +103,7 @@ async def test_memberships_agree_after_a_storm(seconds: float, system: Hubbub, s
         for device in devices:
             await device.__aexit__()
     violations = [
-        *(Violation("hole", sentence) for sentence in late),
+        *(Violation("gap", sentence) for sentence in late),
         *judge_logs(history),
         *judge_content(history),
         *judge_memberships(history),

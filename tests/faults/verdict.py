@@ -6,7 +6,7 @@ Kind = Literal[
     "lost",  # answered, but not in the log
     "phantom",  # received, but never sent or not in the log
     "duplicate",  # twice in the log, or twice on one socket
-    "hole",
+    "gap",
     "reorder",
     "divergent",  # not what the log holds, or not what was answered
     "stale",  # above the user's own removal

@@ -63,7 +63,7 @@ def test_the_part_above_a_seq(first: int, size: int, seq: int) -> None:
         assert rest.first == max(first, seq + 1)
 
 
-def test_what_waits_for_a_hole_is_bounded() -> None:
+def test_what_waits_for_a_gap_is_bounded() -> None:
     """Payloads beyond the bound are dropped, but the stream knows that they exist."""
     stream = Stream(0)
     for first in range(2, MAX_EARLY_PAYLOADS + 100):
@@ -98,7 +98,7 @@ def test_what_is_learned_while_an_answer_travels_outlives_it() -> None:
 
 
 @given(arrivals(), st.data())
-def test_no_event_waits_without_a_hole_that_is_known(
+def test_no_event_waits_without_a_gap_that_is_known(
     case: tuple[int, int, list[Payload]], data: st.DataObject
 ) -> None:
     """Answers read from the log earlier arrive at any time: an event that waits behind a gap keeps

@@ -112,13 +112,13 @@ REALTIME = Dashboard(
             (Query(f"sum by (reason) ({_R}_polling)", "{{reason}}"),),
         ),
         Panel(
-            "Bus payloads, losses, holes fetched",
+            "Bus payloads, losses, gaps fetched",
             "ops",
-            "Losses or holes all the time: Valkey drops subscribers, see its buffer limits.",
+            "Losses or gaps all the time: Valkey drops subscribers, see its buffer limits.",
             (
                 Query(rate(f"{_R}_bus_payloads_total"), "payloads"),
                 Query(rate(f"{_R}_bus_losses_total") + " or vector(0)", "losses"),
-                Query(rate(f"{_R}_repairs_total"), "slices for holes"),
+                Query(rate(f"{_R}_repairs_total"), "slices for gaps"),
             ),
         ),
         Panel(

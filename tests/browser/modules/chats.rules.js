@@ -63,7 +63,7 @@ rule("what the list says is where a chat begins; events go on from there", async
   same([heard.applied, chats.get("c").timeline.cursor, asked], [[6], 6, []]);
 });
 
-rule("a hole is filled, and what came meanwhile follows in its order", async () => {
+rule("a gap is filled, and what came meanwhile follows in its order", async () => {
   const { asked, chats, connect, heads, heard, list } = somebody({ c: 5 });
   await list("c");
   connect();
@@ -189,7 +189,7 @@ rule("a removal ends a chat, as do a list without it and an answer that knows no
   same([heard.left, chats.hello().resume], [["a", "b", "c"], {}]);
 });
 
-rule("who is removed and added again while a hole is filled keeps the chat", async () => {
+rule("who is removed and added again while a gap is filled keeps the chat", async () => {
   const { api, asked, chats, clock, connect, heads, heard, list } = somebody({ c: 5 });
   await list("c");
   connect();

@@ -12,7 +12,7 @@ rule("it connects with what the store has, and what comes is given once and in o
   same([had.seqs, client.cursor("c"), client.state], [[6, 7], 7, "ready"]);
 });
 
-rule("a hole is filled with what the server has, before what came after it", async () => {
+rule("a gap is filled with what the server has, before what came after it", async () => {
   const { client, socket } = await somebody({
     answers: (_, path) => (path === "/api/chat/c/events?after=5&limit=200"
       ? [200, { events: [message(6), message(7)], seq: 8, more: false }]
@@ -226,7 +226,7 @@ rule("what nobody has listened to for long comes again, however much it is", asy
   same(had.seqs, [6, 7]);
 });
 
-rule("a hole that the server does not fill is asked for again after a second", async () => {
+rule("a gap that the server does not fill is asked for again after a second", async () => {
   const { clock, calls, socket } = await somebody({
     answers: () => [200, { events: [], seq: 5, more: false }],
   });

@@ -54,7 +54,7 @@ rule("the tail holds the newest messages, what happened between them, and the ed
   same(chat.timeline.messageAt(394).message, "edited 395");
 });
 
-rule("page after page leads back to the beginning, without a hole", async () => {
+rule("page after page leads back to the beginning, without a gap", async () => {
   const api = serverOf(logOf(400));
   const chat = new Chat("c", "me", 400);
   const history = new History({ api });

@@ -42,7 +42,7 @@ rule("an old event is dropped", () => {
   same(timeline.tail.items, []);
 });
 
-rule("an event ahead of a hole waits until the hole is filled, then all come in order", () => {
+rule("an event ahead of a gap waits until the gap is filled, then all come in order", () => {
   const timeline = new Timeline(ME, 0);
   same(timeline.apply(message(3)), []);
   same(timeline.hasHole, true);
@@ -78,7 +78,7 @@ rule("a page of the past is put before the first event, without what is here alr
   same([timeline.tail.from, ...seqs(timeline.tail.items)], [1, 1, 2, 3, 4]);
 });
 
-rule("a page that does not touch is a stretch of its own until the hole between is loaded", () => {
+rule("a page that does not touch is a stretch of its own until the gap between is loaded", () => {
   const timeline = new Timeline(ME, 9);
   timeline.apply(message(10));
   timeline.cover(page(2, 4, 10));

@@ -156,7 +156,7 @@ async def test_who_was_removed_cannot_send_or_repeat(world: World) -> None:
         await world.call("get_events", GetEvents(user=bob.id, chat=chat.id, after=0, limit=1), Done)
 
 
-async def test_parallel_sends_leave_no_hole(world: World) -> None:
+async def test_parallel_sends_leave_no_gap(world: World) -> None:
     """Batches for the same chats on two replicas get consecutive seqs, one per message."""
     people = await world.make_people(4)
     chats = [await world.make_chat(*people) for _ in range(3)]

@@ -100,7 +100,7 @@ async def test_who_was_added_while_away_gets_the_snapshot_at_that_seq(world: Wor
         assert event["participants"] == [ann.id, ben.id]
 
 
-async def test_joining_a_busy_chat_leaves_no_hole(world: World) -> None:
+async def test_joining_a_busy_chat_leaves_no_gap(world: World) -> None:
     """Sockets that connect while messages arrive receive every seq from HEAD+1, or SEQ+1, on."""
     ann, ben = await world.make_people(2)
     chat = await world.make_chat(ann, ben)

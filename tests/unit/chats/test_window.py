@@ -28,7 +28,7 @@ def seqs(window: Window, after: int, limit: int = 1_000, chat: str = CHAT) -> li
     return None if found is None else [event.seq for event in found.events]
 
 
-def test_it_answers_only_what_it_holds_without_a_hole() -> None:
+def test_it_answers_only_what_it_holds_without_a_gap() -> None:
     """It reaches back to its first event and reports its last one."""
     window = make_window()
     window.add(CHAT, events(4, 6))

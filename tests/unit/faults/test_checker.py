@@ -191,18 +191,18 @@ def test_a_replayed_event_on_the_next_socket_is_no_duplicate_but_a_wrong_start()
 
 
 @pytest.mark.parametrize(("device", "seq"), [("a", 2), ("a", 4), ("a", 5), ("b", 2)])
-def test_a_seq_that_is_left_out_on_a_socket_is_a_hole(device: str, seq: int) -> None:
+def test_a_seq_that_is_left_out_on_a_socket_is_a_gap(device: str, seq: int) -> None:
     """Neither live nor in a replay may a socket skip a seq."""
     history = _clean()
     history.records.remove(_got(history, device, seq))
-    assert "hole" in _kinds(history)
+    assert "gap" in _kinds(history)
 
 
-def test_a_missing_last_event_is_a_hole_in_the_view() -> None:
+def test_a_missing_last_event_is_a_gap_in_the_view() -> None:
     """A device connected at the end has everything, including the last event."""
     history = _clean()
     history.records.remove(_got(history, "b", 7))
-    assert _kinds(history) == {"hole"}
+    assert _kinds(history) == {"gap"}
 
 
 def test_a_device_that_is_away_at_the_end_may_lack_the_rest() -> None:
@@ -221,11 +221,11 @@ def test_what_was_pulled_fills_the_view() -> None:
     assert judge(history) == []
 
 
-def test_a_hole_in_the_log_is_found() -> None:
+def test_a_gap_in_the_log_is_found() -> None:
     """Seqs are 1, 2, 3 … in the log itself."""
     history = _clean()
     del history.logs[CHAT][4]
-    assert "hole" in _kinds(history)
+    assert "gap" in _kinds(history)
 
 
 def test_a_lower_seq_after_a_higher_one_is_a_reorder() -> None:

@@ -127,7 +127,7 @@ def test_history_that_is_not_the_fold_is_divergent() -> None:
         assert kinds(history) == {"divergent"}
     history = clean()
     del history.current[CHAT][1]
-    assert kinds(history) == {"hole"}
+    assert kinds(history) == {"gap"}
 
 
 def test_a_device_that_made_something_else_of_it_is_divergent() -> None:

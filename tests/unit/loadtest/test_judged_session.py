@@ -59,7 +59,7 @@ def test_a_repeat_on_a_socket_is_counted() -> None:
     assert (book.doubled, book.out_of_order) == (1, 0)
 
 
-def test_a_hole_on_a_socket_is_counted() -> None:
+def test_a_gap_on_a_socket_is_counted() -> None:
     """Even though the session fetches the missing events."""
     _, book = judged(message(7))
     assert (book.doubled, book.out_of_order) == (0, 1)
