@@ -6,7 +6,7 @@ item is stored at once.
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from time import monotonic
 from typing import NamedTuple, cast
 
@@ -36,9 +36,10 @@ from common.database.pool import Pool
 from common.process.logs import log
 from common.protocol.chats import Control
 from common.protocol.errors import Refusal, unavailable
-from common.protocol.items import AnyItem, AppendResult, Refused
+from common.protocol.items import AnyItem, AppendResult, DeleteItem, Refused
 
 MAX_BATCH = 500
+MAX_DELETIONS = 4  # in a transaction: each blanks the edits of its message, a thousand at most
 MAX_WAITING = 20_000  # while the database hangs; further items are refused at once
 MAX_TRANSACTIONS = 2  # one is prepared and answered while the other one is committed
 FIRST_PAUSE_SECONDS = 0.01  # before a failed batch is retried; doubles each time
@@ -98,6 +99,18 @@ class _Entry(NamedTuple):
     def settle(self, result: AppendResult) -> None:
         for _, call, place in self.waiting:
             call.settle(place, result)
+
+
+def _part(batch: list[_Entry]) -> Iterator[list[_Entry]]:
+    """Splits a batch, in its order, where it has too many deletions for one transaction."""
+    start = deletions = 0
+    for place, entry in enumerate(batch):
+        if isinstance(entry.draft.item, DeleteItem):
+            if deletions == MAX_DELETIONS:
+                yield batch[start:place]
+                start, deletions = place, 0
+            deletions += 1
+    yield batch[start:]
 
 
 class Appender:
@@ -179,7 +192,10 @@ class Appender:
     async def _run(self, batch: list[_Entry]) -> None:
         began = self._clock()
         try:
-            await self._append(batch)
+            first, *others = _part(batch)
+            await self._append(first)
+            for part in others:  # their callers may have given up meanwhile
+                await self._append([entry for entry in part if entry.is_awaited])
         except BaseException:
             for entry in batch:
                 for _, call, _ in entry.waiting:

@@ -140,12 +140,13 @@ async def compare_heads(pool: Pool, heads: dict[str, int]) -> dict[str, int]:
 
 
 class SentMessage(NamedTuple):
-    """A message by its sender. `place` is where the list continues."""
+    """A message by its sender. `place` is where the list continues; `events` is how many events of
+    the log have its text or its previews, 0 if it is deleted."""
 
     place: str
     chat: str
     message_id: str
-    is_deleted: bool
+    events: int
 
 
 async def list_messages_of(pool: Pool, sender: str, after: str, limit: int) -> list[SentMessage]:
@@ -154,7 +155,9 @@ async def list_messages_of(pool: Pool, sender: str, after: str, limit: int) -> l
     rows = await fetch(
         pool,
         "SELECT l.key || ' ' || l.chat, l.chat::text, message_id(l.event)::text,"
-        " coalesce(m.is_deleted, false) FROM log l JOIN chats c ON c.id = l.chat"
+        " CASE WHEN m.is_deleted THEN 0"
+        " ELSE 1 + coalesce(cardinality(m.edits) + cardinality(m.previewed), 0) END"
+        " FROM log l JOIN chats c ON c.id = l.chat"
         " LEFT JOIN changed_messages m ON m.chat = l.chat AND m.seq = l.seq"
         " WHERE l.sender = %s::uuid AND l.key IS NOT NULL"
         " AND (l.key, l.chat) > (%s::uuid, %s::uuid) AND c.deleted_at IS NULL"
