@@ -28,3 +28,20 @@ BEGIN
         END IF;
     END LOOP;
 END $$;
+
+-- chats' snapshot is older: accounts that were deleted after it still have everything there, so the
+-- work of those deletions is done again. It was not finished more than seven days before the last
+-- one, unless the backup took longer than that.
+DO $$
+BEGIN
+    IF to_regclass('public.deletions') IS NOT NULL THEN
+        UPDATE public.deletions d SET
+            done_at = NULL, claimed_until = '-infinity', messages_after = '',
+            messages = d.messages OR EXISTS (
+                SELECT FROM public.audit_log l WHERE l.action = 'user.deleted' AND l.of = d.user_id
+                    AND (l.detail::json ->> 'messages')::boolean
+            )
+        WHERE d.done_at IS NULL
+            OR d.done_at > (SELECT max(o.done_at) FROM public.deletions o) - interval '7 days';
+    END IF;
+END $$;
