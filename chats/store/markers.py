@@ -10,11 +10,14 @@ from common.database.pool import Pool
 # If a marker moves forward within this time after it was turned back, the socket that asked may
 # learn of the turn only after it has asked, so it is told of the result too.
 CLOSE_MICROSECONDS: Final = 5_000_000
+CLOCK_MICROSECONDS: Final = 5_000_000  # by which a running server's clock may be set back
 # Rows are locked in the order of the parameters, so that no two batches deadlock. Existing rows
 # have a command of their own: ON CONFLICT would lock a row before the update, and write that to the
 # WAL. If another batch has made the row meanwhile, nothing is done. Inserted rows have no `nth`;
 # joining them with `found` would be a nested loop here.
-_MOVE = """
+# A turn of the marker in the future was made before the server's clock was set back: it holds up no
+# move.
+_MOVE = f"""
 WITH found AS MATERIALIZED (
     SELECT w.nth, w.chat, w.member, w.seq, w.back, w.asked, j.joined, r.marker, h.is_there,
         h.is_there AND (w.back OR w.seq > r.marker) AS moves, o.member IS NOT NULL AS is_kept
@@ -43,11 +46,13 @@ WITH found AS MATERIALIZED (
             WHEN o.joined <> f.joined AND f.back THEN least(f.seq, f.marker)
             WHEN o.joined <> f.joined THEN f.seq
             WHEN f.back THEN least(o.read, f.seq)
-            WHEN f.asked <= o.turned_before THEN o.read
-            WHEN f.asked <= o.turned_back THEN greatest(o.read, least(f.seq, o.turned_to))
+            WHEN f.asked <= o.turned_before AND o.turned_before <= n.latest THEN o.read
+            WHEN f.asked <= o.turned_back AND o.turned_back <= n.latest
+                THEN greatest(o.read, least(f.seq, o.turned_to))
             ELSE greatest(o.read, f.seq)
         END
     FROM (SELECT * FROM found WHERE moves AND is_kept ORDER BY nth) AS f
+    CROSS JOIN (SELECT microseconds_now() + {CLOCK_MICROSECONDS} AS latest) AS n
     WHERE o.member = f.member AND o.chat = f.chat
     RETURNING f.nth, f.marker AS before, o.read, o.asked - o.turned_back AS since
 ), inserted AS (
@@ -64,7 +69,7 @@ FROM found f WHERE NOT (f.moves AND f.is_kept)
 UNION ALL SELECT u.nth, NULL, NULL, u.before, u.read, 'updated', u.since FROM updated u
 UNION ALL SELECT NULL, i.chat::text, i.member::text, i.joined, i.read, 'inserted', i.since
 FROM inserted i
-"""
+"""  # noqa: S608 - a constant
 
 
 class Move(NamedTuple):

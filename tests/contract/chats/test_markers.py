@@ -5,6 +5,7 @@ import random
 import time
 from contextlib import AsyncExitStack
 
+import psycopg
 import pytest
 
 from chats.own.markers import MAX_NODES_TOLD_ALL
@@ -79,6 +80,31 @@ async def test_a_move_asked_for_before_the_marker_was_turned_back(world: World) 
     assert await move(world, chat, bob, 2, back=True) == 2
     assert await move(world, chat, bob, 6, back=True) == 2
     assert (await world.call("move_marker", forward(9, before), Marker)).read == 2
+
+
+async def test_a_turn_before_the_clock_was_set_back_holds_up_no_move(
+    world: World, stage: Stage
+) -> None:
+    """PostgreSQL's clock was ahead while the marker was turned back: the turn is in the future."""
+    ann, bob = await world.make_people(2)
+    chats = [(await world.make_chat(ann, bob)).id for _ in range(2)]
+    now = (
+        "CREATE OR REPLACE FUNCTION microseconds_now() RETURNS bigint LANGUAGE sql VOLATILE"
+        " RETURN (extract(epoch FROM clock_timestamp() + interval '{}') * 1000000)::bigint"
+    )
+    with psycopg.connect(stage.chats_database_url, autocommit=True) as connection:
+        connection.execute(now.format("1 h").encode())
+        try:
+            for chat in chats:
+                await world.send(*(new_message(chat, ann) for _ in range(20)))
+                assert await move(world, chat, bob, 9) == 9
+                assert await move(world, chat, bob, 5, back=True) == 5
+            assert await move(world, chats[1], bob, 4, back=True) == 4
+        finally:
+            connection.execute(now.format("0").encode())
+    assert await move(world, chats[1], bob, 3, back=True) == 3  # the turn before is in the future
+    for chat in chats:
+        assert await move(world, chat, bob, 21) == 21
 
 
 async def test_whom_a_moved_marker_is_told(world: World, stage: Stage) -> None:
