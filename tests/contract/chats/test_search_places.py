@@ -1,19 +1,24 @@
-"""More blocks have all words of a phrase than are filtered first, and few contain the phrase."""
+"""Which blocks a search reads: the newest ones first, then those that the index of words finds."""
+
+import random
+from collections.abc import Callable
 
 import psycopg
+import pytest
 
 from chats.log.encoding import draft_event, stamp
 from chats.search.feeding import UnfedRow, changes_of
 from chats.search.query import parse_query
-from chats.store.query import PLAN_OPTIONS
+from chats.store.query import PLAN_OPTIONS, fetch
 from chats.store.schema import set_up_database
 from chats.store.search import NEWEST, find_messages
-from common.database.pool import create_pool
+from common.database.pool import Pool, create_pool
 from common.protocol.events import Message
 from common.protocol.ids import new_id
 
 BLOCKS = 1_300
 LIMIT = 7
+SEED = 5
 FOUND_IN = {1, 2, 3, 40, 270, 275, 276, 277, 600, 1_190, 1_200}
 ADD = (
     "SELECT search_add_blocks(%s::uuid[], %s::bool[], %s::bigint[], %s::bigint[], %s::bigint[],"
@@ -22,24 +27,78 @@ ADD = (
 
 
 async def test_older_blocks_are_read_where_the_newest_are_not_enough(database_url: str) -> None:
-    """Full pages return every message once, newest first, even if many have the same time; none is
+    """More of them have all words of a phrase than are filtered first, and few contain the phrase.
+    Full pages return every message once, newest first, even if many have the same time; none is
     from a chat that the reader is not in."""
     await set_up_database(database_url)
     ann, ben = new_id(), new_id()
     with psycopg.connect(database_url, autocommit=True) as connection:
-        wanted = sorted((_fill(connection, ann, [ann, ben])), reverse=True)
+        wanted = sorted(_fill(connection, ann, [ann, ben]), reverse=True)
         _fill(connection, ann, [ann])
+    async with create_pool(database_url, size=1, min_size=1, options=PLAN_OPTIONS) as pool:
+        assert await _find(pool, ben, LIMIT) == wanted
+
+
+@pytest.mark.parametrize("limit", [1, 2, LIMIT])
+async def test_times_of_a_chat_may_go_back(database_url: str, limit: int) -> None:
+    """The clock of the server was set back: still each message is found once, newest first."""
+    await set_up_database(database_url)
+    ann, chance = new_id(), random.Random(SEED)
+    found: list[tuple[int, str]] = []
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        for _ in range(3):
+            seconds = chance.sample(range(60), 12)
+            found += _fill(connection, ann, [ann], 12, bool, lambda seq, s=seconds: s[seq - 1])
+    async with create_pool(database_url, size=1, min_size=1, options=PLAN_OPTIONS) as pool:
+        assert await _find(pool, ann, limit) == sorted(found, reverse=True)
+
+
+async def test_the_index_of_words_is_not_asked_about_few_blocks(database_url: str) -> None:
+    """It has the words of all chats, so that a search by a user who has little to search would cost
+    as much as the instance is large."""
+    await set_up_database(database_url)
+    ann, ben = new_id(), new_id()
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        few = _fill(connection, ben, [ben], 1)
+        _fill(connection, ann, [ann])
+    async with create_pool(database_url, size=1, min_size=1, options=PLAN_OPTIONS) as pool:
+        before = await _count_index_scans(pool)
+        assert await _find(pool, ben, LIMIT) == few
+        assert await _count_index_scans(pool) == before
+        await _find(pool, ann, LIMIT)
+        assert await _count_index_scans(pool) > before
+
+
+async def _count_index_scans(pool: Pool) -> int:
+    await fetch(pool, "SELECT pg_stat_force_next_flush()")
+    [(scans,)] = await fetch(
+        pool,
+        "SELECT idx_scan FROM pg_stat_user_indexes WHERE indexrelname = 'search_blocks_terms'",
+    )
+    return int(scans)
+
+
+async def _find(pool: Pool, reader: str, limit: int) -> list[tuple[int, str]]:
+    """Time and id of the messages of all pages."""
     query = parse_query('"alpha beta"')
     assert query is not None
     found = [NEWEST]
-    async with create_pool(database_url, size=1, min_size=1, options=PLAN_OPTIONS) as pool:
-        while len(found) % LIMIT == 1:
-            page = await find_messages(pool, ben, None, None, query, found[-1], LIMIT)
-            found += [cursor for cursor, _ in page]
-    assert [(cursor.ms, cursor.message) for cursor in found[1:]] == wanted
+    page = found[:0]
+    while page or len(found) == 1:
+        rows = await find_messages(pool, reader, None, None, query, found[-1], limit)
+        page = [cursor for cursor, _ in rows]
+        found += page
+    return [(cursor.ms, cursor.message) for cursor in found[1:]]
 
 
-def _fill(connection: psycopg.Connection, owner: str, members: list[str]) -> list[tuple[int, str]]:
+def _fill(
+    connection: psycopg.Connection,
+    owner: str,
+    members: list[str],
+    blocks: int = BLOCKS,
+    has_phrase: Callable[[int], bool] = FOUND_IN.__contains__,
+    second_of: Callable[[int], int] = lambda seq: seq // 400,
+) -> list[tuple[int, str]]:
     """Fills a chat with blocks of one message each; returns time and id of those with the
     phrase."""
     chat = new_id()
@@ -54,13 +113,15 @@ def _fill(connection: psycopg.Connection, owner: str, members: list[str]) -> lis
         connection.cursor() as cursor,
         cursor.copy("COPY log (chat, seq, kind, sender, key, event) FROM STDIN") as copied,
     ):
-        for seq in range(1, BLOCKS + 1):
-            text = "alpha beta" if seq in FOUND_IN else "beta alpha"
+        for seq in range(1, blocks + 1):
+            text = "alpha beta" if has_phrase(seq) else "beta alpha"
             key = new_id()
             message = Message(
                 chat=chat, by=owner, message_id=new_id(), message=text, client_id=key, seq=0, at="",
             )  # fmt: skip
-            event = stamp(draft_event(message), seq, f"2026-01-01T00:00:0{seq // 400}.000000Z")
+            event = stamp(
+                draft_event(message), seq, f"2026-01-01T00:00:{second_of(seq):02}.000000Z"
+            )
             copied.write_row((chat, seq, "message", owner, key, event))
             rows.append(UnfedRow(chat, seq, event))
     entries = changes_of(rows).entries[chat]
@@ -68,9 +129,9 @@ def _fill(connection: psycopg.Connection, owner: str, members: list[str]) -> lis
     connection.execute(
         ADD,
         (
-            [chat] * BLOCKS, [False] * BLOCKS, seqs, seqs, times, times,
+            [chat] * blocks, [False] * blocks, seqs, seqs, times, times,
             "\f".join(e.line for e in entries), "\f".join(e.head for e in entries),
             "\f".join(e.extra for e in entries),
         ),
     )  # fmt: skip
-    return [(e.ms, e.head.split()[2]) for e in entries if e.seq in FOUND_IN]
+    return [(e.ms, e.head.split()[2]) for e in entries if has_phrase(e.seq)]
