@@ -90,8 +90,10 @@ async def delete_file(pool: Pool, request: DeleteFile) -> Done:
 
 
 async def list_doomed(pool: Pool, request: ListDoomed) -> FileIds:
-    """Including files that nobody asks for any more: never finished, or taken by no message."""
+    """Including files that nobody asks for any more: never finished, taken by no message, or of a
+    deleted chat."""
     await store.doom_left_over(pool, request.limit)
+    await store.doom_files_of_deleted(pool)
     return FileIds(ids=await store.list_doomed(pool, request.limit))
 
 

@@ -13,6 +13,7 @@ MAX_UPLOAD_SECONDS: Final = 600.0
 UNTAKEN_SECONDS: Final = 24 * 3600.0
 # Longer than a process may be stopped and still continue an upload.
 BROKEN_SECONDS: Final = 3 * MAX_UPLOAD_SECONDS
+DOOMED_AT_ONCE: Final = 5_000  # 25 µs each
 
 # What a repeat finds is settled in the same transaction: if that stores something itself, it needs
 # no extra flush.
@@ -54,6 +55,17 @@ UPDATE files SET doomed_at = clock_timestamp() WHERE id IN (
             THEN %s::double precision ELSE %s::double precision END * interval '1 second'
     LIMIT %s::bigint FOR UPDATE SKIP LOCKED
 )
+"""
+# A chat's deletion dooms only some of them itself.
+_DOOM_OF_DELETED = """
+WITH doomed AS (
+    UPDATE files SET doomed_at = clock_timestamp() WHERE id IN (
+        SELECT f.id FROM chats c JOIN files f ON f.chat = c.id
+        WHERE c.deleted_at IS NOT NULL AND NOT c.purged AND f.doomed_at IS NULL
+        LIMIT %s::bigint FOR UPDATE OF f SKIP LOCKED
+    ) RETURNING id
+)
+SELECT count(*) FROM doomed
 """
 
 
@@ -131,11 +143,12 @@ async def find_file(pool: Pool, file: str, chat: str, reader: str) -> FileRow | 
 
 
 async def find_linked_file(pool: Pool, file: str) -> FileRow | None:
-    """For any caller; None if it is gone."""
+    """For any caller; None if it or its chat is gone."""
     rows = await fetch(
         pool,
-        "SELECT name, type, size, preview FROM files"
-        " WHERE id = %s::uuid AND stored_at IS NOT NULL AND doomed_at IS NULL",
+        "SELECT f.name, f.type, f.size, f.preview FROM files f JOIN chats c ON c.id = f.chat"
+        " WHERE f.id = %s::uuid AND f.stored_at IS NOT NULL AND f.doomed_at IS NULL"
+        " AND c.deleted_at IS NULL",
         (file,),
     )
     return FileRow(*rows[0]) if rows else None
@@ -174,6 +187,11 @@ async def doom_files_of(pool: Pool, uploader: str) -> None:
 async def doom_left_over(pool: Pool, limit: int) -> None:
     """Dooms uploads that were never finished, and files that no message took in time."""
     await fetch(pool, f"{_DOOM_LEFT_OVER} RETURNING id", (BROKEN_SECONDS, UNTAKEN_SECONDS, limit))
+
+
+async def doom_files_of_deleted(pool: Pool) -> None:
+    """Dooms files of deleted chats, some at a time."""
+    await fetch(pool, _DOOM_OF_DELETED, (DOOMED_AT_ONCE,))
 
 
 async def list_doomed(pool: Pool, limit: int) -> list[str]:
