@@ -16,6 +16,8 @@ MAX_WORD_CHARACTERS: Final = 200
 # As in Unicode's Stream-Safe Text Format (UAX #15, section 13): no language needs as many, and the
 # time for normalising a run of marks grows with the square of its length.
 MAX_COMBINING_MARKS: Final = 30
+# As many as the longest message can have. In its compatibility form U+FDFA alone has 18.
+MAX_TEXT_CHARACTERS: Final = 8_192
 MAX_LETTERS_KEPT: Final = 2**14  # more than people write, in whatever scripts
 _FIRST_MARK: Final = 0xF0000  # for private use
 _MARKS: Final = 2**15  # a block has about one in thirty of them
@@ -83,12 +85,14 @@ _LETTERS: Final = Letters({ord(" "): " "})
 
 def split_runs(text: str) -> list[str]:
     """Runs of letters, marks and digits, folded: full case folding, no marks on Latin, Greek and
-    Cyrillic letters, compatibility forms as NFKC has them. Marks count up to the 30th in a row."""
+    Cyrillic letters, compatibility forms as NFKC has them, of which the first `MAX_TEXT_CHARACTERS`
+    count. Marks count up to the 30th in a row."""
     if text.isascii():
         return text.translate(_ASCII).split()
     text = _SPACING_MARKS.sub(" ", _VARIATION_SELECTORS.sub("", text))
     text = _MAY_HAVE_MANY_MARKS.sub(_cut_marks, text)
-    folded = normalize("NFD", normalize("NFKC", text).casefold())
+    text = normalize("NFKC", text)[:MAX_TEXT_CHARACTERS]
+    folded = normalize("NFD", text.casefold())
     return normalize("NFKC", _MARKED.sub(r"\1", folded)).translate(_LETTERS).split()
 
 

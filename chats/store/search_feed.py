@@ -1,5 +1,8 @@
 """The index of words: what is not in it yet, and what is put into it."""
 
+import asyncio
+from collections.abc import Iterator
+from time import monotonic
 from typing import Final, NamedTuple
 
 from chats.search.blocks import BLOCK_MESSAGES, Block, Entry, Open, make_blocks
@@ -9,7 +12,9 @@ from chats.store.query import fetch
 from common.database.failures import wanting_tables
 from common.database.pool import Connection, Pool, begin
 
-MAX_OCTETS: Final = 262_144  # of events at a time: a replica does nothing else meanwhile
+MAX_OCTETS: Final = 262_144  # of events at a time
+# For making the words of a transaction, which is idle meanwhile: PostgreSQL allows it a second.
+MAX_SECONDS: Final = 0.25
 _TAKE = (
     "SELECT chat::text, messages, octets, seqs, events FROM search_take_unfed(%s::uuid[], %s, %s)"
 )
@@ -50,16 +55,27 @@ class _Unfed(NamedTuple):
 
 
 async def feed(pool: Pool, chats: list[str], rows: int, forget_rows: int) -> Fed:
-    """Puts at most so many rows of the chats' logs into the index, and about `MAX_OCTETS`, in one
-    transaction. Of a deleted chat it removes at most so many blocks at a time."""
+    """Puts at most so many rows of the chats' logs into the index, about `MAX_OCTETS`, and what
+    becomes words within `MAX_SECONDS`, in one transaction. Of a deleted chat it removes at most so
+    many blocks at a time."""
     async with begin(pool) as connection:
         unfed = await _take(connection, chats, rows)
-        changes = changes_of(unfed.rows)
+        in_time = _until(monotonic() + MAX_SECONDS, unfed.rows)
+        # In a thread: the words of a long text in rare scripts take 10 ms.
+        changes = await asyncio.to_thread(changes_of, in_time)
         unfinished = await _write(connection, changes, unfed.found, forget_rows)
+    late = {row.chat for row in unfed.rows if row.seq > changes.upto.get(row.chat, 0)}
+    left = unfed.cut | late | unfinished
     entries = sum(map(len, changes.entries.values()))
-    return Fed(
-        unfed.complete - unfinished, sorted(unfed.cut | unfinished), entries + len(changes.lines)
-    )
+    return Fed(unfed.complete - left, sorted(left), entries + len(changes.lines))
+
+
+def _until(end: float, rows: list[UnfedRow]) -> Iterator[UnfedRow]:
+    """The rows that are asked for before `end`, at least one."""
+    for number, row in enumerate(rows):
+        if number and monotonic() >= end:
+            return
+        yield row
 
 
 async def _take(connection: Connection, chats: list[str], limit: int) -> _Unfed:

@@ -1,16 +1,20 @@
 """The feeder of the search index on a slow database."""
 
 import asyncio
-from time import monotonic
+import threading
+from collections.abc import Iterable, Iterator
+from time import monotonic, sleep
 
 import psycopg
 import pytest
 
 import chats.search.feeder
+import chats.store.search_feed
 from chats.background import repeat
 from chats.log.encoding import draft_event, stamp
 from chats.metrics import BACKGROUND_FAILED, SEARCH_BEHIND_SECONDS
 from chats.search.feeder import Feeder
+from chats.search.feeding import Changes, UnfedRow, changes_of
 from chats.search.pace import Pace
 from chats.store.query import PLAN_OPTIONS
 from chats.store.schema import set_up_database
@@ -68,6 +72,54 @@ async def test_a_slow_transaction_in_a_crowd_holds_feeding_up_no_longer_than_the
             await feeder.run()
         fed = connection.execute("SELECT upto FROM search_progress WHERE chat = %s", (chat,))
         assert fed.fetchall() == [(MESSAGES,)]
+
+
+async def test_a_replica_goes_on_while_words_are_made(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A member whose texts take long to become words delays nobody's sends."""
+    loop, gone_on, seen = asyncio.get_running_loop(), threading.Event(), list[bool]()
+
+    def make(rows: Iterable[UnfedRow]) -> Changes:
+        loop.call_soon_threadsafe(gone_on.set)
+        seen.append(gone_on.wait(5))
+        return changes_of(rows)
+
+    monkeypatch.setattr(chats.store.search_feed, "changes_of", make)
+    await set_up_database(database_url)
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        chat = make_chat(connection)
+        async with create_pool(database_url, size=1, min_size=1) as pool:
+            feeder = Feeder(pool)
+            feeder.note([chat], 1)
+            await feeder.run()
+    assert set(seen) == {True}
+
+
+async def test_words_that_take_long_are_made_in_several_transactions(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PostgreSQL ends a transaction that is idle for a second. Every row gets into the index, those
+    of a chat behind the first too."""
+
+    def make(rows: Iterable[UnfedRow]) -> Changes:
+        return changes_of(slowly(rows))
+
+    def slowly(rows: Iterable[UnfedRow]) -> Iterator[UnfedRow]:
+        for row in rows:
+            sleep(0.1)
+            yield row
+
+    monkeypatch.setattr(chats.store.search_feed, "changes_of", make)
+    await set_up_database(database_url)
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        noted = [make_chat(connection, 8) for _ in range(2)]
+        async with create_pool(database_url, size=1, min_size=1) as pool:
+            feeder = Feeder(pool)
+            feeder.note(noted, 1)
+            await feeder.run()
+        fed = connection.execute("SELECT chat::text, upto FROM search_progress").fetchall()
+    assert dict(fed) == dict.fromkeys(noted, 8)
 
 
 async def test_what_cannot_be_put_into_the_index_is_tried_again(database_url: str) -> None:
@@ -220,7 +272,7 @@ def failures() -> float:
     return float(BACKGROUND_FAILED.labels("feed search")._value.get())
 
 
-def make_chat(connection: psycopg.Connection) -> str:
+def make_chat(connection: psycopg.Connection, messages: int = MESSAGES) -> str:
     """Creates a chat with its messages; returns its id."""
     chat, sender = new_id(), new_id()
     connection.execute("INSERT INTO chats (id, name, owner) VALUES (%s, 'c', %s)", (chat, sender))
@@ -228,7 +280,7 @@ def make_chat(connection: psycopg.Connection) -> str:
         connection.cursor() as cursor,
         cursor.copy("COPY log (chat, seq, kind, sender, key, event) FROM STDIN") as rows,
     ):
-        for seq in range(1, MESSAGES + 1):
+        for seq in range(1, messages + 1):
             key = new_id()
             message = Message(
                 chat=chat, by=sender, message_id=new_id(), message=f"number {seq}", client_id=key,

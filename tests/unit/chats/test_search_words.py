@@ -8,12 +8,14 @@ import pytest
 from chats.search.words import (
     MAX_COMBINING_MARKS,
     MAX_LETTERS_KEPT,
+    MAX_TEXT_CHARACTERS,
     MAX_WORD_CHARACTERS,
     Letters,
     line_of,
     pairs_of,
     split_runs,
 )
+from common.protocol.limits import MAX_MESSAGE_BYTES
 from tests.fixtures.busy import cpu_seconds
 
 
@@ -49,6 +51,14 @@ def test_a_text_becomes_a_line_of_its_words(text: str, line: str) -> None:
 def test_a_word_counts_up_to_its_200th_character() -> None:
     """Of longer ones only the first 200 characters are compared."""
     assert line_of("x" * 300) == f" {'x' * MAX_WORD_CHARACTERS} "
+
+
+def test_a_text_of_ligatures_is_cut_where_the_longest_other_text_ends() -> None:
+    """U+FDFA stands for 18 characters: the words of as many as fit into a message took 0.1 s."""
+    assert len(" ".join(split_runs("\ufdfa" * 2_730))) <= MAX_TEXT_CHARACTERS
+    longest = "a" * 99 + " b" * ((MAX_MESSAGE_BYTES - 103) // 2) + " end"
+    assert split_runs(longest)[-1] == "end"
+    assert split_runs("é" + longest[1:])[-1] == "end"
 
 
 def test_no_character_makes_a_run_of_marks_that_is_not_cut() -> None:
