@@ -7,7 +7,7 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Final, Literal, NamedTuple
+from typing import Annotated, Final, Literal, NamedTuple
 from weakref import WeakValueDictionary
 
 import msgspec
@@ -25,9 +25,12 @@ _FORMATS: Final = dict(zip(PICTURES, ("PNG", "JPEG", "GIF", "WEBP", "AVIF"), str
 Shape = Literal["fit", "square"]
 
 
+_Side = Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]  # chats stores 32 bits
+
+
 class _Size(msgspec.Struct):
-    width: int
-    height: int
+    width: _Side
+    height: _Side
 
 
 class Picture(NamedTuple):

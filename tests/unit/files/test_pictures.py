@@ -112,6 +112,13 @@ async def test_a_bomb_is_not_decoded() -> None:
     assert (await make(bomb(50_000, 1_001))).webp is None
 
 
+@pytest.mark.parametrize("size", [(2**31, 1), (1, 2**32 - 1)])
+async def test_a_picture_longer_than_chats_can_store_has_no_size(size: tuple[int, int]) -> None:
+    """It is stored as a file without a preview."""
+    assert await make(bomb(*size)) == UNREADABLE
+    assert await make(bomb(2**31 - 1, 1)) == Picture(2**31 - 1, 1, None)
+
+
 async def test_a_broken_picture_has_no_preview() -> None:
     """The size of a truncated picture is known; without a header nothing is."""
     whole = picture((300, 300), "JPEG")
