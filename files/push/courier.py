@@ -43,6 +43,7 @@ KEPT_SECONDS: Final = 12 * 3600  # by the push service, for an unreachable brows
 FIRST_PAUSE_SECONDS: Final = 15.0  # doubles with each attempt
 MAX_PAUSE_SECONDS: Final = 900.0
 MAX_HOSTS: Final = 1_000
+FAILING_USERS: Final = 3  # a push service fails if it fails for all of them in a row
 
 What = Literal["done", "gone", "later", "older"]
 
@@ -66,6 +67,7 @@ class Courier:
         self._local = local
         self._lookups = Lookups()
         self._paused: dict[str, float] = {}  # push services, until when
+        self._failing: dict[str, set[str]] = {}  # push services, and users since a good answer
         self._turns: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
 
     async def run(self, rest: Rest = NEVER) -> None:
@@ -177,19 +179,34 @@ class Courier:
         return self._judge(push, answer)
 
     def _judge(self, push: ClaimedPush, answer: Answer) -> PushOutcome:
+        host = _service_of(push)
+        if answer.status >= 500:
+            PUSHES.labels("put off").inc()
+            is_down = self._fails(host, push.user)
+            seconds = retry_after(answer.headers)
+            return self._pause(host, push, seconds) if is_down else _later(push, seconds)
+        self._failing.pop(host, None)
         if answer.status < 300:
             PUSHES.labels("sent").inc()
             return _outcome(push, "done")
         if answer.status in (404, 410):
             PUSHES.labels("gone").inc()
             return _outcome(push, "gone")
-        if answer.status == 429 or answer.status >= 500:
+        if answer.status == 429:  # push services limit each subscription
             PUSHES.labels("put off").inc()
-            return self._pause(_service_of(push), push, retry_after(answer.headers))
+            return _later(push, retry_after(answer.headers))
         # A retry would get the same answer. The fault is ours: the contact, the clock.
         PUSHES.labels("refused").inc()
         log("push refused", status=answer.status, service=urlsplit(push.endpoint).hostname)
         return _outcome(push, "done")
+
+    def _fails(self, host: str, user: str) -> bool:
+        """Notes that a push service failed for this user; whether it fails for everybody."""
+        if host not in self._failing and len(self._failing) >= MAX_HOSTS:
+            self._failing.clear()
+        users = self._failing.setdefault(host, set())
+        users.add(user)
+        return len(users) >= FAILING_USERS
 
     def _pause(self, host: str, push: ClaimedPush, seconds: float | None = None) -> PushOutcome:
         """Pauses the whole service for a while."""
