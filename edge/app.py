@@ -59,6 +59,7 @@ from edge.routes.search import SearchRoutes
 from edge.routes.sessions import SessionRoutes
 from edge.settings import EdgeSettings
 from edge.site import File, make_file, read_site
+from edge.turns import Turns
 from edge.upstream import Administration, Chats, Users
 
 JSON = "application/json"
@@ -109,6 +110,7 @@ async def open_edge(settings: EdgeSettings) -> AsyncIterator[Edge]:
         nodes = CacheNodes(settings.cache_urls)
         stack.push_async_callback(nodes.close)
         memory = MemoryCache(settings.memory_bytes)
+        turns = Turns()
         cached = CachedReads(chats_calls, users_calls, direct, memory, nodes)
         reads = cached if settings.caches else direct
         cookie = SessionCookie(https=settings.https, origins=settings.origins)
@@ -144,7 +146,7 @@ async def open_edge(settings: EdgeSettings) -> AsyncIterator[Edge]:
             *(
                 endpoint
                 for call in calls
-                for endpoint in create_endpoints(call, balancer, administration.demand_role)
+                for endpoint in create_endpoints(call, balancer, administration.demand_role, turns)
             ),
             *create_page_routes(files, headers),
         ]

@@ -86,6 +86,7 @@ class Operation(NamedTuple):
     """A call. `answers` are the bodies by status, the usual one first: structs, the fixed sentence
     of a Confirmation, or BYTES. `refusals` are the codes beyond those that follow from the rest;
     `shapes` are those of a body that may have several. `takes_bytes`: the body is not JSON.
+    `in_turns`: its answer may be large, so a few of a user's calls are answered at a time.
     `served_by_files`: the balancer routes it to that role; the handler is only a declaration.
     `clears_cookie`: always, without asking for it as `gives_cookie` demands."""
 
@@ -101,6 +102,7 @@ class Operation(NamedTuple):
     clears_cookie: bool
     shapes: tuple[type, ...]
     takes_bytes: bool
+    in_turns: bool
     served_by_files: bool
     parameters: frozenset[str]
     body: type[Any] | None
@@ -136,6 +138,7 @@ def operation(
     clears_cookie: bool = False,
     shapes: tuple[type, ...] = (),
     takes_bytes: bool = False,
+    in_turns: bool = False,
     served_by_files: bool = False,
 ) -> Callable[[Handler], Operation]:
     """Decorates the method of a class of routes that answers the call.
@@ -160,8 +163,8 @@ def operation(
         body, body_is_optional = _without_none(hints.get("body"))
         return Operation(
             method, path, summary, answers, handler, who, rate, refusals, gives_cookie,
-            clears_cookie, shapes or ((body,) if body else ()), takes_bytes, served_by_files,
-            frozenset(names), body, body_is_optional,
+            clears_cookie, shapes or ((body,) if body else ()), takes_bytes, in_turns,
+            served_by_files, frozenset(names), body, body_is_optional,
             hints.get("query"), {name: _path_text(hints[name]) for name in in_path},
         )  # fmt: skip
 

@@ -35,14 +35,17 @@ from edge.upstream import Chats, Users
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-MAX_VIEWS_A_CALL: Final = 32  # a view may be 800 kB of messages
+MAX_VIEWS_A_CALL: Final = 32
 MAX_PAGES_A_CALL: Final = 16
+MAX_BYTES_A_CALL: Final = 40_000_000  # 16 pages of the default size
+MAX_SHOWN_BYTES: Final = 50_000  # of a message: JSON takes six bytes for U+0001
 MAX_PEOPLE_A_CALL: Final = 100
 READS_PAUSE_SECONDS: Final = 0.002  # readers within it share a call; a single one is not delayed
 READERS_CROWD: Final = 4  # in a call: those that read again get this much longer to join the next
 MAX_LOADS: Final = 64  # at a time; below the connections to a cache node
 MEMORY_SECONDS: Final = 600.0
 PLACE_BYTES: Final = 36  # what CPython needs to store the end of each message
+MAX_EVENTS_PAGE_BYTES: Final = 2**20
 LEAST_AMOUNT: Final = 51  # a page of the default size, and one more
 
 _NO_PAGE: Final = b"null"
@@ -95,12 +98,15 @@ def _share(
     service: Calls,
     fetch: Callable[[str, list[Item], float], Awaitable[Sequence[Result]]],
     most: int,
+    size_of: Callable[[Item], int] = lambda _: 0,
 ) -> Lanes[Item, Result]:
-    """Concurrent readers share a call, up to a limit; each replica has one call at a time."""
+    """Concurrent readers share a call, up to limits; each replica has one call at a time."""
     return Lanes(
         service.preferred,
         fetch,
         max_items=most,
+        size_of=size_of,
+        max_size=MAX_BYTES_A_CALL,
         pause=READS_PAUSE_SECONDS,
         crowd=READERS_CROWD,
         returning=True,
@@ -123,8 +129,8 @@ class CachedReads:
         self._direct = direct
         self._memory = memory
         self._cache = cache
-        self._lanes = _share(chats, self._fetch_views, MAX_VIEWS_A_CALL)
-        self._pages = _share(chats, self._fetch_pages, MAX_PAGES_A_CALL)
+        self._lanes = _share(chats, self._fetch_views, MAX_VIEWS_A_CALL, _most_of_view)
+        self._pages = _share(chats, self._fetch_pages, MAX_PAGES_A_CALL, _most_of_page)
         self._people = _share(users, self._fetch_people, MAX_PEOPLE_A_CALL)
         self._counters: dict[tuple[str, str], Counter] = {}  # looking up a label takes longer
         self._shown = SingleFlight[Chat | None](asyncio.Semaphore(MAX_LOADS))
@@ -243,6 +249,17 @@ class CachedReads:
             "views", ViewsRequest(wanted=wanted), ViewsAnswer, key=chat, timeout=seconds
         )
         return [_ViewInEpoch(answer.epoch, view) for view in answer.views]
+
+
+def _most_of_view(wanted: ViewWanted) -> int:
+    """In bytes. What happened since the newest messages were read is seldom much."""
+    return 0 if wanted.after else wanted.amount * MAX_SHOWN_BYTES
+
+
+def _most_of_page(wanted: PageWanted) -> int:
+    """In bytes; chats cuts pages of events."""
+    most = wanted.limit * MAX_SHOWN_BYTES
+    return min(most, MAX_EVENTS_PAGE_BYTES) if wanted.of == "events" else most
 
 
 def _chat_key(found: _ViewInEpoch, chat: str) -> str:

@@ -16,6 +16,7 @@ from edge.http.balancer import Balancer
 from edge.http.query import QueryReader
 from edge.http.request import AnyRequest, RequestKey, read_body, read_key
 from edge.operation import ID_IN_PATH, ROLES, Operation, operations_of
+from edge.turns import Turns
 
 # Keys in Litestar's `opt` of a handler.
 ENCODED: Final = "encoded"  # the path parameters that may contain %
@@ -27,19 +28,26 @@ DemandRole = Callable[[str, tuple[Role, ...]], Awaitable[None]]
 
 
 def create_endpoints(
-    routes: object, balancer: Balancer, demand_role: DemandRole
+    routes: object, balancer: Balancer, demand_role: DemandRole, turns: Turns | None = None
 ) -> Sequence[HTTPRouteHandler]:
-    """The calls that the class of `routes` declares, answered by its methods."""
+    """The calls that the class of `routes` declares, answered by its methods. Without `turns`
+    no user waits for theirs."""
     return [
-        _create_endpoint(operation, routes, balancer, demand_role)
+        _create_endpoint(operation, routes, balancer, demand_role, turns)
         for operation in operations_of(type(routes))
     ]
 
 
 def _create_endpoint(
-    operation: Operation, routes: object, balancer: Balancer, demand_role: DemandRole
+    operation: Operation,
+    routes: object,
+    balancer: Balancer,
+    demand_role: DemandRole,
+    turns: Turns | None,
 ) -> HTTPRouteHandler:
     handle, status = operation.handler.__get__(routes), operation.status
+    if turns is not None and operation.in_turns:
+        handle = turns.bound(handle)
     body_shape, body_is_optional = operation.body, operation.body_is_optional
     query_reader = QueryReader(operation.query) if operation.query else None
     takes_key = operation.takes_key

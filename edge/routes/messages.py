@@ -143,6 +143,7 @@ class MessageRoutes:
         "History, newest first",
         {200: MessagesAnswer},
         who=Who.PARTICIPANTS,
+        in_turns=True,
     )
     async def get_messages(self, caller: Claims, chat_id: Id, query: HistoryQuery) -> Answer:
         if query.after is None and query.before is None:
@@ -171,6 +172,7 @@ class MessageRoutes:
         "All events after a seq, ascending",
         {200: EventsAnswer},
         who=Who.PARTICIPANTS,
+        in_turns=True,
     )
     async def get_events(self, caller: Claims, chat_id: Id, query: EventsQuery) -> Answer:
         page = await self._reads.get_page(

@@ -51,6 +51,7 @@ class SearchRoutes:
         "Search the messages of one's chats, newest first",
         {200: SearchAnswer},
         rate=Limits.take_search,
+        in_turns=True,
         refusals=("not_found",),
     )
     async def search(self, caller: Claims, query: SearchQuery) -> Answer:

@@ -178,12 +178,35 @@ async def test_pages_that_are_wanted_at_once_share_calls(
         wanted = PageWanted(user=user, chat="c", of="messages", before=None, after=3, limit=limit)
         return await reads.get_page(wanted)
 
-    asked = [read("ann" if limit % 3 else "eve", limit) for limit in range(1, 200)]
+    asked = [read("ann" if n % 3 else "eve", n % 50 + 1) for n in range(1, 200)]
     pages = await asyncio.gather(*asked, return_exceptions=True)
-    for limit, page in enumerate(pages, 1):
-        if limit % 3:
-            assert page == b'{"messages":[{"seq":%d}],"seq":7,"more":true}' % limit
+    for n, page in enumerate(pages, 1):
+        if n % 3:
+            assert page == b'{"messages":[{"seq":%d}],"seq":7,"more":true}' % (n % 50 + 1)
         else:
             assert isinstance(page, Refusal)
             assert page.code == "not_found"
     assert len(services.pages) <= 200 // MAX_PAGES_A_CALL + 2
+
+
+async def test_a_call_has_no_more_pages_than_could_be_read_in_its_time(
+    services: Services, reads: CachedReads
+) -> None:
+    """A message may be 50 kB of JSON. Full pages of messages travel in smaller calls than those of
+    events, which chats cuts."""
+    for of, most in (("messages", 8), ("events", MAX_PAGES_A_CALL)):
+        services.pages.clear()
+        wanted = PageWanted(user="ann", chat="c", of=of, before=None, after=3, limit=100)  # type: ignore[arg-type]
+        await asyncio.gather(*(reads.get_page(wanted) for _ in range(60)))
+        assert max(len(call.wanted) for call in services.pages) == most
+
+
+async def test_a_call_has_no_more_newest_messages_than_could_be_read_in_its_time(
+    services: Services, reads: CachedReads
+) -> None:
+    """Views without messages, which are small, are not limited by it."""
+    await asyncio.gather(*(reads.get_newest_messages("ann", f"c{n}", 99) for n in range(60)))
+    assert max(len(call.wanted) for call in services.calls) == 8
+    services.calls.clear()
+    await asyncio.gather(*(reads.get_chat("ann", "c") for _ in range(100)))
+    assert max(len(call.wanted) for call in services.calls) == MAX_VIEWS_A_CALL

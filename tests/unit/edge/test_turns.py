@@ -1,0 +1,135 @@
+"""Turns of large reads: a few of a user at a time."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from common.identity.tokens import Claims
+from common.protocol.errors import Refusal
+from edge.http.endpoint import RESPOND, create_endpoints
+from edge.routes.messages import MessageRoutes
+from edge.turns import READS_AT_ONCE, Turns
+
+CHAT = "00000000-0000-4000-8000-000000000000"
+
+
+class Source:
+    """Reads that end when the test says so."""
+
+    def __init__(self) -> None:
+        self.reading: list[str] = []
+        self.end = asyncio.Event()
+
+    async def get_newest_messages(self, user: str, *_: object) -> bytes:
+        self.reading.append(user)
+        await self.end.wait()
+        return b"{}"
+
+    async def get_page(self, wanted: Any) -> bytes:
+        return await self.get_newest_messages(wanted.user)
+
+    async def read(self, caller: Claims) -> bytes:
+        return await self.get_newest_messages(caller.user)
+
+
+def claims_of(user: str) -> Claims:
+    return Claims(user=user, session="s", generation=0, expires=0)
+
+
+@pytest.fixture
+def source() -> Source:
+    return Source()
+
+
+@pytest.fixture
+def read(source: Source) -> Callable[[str], Awaitable[bytes]]:
+    bound = Turns(patience_seconds=0.2).bound(source.read)
+    return lambda user: bound(caller=claims_of(user))
+
+
+async def until(is_so: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while not is_so():  # noqa: ASYNC110 - of a list
+            await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize(
+    ("path", "query"), [("message", b""), ("message", b"before=9"), ("events", b"after=2")]
+)
+async def test_pages_of_a_user_are_read_in_turns(source: Source, path: str, query: bytes) -> None:
+    """Other users' pages do not wait for them, and every page is answered."""
+    routes: Any = MessageRoutes(None, source, None)  # type: ignore[arg-type]
+    nobody: Any = None
+    endpoints = create_endpoints(routes, nobody, nobody, Turns())
+    template = f"/api/chat/{{chat_id:str}}/{path}"
+    [respond] = [
+        endpoint.opt[RESPOND]
+        for endpoint in endpoints
+        if endpoint.paths == {template} and "GET" in endpoint.http_methods
+    ]
+
+    def ask(user: str) -> asyncio.Task[Any]:
+        scope = {"user": claims_of(user), "query_string": query, "path_params": {"chat_id": CHAT}}
+        return asyncio.create_task(respond(SimpleNamespace(scope=scope)))
+
+    asked = [ask("ann") for _ in range(20)]
+    await until(lambda: len(source.reading) == READS_AT_ONCE)
+    asked.append(ask("ben"))
+    await until(lambda: "ben" in source.reading)
+    assert source.reading.count("ann") == READS_AT_ONCE
+    source.end.set()
+    assert [answer.content for answer in await asyncio.gather(*asked)] == [b"{}"] * 21
+
+
+async def test_a_turn_that_does_not_come_in_time_is_refused(
+    source: Source, read: Callable[[str], Awaitable[bytes]]
+) -> None:
+    """As any read for which chats has no time; later ones get their turns."""
+    asked = [asyncio.ensure_future(read("ann")) for _ in range(READS_AT_ONCE)]
+    await until(lambda: len(source.reading) == READS_AT_ONCE)
+    with pytest.raises(Refusal) as refused:
+        await read("ann")
+    assert refused.value.code == "unavailable"
+    source.end.set()
+    await asyncio.gather(*asked)
+    assert await asyncio.gather(*(read("ann") for _ in range(9))) == [b"{}"] * 9
+
+
+async def test_a_read_that_waited_has_the_time_that_is_left(
+    source: Source, read: Callable[[str], Awaitable[bytes]]
+) -> None:
+    """The balancer repeats requests that are not answered in time."""
+    asked = [asyncio.ensure_future(read("ann")) for _ in range(READS_AT_ONCE)]
+    await until(lambda: len(source.reading) == READS_AT_ONCE)
+    later = asyncio.ensure_future(read("ann"))
+    await asyncio.sleep(0)
+    asked[0].cancel()
+    await until(lambda: len(source.reading) == READS_AT_ONCE + 1)
+    with pytest.raises(Refusal) as refused:
+        await later
+    assert refused.value.code == "unavailable"
+    source.end.set()
+    assert await asyncio.gather(*(read("ann") for _ in range(9))) == [b"{}"] * 9
+
+
+async def test_a_read_that_is_given_up_leaves_its_turn_to_the_next(
+    source: Source, read: Callable[[str], Awaitable[bytes]]
+) -> None:
+    """Whether it had its turn, was waiting, or got it at the same moment."""
+    asked = [asyncio.ensure_future(read("ann")) for _ in range(READS_AT_ONCE + 3)]
+    first, waiting, called = asked[0], *asked[-3:-1]
+    await until(lambda: len(source.reading) == READS_AT_ONCE)
+    waiting.cancel()
+    first.cancel()
+    asyncio.get_running_loop().call_soon(called.cancel)  # `first` has passed its turn on by then
+    await until(lambda: len(source.reading) == READS_AT_ONCE + 1)
+    source.end.set()
+    ended = await asyncio.gather(*asked, return_exceptions=True)
+    assert [type(one).__name__ for one in (ended[0], *ended[-3:])] == [
+        *["CancelledError"] * 3,
+        "bytes",
+    ]
+    assert await asyncio.gather(*(read("ann") for _ in range(9))) == [b"{}"] * 9
