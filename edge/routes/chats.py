@@ -22,7 +22,7 @@ from common.protocol.own import Mine
 from common.protocol.wire import Id
 from edge.bodies import AnswerBody, ChatName, Ids, Query, RequestBody, Topic, Wrongs
 from edge.http.answer import Answer, PackedAnswer, json_answer
-from edge.http.request import RequestKey
+from edge.http.request import AnyRequest, RequestKey
 from edge.limits import Limits
 from edge.operation import Who, delete, get, patch, post, put
 from edge.reads import Reads
@@ -189,15 +189,17 @@ class ChatRoutes:
         body = OpenedChat(message="Chat created successfully", chat=opened.chat)
         return json_answer(body, 201 if opened.is_new else 200)
 
-    @get("/api/chat", "List one's chats, newest first", {200: ChatsAnswer})
-    async def list_chats(self, caller: Claims, query: ChatsQuery) -> Answer:
-        request = ListChats(
+    @get("/api/chat", "List one's chats, newest first", {200: ChatsAnswer}, in_turns=True)
+    async def list_chats(self, caller: Claims, query: ChatsQuery, request: AnyRequest) -> Answer:
+        wanted = ListChats(
             user=caller.user,
             before=query.before,
             limit=query.limit,
             by_activity=query.order == "activity",
         )
-        return PackedAnswer(await self._chats.list_chats(request))
+        answer = PackedAnswer(await self._chats.list_chats(wanted))
+        await answer.settle_in_thread(request.scope)
+        return answer
 
     @get("/api/chat/{chat_id}", "A chat", {200: ShownChat}, who=Who.PARTICIPANTS)
     async def get_chat(self, caller: Claims, chat_id: Id) -> Answer:

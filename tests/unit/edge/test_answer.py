@@ -1,11 +1,13 @@
 """Answers whose bytes are already encoded."""
 
 import gzip
+import threading
 from typing import Any
 
 import pytest
 
-from edge.http.answer import PackedAnswer
+import edge.http.answer
+from edge.http.answer import MOST_AT_ONCE_BYTES, PackedAnswer
 
 LONG = b'{"chats":[' + b",".join([b'{"chatName":"Kitchen"}'] * 500) + b"]}"
 
@@ -61,6 +63,41 @@ async def test_it_is_compressed_once() -> None:
     answer.settle({"headers": [accepting]})  # type: ignore[typeddict-item]
     _, body = await sent(answer, accepting)
     assert gzip.decompress(body) == LONG
+
+
+@pytest.mark.parametrize(
+    ("body", "aside"), [(LONG, False), (b"x" * (MOST_AT_ONCE_BYTES + 1), True), (b"{}", False)]
+)
+async def test_what_takes_long_is_compressed_in_a_thread(
+    monkeypatch: pytest.MonkeyPatch, body: bytes, aside: bool
+) -> None:
+    """And once. What takes less time than a thread is compressed when it is sent."""
+    packed_in: list[threading.Thread] = []
+    pack = edge.http.answer._pack
+
+    def note(of: bytes) -> bytes:
+        packed_in.append(threading.current_thread())
+        return pack(of)
+
+    monkeypatch.setattr(edge.http.answer, "_pack", note)
+    answer, accepting = PackedAnswer(body), (b"accept-encoding", b"gzip")
+    await answer.settle_in_thread({"headers": [accepting]})  # type: ignore[typeddict-item]
+    assert len(packed_in) == aside
+    headers, content = await sent(answer, accepting)
+    assert headers[b"content-length"] == b"%d" % len(content)
+    if len(body) > 2:
+        assert gzip.decompress(content) == body
+        assert headers[b"vary"] == b"accept-encoding"
+        assert [thread is not threading.main_thread() for thread in packed_in] == [aside]
+
+
+async def test_a_long_answer_is_as_it_is_for_whoever_does_not_take_gzip() -> None:
+    """It depends on the request all the same."""
+    body = b"x" * (MOST_AT_ONCE_BYTES + 1)
+    answer = PackedAnswer(body)
+    await answer.settle_in_thread({"headers": []})  # type: ignore[typeddict-item]
+    headers, content = await sent(answer)
+    assert (content, headers[b"vary"]) == (body, b"accept-encoding")
 
 
 async def test_what_is_short_is_not_compressed() -> None:

@@ -1,6 +1,7 @@
 """Turns of large reads: a few of a user at a time."""
 
 import asyncio
+import gzip
 from collections.abc import Awaitable, Callable
 from types import SimpleNamespace
 from typing import Any
@@ -10,7 +11,9 @@ import pytest
 from common.identity.tokens import Claims
 from common.protocol.errors import Refusal
 from edge.http.endpoint import RESPOND, create_endpoints
+from edge.routes.chats import ChatRoutes
 from edge.routes.messages import MessageRoutes
+from edge.routes.search import SearchRoutes
 from edge.turns import READS_AT_ONCE, Turns
 
 CHAT = "00000000-0000-4000-8000-000000000000"
@@ -22,11 +25,18 @@ class Source:
     def __init__(self) -> None:
         self.reading: list[str] = []
         self.end = asyncio.Event()
+        self.page = b"{}"
 
     async def get_newest_messages(self, user: str, *_: object) -> bytes:
         self.reading.append(user)
         await self.end.wait()
-        return b"{}"
+        return self.page
+
+    async def list_chats(self, wanted: Any) -> bytes:
+        return await self.get_newest_messages(wanted.user)
+
+    async def search(self, wanted: Any) -> bytes:
+        return await self.get_newest_messages(wanted.user)
 
     async def get_page(self, wanted: Any) -> bytes:
         return await self.get_newest_messages(wanted.user)
@@ -57,23 +67,27 @@ async def until(is_so: Callable[[], bool]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "query"), [("message", b""), ("message", b"before=9"), ("events", b"after=2")]
+    ("path", "query"),
+    [
+        ("/api/chat", b""),
+        ("/api/search", b"q=cake"),
+        ("/api/chat/{chat_id:str}/message", b""),
+        ("/api/chat/{chat_id:str}/message", b"before=9"),
+        ("/api/chat/{chat_id:str}/events", b"after=2"),
+    ],
 )
-async def test_pages_of_a_user_are_read_in_turns(source: Source, path: str, query: bytes) -> None:
-    """Other users' pages do not wait for them, and every page is answered."""
-    routes: Any = MessageRoutes(None, source, None)  # type: ignore[arg-type]
-    nobody: Any = None
-    endpoints = create_endpoints(routes, nobody, nobody, Turns())
-    template = f"/api/chat/{{chat_id:str}}/{path}"
-    [respond] = [
-        endpoint.opt[RESPOND]
-        for endpoint in endpoints
-        if endpoint.paths == {template} and "GET" in endpoint.http_methods
-    ]
+async def test_large_reads_of_a_user_are_answered_in_turns(
+    source: Source, path: str, query: bytes
+) -> None:
+    """Other users' reads do not wait for them, and every one is answered."""
+    said: Any = source
+    respond = respond_of(
+        path, ChatRoutes(said, said, said), MessageRoutes(said, said, said), SearchRoutes(said)
+    )
 
     def ask(user: str) -> asyncio.Task[Any]:
-        scope = {"user": claims_of(user), "query_string": query, "path_params": {"chat_id": CHAT}}
-        return asyncio.create_task(respond(SimpleNamespace(scope=scope)))
+        request = make_request(user, query)
+        return asyncio.create_task(respond(request))
 
     asked = [ask("ann") for _ in range(20)]
     await until(lambda: len(source.reading) == READS_AT_ONCE)
@@ -81,7 +95,38 @@ async def test_pages_of_a_user_are_read_in_turns(source: Source, path: str, quer
     await until(lambda: "ben" in source.reading)
     assert source.reading.count("ann") == READS_AT_ONCE
     source.end.set()
-    assert [answer.content for answer in await asyncio.gather(*asked)] == [b"{}"] * 21
+    assert [answer.content for answer in await asyncio.gather(*asked)] == [source.page] * 21
+
+
+async def test_a_long_list_is_compressed_before_the_turn_ends(source: Source) -> None:
+    """In a thread: see the tests of answers."""
+    said: Any = source
+    source.page = b"x" * 1_000_000
+    source.end.set()
+    respond = respond_of("/api/chat", ChatRoutes(said, said, said))
+    answer = await respond(make_request("ann", b"", (b"accept-encoding", b"gzip")))
+    assert gzip.decompress(answer.content) == source.page
+
+
+def respond_of(path: str, *routes: object) -> Any:
+    nobody: Any = None
+    turns = Turns()
+    [respond] = [
+        endpoint.opt[RESPOND]
+        for of in routes
+        for endpoint in create_endpoints(of, nobody, nobody, turns)
+        if endpoint.paths == {path} and "GET" in endpoint.http_methods
+    ]
+    return respond
+
+
+def make_request(user: str, query: bytes, *headers: tuple[bytes, bytes]) -> Any:
+    return SimpleNamespace(
+        scope={
+            "user": claims_of(user), "query_string": query, "path_params": {"chat_id": CHAT},
+            "headers": list(headers),
+        }
+    )  # fmt: skip
 
 
 async def test_a_turn_that_does_not_come_in_time_is_refused(
