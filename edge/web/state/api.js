@@ -77,7 +77,6 @@ export class Api {
     return this.#call("PATCH", `/api/chat/${id}`, changes);
   }
 
-  /** Sets its topic; null removes it. */
   async deleteChat(id) {
     return this.#call("DELETE", `/api/chat/${id}`);
   }
