@@ -16,6 +16,9 @@ _REQUESTS: Final = "hubbub_edge_requests_total"
 _REQUEST_SECONDS: Final = "hubbub_edge_request_seconds_sum"
 _SOCKETS: Final = "hubbub_realtime_sockets"
 _DELIVERIES: Final = "hubbub_realtime_deliveries_total"
+_FILES_REQUESTS: Final = "hubbub_files_requests_total"
+_FILES_RECEIVED: Final = "hubbub_files_received_bytes_total"
+_FILES_SENT: Final = "hubbub_files_sent_bytes_total"
 _BUS: Final = "hubbub_realtime_bus_up"
 _OPEN: Final = "hubbub_open_circuit"
 _USES: Final = "hubbub_pool_uses_total"
@@ -37,7 +40,7 @@ def names_of(role: str) -> list[str]:
         case "realtime":
             return [*names, _SOCKETS, _DELIVERIES, _BUS]
         case "files":
-            return names
+            return [*names, _FILES_REQUESTS, _FILES_RECEIVED, _FILES_SENT]
         case _:
             return [*names, *(f"{_WAITS[role]}_{part}" for part in ("sum", "count")), *_POOL]
 
@@ -101,6 +104,8 @@ def figures_of(
         in_flight=_mean(span.rate(_REQUEST_SECONDS) for span in spans),
         connections=_mean(span.now(_SOCKETS) for span in spans),
         deliveries=_mean(span.rate(_DELIVERIES) for span in spans),
+        requests=_mean(span.rate(_FILES_REQUESTS) for span in spans),
+        bytes=_mean(span.rate(_FILES_RECEIVED) + span.rate(_FILES_SENT) for span in spans),
         queue=_queue(role, spans, lag),
         database=_ratio(spans, _HELD, _USES),
         failing=_ratio(spans, FAILED, _REQUESTS),

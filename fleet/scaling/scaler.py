@@ -16,6 +16,8 @@ ROOM: Final = 0.5  # a role shrinks if the remaining processes' load is at most 
 REGRET_SECONDS: Final = 120.0  # growing this soon after shrinking means that shrinking was wrong
 MAX_PATIENCE: Final = 8.0
 LATE_SHARE: Final = 0.1  # of the deliveries limit: with fewer, other processes cause the lag
+FILES_BYTES: Final = 4 * 2**20  # per second; with less of both, other processes cause the lag
+FILES_REQUESTS: Final = 20.0  # per second
 FAILING_SHARE: Final = 0.05
 
 
@@ -48,6 +50,8 @@ class Figures(NamedTuple):
     in_flight: float = 0.0
     connections: float = 0.0
     deliveries: float = 0.0
+    requests: float = 0.0  # per second, of files
+    bytes: float = 0.0  # per second, of files, in both directions
     queue: float = 0.0
     database: float = 0.0
     failing: float = 0.0  # share of answers that are server errors
@@ -81,7 +85,8 @@ def load_of(role: str, figures: Figures, limits: Limits) -> Load:
             both = max(work, lag) if deliveries >= LATE_SHARE else work
             return Load(both, both)
         case "files":
-            return Load(lag, lag)
+            works = figures.bytes >= FILES_BYTES or figures.requests >= FILES_REQUESTS
+            return Load(lag, lag) if works else Load(0.0, 0.0)
         case _:
             queue = figures.queue * 1000 / limits.queue_ms
             database = figures.database * 1000 / limits.database_ms

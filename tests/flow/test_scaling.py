@@ -32,7 +32,11 @@ async def test_every_figure_that_the_scaler_reads_is_exported(
     role: str, system: Hubbub, ann: Person, http: aiohttp.ClientSession
 ) -> None:
     """Under the names that it requests, and no others are returned."""
-    await ann.create_chat("talk")  # some exist from the first request on
+    chat = await ann.create_chat("talk")  # some exist from the first request on
+    signed = {"Authorization": f"Bearer {ann.token}"}
+    url = f"{system.origin}/api/chat/{chat}/file?name=note.txt"
+    async with http.post(url, data=b"hello", headers=signed) as answer:
+        assert answer.status == 201
     seen = set()
     for process in system.processes(role):
         url = f"http://127.0.0.1:{process.metrics}/metrics"

@@ -58,6 +58,18 @@ def test_a_process_without_two_readings_is_not_seen() -> None:
     assert figures.connections == 7
 
 
+def test_what_files_moves_counts_in_both_directions() -> None:
+    """Per second and process."""
+    before = {"a": reading(10), "b": reading(10)}
+    after = {
+        "a": reading(12, files_received_bytes_total=600, files_requests_total=8),
+        "b": reading(12, files_sent_bytes_total=200, files_requests_total=4),
+    }
+    figures = figures_of("files", 2, before, after)
+    assert figures.bytes == pytest.approx(200)
+    assert figures.requests == pytest.approx(3)
+
+
 @pytest.mark.parametrize("cut", [{"open_circuit": 1.0}, {"realtime_bus_up": 0.0}])
 def test_an_open_circuit_and_a_lost_bus_are_told(cut: dict[str, float]) -> None:
     """They explain why such a process has little to do."""

@@ -21,10 +21,11 @@ from fleet.scaling.scaler import (
 LIMITS = Limits()
 RANGE = Replicas(1, 4)
 IDLE = Figures(seen=1)
-ROLES = ("edge", "realtime", "chats", "users")
+ROLES = ("edge", "realtime", "files", "chats", "users")
 BUSY = {
     "edge": Figures(seen=1, in_flight=12, lag=0.015),
     "realtime": Figures(seen=1, deliveries=3000),
+    "files": Figures(seen=1, bytes=8e6, lag=0.005),
     "chats": Figures(seen=1, queue=0.08),
     "users": Figures(seen=1, queue=0.08),
 }
@@ -152,8 +153,15 @@ def test_edge_does_not_grow_for_requests_that_wait_elsewhere() -> None:
 
 def test_a_busy_machine_is_no_reason_for_idle_roles_to_grow() -> None:
     """Lag without work is caused by other programs."""
-    for name in ("edge", "realtime"):
+    for name in ("edge", "realtime", "files"):
         assert Role(name).see(Figures(seen=1, lag=0.2), 600) == 1
+
+
+@pytest.mark.parametrize("work", [{"bytes": 8e6}, {"requests": 40.0}])
+def test_files_grows_when_it_is_late_with_its_own_work(work: dict[str, float]) -> None:
+    """With many bytes, or with many requests for small files."""
+    late = Role("files")
+    assert late.see(Figures(seen=1, lag=0.005, **work), 8) == 2
 
 
 def test_a_node_that_delivers_late_is_joined_by_another() -> None:
@@ -188,6 +196,8 @@ figures = st.builds(
     in_flight=st.floats(0, 100),
     connections=st.floats(0, 5000),
     deliveries=st.floats(0, 50_000),
+    requests=st.floats(0, 100),
+    bytes=st.floats(0, 1e8),
     queue=st.floats(0, 2),
     database=st.floats(0, 1),
     failing=st.floats(0, 1),
