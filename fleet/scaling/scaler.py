@@ -12,6 +12,7 @@ import msgspec
 
 GROW_AFTER_SECONDS: Final = 3.0  # of continuous overload
 COOL_DOWN_SECONDS: Final = 6.0  # after a change, until its effect is visible
+MAX_SHARE: Final = 4.0  # a higher load counts as this: the average soon forgets a single second
 ROOM: Final = 0.5  # a role shrinks if the remaining processes' load is at most this share
 REGRET_SECONDS: Final = 120.0  # growing this soon after shrinking means that shrinking was wrong
 MAX_PATIENCE: Final = 8.0
@@ -122,7 +123,7 @@ def decide(
     if figures.unseen or not figures.seen:
         return memory._replace(high_since=None, low_since=None)
     fresh = load_of(role, figures, limits)
-    load = Load(*((old + new) / 2 for old, new in zip(memory.load, fresh, strict=True)))
+    load = Load(*(_smooth(old, new) for old, new in zip(memory.load, fresh, strict=True)))
     fits = wanted > 1 and load.down * wanted / (wanted - 1) <= ROOM
     memory = memory._replace(
         load=load,
@@ -131,7 +132,8 @@ def decide(
     )
     if now - memory.changed < COOL_DOWN_SECONDS:
         return memory
-    if wanted < bounds.maximum and _lasts(memory.high_since, GROW_AFTER_SECONDS, now):
+    is_high = _lasts(memory.high_since, GROW_AFTER_SECONDS, now) and fresh.up >= 1
+    if wanted < bounds.maximum and is_high:
         return _grow(memory, bounds.maximum, now)
     calm = limits.calm_seconds * memory.patience
     if wanted > bounds.minimum and _lasts(memory.low_since, calm, now):
@@ -164,6 +166,10 @@ def _grow(memory: Memory, maximum: int, now: float) -> Memory:
         changed=now,
         patience=min(memory.patience * 2, MAX_PATIENCE) if regret else 1.0,
     )
+
+
+def _smooth(old: float, new: float) -> float:
+    return (old + min(new, MAX_SHARE)) / 2
 
 
 def _since(since: float | None, holds: bool, now: float) -> float | None:

@@ -94,6 +94,30 @@ def test_a_short_burst_changes_nothing() -> None:
     assert spiky.history == [1]
 
 
+@pytest.mark.parametrize("seconds", [1, 3])  # between two readings: of the fleet, of containers
+@pytest.mark.parametrize("late", [0.015, 0.05, 0.25, 10.0])
+@pytest.mark.parametrize("role", ROLES)
+def test_one_late_second_changes_nothing(role: str, late: float, seconds: int) -> None:
+    """However late it is: the average must not keep it for longer than it lasted."""
+    usual = BUSY[role]._replace(
+        seen=1, lag=0.0005, in_flight=3, deliveries=600, bytes=8e6, queue=0.005
+    )
+    memory = Memory(1)
+    for now in range(0, 120, seconds):
+        figures = usual._replace(lag=late, in_flight=60, queue=late) if now == 30 else usual
+        memory = decide(role, memory, figures, RANGE, LIMITS, now, all_sound=True)
+        assert memory.wanted == 1
+
+
+def test_a_load_that_swings_around_the_limit_counts_by_its_average() -> None:
+    """Every other second below the limit."""
+    swinging = Role("realtime")
+    for _ in range(4):
+        swinging.see(Figures(seen=1, deliveries=4000))
+        swinging.see(Figures(seen=1, deliveries=2000))
+    assert swinging.memory.wanted == 2
+
+
 def test_changes_keep_a_distance() -> None:
     """The scaler waits for the effect of a change before the next one."""
     busy = Role("realtime")
