@@ -12,7 +12,7 @@ from litestar.routes import HTTPRoute
 
 from common.calls.calls import Calls
 from common.calls.health import Health
-from common.calls.replicas import Replicas, watch_replicas
+from common.calls.replicas import Replicas, read_replicas, watch_replicas
 from common.identity.credentials import Credentials
 from common.identity.gate import Gate
 from common.identity.links import LinkSigner
@@ -96,7 +96,12 @@ async def open_edge(settings: EdgeSettings) -> AsyncIterator[Edge]:
             return gate.missing
 
         health = Health(process_missing)
-        readiness = Readiness(gate, chats_calls, realtime_calls)
+
+        async def look_up() -> None:
+            both = (chats_replicas, realtime_replicas)
+            await asyncio.gather(*(read_replicas(valkey, of) for of in both))
+
+        readiness = Readiness(gate, chats_calls, realtime_calls, look_up)
         balancer = Balancer(settings.balancer_key)
         limits = Limits(
             SharedBuckets(valkey),

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 
 from common.calls.calls import Calls
 from common.identity.gate import Gate
@@ -15,10 +16,18 @@ class Readiness:
     users may be down: users who are logged in can continue. A missing Valkey is no reason either.
     """
 
-    def __init__(self, gate: Gate, chats: Calls, realtime: Calls) -> None:
+    def __init__(
+        self,
+        gate: Gate,
+        chats: Calls,
+        realtime: Calls,
+        read_replicas: Callable[[], Awaitable[object]],
+    ) -> None:
+        """`read_replicas` updates which replicas `chats` and `realtime` know."""
         self._gate = gate
         self._chats = chats
         self._realtime = realtime
+        self._read_replicas = read_replicas
         self._missing: str | None = None
         self._asked_at = float("-inf")
         self._one_at_a_time = asyncio.Lock()
@@ -34,6 +43,14 @@ class Readiness:
     async def _ask(self) -> str | None:
         if self._gate.missing:
             return self._gate.missing
+        missing = await self._ask_replicas()
+        if missing is not None:
+            # At rest the list is up to 2 s old: those on it may have been replaced.
+            await self._read_replicas()
+            missing = await self._ask_replicas()
+        return missing
+
+    async def _ask_replicas(self) -> str | None:
         chats, realtime = await asyncio.gather(
             self._chats.any_is_ready(), self._realtime.any_is_ready()
         )

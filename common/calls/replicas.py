@@ -68,18 +68,23 @@ class Replicas:
         )
 
 
+async def read_replicas(valkey: "Valkey", replicas: Replicas) -> bool:
+    """Reads the role's leases now; returns whether Valkey answered."""
+    found = await valkey.list_leases(replicas.role)
+    if found is None:
+        replicas.fall_back()
+        return False
+    replicas.replace_leased(tuple(sorted(found)))
+    return True
+
+
 async def watch_replicas(valkey: "Valkey", replicas: Replicas, rest: Rest = NEVER) -> None:
     """Reads the role's leases every second, until cancelled."""
     reachable = True
     while True:
-        found = await valkey.list_leases(replicas.role)
-        if found is not None:
-            replicas.replace_leased(tuple(sorted(found)))
-        else:
-            if reachable:
-                log("leases unreadable, keeping the last list", of=replicas.role)
-            replicas.fall_back()
-        reachable = found is not None
+        was_reachable, reachable = reachable, await read_replicas(valkey, replicas)
+        if was_reachable and not reachable:
+            log("leases unreadable, keeping the last list", of=replicas.role)
         await rest.pause(ANNOUNCE_SECONDS)
 
 
