@@ -4,6 +4,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 from common.process.service import (
     DRAIN_NOTICE_SECONDS,
@@ -12,7 +13,7 @@ from common.process.service import (
     run_process,
     serving_health,
 )
-from common.process.web import serving_app
+from common.process.web import Patience, serving_app
 from files.app import open_files
 from files.settings import FilesSettings, read_files_settings
 
@@ -28,8 +29,10 @@ async def serving_files(settings: FilesSettings) -> AsyncIterator[Serving]:
         public = [settings.service.listen.open()]
         if settings.balancer_listen_fd is not None:
             public.append(socket.socket(fileno=settings.balancer_listen_fd))
-        async with serving_app(files.app, public, tls=tls, rest=files.rest):
-            yield Serving(files.health, lambda: asyncio.sleep(DRAIN_NOTICE_SECONDS), files.rest)
+        patience = Patience(settings.drain_seconds)
+        async with serving_app(files.app, public, tls=tls, rest=files.rest, patience=patience):
+            drain = partial(asyncio.sleep, DRAIN_NOTICE_SECONDS)
+            yield Serving(files.health, drain, files.rest, patience.hurry)
 
 
 def main() -> None:

@@ -85,6 +85,16 @@ class FilesSettings(msgspec.Struct, frozen=True):
     push: Annotated[PushMode, PUSH] = "on"
     link_previews: Annotated[LinkMode, LINK_PREVIEWS] = "off"
     push_contact: Annotated[str, PUSH_CONTACT, PUBLIC_URL, Join(join_contact)] = ""
+    drain_seconds: Annotated[
+        int,
+        Variable(
+            "HUBBUB_FILES_DRAIN_SECONDS",
+            NUMBER,
+            "How long uploads and downloads may continue once the process was told to end, in "
+            "seconds. Leave it six seconds more before it is killed.",
+            "20",
+        ),
+    ] = 20
     pictures_at_once: Annotated[
         int,
         Variable(

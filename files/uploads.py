@@ -166,6 +166,8 @@ def _reason(error: BaseException) -> str:
             return "too slow"
         case BodyBroken():
             return "broken off"
+        case asyncio.CancelledError():
+            return "process ended"
         case StoreUnavailable() | BytesMissing():
             return "store"
         case _:

@@ -3,6 +3,7 @@
 edge declares these calls, and answers other methods on their paths.
 """
 
+import asyncio
 import logging
 import re
 import time
@@ -125,6 +126,8 @@ class Web:
             answer = await route.serve(request, *parameters)
         except BodyBroken:
             answer = None  # no client is left to answer
+        except asyncio.CancelledError:  # this process ends
+            answer = answer_refusal(unavailable())
         except Refusal as refusal:
             answer = answer_refusal(unavailable() if refusal.code == "unavailable" else refusal)
         except StoreUnavailable as error:
@@ -137,6 +140,8 @@ class Web:
             if answer is not None:
                 status = answer.status
                 await _send(answer, trace.id, send, with_body=method != "HEAD")
+        except asyncio.CancelledError:
+            log("answer cut short")  # this process ends, and has closed the connection
         finally:
             seconds = time.perf_counter() - started
             REQUESTS.note((method, template, status), seconds)

@@ -41,14 +41,19 @@ class HasService(Protocol):
 Settings = TypeVar("Settings", bound=HasService)
 
 
+def _wait_as_usual() -> None: ...
+
+
 class Serving(NamedTuple):
     """A process that serves. `drain` sends callers and clients elsewhere; whatever is still in
     flight when it returns finishes at the end of the serving block. `rest` is told of each request.
+    `hurry` is called if that end must be quick.
     """
 
     health: Health
     drain: Callable[[], Awaitable[None]]
     rest: Rest
+    hurry: Callable[[], None] = _wait_as_usual
 
 
 def run_process(
@@ -57,8 +62,9 @@ def run_process(
     serving: Callable[[Settings], AbstractAsyncContextManager[Serving]],
     refusals: tuple[type[Exception], ...] = (),
 ) -> None:
-    """All of `python -m ROLE`: serves until SIGTERM or SIGINT, then drains. Wrong settings end it
-    with a sentence and EX_CONFIG of sysexits(3), `refusals` with a sentence and exit code 1."""
+    """All of `python -m ROLE`: serves until SIGTERM or SIGINT, then drains; after SIGINT, or if
+    that follows, in a hurry. Wrong settings end it with a sentence and EX_CONFIG of sysexits(3),
+    `refusals` with a sentence and exit code 1."""
     try:
         settings = read_settings()
         set_up_logs(role, settings.service.name, settings.service.log_file)
@@ -73,18 +79,24 @@ def run_process(
 async def _serve(
     settings: Settings, serving: Callable[[Settings], AbstractAsyncContextManager[Serving]]
 ) -> None:
-    async with serving(settings) as (health, drain, rest), measuring_loop_lag(rest):
+    async with serving(settings) as served, measuring_loop_lag(served.rest):
         # Not before this: a process that still waits in its startup just ends.
         stop = asyncio.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+
+        def stop_soon() -> None:
+            stop.set()
+            served.hurry()
+
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, stop.set)
+        loop.add_signal_handler(signal.SIGINT, stop_soon)
         tune_garbage_collection()
         give_back_code()
         log("serving", address=settings.service.listen.address)
         await stop.wait()
         log("draining")
-        health.draining = True
-        await drain()
+        served.health.draining = True
+        await served.drain()
 
 
 @asynccontextmanager

@@ -9,7 +9,7 @@ from typing import Final
 
 from fleet.data.lock import is_held_by_command, lock_holder
 
-STOP_SECONDS: Final = 45.0  # a drain takes 22 s at most
+STOP_SECONDS: Final = 45.0  # a stop takes 30 s at most
 POLL_SECONDS: Final = 0.1
 
 

@@ -30,7 +30,8 @@ FILES = Dashboard(
         Panel(
             "Uploads that ended early",
             "ops",
-            "`broken off` is the client's network; `store` is the store, see the log of files.",
+            "`broken off` is the client's network; `process ended` is ours; `store` is the store, "
+            "see the log of files.",
             (
                 Query(
                     rate("hubbub_files_broken_uploads_total", "reason") + " or vector(0)",
