@@ -3,8 +3,7 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from functools import partial
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from common.process.service import (
     DRAIN_NOTICE_SECONDS,
@@ -24,14 +23,22 @@ async def serving_files(settings: FilesSettings) -> AsyncIterator[Serving]:
     async with (
         own_tls(settings.service) as tls,
         open_files(settings) as files,
-        serving_health(files.health, settings.service, rest=files.rest, tls=tls),
+        AsyncExitStack() as checks,
     ):
+        health = serving_health(files.health, settings.service, rest=files.rest, tls=tls)
+        await checks.enter_async_context(health)
         public = [settings.service.listen.open()]
         if settings.balancer_listen_fd is not None:
             public.append(socket.socket(fileno=settings.balancer_listen_fd))
         patience = Patience(settings.drain_seconds)
         async with serving_app(files.app, public, tls=tls, rest=files.rest, patience=patience):
-            drain = partial(asyncio.sleep, DRAIN_NOTICE_SECONDS)
+
+            async def drain() -> None:
+                await asyncio.sleep(DRAIN_NOTICE_SECONDS)
+                metrics = settings.service.metrics_listen
+                if metrics is not None and metrics.fd is not None:
+                    await checks.aclose()  # the slot's next process listens there
+
             yield Serving(files.health, drain, files.rest, patience.hurry)
 
 

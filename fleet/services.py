@@ -1,5 +1,6 @@
 """The processes of edge, realtime, files, users and chats: ports, environment, start."""
 
+import signal
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
@@ -87,6 +88,14 @@ class Services:
             self._at_rest[f"{role}-{number}"] = b'"atRest":true' in body
             return status is not None
 
+        def has_free_ports() -> bool:
+            try:
+                ports.main.bind().close()
+                ports.health.bind().close()
+            except OSError:
+                return False
+            return True
+
         return Program(
             role,
             number,
@@ -95,6 +104,9 @@ class Services:
             lambda: self._start(role, number, ports),
             is_ready,
             is_live,
+            hurry_signal=signal.SIGINT if role == "files" else None,
+            linger_seconds=self._settings.files_drain_seconds if role == "files" else 0.0,
+            has_free_ports=has_free_ports,
         )
 
     def address(self, role: str, number: int) -> str:
@@ -156,6 +168,7 @@ def _shared_environment(settings: FleetSettings, urls: Mapping[str, str]) -> dic
         "HUBBUB_PUBLIC_URL": settings.public_url,
         "HUBBUB_ORIGINS": settings.origins,
         "HUBBUB_FILES_URL": settings.files_url,
+        "HUBBUB_FILES_DRAIN_SECONDS": str(settings.files_drain_seconds),
     }
     write_callers(settings.keys)
     for variable, path in (

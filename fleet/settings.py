@@ -225,6 +225,16 @@ class FleetSettings(msgspec.Struct, frozen=True):
             otherwise="`file://HUBBUB_DATA/files`",
         ),
     ]
+    files_drain_seconds: Annotated[
+        int,
+        Variable(
+            "HUBBUB_FILES_DRAIN_SECONDS",
+            NUMBER,
+            "How long uploads and downloads may continue in a process of files that was told to "
+            "end while others serve, in seconds.",
+            "610",
+        ),
+    ]
     environment: dict[str, str]  # all of it, for the services
 
     def differing(self, others: Mapping[str, str], names: Iterable[str]) -> tuple[str, ...]:

@@ -28,6 +28,7 @@ from fleet.entrance import watch_certificate
 from fleet.metrics import FleetMetrics, MetricsServer
 from fleet.misspelled import misspelled
 from fleet.processes.forked import Template, reap_adopted
+from fleet.processes.lingering import Lingering
 from fleet.processes.ports import LOOPBACK
 from fleet.processes.probe import Address
 from fleet.processes.supervised import Program, Supervised, Watcher
@@ -76,8 +77,13 @@ class Fleet:
         self._metrics = FleetMetrics(registry)
         self._metrics_server = MetricsServer(registry)
         self._endings = endings = Endings(settings.logs, self._metrics)
+        self._lingering = Lingering(self._changed, endings.note_end)
         self._watcher = Watcher(
-            endings.note_start, self._changed, endings.note_end, endings.note_hang
+            endings.note_start,
+            self._changed,
+            endings.note_end,
+            endings.note_hang,
+            self._lingering.add,
         )
 
     async def start(self) -> None:
@@ -122,7 +128,10 @@ class Fleet:
             await asyncio.wait(self._tasks)
         for roles, seconds in STOP_ORDER:
             stopping = [s for (role, _), s in self._slots.items() if role in roles]
-            await asyncio.gather(*(supervised.stop(seconds) for supervised in stopping))
+            await asyncio.gather(
+                self._lingering.stop(seconds),
+                *(supervised.stop(seconds, everything=True) for supervised in stopping),
+            )
         await self._changed()
         if not self._is_written:  # on a full disk; it would list processes as after a kill
             with suppress(OSError):
@@ -292,7 +301,9 @@ class Fleet:
                 await self._tell_balancer()
                 await self._renew_certificate()
                 self._rest_or_rise()
-                reap_adopted([s.pid for s in self._slots.values() if s.pid is not None])
+                lingering = [line.pid for line in self._lingering.describe()]
+                slots = [s.pid for s in self._slots.values() if s.pid is not None]
+                reap_adopted([*slots, *lingering])
                 if self._template.is_to_be_loaded():
                     _keep(self._tasks, self._template.load())
             except Exception:
@@ -330,7 +341,10 @@ class Fleet:
     async def _changed(self) -> None:
         state = FleetState(
             os.getpid(),
-            [line for s in self._slots.values() if (line := s.describe()) is not None],
+            [
+                *(line for s in self._slots.values() if (line := s.describe()) is not None),
+                *self._lingering.describe(),
+            ],
             {role: WantedState(n, *self.bounds[role]) for role, n in self.wanted.items()},
             self._metrics_server.port,
             self._endings.deaths(),
@@ -351,13 +365,11 @@ class Fleet:
     async def _tell_balancer(self) -> None:
         slots = {slot: s for slot, s in self._slots.items() if slot[0] in PUBLIC_ROLES}
         served = {role for (role, _), supervised in slots.items() if supervised.is_ready}
+        modes = {slot: _pool_mode(s, is_only=slot[0] not in served) for slot, s in slots.items()}
+        for line in self._lingering.describe():  # a server that is deleted loses its sessions
+            modes.setdefault((line.role, line.number), "drain")
         await self._balancer.set_servers(
-            {
-                self._services.pool_server(role, number): _pool_mode(
-                    supervised, is_only=role not in served
-                )
-                for (role, number), supervised in slots.items()
-            }
+            {self._services.pool_server(*slot): mode for slot, mode in modes.items()}
         )
 
     def _note_decision(self, role: str, before: int, now: int, figures: Figures) -> None:

@@ -1,5 +1,7 @@
 """One supervised process: started, watched, restarted whenever it ends, drained at the end.
 
+A process that drains for long may leave its slot to its successor (`linger_seconds`).
+
 Does not know what the process is; `Program` says how to start and probe it.
 """
 
@@ -23,13 +25,18 @@ START_TIMEOUT_SECONDS = 60.0
 # s may recover.
 HANG_TIMEOUT_SECONDS = 10.0 + LIVE_POLL_SECONDS
 BUSY_TIMEOUT_SECONDS = 60.0  # for one that uses CPU: on a busy machine answers are late
+LINGER_AFTER_SECONDS = 5.0  # a drain releases the ports within two
 BACK_SECONDS = 10.0  # within which one that was ready is expected to be ready again
 FIRST_BACKOFF_SECONDS = 0.1
 MAX_BACKOFF_SECONDS = 2.0
 
 
 class Program(NamedTuple):
-    """What runs in a slot; number, port and metrics port are the same for all its processes."""
+    """What runs in a slot; number, port and metrics port are the same for all its processes.
+
+    A process with `linger_seconds` may drain for that long beside the slot's next one, once it has
+    released the ports: `has_free_ports`. `hurry_signal` is sent too if everything ends.
+    """
 
     role: str
     number: int
@@ -39,19 +46,28 @@ class Program(NamedTuple):
     is_ready: Callable[[], Awaitable[bool]]
     is_live: Callable[[], Awaitable[bool]]
     stop_signal: signal.Signals = signal.SIGTERM
+    hurry_signal: signal.Signals | None = None
+    linger_seconds: float = 0.0
+    has_free_ports: Callable[[], bool] = bool
 
     @property
     def name(self) -> str:
         return f"{self.role}-{self.number}"
 
 
+def _never_lingers(program: Program, process: Process, state: ProcessState) -> None:
+    raise AssertionError(f"{program.name} has no time for it")
+
+
 class Watcher(NamedTuple):
-    """The callbacks of a supervised process."""
+    """The callbacks of a supervised process. `lingers` is given one that still drains: it must see
+    to its end."""
 
     started: Callable[[Program, Process], None]
     changed: Callable[[], Awaitable[None]]  # awaited before a drain's signal is sent
     ended: Callable[[Program, int, bool], None]  # exit code, whether it had been ready
     hung: Callable[[Program], None]
+    lingers: Callable[[Program, Process, ProcessState], None] = _never_lingers
 
 
 class Supervised:
@@ -67,6 +83,7 @@ class Supervised:
         self._ended = float("-inf")  # when the last process that had been ready ended
         self._ready = asyncio.Event()
         self._gone = asyncio.Event()  # of the current process
+        self._released = asyncio.Event()  # the current process lingers
         self._stopping = asyncio.Event()
         self._task = asyncio.create_task(self._keep_running())
 
@@ -103,37 +120,41 @@ class Supervised:
         """Returns at once if it is ready."""
         await self._ready.wait()
 
-    async def stop(self, within_seconds: float) -> None:
-        """Ask the process to end and do not restart it; kill it if it takes too long."""
+    async def stop(self, within_seconds: float, *, everything: bool = False) -> None:
+        """Ask the process to end and do not restart it; kill it if it takes too long, or let it
+        linger unless `everything` ends."""
         self._stopping.set()
         if process := self._process:
-            await self._ask_to_end(process)
-            await asyncio.wait({self._task}, timeout=within_seconds)
-            if process.poll() is None:
-                process.kill()
+            await self._drain(process, within_seconds, everything=everything)
         await self._task
 
     async def restart(self, within_seconds: float, ready_within_seconds: float) -> None:
         """Drain the process, start its successor, and return when that is ready.
 
-        Raises TimeoutError if it is not ready in time; it keeps trying.
+        Raises TimeoutError if that is not ready in time; it keeps trying.
         """
         if process := self._process:
             self._ready.clear()
-            gone = self._gone
-            await self._ask_to_end(process)
-            try:
-                async with asyncio.timeout(within_seconds):
-                    await gone.wait()
-            except TimeoutError:
-                process.kill()
+            await self._drain(process, within_seconds)
         await asyncio.wait_for(self.wait_until_ready(), ready_within_seconds)
 
-    async def _ask_to_end(self, process: Process) -> None:
+    async def _drain(self, process: Process, seconds: float, *, everything: bool = False) -> None:
+        """Returns when it has left the slot."""
+        gone, released = self._gone, self._released
         self.state = "draining"
         await self._announce()
         process.send_signal(self.program.stop_signal)
+        if everything and self.program.hurry_signal is not None:
+            process.send_signal(self.program.hurry_signal)
         process.send_signal(signal.SIGCONT)  # a paused one would not receive it
+        if self.program.linger_seconds and not everything:
+            await _wait_for(gone, LINGER_AFTER_SECONDS)
+            if not gone.is_set() and self.program.has_free_ports():
+                released.set()
+        await _wait_for(gone, seconds)
+        if not gone.is_set():
+            process.kill()
+            await gone.wait()
 
     async def _keep_running(self) -> None:
         failures = 0
@@ -144,9 +165,7 @@ class Supervised:
             failures = 0 if was_ready else failures + 1
             if failures:  # no wait if it had been ready
                 delay = FIRST_BACKOFF_SECONDS * 2 ** min(failures - 1, 10)
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(min(delay, MAX_BACKOFF_SECONDS)):
-                        await self._stopping.wait()
+                await _wait_for(self._stopping, min(delay, MAX_BACKOFF_SECONDS))
         await self._announce()
 
     def _start(self) -> Process | None:
@@ -157,25 +176,32 @@ class Supervised:
             self._note(f"cannot be started: {error!r}")
             self._tell(self._watcher.ended, getattr(error, "errno", None) or 1, False)
             return None
-        self._gone = asyncio.Event()
+        self._gone, self._released = asyncio.Event(), asyncio.Event()
         self._started, self.state = time.time(), "starting"
         self._tell(self._watcher.started, process)
         return process
 
     async def _attend(self, process: Process) -> bool:
-        """Waits until the process has ended; returns whether it had been ready."""
+        """Waits until the process has ended, or lingers; returns whether it had been ready."""
         watch = asyncio.create_task(self._watch(process))
+        ending = asyncio.create_task(wait_for_exit(process))
+        released = asyncio.create_task(self._released.wait())
         try:
-            code = await wait_for_exit(process)
+            await asyncio.wait((ending, released), return_when=asyncio.FIRST_COMPLETED)
         finally:
             watch.cancel()
+            released.cancel()
+            ending.cancel()
         was_ready = self.state != "starting"
         if was_ready:
             self._ended = time.monotonic()
         self._ready.clear()
-        self._process = None
+        line, self._process = self.describe(), None
         self._gone.set()
-        self._tell(self._watcher.ended, code, was_ready)
+        if ending.done():
+            self._tell(self._watcher.ended, ending.result(), was_ready)
+        else:
+            self._tell(self._watcher.lingers, process, line)
         return was_ready
 
     async def _watch(self, process: Process) -> None:
@@ -222,3 +248,10 @@ class Supervised:
 
     def _note(self, event: str) -> None:
         log(event, level=logging.ERROR, process=self.program.name)
+
+
+async def _wait_for(event: asyncio.Event, seconds: float) -> None:
+    """Until it is set, or the time is over."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from common.process.web import STOP_SECONDS
 from fleet.engines.postgres import SMALL as POSTGRES
 from fleet.scaling.scaler import Replicas
 from fleet.settings import read_replicas, read_settings
@@ -122,7 +123,8 @@ def test_each_network_connects_only_those_who_talk_over_it() -> None:
 def test_services_are_doubled_and_drain(name: str) -> None:
     """Each service has two replicas; stopping one waits for its drain."""
     assert SERVICES[name]["deploy"]["replicas"] == f"${{HUBBUB_{name.upper()}_REPLICAS:-2}}"
-    assert int(SERVICES[name]["stop_grace_period"].removesuffix("s")) >= 30
+    assert int(SERVICES[name]["stop_grace_period"].removesuffix("s")) >= max(30, STOP_SECONDS + 6)
+    assert "HUBBUB_FILES_DRAIN_SECONDS" not in SERVICES[name]["environment"]  # the default
     assert SERVICES[name]["command"] == [name]
 
 

@@ -16,8 +16,10 @@ from chats.settings import ChatsSettings
 from common.database.pool import OLDEST_POSTGRES
 from common.process.settings import ServiceSettings
 from common.process.variables import declared_variables
+from common.process.web import STOP_SECONDS
 from edge.settings import EdgeSettings
 from files.settings import FilesSettings
+from files.uploads import MAX_SECONDS
 from fleet.engines.binaries import haproxy_program
 from fleet.settings import DATABASE_VARIABLES, SERVICE_ROLES
 from realtime.settings import RealtimeSettings
@@ -106,6 +108,19 @@ def test_a_container_has_no_privileges(workload: Manifest) -> None:
         assert context["allowPrivilegeEscalation"] is False
         assert context["capabilities"] == {"drop": ["ALL"]}
         assert "memory" in container.get("resources", {"limits": {"memory": ""}})["limits"]
+
+
+def test_a_pod_of_files_is_not_killed_before_its_transfers_end() -> None:
+    """Others serve meanwhile. An upload may take ten minutes."""
+    (container,) = _pod(BASE["Deployment", "files"])["containers"]
+    told = {one["name"]: one.get("value") for one in container["env"]}
+    drain = float(told["HUBBUB_FILES_DRAIN_SECONDS"])
+    assert drain > MAX_SECONDS
+    kustomization = yaml.safe_load((FOLDER / "base" / "kustomization.yaml").read_text())
+    (patch,) = [one for one in kustomization["patches"] if one["target"].get("name") == "files"]
+    (change,) = yaml.safe_load(patch["patch"])
+    assert change["path"].endswith("/terminationGracePeriodSeconds")
+    assert change["value"] >= drain + 6
 
 
 @pytest.mark.parametrize("workload", WORKLOADS)
@@ -320,6 +335,8 @@ def test_every_manifest_fits_the_schemas_of_kubernetes(
             assert container[probe]["httpGet"]["port"] in ports
         environment = {one["name"]: one.get("value") for one in container["env"]}
         assert ("HUBBUB_CALLS_CERTIFICATE" in environment) is with_tls
+        drain = float(environment.get("HUBBUB_FILES_DRAIN_SECONDS") or STOP_SECONDS)
+        assert _pod(deployment)["terminationGracePeriodSeconds"] >= drain + 6
         mounted = {mount["name"] for mount in container["volumeMounts"]}
         assert mounted == {volume["name"] for volume in _pod(deployment)["volumes"]}
         # A variable must come before those that refer to it.

@@ -16,6 +16,7 @@ import pytest
 from fleet.data.state import is_alive
 from fleet.processes import supervised as module
 from fleet.processes.children import kill_with_descendants, spawn
+from fleet.processes.lingering import Lingering
 from fleet.processes.supervised import MAX_BACKOFF_SECONDS, Program, Supervised, Watcher
 
 SERVES = "import time; time.sleep(60)"
@@ -161,6 +162,63 @@ async def test_a_restart_replaces_the_process_and_waits_for_the_new_one(tmp_path
         await supervised.restart(5, 5)
         assert supervised.is_ready
         assert pid_of(supervised) != old
+
+
+async def lives_on(folder: Path, *, linger_seconds: float, has_free_ports: bool) -> Record:
+    """The record after the restart of a process that ignores the request to end."""
+    record, lingering = Record(), list[int]()
+
+    async def nothing() -> None: ...
+
+    ends = Lingering(nothing, lambda _program, code, _was_ready: lingering.append(code))
+
+    def start() -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-S", "-c", SERVES if record.starts else IGNORES_TERM]
+        return spawn(command, env={}, cwd=folder, output=subprocess.DEVNULL)
+
+    async def ready() -> bool:
+        return (folder / "ignores").exists()
+
+    program = Program(
+        "files", 1, 1, None, start, ready, ready,
+        linger_seconds=linger_seconds, has_free_ports=lambda: has_free_ports,
+    )  # fmt: skip
+    supervised = Supervised(program, record.watcher._replace(lingers=ends.add))
+    await supervised.wait_until_ready()
+    old = pid_of(supervised)
+    await supervised.restart(0.5, 10)
+    assert supervised.is_ready
+    assert pid_of(supervised) != old
+    if linger_seconds > 60 and has_free_ports:
+        (line,) = ends.describe()
+        assert (line.pid, line.state, line.metrics) == (old, "draining", None)
+        assert is_alive(old)
+        await ends.stop(0)
+    await until(lambda: bool(lingering) or bool(record.ends))
+    assert not is_alive(old)
+    await supervised.stop(5)
+    record.ends[:0] = [(code, False) for code in lingering]
+    return record
+
+
+@pytest.mark.parametrize("seconds", [0.2, 300])
+async def test_a_process_that_drains_for_long_leaves_its_slot(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: float
+) -> None:
+    """Its successor serves beside it. It is killed when its time is over, or when everything
+    ends."""
+    monkeypatch.setattr(module, "LINGER_AFTER_SECONDS", 0.2)
+    record = await lives_on(tmp_path, linger_seconds=seconds, has_free_ports=True)
+    assert record.ends[0] == (-9, False)
+
+
+async def test_one_that_does_not_release_its_ports_is_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It hangs, and its successor needs them."""
+    monkeypatch.setattr(module, "LINGER_AFTER_SECONDS", 0.2)
+    record = await lives_on(tmp_path, linger_seconds=300, has_free_ports=False)
+    assert record.ends[0] == (-9, True)
 
 
 async def test_a_restart_has_a_bound(tmp_path: Path) -> None:
