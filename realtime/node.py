@@ -13,7 +13,7 @@ import prometheus_client
 
 from common.calls.calls import Calls
 from common.calls.health import Health
-from common.calls.replicas import Replicas, announce_replica, watch_replicas
+from common.calls.replicas import Replicas, announce_replica, read_replicas, watch_replicas
 from common.identity.credentials import Credentials
 from common.process.rest import Rest
 from common.process.service import open_http
@@ -157,6 +157,10 @@ async def open_node(settings: RealtimeSettings) -> AsyncIterator[Node]:
         async def missing() -> str | None:
             if credentials.missing:
                 return credentials.missing
+            if await chats.can_answer():
+                return None
+            # At rest the list is up to 2 s old: those on it may have been replaced.
+            await read_replicas(valkey, outside.chats)
             return None if await chats.can_answer() else "chats"
 
         async with asyncio.TaskGroup() as group:

@@ -208,3 +208,24 @@ def open_files(pid: int) -> int:
 def children_of(parent: int) -> set[int]:
     listed = Path(f"/proc/{parent}/task/{parent}/children").read_text()
     return {int(pid) for pid in listed.split()}
+
+
+@pytest.mark.long
+async def test_a_restart_at_rest_leaves_the_system_ready(
+    tmp_path: Path, http: aiohttp.ClientSession
+) -> None:
+    """There is one process of each role, and those who call it learn late of its successor."""
+    async with Hubbub(tmp_path / "data", replicas="") as system:
+
+        async def is_at_rest() -> bool:
+            return all(len(system.processes(role)) == 1 for role in SERVICE_ROLES)
+
+        await eventually(is_at_rest, 300)
+        restarting = asyncio.create_task(ask_fleet(system.data / "run", Restart()))
+        statuses = set()
+        while not restarting.done():
+            async with http.get(f"{system.origin}/health/ready") as answer:
+                statuses.add(answer.status)
+            await asyncio.sleep(0.03)
+        assert restarting.result().done
+        assert statuses == {200}
