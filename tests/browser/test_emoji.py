@@ -60,8 +60,8 @@ async def test_arrows_go_through_the_rows_of_emoji(open_page: OpenPage) -> None:
 
 
 async def test_the_name_of_an_emoji_between_colons_becomes_it(open_page: OpenPage) -> None:
-    """Also if more is typed before the names have come; other words stay, and so does one whose
-    emoji is undone."""
+    """Also if more is typed before the names have come; other words stay, and so do code and a word
+    whose emoji is undone."""
     play, _ = party()
     page = await open_page(play, service_workers="block")
     names_come = await hold_names(page)
@@ -76,3 +76,12 @@ async def test_the_name_of_an_emoji_between_colons_becomes_it(open_page: OpenPag
     await expect(field).to_have_value("great 🎉 and :no_such: 10:30: 💔")
     await page.keyboard.press("Control+z")
     await expect(field).to_have_value("great 🎉 and :no_such: 10:30: :Broken_heart:")
+    for code in ("`see :100: ", "```\nsee :100: ", "rows[:100:2]"):
+        await field.fill("")
+        for line in code.splitlines(keepends=True):
+            await field.press_sequentially(line.rstrip("\n"))
+            if line.endswith("\n"):
+                await page.keyboard.press("Shift+Enter")
+        await field.press_sequentially("and")
+        await page.wait_for_function("() => new Promise(done => setTimeout(done))")
+        await expect(field).to_have_value(f"{code}and")

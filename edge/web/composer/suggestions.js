@@ -33,8 +33,6 @@ export async function suggest(mark, word, { chat, me, api, chats, names, use }) 
     });
   }
   const people = await peopleFor(word, { chat, me, api, names });
-  const nameOf = (id) => names.known(id).username.toLowerCase();
-  if (word !== "") people.sort((one, two) => nameOf(one).localeCompare(nameOf(two)));
   return peopleCalled(word, people, names).slice(0, MOST).map((id) => {
     const { username } = names.known(id);
     const name = names.of(id);

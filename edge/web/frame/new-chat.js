@@ -29,6 +29,7 @@ export function openNewChat({ api, chats, names, me, layers, onMade }) {
     },
   });
   const error = element("p", { class: "error", role: "alert" });
+  picker.input.addEventListener("input", () => { error.textContent = ""; });
   const go = element("button", { class: "strong" }, "Start the chat");
   let key = newId();
   let sent = "";

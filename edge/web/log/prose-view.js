@@ -7,7 +7,8 @@ import { blocksOf, isEmojiAlone } from "../text/prose.js";
 
 const LONG_TEXT = 3_000; // UTF-16 units; longer texts are collapsed
 const MANY_LINES = 30;
-const MOST_NODES = 500; // of a collapsed text
+const MOST_PARTS = 600; // of a line; a collapsed text shows 15 lines
+const PARTS_A_LINE = 20;
 
 /**
  * `mention(name)` returns the node for a name after `@`, or null if it is nobody's;
@@ -28,12 +29,12 @@ export function isUnfolded(node) {
 }
 
 function textOf(text, {
-  mention = () => null, chatAt = () => null, after = null, first = (parts) => parts,
+  mention = () => null, chatAt = () => null, after = null, first = (parts, make) => parts.map(make),
 }) {
   const node = element("div", { class: "text" });
   const names = { mention, chatAt, first };
   if (isEmojiAlone(text)) node.append(element("p", { class: "emoji-only" }, text.trim()));
-  else node.append(...first(blocksOf(text)).map((block) => blockOf(block, names)));
+  else node.append(...first(blocksOf(text), (block) => blockOf(block, names), PARTS_A_LINE));
   if (after) (node.lastChild?.nodeName === "P" ? node.lastChild : node).append(" ", after);
   return node;
 }
@@ -46,7 +47,9 @@ function blockOf(block, names) {
     case "quote":
       return element("blockquote", { dir: "auto" }, ...fill(block.pieces));
     case "list": {
-      const items = names.first(block.items).map((pieces) => element("li", {}, ...fill(pieces)));
+      const items = names.first(
+        block.items, (pieces) => element("li", {}, ...fill(pieces)), PARTS_A_LINE,
+      );
       if (block.start === null) return element("ul", { dir: "auto" }, ...items);
       return element("ol", { dir: "auto", start: String(block.start) }, ...items);
     }
@@ -56,7 +59,7 @@ function blockOf(block, names) {
 }
 
 function nodesOf(pieces, names) {
-  return names.first(pieces.flatMap((piece) => pieceOf(piece, names)));
+  return names.first(pieces, (piece) => pieceOf(piece, names)).flat();
 }
 
 function pieceOf({ kind, text, pieces }, names) {
@@ -67,10 +70,12 @@ function pieceOf({ kind, text, pieces }, names) {
       return [element("b", {}, ...nodesOf(pieces, names))];
     case "link":
       return [linkOf(text, names.chatAt(text))];
-    default:
-      return text.split(/((?<![\w@.])@[A-Za-z0-9_.-]{3,32})/u).map((part, n) => (
+    default: {
+      const parts = text.split(/((?<![\w@.])@[A-Za-z0-9_.-]{3,32})/u);
+      return parts.length === 1 ? parts : names.first(parts, (part, n) => (
         n % 2 === 1 ? mentioned(part, names.mention) : part
       )).flat().filter((part) => part !== "");
+    }
   }
 }
 
@@ -90,13 +95,16 @@ function mentioned(part, mention) {
   return [part];
 }
 
-/** As many nodes as can be seen; all of them would take seconds in a chat of such texts. */
+/** Built as far as can be seen: all of it would take seconds in a chat of such texts. */
 function folded(text, given) {
-  let left = MOST_NODES;
-  const first = (parts) => {
-    const some = parts.slice(0, left);
-    left -= some.length;
-    return some;
+  let left = MOST_PARTS;
+  const first = (parts, make, cost = 1) => {
+    const made = [];
+    while (left > 0 && made.length < parts.length) {
+      left -= cost;
+      made.push(make(parts[made.length], made.length));
+    }
+    return made;
   };
   const node = textOf(text, { ...given, first });
   node.classList.add("folded");

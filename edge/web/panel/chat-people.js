@@ -86,6 +86,7 @@ export class ChatPeople {
         this.#error.textContent = "";
       },
     });
+    picker.input.addEventListener("input", () => { this.#error.textContent = ""; });
     const done = () => {
       this.#adding.hidden = true;
       this.#error.textContent = "";

@@ -3,12 +3,16 @@
  */
 import { isDeleted } from "../text/words.js";
 
-/** Those of these people who are called so, as far as is known here, an exact user name first. */
+/** Those of these people who are called so, as far as is known here, by user name: an exact one is
+ * first. All of them in their order for "". */
 export function peopleCalled(start, ids, names) {
-  const wanted = start.toLowerCase();
-  const isExact = (id) => names.known(id).username.toLowerCase() === wanted;
   const people = ids.filter((id) => names.isCalled(id, start) && !isDeleted(names.known(id)));
-  return [...people.filter(isExact), ...people.filter((id) => !isExact(id))];
+  if (start === "") return people;
+  const nameOf = (id) => names.known(id).username.toLowerCase();
+  const isExact = (id) => nameOf(id) === start.toLowerCase();
+  return people.sort((one, two) => (
+    isExact(two) - isExact(one) || nameOf(one).localeCompare(nameOf(two))
+  ));
 }
 
 /** Asks the server, which knows user names only: at most 20, nobody for an impossible name. */
