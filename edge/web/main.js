@@ -1,7 +1,7 @@
 /**
  * The start of the page: continues this browser's session, or shows the entry form.
  */
-import { openDatabase } from "./state/database.js";
+import { openDatabase } from "./storage/database.js";
 import { element } from "./parts/element.js";
 import { Instance } from "./state/instance.js";
 import { Lazy } from "./frame/lazy.js";

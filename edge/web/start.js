@@ -5,10 +5,10 @@
  */
 import { Api } from "./state/api.js";
 import { clock } from "./client/clock.js";
-import { openDatabase } from "./state/database.js";
+import { openDatabase } from "./storage/database.js";
 import { isLink, keptLink, takeLink } from "./entry/link.js";
 import { learnTime } from "./state/server-time.js";
-import { Session } from "./state/session.js";
+import { Session } from "./storage/session.js";
 
 const RELOAD_MS = 2_000;
 

@@ -11,8 +11,8 @@ ROOT = Path(__file__).parents[2]
 PURE = {"ends", "expected", "fold", "folded", "order", "session", "timeline"}
 # The folders of the page: each imports from itself and from those before it.
 FOLDERS = (
-    "client", "text", "state", "parts", "log", "composer", "panel", "side", "finder", "entry",
-    "background", "person", "open-chat", "frame", "",
+    "client", "text", "storage", "state", "parts", "files", "log", "composer", "panel", "side",
+    "finder", "entry", "background", "person", "open-chat", "frame", "",
 )  # fmt: skip
 _CLASSES = re.compile(r"\bclass(?:Name)?(?::| =) ([^,;\n]*)|\bclassList\.\w+\(([^)]*)\)")
 _STRING = re.compile(r'=== "[^"\n]*"|"([^"\n]*)"')  # empty for one in a comparison

@@ -10,7 +10,7 @@ export class Order {
   }
 
   /** True while an event is missing that a later one shows to exist. */
-  get hasHole() {
+  get hasGap() {
     return this.#early.size > 0;
   }
 

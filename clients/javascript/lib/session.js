@@ -191,7 +191,7 @@ export class Session {
     // A snapshot: everything before it is history.
     const isSnapshot = type === "chat.created";
     const outputs = this.#deliver(place, isSnapshot ? jump(place, event) : place.apply(event));
-    return place.hasHole && !isPulling ? [...outputs, this.#pull(chat, seq - 1)] : outputs;
+    return place.hasGap && !isPulling ? [...outputs, this.#pull(chat, seq - 1)] : outputs;
   }
 
   #pull(chat, to) {

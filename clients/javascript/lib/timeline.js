@@ -76,8 +76,8 @@ export class Timeline {
   }
 
   /** True while an event is missing that a later one shows to exist. */
-  get hasHole() {
-    return this.#order.hasHole;
+  get hasGap() {
+    return this.#order.hasGap;
   }
 
   /** The remembered edits, deletions and reactions above a seq. */

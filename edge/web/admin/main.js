@@ -7,7 +7,7 @@ import { clock } from "../client/clock.js";
 import { element } from "../parts/element.js";
 import { Instance } from "../state/instance.js";
 import { Layers } from "../parts/layers.js";
-import { Session } from "../state/session.js";
+import { Session } from "../storage/session.js";
 import { Toast } from "../parts/toast.js";
 import { isolated, noEntryInWords } from "../text/words.js";
 import { AuditLog } from "./audit-log.js";

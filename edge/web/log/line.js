@@ -1,7 +1,7 @@
 /**
  * One row of a log as nodes: a message, a day, the "New" line, a note.
  */
-import { attachmentsOf, unsentFiles } from "./attachments.js";
+import { attachmentsOf, unsentFiles } from "../files/attachments.js";
 import { avatar, element, lettersOf } from "../parts/element.js";
 import { icon } from "../parts/icons.js";
 import { hueOf } from "../text/hues.js";

@@ -6,7 +6,7 @@ import { Completion } from "../composer/completion.js";
 import { openEmojiPicker } from "../composer/emoji-picker.js";
 import { EmojiUse } from "../composer/emoji-use.js";
 import { replaceEmojiWords } from "../composer/emoji-words.js";
-import { Files } from "../composer/files.js";
+import { Files } from "../files/files.js";
 import { openReactions } from "../log/reaction-people.js";
 import { openMessageMenu } from "../log/message-layer.js";
 import { choicesFor } from "../log/message-menu.js";

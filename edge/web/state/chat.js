@@ -98,13 +98,13 @@ export class Chat {
     this.mine = { notify, archived: archived && seq <= (said.last?.seq ?? 0) };
   }
 
-  /** The interface for `Session`: this, `hasHole`, `hold`, `takeEarly`, `apply` and `reset`. */
+  /** The interface for `Session`: this, `hasGap`, `hold`, `takeEarly`, `apply` and `reset`. */
   get cursor() {
     return this.timeline.cursor;
   }
 
-  get hasHole() {
-    return this.timeline.hasHole;
+  get hasGap() {
+    return this.timeline.hasGap;
   }
 
   hold(event) {

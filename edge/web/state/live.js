@@ -5,8 +5,8 @@
 import { Chats } from "./chats.js";
 import { Connection } from "../client/connection.js";
 import { newId } from "../client/ids.js";
-import { KeptLogs } from "./kept-logs.js";
-import { Marks } from "./marks.js";
+import { KeptLogs } from "../storage/kept-logs.js";
+import { Marks } from "../storage/marks.js";
 import { Names } from "./names.js";
 import { Outbox } from "./outbox.js";
 import { Presence } from "./presence.js";

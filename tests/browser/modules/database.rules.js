@@ -1,4 +1,4 @@
-import { Database } from "/web/state/database.js";
+import { Database } from "/web/storage/database.js";
 import { rule, same } from "./checks.js";
 
 function mark(chat, draft) {

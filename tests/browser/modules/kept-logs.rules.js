@@ -1,6 +1,6 @@
 import { Chat } from "/web/state/chat.js";
-import { PassingDatabase } from "/web/state/database.js";
-import { KeptLogs } from "/web/state/kept-logs.js";
+import { PassingDatabase } from "/web/storage/database.js";
+import { KeptLogs } from "/web/storage/kept-logs.js";
 import { StandingClock, rule, same, settle } from "./checks.js";
 
 const SOON = 1_000;

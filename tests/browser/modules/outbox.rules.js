@@ -1,4 +1,4 @@
-import { Database } from "/web/state/database.js";
+import { Database } from "/web/storage/database.js";
 import { Outbox } from "/web/state/outbox.js";
 import { rule, same, settle } from "./checks.js";
 

@@ -1,6 +1,6 @@
-import { fitting } from "/web/log/attachments.js";
-import { FileLinks } from "/web/state/file-links.js";
-import { placeIn } from "/web/text/picture-place.js";
+import { fitting } from "/web/files/attachments.js";
+import { FileLinks } from "/web/files/file-links.js";
+import { placeIn } from "/web/files/picture-place.js";
 import { sizeInWords } from "/web/text/sizes.js";
 import { StandingClock, rule, same } from "./checks.js";
 

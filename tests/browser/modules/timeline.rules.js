@@ -45,10 +45,10 @@ rule("an old event is dropped", () => {
 rule("an event ahead of a gap waits until the gap is filled, then all come in order", () => {
   const timeline = new Timeline(ME, 0);
   same(timeline.apply(message(3)), []);
-  same(timeline.hasHole, true);
+  same(timeline.hasGap, true);
   timeline.apply(message(1));
   same(seqs(timeline.apply(message(2))), [2, 3]);
-  same(timeline.hasHole, false);
+  same(timeline.hasGap, false);
 });
 
 rule("lost, doubled and swapped events come in dense order once the lost are fetched", () => {

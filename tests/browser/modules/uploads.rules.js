@@ -1,5 +1,5 @@
 import { NoAnswer, refusal } from "/web/client/errors.js";
-import { Uploads } from "/web/state/uploads.js";
+import { Uploads } from "/web/files/uploads.js";
 import { StandingClock, rule, same, settle } from "./checks.js";
 
 globalThis.URL.createObjectURL ??= () => "blob:x";

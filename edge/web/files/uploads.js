@@ -3,7 +3,7 @@
  * interruptions, and returns what the message needs. Shows nothing.
  */
 import { newId } from "../client/ids.js";
-import { hasPlace } from "../text/picture-place.js";
+import { hasPlace } from "./picture-place.js";
 
 const AT_ONCE = 2;
 const MOST = 10; // the server's limits

@@ -1,12 +1,12 @@
 /**
  * Files of messages: those chosen for the next message of each chat, and those already sent.
  */
-import { FileLinks } from "../state/file-links.js";
+import { FileLinks } from "./file-links.js";
 import { dayAndTime } from "../text/moments.js";
 import { Tray } from "./tray.js";
 import { upload } from "../client/upload.js";
-import { Uploads } from "../state/uploads.js";
-import { openViewer } from "../log/viewer.js";
+import { Uploads } from "./uploads.js";
+import { openViewer } from "./viewer.js";
 import { refusalInWords } from "../text/words.js";
 
 export class Files {
