@@ -190,17 +190,23 @@ class Appender:
         return batch
 
     async def _run(self, batch: list[_Entry]) -> None:
-        began = self._clock()
         try:
             first, *others = _part(batch)
-            await self._append(first)
-            for part in others:  # their callers may have given up meanwhile
-                await self._append([entry for entry in part if entry.is_awaited])
+            await self._append_measured(first)
+            for part in others:
+                await self._append_measured([entry for entry in part if entry.is_awaited])
         except BaseException:
             for entry in batch:
                 for _, call, _ in entry.waiting:
                     call.give_up()
             raise
+
+    async def _append_measured(self, batch: list[_Entry]) -> None:
+        if not batch:
+            return
+        began = self._clock()
+        try:
+            await self._append(batch)
         finally:  # count nothing before the statement is sent: a message waits for it
             SENDS_WAIT_SECONDS.observe(began - batch[0].waiting[0].call.since)
             BATCH_SECONDS.observe(self._clock() - began)
@@ -208,6 +214,7 @@ class Appender:
     async def _append(self, batch: list[_Entry]) -> None:
         """Settles each item. A batch that fails is appended again for the callers that still wait;
         its keys make that safe, because committed items come back as known."""
+        batch = self._refuse_held(batch)
         pause = FIRST_PAUSE_SECONDS
         while batch:
             try:
@@ -233,6 +240,18 @@ class Appender:
         BATCH_MESSAGES.observe(len(batch))
         for entry, outcome in zip(batch, outcomes, strict=True):
             entry.settle(answer(entry.draft, outcome))
+
+    def _refuse_held(self, batch: list[_Entry]) -> list[_Entry]:
+        """The batch without the items for chats that are held: earlier ones of them wait."""
+        if not self._held:
+            return batch
+        free = []
+        for entry in batch:
+            if entry.draft.item.chat in self._held:
+                entry.settle(refuse(unavailable()))
+            else:
+                free.append(entry)
+        return free
 
     def _set_aside(self, batch: list[_Entry], held: str) -> list[_Entry]:
         """The batch without the items for this chat."""

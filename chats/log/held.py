@@ -23,6 +23,9 @@ class HeldChats:
         self._chats: set[str] = set()
         self._looking: asyncio.Task[None] | None = None
 
+    def __len__(self) -> int:
+        return len(self._chats)
+
     def __contains__(self, chat: str) -> bool:
         return chat in self._chats
 

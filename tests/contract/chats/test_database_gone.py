@@ -9,12 +9,14 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from chats.log.appending import MAX_DELETIONS
 from chats.store import messages
 from common.protocol.chats import Chat, Done, GetChat
 from common.protocol.errors import Refusal
 from common.protocol.events import LinkPreview
 from common.protocol.links import ClaimedLinks, SettleLinks
 from tests.contract.chats.conftest import Stage, World, code_of, new_message, running_world
+from tests.contract.chats.scene import make_scene
 from tests.fixtures.busy import BUSY
 from tests.fixtures.servers import PostgresServer, ValkeyServer
 
@@ -152,6 +154,30 @@ async def test_a_chat_that_is_held_does_not_keep_others_waiting(stage: Stage, wo
     assert len(await world.read_events(held, ann)) == 2
     for chat in others:
         assert len(await world.read_events(chat, ann)) == 21
+
+
+async def test_what_follows_deletions_in_a_chat_that_is_held_does_not_overtake_them(
+    stage: Stage, world: World
+) -> None:
+    """One caller's items keep their order, although so many deletions are several transactions."""
+    scene = await make_scene(world)
+    ann, _ = scene.people
+    sent = await world.send(*(new_message(scene.id, ann) for _ in range(MAX_DELETIONS + 1)))
+    deletions = [scene.delete(ann, of=one.message_id) for one in sent]
+    with (
+        psycopg.connect(stage.chats_database_url) as holder,
+        psycopg.connect(stage.chats_database_url, autocommit=True) as watcher,
+    ):
+        holder.execute("SELECT FROM chats WHERE id = %s FOR UPDATE", (scene.id,))
+        items = [scene.edit(ann, "first"), *deletions, scene.edit(ann, "second")]
+        appending = asyncio.create_task(world.append(*items))
+        first = await _until_another_waits(watcher, ())
+        await _until_another_waits(watcher, first)  # the items of the first transaction, again
+        holder.commit()
+        *_, last = await appending
+    assert code_of(last) == "unavailable"
+    events = await scene.events()
+    assert [one["message"] for one in events if one["type"] == "message.edited"] == ["first"]
 
 
 async def test_a_chat_that_nothing_was_sent_to_is_not_taken_for_held(
