@@ -75,7 +75,8 @@ class Wishes:
         return [mine]
 
     async def _change(self, request: ChangeMine) -> Mine:
-        """Told again if a message that ended the archiving may have been told before it."""
+        """Publishes the state, and again if a message ends the archiving just then: its news may
+        have been published first."""
         chat, user = request.chat, request.user
         if not await set_own(self._pool, chat, user, request.notify, request.archived):
             raise not_found()

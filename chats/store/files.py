@@ -58,11 +58,14 @@ UPDATE files SET doomed_at = clock_timestamp() WHERE id IN (
 """
 # A chat's deletion dooms only some of them itself.
 _DOOM_OF_DELETED = """
-WITH doomed AS (
+WITH gone AS MATERIALIZED (
+    SELECT id FROM chats WHERE deleted_at IS NOT NULL AND NOT purged
+), doomed AS (
     UPDATE files SET doomed_at = clock_timestamp() WHERE id IN (
-        SELECT f.id FROM chats c JOIN files f ON f.chat = c.id
-        WHERE c.deleted_at IS NOT NULL AND NOT c.purged AND f.doomed_at IS NULL
-        LIMIT %s::bigint FOR UPDATE OF f SKIP LOCKED
+        SELECT f.id FROM gone CROSS JOIN LATERAL (
+            SELECT id FROM files WHERE chat = gone.id AND doomed_at IS NULL
+            LIMIT %(most)s::bigint FOR UPDATE SKIP LOCKED
+        ) AS f LIMIT %(most)s::bigint
     ) RETURNING id
 )
 SELECT count(*) FROM doomed
@@ -191,7 +194,7 @@ async def doom_left_over(pool: Pool, limit: int) -> None:
 
 async def doom_files_of_deleted(pool: Pool) -> None:
     """Dooms files of deleted chats, some at a time."""
-    await fetch(pool, _DOOM_OF_DELETED, (DOOMED_AT_ONCE,))
+    await fetch(pool, _DOOM_OF_DELETED, {"most": DOOMED_AT_ONCE})
 
 
 async def list_doomed(pool: Pool, limit: int) -> list[str]:

@@ -42,7 +42,7 @@ MAX_AGE_SECONDS: Final = 3600.0  # older messages are not sent
 KEPT_SECONDS: Final = 12 * 3600  # by the push service, for an unreachable browser
 FIRST_PAUSE_SECONDS: Final = 15.0  # doubles with each attempt
 MAX_PAUSE_SECONDS: Final = 900.0
-MAX_HOSTS: Final = 1_000
+MAX_NOTED: Final = 10_000  # push services and endpoints that failed
 FAILING_USERS: Final = 3  # a push service fails if it fails for all of them in a row
 
 What = Literal["done", "gone", "later", "older"]
@@ -66,7 +66,7 @@ class Courier:
         self._contact = contact
         self._local = local
         self._lookups = Lookups()
-        self._paused: dict[str, float] = {}  # push services, until when
+        self._paused: dict[str, float] = {}  # push services and endpoints, until when
         self._failing: dict[str, set[str]] = {}  # push services, and users since a good answer
         self._turns: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
 
@@ -129,7 +129,8 @@ class Courier:
 
     async def _open(self, push: ClaimedPush) -> _Due | PushOutcome:
         host = _service_of(push)
-        if (until := self._paused.get(host, 0.0)) > time.monotonic():
+        until = max(self._paused.get(host, 0.0), self._paused.get(push.endpoint, 0.0))
+        if until > time.monotonic():
             return _outcome(push, "later", until - time.monotonic())
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
@@ -180,11 +181,12 @@ class Courier:
 
     def _judge(self, push: ClaimedPush, answer: Answer) -> PushOutcome:
         host = _service_of(push)
-        if answer.status >= 500:
+        if answer.status == 429 or answer.status >= 500:  # for the subscription alone, or for all
             PUSHES.labels("put off").inc()
             is_down = self._fails(host, push.user)
-            seconds = retry_after(answer.headers)
-            return self._pause(host, push, seconds) if is_down else _later(push, seconds)
+            return self._pause(
+                host if is_down else push.endpoint, push, retry_after(answer.headers)
+            )
         self._failing.pop(host, None)
         if answer.status < 300:
             PUSHES.labels("sent").inc()
@@ -192,9 +194,6 @@ class Courier:
         if answer.status in (404, 410):
             PUSHES.labels("gone").inc()
             return _outcome(push, "gone")
-        if answer.status == 429:  # push services limit each subscription
-            PUSHES.labels("put off").inc()
-            return _later(push, retry_after(answer.headers))
         # A retry would get the same answer. The fault is ours: the contact, the clock.
         PUSHES.labels("refused").inc()
         log("push refused", status=answer.status, service=urlsplit(push.endpoint).hostname)
@@ -202,21 +201,22 @@ class Courier:
 
     def _fails(self, host: str, user: str) -> bool:
         """Notes that a push service failed for this user; whether it fails for everybody."""
-        if host not in self._failing and len(self._failing) >= MAX_HOSTS:
+        if host not in self._failing and len(self._failing) >= MAX_NOTED:
             self._failing.clear()
         users = self._failing.setdefault(host, set())
-        users.add(user)
+        if len(users) < FAILING_USERS:
+            users.add(user)
         return len(users) >= FAILING_USERS
 
-    def _pause(self, host: str, push: ClaimedPush, seconds: float | None = None) -> PushOutcome:
-        """Pauses the whole service for a while."""
+    def _pause(self, what: str, push: ClaimedPush, seconds: float | None = None) -> PushOutcome:
+        """Pauses a push service or an endpoint for a while."""
         outcome = _later(push, seconds)
         now = time.monotonic()
-        if len(self._paused) >= MAX_HOSTS:
-            self._paused = {h: until for h, until in self._paused.items() if until > now}
-        if len(self._paused) < MAX_HOSTS:
-            self._paused[host] = max(
-                self._paused.get(host, 0.0), now + min(outcome.after_seconds, 60.0)
+        if len(self._paused) >= MAX_NOTED:
+            self._paused = {one: until for one, until in self._paused.items() if until > now}
+        if len(self._paused) < MAX_NOTED:
+            self._paused[what] = max(
+                self._paused.get(what, 0.0), now + min(outcome.after_seconds, 60.0)
             )
         return outcome
 

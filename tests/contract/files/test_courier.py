@@ -89,15 +89,29 @@ async def test_what_is_put_off_for_one_user_delays_no_other(
     assert other.asked == 1
 
 
-async def test_a_push_service_that_fails_for_several_users_is_left_alone(
+async def test_a_browser_that_is_put_off_is_not_asked_again_meanwhile(
     courier: Courier, others: Others, service: PushService
 ) -> None:
+    """About another chat, say."""
+    [limited] = make_browsers(service, 429)
+    assert await ends_of(courier, others, [push_to("ben", limited)] * 2) == ["later"] * 2
+    assert limited.asked == 1
+
+
+@pytest.mark.parametrize("status", [429, 503])
+async def test_a_push_service_that_fails_for_several_users_is_left_alone(
+    courier: Courier, others: Others, service: PushService, status: int
+) -> None:
     """An answer to one of them begins the count again."""
-    good, bad, asked = make_browsers(service, 202, 503, 202)
-    almost = [push_to(f"user {n}", bad) for n in range(FAILING_USERS - 1)]
-    fails = [*almost, push_to("dan", good), *almost]
+    good, asked = make_browsers(service, 202, 202)
+
+    def failing(number: int) -> list[ClaimedPush]:
+        browsers = make_browsers(service, *[status] * number)
+        return [push_to(f"user {n}", browser) for n, browser in enumerate(browsers)]
+
+    fails = [*failing(FAILING_USERS - 1), push_to("dan", good), *failing(FAILING_USERS - 1)]
     assert (await ends_of(courier, others, fails)).count("done") == 1
     assert await ends_of(courier, others, [push_to("eve", asked)]) == ["done"]
-    assert await ends_of(courier, others, [*almost, push_to("dan", bad)]) == ["later"] * 3
+    assert await ends_of(courier, others, failing(FAILING_USERS)) == ["later"] * 3
     assert await ends_of(courier, others, [push_to("eve", asked)]) == ["later"]
     assert asked.asked == 1

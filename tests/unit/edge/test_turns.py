@@ -56,7 +56,14 @@ def source() -> Source:
 
 @pytest.fixture
 def read(source: Source) -> Callable[[str], Awaitable[bytes]]:
-    bound = Turns(patience_seconds=0.2).bound(source.read)
+    bound = Turns().bound(source.read)
+    return lambda user: bound(caller=claims_of(user))
+
+
+@pytest.fixture
+def read_soon(source: Source) -> Callable[[str], Awaitable[bytes]]:
+    """Refused after half a second."""
+    bound = Turns(patience_seconds=0.5).bound(source.read)
     return lambda user: bound(caller=claims_of(user))
 
 
@@ -130,26 +137,26 @@ def make_request(user: str, query: bytes, *headers: tuple[bytes, bytes]) -> Any:
 
 
 async def test_a_turn_that_does_not_come_in_time_is_refused(
-    source: Source, read: Callable[[str], Awaitable[bytes]]
+    source: Source, read_soon: Callable[[str], Awaitable[bytes]]
 ) -> None:
     """As any read for which chats has no time; later ones get their turns."""
-    asked = [asyncio.ensure_future(read("ann")) for _ in range(READS_AT_ONCE)]
+    asked = [asyncio.ensure_future(read_soon("ann")) for _ in range(READS_AT_ONCE)]
     await until(lambda: len(source.reading) == READS_AT_ONCE)
     with pytest.raises(Refusal) as refused:
-        await read("ann")
+        await read_soon("ann")
     assert refused.value.code == "unavailable"
     source.end.set()
     await asyncio.gather(*asked)
-    assert await asyncio.gather(*(read("ann") for _ in range(9))) == [b"{}"] * 9
+    assert await asyncio.gather(*(read_soon("ann") for _ in range(9))) == [b"{}"] * 9
 
 
 async def test_a_read_that_waited_has_the_time_that_is_left(
-    source: Source, read: Callable[[str], Awaitable[bytes]]
+    source: Source, read_soon: Callable[[str], Awaitable[bytes]]
 ) -> None:
     """The balancer repeats requests that are not answered in time."""
-    asked = [asyncio.ensure_future(read("ann")) for _ in range(READS_AT_ONCE)]
+    asked = [asyncio.ensure_future(read_soon("ann")) for _ in range(READS_AT_ONCE)]
     await until(lambda: len(source.reading) == READS_AT_ONCE)
-    later = asyncio.ensure_future(read("ann"))
+    later = asyncio.ensure_future(read_soon("ann"))
     await asyncio.sleep(0)
     asked[0].cancel()
     await until(lambda: len(source.reading) == READS_AT_ONCE + 1)
@@ -157,7 +164,7 @@ async def test_a_read_that_waited_has_the_time_that_is_left(
         await later
     assert refused.value.code == "unavailable"
     source.end.set()
-    assert await asyncio.gather(*(read("ann") for _ in range(9))) == [b"{}"] * 9
+    assert await asyncio.gather(*(read_soon("ann") for _ in range(9))) == [b"{}"] * 9
 
 
 async def test_a_read_that_is_given_up_leaves_its_turn_to_the_next(
