@@ -12,7 +12,6 @@ from chats.background import (
     MEASURE_AT_REST_SECONDS,
     cleanups,
     publish_digest,
-    repeat,
 )
 from chats.calls import create_calls
 from chats.links.feeder import FEED_SECONDS as LINKS_SECONDS
@@ -23,6 +22,7 @@ from chats.log.digest import RecentChanges
 from chats.log.outbox import MARK_SECONDS, SWEEP_SECONDS, Publisher, Sweep
 from chats.log.window import Window
 from chats.membership.coordinator import FORGET_SECONDS, Coordinator
+from chats.metrics import BACKGROUND_FAILED
 from chats.own.known import Known
 from chats.own.markers import Markers
 from chats.own.state import Wishes
@@ -40,7 +40,8 @@ from common.calls.service import CallService
 from common.database.failures import DatabaseUnavailable
 from common.database.pool import Connection, create_pool
 from common.database.primary import Primary, ServerFacts, Verdict
-from common.process.rest import Rest
+from common.process.rest import NEVER, Rest
+from common.process.rounds import repeat
 from common.process.service import Service, open_http
 from common.process.tasks import start, stop
 from common.valkey.valkey import Valkey
@@ -97,13 +98,14 @@ def create_chats(settings: ChatsSettings) -> Service:
     @contextlib.asynccontextmanager
     async def running() -> AsyncIterator[None]:
         await pool.open()
-        again = partial(repeat, rest=rest)
+        again = partial(repeat, failed=BACKGROUND_FAILED, rest=rest)
         seldom = partial(again, at_rest=CLEANUP_AT_REST_SECONDS)
         lease.append(start(announce_replica(valkey, "chats", service.advertise, rest)))
         work = [
             start(watch_replicas(valkey, users, rest)),
             start(users_calls.watch(rest)),
-            start(repeat("mark published", MARK_SECONDS, publisher.mark_when_published)),
+            # It waits by itself, so it must not keep the turn.
+            start(again("mark published", MARK_SECONDS, publisher.mark_when_published, rest=NEVER)),
             start(again("forget", FORGET_SECONDS, coordinator.forget_acknowledged)),
             start(again("sweep", SWEEP_SECONDS, sweep.run)),
             # Messages go on when these fail, whatever the reason.

@@ -1,9 +1,5 @@
-"""Background work of the service: sweep, digest, cleanup.
+"""Background work of the service: digest, cleanup."""
 
-Each piece may fail while a dependency is down; failures are counted, and retried at the next turn.
-"""
-
-import logging
 from collections.abc import Awaitable, Callable
 from functools import partial
 
@@ -12,12 +8,9 @@ import msgspec
 from chats.log.digest import RecentChanges
 from chats.log.outbox import Publisher
 from chats.membership.commitment import ABORT_KEPT_SECONDS
-from chats.metrics import BACKGROUND_FAILED
 from chats.store.canaries import forget_silent_canaries
 from chats.store.cleanup import drop_old_aborts, drop_old_results, purge_deleted_chat
-from common.database.failures import DatabaseUnavailable
 from common.database.pool import Pool
-from common.process.logs import log
 from common.process.rest import BEAT_SECONDS, NEVER, Rest
 
 DIGEST_SECONDS = 1.0
@@ -31,33 +24,6 @@ PURGE_AFTER_SECONDS = 60.0  # nodes that were away for less get the log's end wi
 _CLEANUP_ROWS = 5_000
 
 _encode = msgspec.json.Encoder().encode
-
-
-async def repeat(
-    name: str,
-    seconds: float,
-    work: Callable[[], Awaitable[object]],
-    survives: type[Exception] = DatabaseUnavailable,
-    *,
-    rest: Rest = NEVER,
-    at_rest: float = BEAT_SECONDS,
-) -> None:
-    """Repeats the work, with pauses, until cancelled. Logs and counts the exceptions that it
-    survives; any other one ends it."""
-    failing = False
-    while True:
-        try:
-            async with rest.in_turn():
-                await work()
-            failing = False
-        except survives as error:
-            BACKGROUND_FAILED.labels(name).inc()
-            if not failing:
-                is_bug = not isinstance(error, DatabaseUnavailable)
-                level = logging.ERROR if is_bug else logging.WARNING
-                log("background work fails", level=level, of=name, error=type(error).__name__)
-            failing = True
-        await rest.pause(seconds, at_rest)
 
 
 async def publish_digest(

@@ -55,8 +55,8 @@ class Keys:
     async def open(self) -> None:
         pass
 
-    async def keep_reloading(self, _: Any) -> None:
-        await _never()
+    async def reload_again(self) -> None:
+        pass
 
     def published(self) -> list[dict[str, Any]]:
         public = OKPAlgorithm.to_jwk(KEY.public_key(), as_dict=True)

@@ -6,6 +6,7 @@ The only place that builds dependencies.
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from functools import partial
 
 from common.calls.callers import KnownCallers
 from common.calls.calls import Calls
@@ -13,10 +14,9 @@ from common.calls.health import Health
 from common.calls.replicas import Replicas, announce_replica, watch_replicas
 from common.calls.service import CallService
 from common.database.failures import DatabaseUnavailable
-from common.database.pool import Pool, create_pool
+from common.database.pool import create_pool
 from common.database.primary import Primary
 from common.identity.wrapping import Wrapping
-from common.process.logs import log
 from common.process.rest import Rest
 from common.process.service import Service, open_http
 from common.process.tasks import start, stop
@@ -24,6 +24,7 @@ from common.valkey.valkey import Valkey
 from users.accounts import Accounts
 from users.administration import Administration
 from users.avatars import Avatars
+from users.background import ROUND_SECONDS, keep_purging, repeated
 from users.calls import create_calls
 from users.deletions import Deletions
 from users.instance import InstanceCalls
@@ -35,12 +36,9 @@ from users.push import Push
 from users.resolver import keep_resolving
 from users.sessions import RevocationNotices, Sessions
 from users.settings import Settings
-from users.signing import SigningKeys
+from users.signing import RELOAD_SECONDS, SigningKeys, SigningKeysError
 from users.store import upkeep
 from users.vapid import PushKey
-
-PURGE_SECONDS = 60
-PURGED_ROWS = 2_000  # at a time, so that nobody waits for it
 
 
 def create_users(settings: Settings) -> Service:
@@ -90,17 +88,20 @@ def create_users(settings: Settings) -> Service:
         except BaseException:
             await pool.close()
             raise
+        again = partial(repeated, rest=rest)
+        join = partial(invitations.join_left_over, rest)
+        unusable = (SigningKeysError, DatabaseUnavailable)
         with contextlib.closing(http):
             tasks.extend(
                 start(work)
                 for work in (
                     announce_replica(valkey, "users", common.advertise, rest),
                     watch_replicas(valkey, chats, rest),
-                    keys.keep_reloading(rest),
                     keep_resolving(pool, chats_calls, rest),
-                    invitations.keep_joining(rest),
-                    deletions.keep_deleting(rest),
-                    keep_purging(pool),
+                    again("join", ROUND_SECONDS, join, in_turn=False),
+                    again("delete accounts", ROUND_SECONDS, deletions.run),
+                    keep_purging(pool, rest),
+                    again("reload keys", RELOAD_SECONDS, keys.reload_again, survives=unusable),
                 )
             )
             try:
@@ -131,15 +132,3 @@ def create_users(settings: Settings) -> Service:
     callers = KnownCallers(settings.callers, common.shared_key)
     served = CallService(calls, health, callers, rest, unavailable_on=DatabaseUnavailable)
     return Service(common, served, health, running, withdraw, rest)
-
-
-async def keep_purging(pool: Pool) -> None:
-    """Deletes expired rows every minute, until cancelled."""
-    while True:
-        await asyncio.sleep(PURGE_SECONDS)
-        try:
-            more = True
-            while more:
-                more = await upkeep.purge_stale_rows(pool, PURGED_ROWS)
-        except DatabaseUnavailable as error:
-            log("nothing purged", error=type(error).__name__)

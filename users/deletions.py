@@ -11,10 +11,9 @@ import string
 from prometheus_client import Gauge
 
 from common.calls.calls import Calls
-from common.database.failures import DatabaseUnavailable, retry_busy
+from common.database.failures import retry_busy
 from common.database.pool import Connection, Pool, begin
 from common.process.logs import log
-from common.process.rest import NEVER, Rest
 from common.protocol.chats import (
     DeleteMessagesOf,
     Done,
@@ -26,6 +25,7 @@ from common.protocol.errors import Refusal, not_found
 from common.protocol.ids import new_id
 from common.protocol.instance import DeleteOwnAccount, DeleteUser
 from common.protocol.users import Empty
+from users.background import ROUND_SECONDS
 from users.instance import demand_role
 from users.passwords import Passwords
 from users.roles import IN_CHARGE, judge_last_owner, judge_target
@@ -37,8 +37,6 @@ from users.store.instance import find_result, keep_result, lock_instance, write_
 from users.store.memberships import list_chats_of
 from users.store.sessions import is_session_alive, revoke_sessions_of
 
-ROUND_SECONDS = 1.0
-AT_REST_SECONDS = 8.0  # while nothing is unfinished
 CLAIM_SECONDS = 5.0  # how soon another replica may take over the claim of one that died
 CHATS_AT_ONCE = 4
 LEAVE_SECONDS = 4.0
@@ -141,22 +139,14 @@ class Deletions:
         await keep_result(connection, request.caller, scope, request.key, b"")
         return await revoke_sessions_of(connection, found.id, keep=None)
 
-    async def keep_deleting(self, rest: Rest = NEVER) -> None:
-        """Works through unfinished deletions, until cancelled."""
-        unfinished = 0
-        while True:
-            try:
-                async with rest.in_turn():
-                    while (
-                        deletion := await store.claim_deletion(self._pool, CLAIM_SECONDS)
-                    ) is not None:
-                        await self._work_on(deletion)
-                    unfinished, oldest = await store.measure_deletions(self._pool)
-                UNFINISHED.set(unfinished)
-                OLDEST.set(oldest)
-            except DatabaseUnavailable as error:
-                log("deletions wait", error=type(error).__name__)
-            await rest.pause(ROUND_SECONDS, ROUND_SECONDS if unfinished else AT_REST_SECONDS)
+    async def run(self) -> int:
+        """One round; returns how many deletions are unfinished."""
+        while (deletion := await store.claim_deletion(self._pool, CLAIM_SECONDS)) is not None:
+            await self._work_on(deletion)
+        unfinished, oldest = await store.measure_deletions(self._pool)
+        UNFINISHED.set(unfinished)
+        OLDEST.set(oldest)
+        return unfinished
 
     async def _work_on(self, deletion: store.Deletion) -> None:
         direct = await self._end_in_chats(deletion.user)

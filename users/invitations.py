@@ -11,7 +11,7 @@ from typing import NamedTuple
 import msgspec
 
 from common.calls.calls import DEADLINE_SECONDS, Calls
-from common.database.failures import DatabaseUnavailable, retry_busy
+from common.database.failures import retry_busy
 from common.database.pool import Connection, Pool, begin
 from common.process.logs import log
 from common.process.rest import NEVER, Rest
@@ -53,8 +53,6 @@ from users.store.instance import (
 JOIN_SECONDS = 2.0  # for a call whose caller waits
 OWNER_SECONDS = 1.0  # a revocation waits no longer for the answer of chats
 LEFT_OVER_SECONDS = 3.0  # by then its caller has given up
-ROUND_SECONDS = 1.0
-AT_REST_SECONDS = 8.0
 ROUND_LIMIT = 50
 MAX_INVITATIONS_A_USER = 1_000  # that can still be used
 MAX_INVITATIONS_SHOWN = 1_000
@@ -289,15 +287,6 @@ class Invitations:
                 raise not_found() from refusal
             raise
         await store.delete_join(self._pool, join)
-
-    async def keep_joining(self, rest: Rest = NEVER) -> None:
-        """Completes pending joins, until cancelled."""
-        while True:
-            try:
-                await self.join_left_over(rest)
-            except DatabaseUnavailable as error:
-                log("joins wait", error=type(error).__name__)
-            await rest.pause(ROUND_SECONDS, AT_REST_SECONDS)
 
     async def join_left_over(self, rest: Rest = NEVER) -> None:
         """One round. Joins that chats does not answer come after all others next time."""

@@ -6,6 +6,7 @@ asking makes chats decide.
 
 import asyncio
 from contextlib import closing
+from functools import partial
 
 from prometheus_client import Gauge
 
@@ -20,11 +21,10 @@ from common.protocol.chats import DecisionAnswer, DecisionRequest, ForgetDecisio
 from common.protocol.errors import Refusal
 from common.protocol.users import Empty
 from common.valkey.valkey import Valkey
+from users.background import ROUND_SECONDS, repeated
 from users.settings import Settings
 from users.store.memberships import finish_prepared, list_in_doubt
 
-ROUND_SECONDS = 1.0
-AT_REST_SECONDS = 8.0  # nothing was prepared here lately, and leftovers are not urgent
 IN_DOUBT_AFTER_SECONDS = 3.0
 ANSWER_TIMEOUT_SECONDS = 2.0
 
@@ -67,13 +67,9 @@ async def resolve_in_doubt(
 
 async def keep_resolving(pool: Pool, chats: Calls, rest: Rest = NEVER) -> None:
     """A round every second, until cancelled."""
-    while True:
-        try:
-            async with rest.in_turn():
-                await resolve_in_doubt(pool, chats)
-        except (Refusal, DatabaseUnavailable) as error:
-            log("in-doubt transactions wait", error=type(error).__name__)
-        await rest.pause(ROUND_SECONDS, AT_REST_SECONDS)
+    resolve = partial(resolve_in_doubt, pool, chats)
+    survives = (Refusal, DatabaseUnavailable)
+    await repeated("resolve", ROUND_SECONDS, resolve, survives=survives, rest=rest)
 
 
 async def keep_resolving_at_start(settings: Settings) -> None:

@@ -14,11 +14,10 @@ from typing import Any, Final, NamedTuple
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from common.database.failures import DatabaseUnavailable, retry_busy
+from common.database.failures import retry_busy
 from common.database.pool import Connection, Pool, begin
 from common.identity.wrapping import Wrapping, WrongSecret
 from common.process.logs import log
-from common.process.rest import NEVER, Rest
 from common.protocol.ids import new_id
 from users.keys import KeyRing, SigningKey, dead_keys
 from users.store import signing_keys as store
@@ -77,15 +76,13 @@ class SigningKeys:
             for row in rows
         )
 
-    async def keep_reloading(self, rest: Rest = NEVER) -> None:
-        """Picks up added and removed keys, until cancelled."""
-        while True:
-            await rest.pause(RELOAD_SECONDS, RELOAD_SECONDS)
-            try:
-                async with rest.in_turn():
-                    await self.reload()
-            except (SigningKeysError, DatabaseUnavailable) as error:
-                log("signing keys not read again", level=logging.ERROR, error=str(error))
+    async def reload_again(self) -> None:
+        """The same, and logs why the keys cannot be used."""
+        try:
+            await self.reload()
+        except SigningKeysError as error:
+            log("signing keys not read again", level=logging.ERROR, error=str(error))
+            raise
 
     def published(self) -> list[dict[str, Any]]:
         """The public keys as a JWKS's `keys`."""

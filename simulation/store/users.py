@@ -178,8 +178,8 @@ class UsersDatabase:
     def answers(self) -> bool:
         return True
 
-    def purge_stale_rows(self) -> None:
-        pass
+    def purge_stale_rows(self, rows: int) -> bool:
+        return False
 
     # No account is deleted in a run, and nobody is invited.
 

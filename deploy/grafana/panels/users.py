@@ -65,6 +65,18 @@ USERS = Dashboard(
                 Query("max (hubbub_users_push_late_seconds)", "late, seconds"),
             ),
         ),
+        Panel(
+            "Background work that failed",
+            "ops",
+            "The database was away or busy for a moment, or chats (`resolve`); all the time: see "
+            "the log.",
+            (
+                Query(
+                    rate("hubbub_users_background_failed_total", "of") + " or vector(0)",
+                    "{{of}}",
+                ),
+            ),
+        ),
         lag("users"),
     ),
 )

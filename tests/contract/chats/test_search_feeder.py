@@ -10,7 +10,6 @@ import pytest
 
 import chats.search.feeder
 import chats.store.search_feed
-from chats.background import repeat
 from chats.log.encoding import draft_event, stamp
 from chats.metrics import BACKGROUND_FAILED, SEARCH_BEHIND_SECONDS
 from chats.search.feeder import Feeder
@@ -20,6 +19,7 @@ from chats.store.query import PLAN_OPTIONS
 from chats.store.schema import set_up_database
 from common.database.failures import DatabaseUnavailable, DatabaseUnreachable
 from common.database.pool import create_pool
+from common.process.rounds import repeat
 from common.process.tasks import stop
 from common.protocol.events import Message
 from common.protocol.ids import new_id
@@ -132,7 +132,9 @@ async def test_what_cannot_be_put_into_the_index_is_tried_again(database_url: st
             feeder = Feeder(pool)
             feeder.note([chat], MESSAGES)
             before = failures()
-            task = asyncio.create_task(repeat("feed search", 0.05, feeder.run, survives=Exception))
+            task = asyncio.create_task(
+                repeat("feed search", 0.05, feeder.run, BACKGROUND_FAILED, Exception)
+            )
             while failures() < before + 2:  # noqa: ASYNC110 - polls a metric
                 await asyncio.sleep(0.02)
             connection.execute("ALTER TABLE search_away RENAME TO search_open")

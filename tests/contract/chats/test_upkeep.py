@@ -7,12 +7,14 @@ import asyncio
 import psycopg
 import pytest
 
-from chats.background import cleanups, repeat
+from chats.background import cleanups
+from chats.metrics import BACKGROUND_FAILED
 from chats.store.cleanup import drop_old_aborts, drop_old_results
 from chats.store.decisions import list_old_commits
 from chats.store.query import PLAN_OPTIONS, fetch
 from chats.store.schema import set_up_database
 from common.database.pool import Pool, create_pool
+from common.process.rounds import repeat
 from common.process.tasks import stop
 
 ROWS = 20_000
@@ -80,7 +82,7 @@ async def test_results_that_cannot_be_dropped_keep_no_deleted_chat(database_url:
         holder.execute("SELECT FROM results FOR UPDATE")
         async with create_pool(database_url, size=4, options=PLAN_OPTIONS) as pool:
             tasks = [
-                asyncio.create_task(repeat(name, 0.05, work))
+                asyncio.create_task(repeat(name, 0.05, work, BACKGROUND_FAILED))
                 for name, work in cleanups(pool).items()
             ]
             async with asyncio.timeout(30):

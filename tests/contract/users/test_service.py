@@ -1,10 +1,12 @@
 """The service as a whole: database outages, credentials, start."""
 
 import asyncio
+import logging
 import os
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
+from operator import sub
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +20,17 @@ from common.protocol.errors import Refusal
 from common.protocol.instance import DemandRole
 from common.protocol.users import Grant, LogIn, PeopleFound, SearchPeople
 from tests.fixtures.callers import AnyCaller, Credentials
+from users.background import BACKGROUND_FAILED
 from users.store.upkeep import PreparedTransactionsOff, set_up_database
 
 PROJECT = Path(__file__).parents[3]
+
+
+ROUNDS = ("resolve", "join", "delete accounts")
+
+
+def rounds_failed() -> list[float]:
+    return [BACKGROUND_FAILED.labels(of)._value.get() for of in ROUNDS]
 
 
 async def status_of(users: Any, path: str) -> int:
@@ -28,15 +38,20 @@ async def status_of(users: Any, path: str) -> int:
 
 
 async def test_dead_database_is_unavailable_and_comes_back(
-    start_replica: Callable[..., Awaitable[Any]], make_postgres: Callable[[], Any]
+    start_replica: Callable[..., Awaitable[Any]],
+    make_postgres: Callable[[], Any],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """503 and not ready while PostgreSQL is down; it serves again once PostgreSQL is back."""
+    """503 and not ready while PostgreSQL is down; it serves again once PostgreSQL is back. The
+    rounds that fail meanwhile are counted, and logged once."""
+    caplog.set_level(logging.WARNING, "hubbub")
     server = make_postgres()
     url = server.make_database()
     await set_up_database(url)
     users = await start_replica(database_url=url)
     await users.sign_up("Ann")
     server.kill()
+    before = rounds_failed()
     for name, request in (
         ("search_people", SearchPeople(prefix="a")),
         ("log_in", LogIn(username="Ann", password="x")),
@@ -51,6 +66,11 @@ async def test_dead_database_is_unavailable_and_comes_back(
         assert msgspec.json.decode(answered.body)["code"] == "unavailable"
     assert await status_of(users, "/health/ready") == 503
     assert await status_of(users, "/health/live") == 200
+    async with asyncio.timeout(60):
+        while min(map(sub, rounds_failed(), before)) < 2:  # noqa: ASYNC110 - polls a metric
+            await asyncio.sleep(0.05)
+    logged = [r.fields["of"] for r in caplog.records if r.message == "background work fails"]
+    assert [logged.count(of) for of in ROUNDS] == [1, 1, 1]
     server.start()
     calls = Calls(users.http, Replicas("users", (users.address,)))
     found = await calls.call(

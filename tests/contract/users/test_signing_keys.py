@@ -3,6 +3,7 @@ files.
 """
 
 import asyncio
+import logging
 import os
 import subprocess
 import sys
@@ -152,9 +153,11 @@ async def test_foreign_files_stop_the_start_with_their_name(pool: Pool, tmp_path
         await opened_by(pool, folder=tmp_path).open()
 
 
-async def test_another_secret_opens_nothing_and_is_told_what_to_do(pool: Pool) -> None:
-    """A process that starts with it exits; one that runs keeps its keys. If the secret is lost, a
-    revocation with the new one creates a key that it decrypts."""
+async def test_another_secret_opens_nothing_and_is_told_what_to_do(
+    pool: Pool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A process that starts with it exits; one that runs keeps its keys, and logs why. If the
+    secret is lost, a revocation with the new one creates a key that it decrypts."""
     keys = opened_by(pool)
     await keys.open()
     before = kids(keys)
@@ -165,8 +168,9 @@ async def test_another_secret_opens_nothing_and_is_told_what_to_do(pool: Pool) -
     assert removed == before
     await other.open()
     assert kids(other) == [made]
-    with pytest.raises(SigningKeysError):
-        await keys.reload()
+    with caplog.at_level(logging.ERROR, "hubbub"), pytest.raises(SigningKeysError):
+        await keys.reload_again()
+    assert "HUBBUB_SIGNING_SECRET_FILE does not open" in caplog.records[0].fields["error"]
     assert kids(keys) == before
 
 
