@@ -157,9 +157,11 @@ def test_secrets_are_files_and_reach_only_their_users() -> None:
 
 
 def test_make_secrets_makes_each_secret_of_the_compose_file(tmp_path: Path) -> None:
-    """The command creates all files that the compose file names."""
+    """The command creates all files that the compose file names, and those of standbys: of
+    PostgreSQL and Valkey on several hosts."""
+    standbys = {"postgres-replica.password", "valkey-replica.password", "valkey-admin.password"}
     subprocess.run([ROOT / "deploy/make-secrets", tmp_path], check=True, capture_output=True)
-    assert {path.name for path in tmp_path.iterdir()} == set(COMPOSE["secrets"])
+    assert {path.name for path in tmp_path.iterdir()} == {*COMPOSE["secrets"], *standbys}
 
 
 def test_databases_keep_their_data_apart_and_can_prepare() -> None:
