@@ -1,36 +1,16 @@
 """`python -m edge`: one edge process, until SIGTERM."""
 
-import asyncio
-import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 
-from common.process.service import (
-    DRAIN_NOTICE_SECONDS,
-    Serving,
-    own_tls,
-    run_process,
-    serving_health,
-)
-from common.process.web import serving_app
+from common.process.service import Serving, run_process
+from common.process.web import serving_public
 from edge.app import open_edge
 from edge.http.joined_writes import WholeAnswers
 from edge.settings import EdgeSettings, read_edge_settings
 
 
-@asynccontextmanager
-async def serving_edge(settings: EdgeSettings) -> AsyncIterator[Serving]:
-    """Clients, and health and metrics on a port of their own."""
-    async with (
-        own_tls(settings.service) as tls,
-        open_edge(settings) as edge,
-        serving_health(edge.health, settings.service, rest=edge.rest, tls=tls),
-    ):
-        public = [settings.service.listen.open()]
-        if settings.balancer_listen_fd is not None:
-            public.append(socket.socket(fileno=settings.balancer_listen_fd))
-        async with serving_app(edge.app, public, WholeAnswers, tls=tls, rest=edge.rest):
-            yield Serving(edge.health, lambda: asyncio.sleep(DRAIN_NOTICE_SECONDS), edge.rest)
+def serving_edge(settings: EdgeSettings) -> AbstractAsyncContextManager[Serving]:
+    return serving_public(open_edge(settings), settings, WholeAnswers)
 
 
 def main() -> None:

@@ -20,6 +20,7 @@ from common.process.memory_cache import MemoryCache
 from common.process.rest import NEVER, Rest
 from common.process.service import open_http
 from common.process.tasks import stop
+from common.process.web import Public
 from common.valkey.shared_rates import SharedBuckets
 from common.valkey.valkey import Valkey
 from edge.admission import Admission
@@ -65,16 +66,8 @@ from edge.upstream import Administration, Chats, Users
 JSON = "application/json"
 
 
-class Edge(NamedTuple):
-    """The public application, and the health checks of this process for its internal port."""
-
-    app: Front
-    health: Health
-    rest: Rest
-
-
 @asynccontextmanager
-async def open_edge(settings: EdgeSettings) -> AsyncIterator[Edge]:
+async def open_edge(settings: EdgeSettings) -> AsyncIterator[Public]:
     """An edge whose watchers run until the block ends."""
     service = settings.service
     rest = Rest()
@@ -169,7 +162,7 @@ async def open_edge(settings: EdgeSettings) -> AsyncIterator[Edge]:
                 tasks.create_task(credentials.report_uses()),
             ]
             app = create_app(routes, Admission(gate, limits), rest, files)
-            yield Edge(app, health, rest)
+            yield Public(app, health, rest)
             await stop(running)
 
 

@@ -68,18 +68,18 @@ def make_file(body: bytes, media_type: str, version: str = "") -> File:
     return File(body, media_type, etag, gzipped, version)
 
 
-def read_site(folder: Path = WEB_FOLDER, client: Path = CLIENT_FOLDER) -> dict[str, File]:
-    """Every file below the folders by the path under which it is served, and the pages by theirs.
+def read_site() -> dict[str, File]:
+    """Every file of the site by the path under which it is served, and the pages by theirs.
 
     Raises ValueError if a module is written in a form that cannot be bundled.
     """
     sources = {
         **{
-            path.relative_to(folder).as_posix(): path.read_bytes()
-            for path in sorted(folder.rglob("*"))
+            path.relative_to(WEB_FOLDER).as_posix(): path.read_bytes()
+            for path in sorted(WEB_FOLDER.rglob("*"))
             if path.is_file()
         },
-        **{f"client/{path.name}": path.read_bytes() for path in sorted(client.glob("*.js"))},
+        **{f"client/{path.name}": path.read_bytes() for path in sorted(CLIENT_FOLDER.glob("*.js"))},
     }
     texts = {
         name: body.decode() for name, body in sources.items() if name.endswith((".js", ".css"))

@@ -5,7 +5,6 @@ import random
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 from functools import partial
-from typing import NamedTuple
 
 from common.calls.calls import Calls
 from common.calls.health import Health
@@ -17,6 +16,7 @@ from common.process.rest import Rest
 from common.process.service import open_http
 from common.process.tasks import stop
 from common.process.variables import SettingsError
+from common.process.web import Public
 from common.valkey.shared_rates import SharedBuckets
 from common.valkey.valkey import Valkey
 from files.avatars import Avatars
@@ -35,16 +35,8 @@ from files.upstream import Chats, Nodes, Users
 from files.web import Web
 
 
-class Files(NamedTuple):
-    """The public application, and the health checks of this process for its internal port."""
-
-    app: Web
-    health: Health
-    rest: Rest
-
-
 @asynccontextmanager
-async def open_files(settings: FilesSettings) -> AsyncIterator[Files]:
+async def open_files(settings: FilesSettings) -> AsyncIterator[Public]:
     """A process whose sweep and watchers run until the block ends. Raises SettingsError."""
     service = settings.service
     rest = Rest()
@@ -117,5 +109,5 @@ async def open_files(settings: FilesSettings) -> AsyncIterator[Files]:
                 )
                 running.append(tasks.create_task(Previewer(chats, fetch).run(rest)))
             web = Web(settings.balancer_key, routes.calls(), arrive, rest)
-            yield Files(web, Health(missing), rest)
+            yield Public(web, Health(missing), rest)
             await stop(running)

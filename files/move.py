@@ -27,9 +27,9 @@ class KeySettings(msgspec.Struct, frozen=True):
     secret: Annotated[str | None, Variable("HUBBUB_FILES_SECRET_FILE", SECRET_FILE, "")]
 
 
-def open_store(url: str, env: Mapping[str, str] = os.environ) -> FileStore:
+def open_store(url: str) -> FileStore:
     """Raises SettingsError, ValueError for a URL that cannot be read."""
-    key = read_variables(KeySettings, env)
+    key = read_variables(KeySettings, os.environ)
     return FileStore(Location(url, key.access_key, key.secret))
 
 

@@ -86,9 +86,9 @@ class Settings(msgspec.Struct, frozen=True):
     hashing_passes: int = PASSES
 
 
-def read_key_settings(env: Mapping[str, str] = os.environ) -> KeySettings:
+def read_key_settings() -> KeySettings:
     """Raises SettingsError with a sentence for the operator."""
-    return read_variables(KeySettings, env)
+    return read_variables(KeySettings, os.environ)
 
 
 def read_settings(env: Mapping[str, str] = os.environ) -> Settings:

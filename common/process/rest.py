@@ -86,9 +86,7 @@ class Rest:
         except TimeoutError:
             pass
 
-    async def wait_for(
-        self, done: "asyncio.Future[Any]", seconds: float, at_rest: float = BEAT_SECONDS
-    ) -> None:
+    async def wait_for(self, done: "asyncio.Future[Any]", seconds: float) -> None:
         """The same as `pause`, or until the future is done."""
         if not self.has_begun():
             await asyncio.wait((done,), timeout=seconds)
@@ -100,7 +98,7 @@ class Rest:
 
         done.add_done_callback(end)
         try:
-            await self._wait_at_rest(over, max(seconds, at_rest))
+            await self._wait_at_rest(over, seconds)
         finally:
             done.remove_done_callback(end)
 

@@ -41,7 +41,7 @@ class HasService(Protocol):
 Settings = TypeVar("Settings", bound=HasService)
 
 
-def _wait_as_usual() -> None: ...
+def wait_as_usual() -> None: ...
 
 
 class Serving(NamedTuple):
@@ -53,7 +53,7 @@ class Serving(NamedTuple):
     health: Health
     drain: Callable[[], Awaitable[None]]
     rest: Rest
-    hurry: Callable[[], None] = _wait_as_usual
+    hurry: Callable[[], None] = wait_as_usual
 
 
 def run_process(

@@ -6,12 +6,21 @@ import socket
 import ssl
 import time
 from collections.abc import AsyncIterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
 import uvicorn
 
+from common.calls.health import Health
 from common.process.logs import log
 from common.process.rest import NEVER, Rest
+from common.process.service import (
+    DRAIN_NOTICE_SECONDS,
+    HasService,
+    Serving,
+    own_tls,
+    serving_health,
+    wait_as_usual,
+)
 from common.process.slow_readers import BoundedHttp
 
 KEEP_ALIVE_SECONDS = 75
@@ -20,6 +29,19 @@ HURRY_SECONDS = 8.0  # the same, if everything else ends too
 ANSWER_SECONDS = 3.0  # for what is cancelled then: to undo its work, and to answer
 FLUSH_SECONDS = 0.5
 TICK_SECONDS = 1.0
+
+
+class Public(NamedTuple):
+    """An application for clients, and the health checks of its process for the internal port."""
+
+    app: Any
+    health: Health
+    rest: Rest
+
+
+class PublicSettings(HasService, Protocol):
+    @property
+    def balancer_listen_fd(self) -> int | None: ...
 
 
 class Patience:
@@ -133,3 +155,33 @@ async def serving_app(
     finally:
         server.end()
         await task
+
+
+@contextlib.asynccontextmanager
+async def serving_public(
+    opening: contextlib.AbstractAsyncContextManager[Public],
+    settings: PublicSettings,
+    protocol: type[BoundedHttp] = BoundedHttp,
+    patience: Patience | None = None,
+) -> AsyncIterator[Serving]:
+    """Clients, and health and metrics on a port of their own. A process that drains with patience
+    leaves that port to its successor, if it was given it."""
+    service, balancer = settings.service, settings.balancer_listen_fd
+    async with (
+        own_tls(service) as tls,
+        opening as (app, health, rest),
+        contextlib.AsyncExitStack() as checks,
+    ):
+        await checks.enter_async_context(serving_health(health, service, rest=rest, tls=tls))
+        public = [service.listen.open()]
+        if balancer is not None:
+            public.append(socket.socket(fileno=balancer))
+        async with serving_app(app, public, protocol, tls=tls, rest=rest, patience=patience):
+
+            async def drain() -> None:
+                await asyncio.sleep(DRAIN_NOTICE_SECONDS)
+                metrics = service.metrics_listen
+                if patience is not None and metrics is not None and metrics.fd is not None:
+                    await checks.aclose()  # the slot's next process listens there
+
+            yield Serving(health, drain, rest, patience.hurry if patience else wait_as_usual)

@@ -19,20 +19,20 @@ ROOT: Final = Path(__file__).parents[2]
 MARK: Final = "<!-- What follows is made by `make docs`. -->\n"
 
 
-def make_documents(root: Path = ROOT) -> dict[Path, str]:
+def make_documents() -> dict[Path, str]:
     """The text that each generated file should have. Raises ValueError for a page without a
     marker."""
     api, socket = describe_api(OPERATIONS), describe_socket()
-    compose_file = (root / "docker-compose.yml").read_text()
-    folder = root / "docs"
+    compose_file = (ROOT / "docker-compose.yml").read_text()
+    folder = ROOT / "docs"
     return {
         folder / "openapi.json": _json(api),
         folder / "asyncapi.json": _json(socket),
         folder / "hubbub.postman_collection.json": _json(make_collection(api)),
         folder / "api.md": _page(folder / "api.md", describe_calls(api, spoken_sentences())),
         folder / "socket.md": _page(folder / "socket.md", describe_frames(socket)),
-        root / "common" / "protocol" / "emoji.txt": list_emoji(),
-        root / "edge" / "web" / "emoji-names.txt": name_emoji(),
+        ROOT / "common" / "protocol" / "emoji.txt": list_emoji(),
+        ROOT / "edge" / "web" / "emoji-names.txt": name_emoji(),
         folder / "configuration.md": _page(
             folder / "configuration.md", describe_configuration(compose_file)
         ),

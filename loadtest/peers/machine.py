@@ -49,13 +49,13 @@ def machine_busy_seconds() -> float:
     return (sum(fields) - fields[3] - fields[4]) / TICKS
 
 
-def wait_for_quiet(patience: float, cores: float = DISTURBED_CORES) -> None:
-    """Waits until others use less than so many cores, or until patience (seconds) ends."""
+def wait_for_quiet(patience: float) -> None:
+    """Waits until nobody else disturbs, or until patience (seconds) ends."""
     end = time.monotonic() + patience
     while time.monotonic() < end:
         since, busy = time.monotonic(), machine_busy_seconds()
         time.sleep(0.3)
-        if (machine_busy_seconds() - busy) / (time.monotonic() - since) < cores:
+        if (machine_busy_seconds() - busy) / (time.monotonic() - since) < DISTURBED_CORES:
             return
 
 

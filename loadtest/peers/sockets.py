@@ -11,6 +11,8 @@ from loadtest.peers.build import BUILD, say
 from loadtest.peers.machine import CLIENT_CORE, Found
 from loadtest.peers.process import Process, SilenceEnds
 
+ALIVE_SECONDS = 10.0
+
 
 class Sockets:
     """wsload: a connection for each line of the plan, all ready when this returns."""
@@ -56,9 +58,9 @@ class Sockets:
         self.tell("report")
         return self._answer("report")
 
-    def wait_until_alive(self, count: int, patience: float = 10) -> None:
+    def wait_until_alive(self, count: int) -> None:
         """Raises RuntimeError when so many are not what is left in time."""
-        end = time.monotonic() + patience
+        end = time.monotonic() + ALIVE_SECONDS
         while (alive := self.report()["alive"]) != count:
             if time.monotonic() > end:
                 raise RuntimeError(f"{alive} sockets are open, not {count}")

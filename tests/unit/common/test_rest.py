@@ -30,7 +30,7 @@ async def test_a_pause_at_rest_ends_when_somebody_comes() -> None:
     event: asyncio.Event = asyncio.Event()
     pauses.append(asyncio.create_task(rest.wait(event, 0.001, LONG)))
     lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-    pauses.append(asyncio.create_task(rest.wait_for(lost, 0.001, LONG)))
+    pauses.append(asyncio.create_task(rest.wait_for(lost, LONG)))
     await asyncio.sleep(0.05)
     assert not any(pause.done() for pause in pauses)
     rest.note()
@@ -45,7 +45,7 @@ async def test_what_is_waited_for_ends_a_rest_as_well() -> None:
     lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     waits = [
         asyncio.create_task(rest.wait(event, 0.001, LONG)),
-        asyncio.create_task(rest.wait_for(lost, 0.001, LONG)),
+        asyncio.create_task(rest.wait_for(lost, LONG)),
     ]
     await asyncio.sleep(0)
     event.set()
