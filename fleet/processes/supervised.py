@@ -25,7 +25,8 @@ START_TIMEOUT_SECONDS = 60.0
 # s may recover.
 HANG_TIMEOUT_SECONDS = 10.0 + LIVE_POLL_SECONDS
 BUSY_TIMEOUT_SECONDS = 60.0  # for one that uses CPU: on a busy machine answers are late
-LINGER_AFTER_SECONDS = 5.0  # a drain releases the ports within two
+RELEASE_POLL_SECONDS = 0.2
+LINGER_AFTER_SECONDS = 1.0  # once its ports are free: without transfers it ends within this
 BACK_SECONDS = 10.0  # within which one that was ready is expected to be ready again
 FIRST_BACKOFF_SECONDS = 0.1
 MAX_BACKOFF_SECONDS = 2.0
@@ -147,11 +148,16 @@ class Supervised:
         if everything and self.program.hurry_signal is not None:
             process.send_signal(self.program.hurry_signal)
         process.send_signal(signal.SIGCONT)  # a paused one would not receive it
-        if self.program.linger_seconds and not everything:
-            await _wait_for(gone, LINGER_AFTER_SECONDS)
-            if not gone.is_set() and self.program.has_free_ports():
+        may_linger = self.program.linger_seconds > 0 and not everything
+        end = time.monotonic() + seconds
+        while may_linger and not gone.is_set() and time.monotonic() < end:
+            if self.program.has_free_ports():
+                await _wait_for(gone, LINGER_AFTER_SECONDS)
                 released.set()
-        await _wait_for(gone, seconds)
+                await gone.wait()
+            else:
+                await _wait_for(gone, RELEASE_POLL_SECONDS)
+        await _wait_for(gone, end - time.monotonic())
         if not gone.is_set():
             process.kill()
             await gone.wait()

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from fleet.data.state import is_alive
+from fleet.data.state import ProcessState, is_alive
 from fleet.processes import supervised as module
-from fleet.processes.children import kill_with_descendants, spawn
+from fleet.processes.children import Process, kill_with_descendants, spawn
 from fleet.processes.lingering import Lingering
 from fleet.processes.supervised import MAX_BACKOFF_SECONDS, Program, Supervised, Watcher
 
@@ -164,8 +164,11 @@ async def test_a_restart_replaces_the_process_and_waits_for_the_new_one(tmp_path
         assert pid_of(supervised) != old
 
 
-async def lives_on(folder: Path, *, linger_seconds: float, has_free_ports: bool) -> Record:
-    """The record after the restart of a process that ignores the request to end."""
+async def lives_on(
+    folder: Path, *, linger_seconds: float, has_free_ports: bool, looks: int = 0
+) -> Record:
+    """The record after the restart of a process that ignores the request to end. Its ports are
+    taken at the first `looks`."""
     record, lingering = Record(), list[int]()
 
     async def nothing() -> None: ...
@@ -179,14 +182,15 @@ async def lives_on(folder: Path, *, linger_seconds: float, has_free_ports: bool)
     async def ready() -> bool:
         return (folder / "ignores").exists()
 
+    taken = iter([False] * looks)
     program = Program(
         "files", 1, 1, None, start, ready, ready,
-        linger_seconds=linger_seconds, has_free_ports=lambda: has_free_ports,
+        linger_seconds=linger_seconds, has_free_ports=lambda: next(taken, has_free_ports),
     )  # fmt: skip
     supervised = Supervised(program, record.watcher._replace(lingers=ends.add))
     await supervised.wait_until_ready()
     old = pid_of(supervised)
-    await supervised.restart(0.5, 10)
+    await supervised.restart(10 if looks else 0.5, 10)
     assert supervised.is_ready
     assert pid_of(supervised) != old
     if linger_seconds > 60 and has_free_ports:
@@ -210,6 +214,37 @@ async def test_a_process_that_drains_for_long_leaves_its_slot(
     monkeypatch.setattr(module, "LINGER_AFTER_SECONDS", 0.2)
     record = await lives_on(tmp_path, linger_seconds=seconds, has_free_ports=True)
     assert record.ends[0] == (-9, False)
+
+
+async def test_ports_may_be_released_late(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine a drain takes long to begin."""
+    monkeypatch.setattr(module, "LINGER_AFTER_SECONDS", 0.2)
+    record = await lives_on(tmp_path, linger_seconds=300, has_free_ports=True, looks=3)
+    assert record.ends[0] == (-9, False)
+
+
+async def test_one_that_ends_once_its_ports_are_free_does_not_linger(tmp_path: Path) -> None:
+    """It had no transfers. Nobody waits longer than that."""
+    record, lingering = Record(), list[int]()
+
+    def start() -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-S", "-c", SERVES]
+        return spawn(command, env={}, cwd=tmp_path, output=subprocess.DEVNULL)
+
+    async def ready() -> bool:
+        return True
+
+    def linger(_program: Program, process: Process, _state: ProcessState) -> None:
+        lingering.append(process.pid)
+
+    program = Program(
+        "files", 1, 1, None, start, ready, ready,
+        linger_seconds=300, has_free_ports=lambda: True,
+    )  # fmt: skip
+    supervised = Supervised(program, record.watcher._replace(lingers=linger))
+    await supervised.wait_until_ready()
+    await supervised.stop(30)
+    assert (lingering, len(record.ends)) == ([], 1)
 
 
 async def test_one_that_does_not_release_its_ports_is_killed(
