@@ -61,5 +61,9 @@ class Lingering:
             process.send_signal(signal.SIGKILL)
             code = await wait_for_exit(process)
         del self._by_pid[process.pid]
-        self._ended(program, code, True)
-        await self._changed()
+        try:
+            self._ended(program, code, True)
+            await self._changed()
+        except Exception as error:  # a stop of everything waits for this task
+            text = f"its end cannot be told: {error!r}"
+            log(text, level=logging.ERROR, process=program.name)

@@ -247,6 +247,35 @@ async def test_one_that_ends_once_its_ports_are_free_does_not_linger(tmp_path: P
     assert (lingering, len(record.ends)) == ([], 1)
 
 
+@pytest.mark.parametrize("fails", ["ended", "changed"])
+async def test_an_end_that_cannot_be_told_does_not_prevent_a_stop(
+    tmp_path: Path, fails: str
+) -> None:
+    """A full disk, for example."""
+
+    async def changed() -> None:
+        if fails == "changed":
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    def ended(*_: object) -> None:
+        if fails == "ended":
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    async def ready() -> bool:
+        return True
+
+    def start() -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-S", "-c", SERVES]
+        return spawn(command, env={}, cwd=tmp_path, output=subprocess.DEVNULL)
+
+    lingering, process = Lingering(changed, ended), start()
+    program = Program("files", 1, 1, None, start, ready, ready, linger_seconds=300)
+    lingering.add(program, process, ProcessState("files", 1, process.pid, 1, 2, 0.0, "ready"))
+    await lingering.stop(0)
+    assert lingering.describe() == []
+    assert not is_alive(process.pid)
+
+
 async def test_one_that_does_not_release_its_ports_is_killed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
