@@ -107,7 +107,7 @@ async def collect_facts(settings: FleetSettings) -> Scene:
             path for path in list_secrets(settings) if state and not path.exists()
         ),
         holder=holder,
-        paused=_list_paused(state),
+        paused=list_paused(state),
         differing=() if theirs is None else settings.differing(theirs, ASKED_VARIABLES),
         was_killed=state is None and _left_processes(settings.data),
         complaints=find_complaints(settings.logs, time.time()),
@@ -166,11 +166,12 @@ def _left_processes(data: Path) -> bool:
     return left is not None and bool(left.processes)
 
 
-def _list_paused(state: FleetState | None) -> dict[str, tuple[int, ...]]:
+def list_paused(state: FleetState | None) -> dict[str, tuple[int, ...]]:
     if state is None:
         return {}
-    processes = {p.name: [p.pid, *descendants(p.pid)] for p in state.processes}
-    processes["fleet-1"] = [state.parent]
+    processes = {"fleet-1": [state.parent]}
+    for p in state.processes:  # one that drains may have the name of its successor
+        processes.setdefault(p.name, []).extend([p.pid, *descendants(p.pid)])
     paused = {name: tuple(filter(is_paused, pids)) for name, pids in processes.items()}
     return {name: pids for name, pids in paused.items() if pids}
 

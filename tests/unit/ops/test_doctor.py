@@ -1,21 +1,25 @@
 """The doctor's findings in scenes that have one fault each."""
 
 import json
+import os
 import re
+import signal
 import subprocess
 import time
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 import pytest
 
 from files.store import WHYS
-from fleet.data.state import Death
+from fleet.data.state import Death, FleetState, ProcessState, State
 from fleet.settings import PROJECT_FOLDER, FleetSettings, read_settings
 from ops.doctor import report
 from ops.doctor.check import Finding
 from ops.doctor.checks import CHECKS
+from ops.doctor.collecting import list_paused
 from ops.doctor.complaints import find_complaints
 from ops.doctor.report import Verdict, judge, list_promises, to_json, to_text
 from ops.doctor.scene import DatabaseFacts, Scene
@@ -32,6 +36,7 @@ from tests.unit.ops.scenes import (
     users,
 )
 
+STATES: Final[tuple[State, State]] = ("ready", "draining")
 MAKEFILE = (PROJECT_FOLDER / "Makefile").read_text()
 
 
@@ -145,6 +150,24 @@ def test_a_complaint_is_the_last_warning_or_error(tmp_path: Path) -> None:
     (tmp_path / "users-1.log").write_text(line(11, "error", event="long ago"))
     found = find_complaints(tmp_path, NOW)
     assert found == {"chats-1": "not published: NoPermissionError"}
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_a_process_may_be_paused_beside_its_predecessor(which: int) -> None:
+    """Two processes of files have the same name while the first one drains."""
+    with ExitStack() as stack:
+        both = [subprocess.Popen(["sleep", "60"]) for _ in range(2)]
+        for one in both:
+            stack.callback(one.wait)
+            stack.callback(one.kill)
+        os.kill(both[which].pid, signal.SIGSTOP)
+        os.waitpid(both[which].pid, os.WUNTRACED)  # until it has stopped
+        lines = [
+            ProcessState("files", 1, one.pid, 1, None, 1.0, state)
+            for one, state in zip(both, STATES, strict=True)
+        ]
+        found = list_paused(FleetState(os.getpid(), lines))
+        assert found == {"files-1": (both[which].pid,)}
 
 
 def test_a_paused_process_is_the_cause_of_everything() -> None:
