@@ -13,6 +13,8 @@ from fleet.data.state import ProcessState
 from fleet.processes.children import Process, wait_for_exit
 from fleet.processes.supervised import Program
 
+END_SECONDS = 10.0  # after its time, to answer what it cuts short and to close what it has open
+
 
 class _One(NamedTuple):
     program: Program
@@ -54,7 +56,7 @@ class Lingering:
 
     async def _attend(self, program: Program, process: Process) -> None:
         try:
-            async with asyncio.timeout(program.linger_seconds):
+            async with asyncio.timeout(program.linger_seconds + END_SECONDS):
                 code = await wait_for_exit(process)
         except TimeoutError:
             log("lingers for too long", level=logging.ERROR, process=program.name)

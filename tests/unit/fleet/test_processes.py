@@ -13,45 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from fleet.data.state import ProcessState, is_alive
+from fleet.data.state import is_alive
 from fleet.processes import supervised as module
-from fleet.processes.children import Process, kill_with_descendants, spawn
-from fleet.processes.lingering import Lingering
+from fleet.processes.children import kill_with_descendants, spawn
 from fleet.processes.supervised import MAX_BACKOFF_SECONDS, Program, Supervised, Watcher
+from tests.unit.fleet.supervision import IGNORES_TERM, SERVES, Record, pid_of, until
 
-SERVES = "import time; time.sleep(60)"
 RUNS = "import time\nwhile True: time.sleep(0.001)"
-IGNORES_TERM = (
-    "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
-    "open('ignores', 'w'); time.sleep(60)"
-)
 FAILS = "raise SystemExit(3)"
-
-
-class Record:
-    """The states that a supervised process reported to its watcher."""
-
-    def __init__(self) -> None:
-        self.starts: list[float] = []
-        self.ends: list[tuple[int, bool]] = []
-        self.states: list[str | None] = []
-        self.supervised: Supervised | None = None
-
-    async def changed(self) -> None:
-        line = self.supervised.describe() if self.supervised else None
-        self.states.append(line.state if line else None)
-
-    async def until_starts(self, count: int) -> None:
-        await until(lambda: len(self.starts) >= count)
-
-    @property
-    def watcher(self) -> Watcher:
-        return Watcher(
-            started=lambda _program, _process: self.starts.append(time.monotonic()),
-            changed=self.changed,
-            ended=lambda _program, code, was_ready: self.ends.append((code, was_ready)),
-            hung=lambda _program: None,
-        )
 
 
 @asynccontextmanager
@@ -79,18 +48,6 @@ async def supervise(
         yield supervised
     finally:
         await supervised.stop(5)
-
-
-async def until(condition: Callable[[], bool], seconds: float = 10) -> None:
-    async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110 - what changes is a process, not an event
-            await asyncio.sleep(0.01)
-
-
-def pid_of(supervised: Supervised) -> int:
-    line = supervised.describe()
-    assert line is not None
-    return line.pid
 
 
 async def test_a_killed_process_is_replaced_at_once(tmp_path: Path) -> None:
@@ -162,127 +119,6 @@ async def test_a_restart_replaces_the_process_and_waits_for_the_new_one(tmp_path
         await supervised.restart(5, 5)
         assert supervised.is_ready
         assert pid_of(supervised) != old
-
-
-async def lives_on(
-    folder: Path, *, linger_seconds: float, has_free_ports: bool, looks: int = 0
-) -> Record:
-    """The record after the restart of a process that ignores the request to end. Its ports are
-    taken at the first `looks`."""
-    record, lingering = Record(), list[int]()
-
-    async def nothing() -> None: ...
-
-    ends = Lingering(nothing, lambda _program, code, _was_ready: lingering.append(code))
-
-    def start() -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-S", "-c", SERVES if record.starts else IGNORES_TERM]
-        return spawn(command, env={}, cwd=folder, output=subprocess.DEVNULL)
-
-    async def ready() -> bool:
-        return (folder / "ignores").exists()
-
-    taken = iter([False] * looks)
-    program = Program(
-        "files", 1, 1, None, start, ready, ready,
-        linger_seconds=linger_seconds, has_free_ports=lambda: next(taken, has_free_ports),
-    )  # fmt: skip
-    supervised = Supervised(program, record.watcher._replace(lingers=ends.add))
-    await supervised.wait_until_ready()
-    old = pid_of(supervised)
-    await supervised.restart(10 if looks else 0.5, 10)
-    assert supervised.is_ready
-    assert pid_of(supervised) != old
-    if linger_seconds > 60 and has_free_ports:
-        (line,) = ends.describe()
-        assert (line.pid, line.state, line.metrics) == (old, "draining", None)
-        assert is_alive(old)
-        await ends.stop(0)
-    await until(lambda: bool(lingering) or bool(record.ends))
-    assert not is_alive(old)
-    await supervised.stop(5)
-    record.ends[:0] = [(code, False) for code in lingering]
-    return record
-
-
-@pytest.mark.parametrize("seconds", [0.2, 300])
-async def test_a_process_that_drains_for_long_leaves_its_slot(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: float
-) -> None:
-    """Its successor serves beside it. It is killed when its time is over, or when everything
-    ends."""
-    monkeypatch.setattr(module, "LINGER_AFTER_SECONDS", 0.2)
-    record = await lives_on(tmp_path, linger_seconds=seconds, has_free_ports=True)
-    assert record.ends[0] == (-9, False)
-
-
-async def test_ports_may_be_released_late(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a busy machine a drain takes long to begin."""
-    monkeypatch.setattr(module, "LINGER_AFTER_SECONDS", 0.2)
-    record = await lives_on(tmp_path, linger_seconds=300, has_free_ports=True, looks=3)
-    assert record.ends[0] == (-9, False)
-
-
-async def test_one_that_ends_once_its_ports_are_free_does_not_linger(tmp_path: Path) -> None:
-    """It had no transfers. Nobody waits longer than that."""
-    record, lingering = Record(), list[int]()
-
-    def start() -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-S", "-c", SERVES]
-        return spawn(command, env={}, cwd=tmp_path, output=subprocess.DEVNULL)
-
-    async def ready() -> bool:
-        return True
-
-    def linger(_program: Program, process: Process, _state: ProcessState) -> None:
-        lingering.append(process.pid)
-
-    program = Program(
-        "files", 1, 1, None, start, ready, ready,
-        linger_seconds=300, has_free_ports=lambda: True,
-    )  # fmt: skip
-    supervised = Supervised(program, record.watcher._replace(lingers=linger))
-    await supervised.wait_until_ready()
-    await supervised.stop(30)
-    assert (lingering, len(record.ends)) == ([], 1)
-
-
-@pytest.mark.parametrize("fails", ["ended", "changed"])
-async def test_an_end_that_cannot_be_told_does_not_prevent_a_stop(
-    tmp_path: Path, fails: str
-) -> None:
-    """A full disk, for example."""
-
-    async def changed() -> None:
-        if fails == "changed":
-            raise OSError(errno.ENOSPC, "No space left on device")
-
-    def ended(*_: object) -> None:
-        if fails == "ended":
-            raise OSError(errno.ENOSPC, "No space left on device")
-
-    async def ready() -> bool:
-        return True
-
-    def start() -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-S", "-c", SERVES]
-        return spawn(command, env={}, cwd=tmp_path, output=subprocess.DEVNULL)
-
-    lingering, process = Lingering(changed, ended), start()
-    program = Program("files", 1, 1, None, start, ready, ready, linger_seconds=300)
-    lingering.add(program, process, ProcessState("files", 1, process.pid, 1, 2, 0.0, "ready"))
-    await lingering.stop(0)
-    assert lingering.describe() == []
-    assert not is_alive(process.pid)
-
-
-async def test_one_that_does_not_release_its_ports_is_killed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It hangs, and its successor needs them."""
-    monkeypatch.setattr(module, "LINGER_AFTER_SECONDS", 0.2)
-    record = await lives_on(tmp_path, linger_seconds=300, has_free_ports=False)
-    assert record.ends[0] == (-9, True)
 
 
 async def test_a_restart_has_a_bound(tmp_path: Path) -> None:
