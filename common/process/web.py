@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import socket
 import ssl
 import time
@@ -112,6 +113,9 @@ class _Server(uvicorn.Server):
         for connection in list(connections):
             assert isinstance(connection, BoundedHttp)
             connection.transport.abort()
+        if left := sum(not task.done() for task in tasks):
+            log("requests do not end", level=logging.ERROR, requests=left)
+        self.force_exit = True  # uvicorn would wait for them without a bound
 
     def end(self) -> None:
         self.should_exit = True
