@@ -19,7 +19,7 @@ from typing import IO, Final
 
 from fleet.processes.probe import Address, http_body
 from fleet.settings import FleetSettings
-from ops.doctor.report import collect, judge, to_json
+from ops.doctor.report import diagnose, to_json
 from ops.running import find_running
 
 MAX_LOG_BYTES: Final = 4 * 2**20  # per process, the newest
@@ -111,7 +111,8 @@ def _configuration(settings: FleetSettings) -> Iterator[tuple[str, str]]:
 
 
 async def _figures(settings: FleetSettings) -> list[tuple[str, str]]:
-    found = [("doctor.json", to_json(judge(await collect(settings))))]
+    _, verdicts = await diagnose(settings)
+    found = [("doctor.json", to_json(verdicts))]
     state = await find_running(settings)
     for p in state.processes if state else ():
         if p.metrics is not None:

@@ -1,15 +1,20 @@
 """What is redacted in a bundle, and where it is written."""
 
 import asyncio
+import json
 import os
+import tarfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from fleet.settings import read_settings
+from fleet.settings import FleetSettings, read_settings
 from ops import bundle
 from ops.bundle import BLOT, Blotter, read_secrets, write_bundle
+from ops.doctor import report
+from ops.doctor.scene import Scene
+from tests.unit.ops.scenes import scene
 
 TOKEN = "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"
 
@@ -71,3 +76,23 @@ async def test_a_bundle_that_fails_leaves_no_file(
     with pytest.raises(type(failure)):
         await write_bundle(read_settings({"HUBBUB_DATA": str(tmp_path)}), target)
     assert os.listdir(tmp_path) == []
+
+
+async def test_what_passes_by_itself_is_not_in_a_bundle(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The doctor looks again; its report in the bundle is the same."""
+    scenes = [scene(system_ready=503), scene()]
+
+    async def collect(_: FleetSettings) -> Scene:
+        return scenes.pop(0)
+
+    monkeypatch.setattr(report, "collect", collect)
+    monkeypatch.setattr(report, "PASSING_SECONDS", 0.0)
+    target = tmp_path / "bundle.tar.gz"
+    await write_bundle(read_settings({"HUBBUB_DATA": str(tmp_path)}), target)
+    with tarfile.open(target) as archive:
+        file = archive.extractfile("hubbub/doctor.json")
+        assert file is not None
+        assert json.load(file)["sound"] is True
+    assert scenes == []
