@@ -6,11 +6,12 @@ import os
 import time
 from collections import defaultdict, deque
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from common.process.logs import log
-from fleet.data.logs import copy_output, log_path, say, severity
+from fleet.data.logs import Drains, copy_output, log_path, say, severity
 from fleet.data.state import Death
 from fleet.metrics import FleetMetrics
 from fleet.processes.children import Process
@@ -42,9 +43,8 @@ class Endings:
     def note_start(self, program: Program, process: Process) -> None:
         log("started", process=program.name, pid=process.pid)
         assert process.stdout is not None, "it is a pipe"
-        copying = copy_output(
-            process.stdout, self._logs, program.role, program.name, self._severity
-        )
+        level = partial(self._severity, Drains())
+        copying = copy_output(process.stdout, self._logs, program.role, program.name, level)
         self._copying[program.name] = task = asyncio.create_task(copying)
         self._keep(task)
 
@@ -93,7 +93,9 @@ class Endings:
             return None
         return copying.result()
 
-    def _severity(self, role: str, line: str) -> int:
+    def _severity(self, drains: Drains, role: str, line: str) -> int:
+        if role == "balancer" and drains.explain(line):
+            return logging.INFO
         return severity(role, line, is_stopping=self.is_stopping)
 
     def _keep(self, task: asyncio.Task[str] | asyncio.Task[None]) -> None:

@@ -32,11 +32,33 @@ _WARNINGS: Final = ("WARNING", "#")
 # what leaves, and additions that are repeated since no answer came. Valkey warns about memory for
 # saving, which ours never do.
 _HARMLESS: Final = re.compile(
-    r" is UP[.,/]| enters drain state| remains in forced drain mode| is going DOWN for maintenance"
+    r" is UP[.,/ ]| enters drain state| remains in forced drain mode| is going DOWN for maintenance"
     r"| now enters maintenance| Already exists a server |Memory overcommit must be enabled"
 )
+_SERVER: Final = re.compile(r"\[WARNING\] +\(\d+\) : Server (\S+) (.+)")
+_DRAIN_BEGINS: Final = ("enters drain state", "is UP/DRAIN", "remains in forced drain mode")
+_DRAIN_ENDS: Final = (" for maintenance", " enters maintenance", "(leaving forced drain)")
 # HAProxy's words when its servers end.
 _ORDINARY_AT_STOP: Final = re.compile(r" has no server available!| is DOWN, reason: ")
+
+
+class Drains:
+    """The servers that drain, according to HAProxy. Their processes refuse its checks."""
+
+    def __init__(self) -> None:
+        self._servers: set[str] = set()
+
+    def explain(self, line: str) -> bool:
+        """Whether it says that such a server is down. Must see every line."""
+        found = _SERVER.match(line)
+        if found is None:
+            return False
+        server, event = found.groups()
+        if event.startswith(_DRAIN_BEGINS):
+            self._servers.add(server)
+        elif any(words in event for words in _DRAIN_ENDS):
+            self._servers.discard(server)
+        return server in self._servers and event.startswith("is DOWN, reason: ")
 
 
 def log_path(folder: Path, name: str) -> Path:

@@ -82,6 +82,7 @@ def test_levels_mean_what_the_program_means(role: str, line: str, level: int) ->
     [
         "Server edge/edge-1 is UP, reason: Layer7 check passed, code: 200, check duration: 1ms.",
         "Server edge/edge-1 is UP/READY (leaving forced maintenance).",
+        "Server edge/edge-1 is UP (leaving forced drain).",
         "Server edge/edge-1 is UP/DRAIN (leaving forced maintenance).",
         "Server edge/edge-1 enters drain state. 1 active and 0 backup servers online.",
         "Server edge/edge-1 remains in forced drain mode.",
@@ -127,6 +128,73 @@ async def test_servers_may_go_while_everything_stops(tmp_path: Path, line: str, 
     written = (tmp_path / "balancer-1.log").read_text().splitlines()
     levels = [json.loads(line)["level"] for line in written]
     assert levels == [logging.getLevelName(level).lower(), "info"]
+
+
+DOWN = (
+    'files/files-2 is DOWN, reason: Layer7 wrong status, code: 503, info: "Service Unavailable", '
+    "check duration: 0ms. 1 active and 0 backup servers left."
+)
+
+
+@pytest.mark.parametrize(
+    ("before", "level"),
+    [
+        ([], "warning"),
+        (["files/files-2 enters drain state. 1 active and 0 backup servers online."], "info"),
+        (["files/files-1 enters drain state. 1 active and 0 backup servers online."], "warning"),
+        (["files/files-2 is UP/DRAIN (leaving forced maintenance)."], "info"),
+        (["files/files-2 remains in forced drain mode."], "info"),
+        (
+            [
+                "files/files-2 enters drain state. 1 active and 0 backup servers online.",
+                "files/files-2 is UP, reason: Layer7 check passed, code: 200.",
+            ],
+            "info",
+        ),
+        (
+            [
+                "files/files-2 enters drain state. 1 active and 0 backup servers online.",
+                "files/files-2 was DOWN and now enters maintenance.",
+                "files/files-2 is UP/READY (leaving forced maintenance).",
+            ],
+            "warning",
+        ),
+        (
+            [
+                "files/files-2 enters drain state. 1 active and 0 backup servers online.",
+                "files/files-2 is going DOWN for maintenance. 1 active and 0 backup servers left.",
+            ],
+            "warning",
+        ),
+        (
+            [
+                "files/files-2 enters drain state. 1 active and 0 backup servers online.",
+                "files/files-2 is UP (leaving forced drain).",
+            ],
+            "warning",
+        ),
+    ],
+)
+async def test_a_server_may_go_down_while_it_drains(
+    tmp_path: Path, before: list[str], level: str
+) -> None:
+    """Its process refuses checks, and may need minutes for its transfers."""
+    endings = Endings(tmp_path, FleetMetrics(CollectorRegistry()))
+
+    async def answers() -> bool:
+        return True
+
+    lines = [f"[WARNING]  (7) : Server {event}" for event in (*before, DOWN)]
+    process = spawn(
+        [sys.executable, "-S", "-c", "import sys; print(sys.argv[1])", "\n".join(lines)],
+        env={}, cwd=tmp_path,
+    )  # fmt: skip
+    endings.note_start(Program("balancer", 1, 0, None, lambda: process, answers, answers), process)
+    process.wait()
+    await endings.finish()
+    written = (tmp_path / "balancer-1.log").read_text().splitlines()
+    levels = [json.loads(line)["level"] for line in written]
+    assert levels == [*("info" for _ in before), level]
 
 
 async def test_a_traceback_is_one_line(tmp_path: Path) -> None:
