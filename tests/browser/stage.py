@@ -254,6 +254,12 @@ class Play:
         return 200, {"read": mine["read"], "mine": self.show(chat)["mine"]}
 
 
+def party() -> tuple[Play, str]:
+    """A play with a chat of Ann, Bob and Cleo, and its id."""
+    play = Play()
+    return play, play.start("Party", "bob", "cleo")
+
+
 class Stage:
     """Serves the page's files like edge, and the play that answers its calls."""
 

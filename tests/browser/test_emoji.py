@@ -6,7 +6,7 @@ import pytest
 from playwright.async_api import Page, Route, expect
 
 from tests.browser.conftest import OpenPage
-from tests.browser.test_lines import party
+from tests.browser.stage import party
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

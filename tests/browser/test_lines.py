@@ -6,15 +6,9 @@ import pytest
 from playwright.async_api import expect
 
 from tests.browser.conftest import OpenPage
-from tests.browser.stage import Play
+from tests.browser.stage import Play, party
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
-
-
-def party() -> tuple[Play, str]:
-    play = Play()
-    chat = play.start("Party", "bob", "cleo")
-    return play, chat
 
 
 async def test_a_selection_outlives_the_connection(open_page: OpenPage) -> None:

@@ -4,17 +4,11 @@ import pytest
 from playwright.async_api import expect
 
 from tests.browser.conftest import OpenPage
-from tests.browser.stage import Play
+from tests.browser.stage import party
 
 LONG = "\n".join(f"line {number}" for number in range(120))
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
-
-
-def party() -> tuple[Play, str]:
-    play = Play()
-    chat = play.start("Party", "bob", "cleo")
-    return play, chat
 
 
 async def test_a_long_text_stays_unfolded(open_page: OpenPage) -> None:

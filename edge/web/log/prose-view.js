@@ -7,8 +7,8 @@ import { blocksOf, isEmojiAlone } from "../text/prose.js";
 
 const LONG_TEXT = 3_000; // UTF-16 units; longer texts are collapsed
 const MANY_LINES = 30;
-const MOST_PARTS = 600; // of a line; a collapsed text shows 15 lines
-const PARTS_A_LINE = 20;
+const MOST_PARTS = 600; // built of a collapsed text, which shows about 15 lines
+const PARTS_A_LINE = 20; // a block or an item counts as so many
 
 /**
  * `mention(name)` returns the node for a name after `@`, or null if it is nobody's;
