@@ -191,16 +191,16 @@ bundle: $(VENV)/run.stamp  ## collect logs, configuration and metrics for a bug 
 	@$(BIN)/python -m ops bundle $${TO:+"$$TO"}
 
 backup: $(VENV)/run.stamp  ## write all data to a file: make backup [TO=FILE]
-	@$(BIN)/python -m fleet.commands.backup backup $${TO:+"$$TO"}
+	@$(BIN)/python -m fleet backup $${TO:+"$$TO"}
 
 upgrade-database: $(VENV)/run.stamp  ## move the data of an older PostgreSQL into the installed one
-	@$(BIN)/python -m fleet.commands.upgrade $${OLD:+--old "$$OLD"}
+	@$(BIN)/python -m fleet upgrade-database $${OLD:+--old "$$OLD"}
 
 restore: $(VENV)/run.stamp  ## put a backup into a stopped system: make restore FROM=FILE
-	@$(BIN)/python -m fleet.commands.backup restore $${FROM:+"$$FROM"}
+	@$(BIN)/python -m fleet restore $${FROM:+"$$FROM"}
 
 move-files: $(VENV)/run.stamp  ## move the bytes of files to another store: FROM=URL TO=URL
-	@$(BIN)/python -m fleet.commands.move "$$FROM" "$$TO"
+	@$(BIN)/python -m fleet move-files "$$FROM" "$$TO"
 
 hosts-test: $(VENV)/dev.stamp  ## three hosts of network namespaces, killed, cut off, slow, restarted (root, 20 min)
 	@.ci/keepalived

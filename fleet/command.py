@@ -1,17 +1,20 @@
-"""The command line: `python -m fleet` runs a Hubbub; its other commands control a running
-one."""
+"""The command line: `python -m fleet` runs a Hubbub; its other commands control a running one, or
+work on the data of one that may be stopped."""
 
 import argparse
 import asyncio
 import os
 import signal
 import sys
+import time
 from contextlib import suppress
+from pathlib import Path
 
 from common.process.logs import set_up_logs
 from common.process.variables import SettingsError
-from fleet.commands.backup import BackupFailed, run_statement
+from fleet.commands.backup import BackupFailed, back_up, restore, run_statement
 from fleet.commands.interrupting import Interrupted, run_unless_told
+from fleet.commands.move import InUse, move_files
 from fleet.commands.rebuild import PROGRAMS, rebuild
 from fleet.commands.rotation import rotate_keys
 from fleet.commands.stop import stop_running
@@ -21,6 +24,7 @@ from fleet.commands.unit import (
     preparations,
     unit_text,
 )
+from fleet.commands.upgrade import upgrade_database
 from fleet.control import (
     MakeOwner,
     NotAnswering,
@@ -63,12 +67,20 @@ KNOWN_FAILURES = (
     DockerFailed,
     FolderInUse,
     ForeignFolder,
+    InUse,
     Interrupted,
     MissingEngine,
     PortTaken,
     SettingsError,
     TooFewDescriptors,
 )
+FAILED = {  # how the sentence begins that says why a command failed
+    None: "Hubbub does not start: ",
+    "run": "Hubbub does not start: ",
+    "backup": "",
+    "restore": "",  # the sentence says whether anything was restored
+    "upgrade-database": "Nothing was changed: ",
+}
 
 
 async def run(settings: FleetSettings) -> None:
@@ -146,54 +158,89 @@ def read_arguments() -> argparse.Namespace:
     again.add_argument("what", choices=PROGRAMS)
     keys = commands.add_parser("keys", help="rotate or revoke the keys that sign tokens")
     keys.add_argument("what", choices=("rotate", "revoke"))
+    backup = commands.add_parser("backup", help="write all data to a file")
+    backup.add_argument("file", nargs="?", type=Path, help="a new one")
+    restoring = commands.add_parser("restore", help="put a backup into a stopped Hubbub")
+    restoring.add_argument("file", nargs="?", type=Path, help="of a backup")
+    upgrade = commands.add_parser(
+        "upgrade-database", help="move the data of an older PostgreSQL into the installed one"
+    )
+    upgrade.add_argument("--old", type=Path, help="the folder of the old release's programs")
+    moving = commands.add_parser("move-files", help="move the bytes of files to another store")
+    moving.add_argument("source", metavar="FROM", help="a URL, as in HUBBUB_FILES_URL")
+    moving.add_argument("target", metavar="TO", help="likewise")
+    moving.add_argument("--copy", action="store_true", help="leave the old place as it is")
     commands.add_parser("autoscale", help="scale the containers of docker compose by load")
     return parser.parse_args()
 
 
+def run_command(settings: FleetSettings, arguments: argparse.Namespace) -> int:
+    """Whatever does not start a Hubbub; returns the exit code. Raises KNOWN_FAILURES, OSError."""
+    match arguments.command:
+        case "restart":
+            return asyncio.run(tell(settings, Restart()))
+        case "stop":
+            return stop_running(settings.data)
+        case "scale":
+            role = arguments.role
+            chosen = read_replicas(f"{role}={arguments.replicas}", cores=1)[role]
+            return asyncio.run(tell(settings, Scale(role, chosen.minimum, chosen.maximum)))
+        case "owner":
+            if not arguments.username:
+                say("Say which account: make owner NAME=ann")
+                return 1
+            return asyncio.run(tell(settings, MakeOwner(arguments.username)))
+        case "unit" if arguments.environment:
+            print(environment_text(settings), end="")
+            return 0
+        case "unit":
+            print(unit_text(settings), end="")
+            for command in preparations(settings):
+                say(f"Before it starts, type: {command}")
+            return 0
+        case "sql":
+            return run_unless_told(run_statement(settings, arguments.role, arguments.statement))
+        case "rebuild":
+            return run_unless_told(rebuild(settings, arguments.what))
+        case "keys":
+            return run_unless_told(rotate_keys(settings, arguments.what))
+        case "backup":
+            target = arguments.file or Path(time.strftime("backups/hubbub-%Y%m%d-%H%M%S.tar"))
+            back_up(settings, target)
+            print(f"Backed up to {target} ({target.stat().st_size:,} bytes). Keep it secret.")
+            return 0
+        case "restore" if arguments.file is None:
+            say("Say which backup: make restore FROM=FILE")
+            return 1
+        case "restore":
+            replace = os.environ.get("REPLACE") == "yes"
+            print(restore(settings, arguments.file, replace=replace))
+            return 0
+        case "upgrade-database":
+            print(run_unless_told(upgrade_database(settings, arguments.old)))
+            return 0
+        case "move-files":
+            move_files(settings, arguments.source, arguments.target, copy=arguments.copy)
+        case _:  # autoscale
+            with suppress(KeyboardInterrupt):
+                asyncio.run(scale_containers(Containers(settings.replicas), settings.limits))
+            return 0
+
+
 def main() -> int:
     arguments = read_arguments()
-    failed = "Not done" if arguments.command not in (None, "run") else "Hubbub does not start"
+    failed = FAILED.get(arguments.command, "Not done: ")
     try:
         settings = read_settings()
-        match arguments.command:
-            case "restart":
-                return asyncio.run(tell(settings, Restart()))
-            case "stop":
-                return stop_running(settings.data)
-            case "scale":
-                role = arguments.role
-                chosen = read_replicas(f"{role}={arguments.replicas}", cores=1)[role]
-                return asyncio.run(tell(settings, Scale(role, chosen.minimum, chosen.maximum)))
-            case "owner":
-                if not arguments.username:
-                    say("Say which account: make owner NAME=ann")
-                    return 1
-                return asyncio.run(tell(settings, MakeOwner(arguments.username)))
-            case "unit" if arguments.environment:
-                print(environment_text(settings), end="")
-                return 0
-            case "unit":
-                print(unit_text(settings), end="")
-                for command in preparations(settings):
-                    say(f"Before it starts, type: {command}")
-                return 0
-            case "sql":
-                return run_unless_told(run_statement(settings, arguments.role, arguments.statement))
-            case "rebuild":
-                return run_unless_told(rebuild(settings, arguments.what))
-            case "keys":
-                return run_unless_told(rotate_keys(settings, arguments.what))
-            case "autoscale":
-                with suppress(KeyboardInterrupt):
-                    asyncio.run(scale_containers(Containers(settings.replicas), settings.limits))
-                return 0
+        if arguments.command not in (None, "run"):
+            return run_command(settings, arguments)
         allow_many_descriptors()
         os.umask(0o077)  # only the operator may read data, keys and logs
         asyncio.run(run(settings))
     except KNOWN_FAILURES as failure:
-        say(f"{failed}: {failure}")
+        say(f"{failed}{failure}")
         return 1
-    except OSError as failure:  # only from the start: later errors are handled where they occur
-        say(f"{failed}: {failure.filename or settings.data}: {failure.strerror}")
+    except OSError as failure:  # of a Hubbub only from its start: it handles later ones itself
+        say(f"{failed}{failure.filename or settings.data}: {failure.strerror}")
         return 1
     return 0

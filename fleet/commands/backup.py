@@ -4,7 +4,6 @@ runs the scripts of deploy/backup on them.
 The same scripts run in containers. Nothing here knows what is in the databases.
 """
 
-import argparse
 import asyncio
 import os
 import shutil
@@ -12,7 +11,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
@@ -20,22 +18,20 @@ from typing import IO
 from urllib.parse import unquote, urlsplit
 
 from common.process.settings import join_password
-from common.process.variables import DATABASE_PASSWORD_FILE, SettingsError
-from fleet.commands.interrupting import Interrupted, ending, run_unless_told
+from common.process.variables import DATABASE_PASSWORD_FILE
+from fleet.commands.interrupting import ending, run_unless_told
 from fleet.commands.service_file import service_file
 from fleet.commands.unit import ENVIRONMENT_FILE
-from fleet.data.lock import FolderInUse, FolderLock, ForeignFolder, lock_holder
+from fleet.data.lock import FolderInUse, FolderLock, lock_holder
 from fleet.data.logs import copy_output
 from fleet.data.state import read_state, started_with
-from fleet.engines.binaries import MissingEngine, postgres_program
+from fleet.engines.binaries import postgres_program
 from fleet.engines.databases import open_cluster, read_database
 from fleet.engines.postgres import (
     Database,
-    DatabaseSetupFailed,
     accepts_connections,
     server_command,
 )
-from fleet.engines.unprivileged import CannotDropRoot
 from fleet.processes.children import spawn
 from fleet.processes.ports import ReservedPort
 from fleet.settings import (
@@ -43,7 +39,6 @@ from fleet.settings import (
     DATABASE_VARIABLES,
     PROJECT_FOLDER,
     FleetSettings,
-    read_settings,
 )
 
 SCRIPTS = PROJECT_FOLDER / "deploy" / "backup"
@@ -57,18 +52,6 @@ STOP_TIMEOUT_SECONDS = 30.0
 class BackupFailed(Exception):
     """Nothing was written or restored, unless the text says that a restore broke off; it says
     why."""
-
-
-KNOWN_FAILURES = (
-    BackupFailed,
-    CannotDropRoot,
-    DatabaseSetupFailed,
-    FolderInUse,
-    ForeignFolder,
-    Interrupted,
-    MissingEngine,
-    SettingsError,
-)
 
 
 def back_up(settings: FleetSettings, target: Path) -> None:
@@ -360,32 +343,3 @@ async def running_server(
         process.send_signal(signal.SIGINT)  # ends sessions instead of waiting for them
         await asyncio.to_thread(process.wait, STOP_TIMEOUT_SECONDS)
         await copying
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m fleet.commands.backup", description=__doc__)
-    parser.add_argument("command", choices=("backup", "restore"))
-    parser.add_argument("file", nargs="?", type=Path, help="where to, or where from")
-    arguments = parser.parse_args()
-    file: Path | None = arguments.file
-    try:
-        settings = read_settings()
-        if arguments.command == "backup":
-            target = file or Path("backups") / time.strftime("hubbub-%Y%m%d-%H%M%S.tar")
-            back_up(settings, target)
-            print(f"Backed up to {target} ({target.stat().st_size:,} bytes). Keep it secret.")
-        elif file is None:
-            raise BackupFailed("Say which backup: make restore FROM=FILE")
-        else:
-            print(restore(settings, file, replace=os.environ.get("REPLACE") == "yes"))
-    except KNOWN_FAILURES as failure:
-        print(failure, file=sys.stderr)
-        return 1
-    except OSError as failure:
-        print(f"{failure.filename or settings.data}: {failure.strerror}", file=sys.stderr)
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

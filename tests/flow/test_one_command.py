@@ -74,7 +74,7 @@ async def test_a_shell_set_up_for_another_postgresql_changes_nothing(tmp_path: P
     await hubbub.start()
     theirs |= {name: hubbub.environment[name] for name in ("HUBBUB_DATA", "HUBBUB_PORT")}
     target = tmp_path / "backup.tar"
-    code, said = await run("fleet.commands.backup", "backup", str(target), **theirs)
+    code, said = await run("fleet", "backup", str(target), **theirs)
     assert (code, target.exists()) == (0, True), said
     _, said = await run("ops", "doctor", **theirs)
     assert "PostgreSQL" not in said

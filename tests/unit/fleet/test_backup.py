@@ -257,7 +257,7 @@ def test_a_full_disk_is_not_mistaken_for_a_damaged_backup(
     done = subprocess.run(
         ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", MOUNT,
          str(needed + pages * PAGE), small,
-         sys.executable, "-m", "fleet.commands.backup", "restore", str(backup[0])],
+         sys.executable, "-m", "fleet", "restore", str(backup[0])],
         cwd=PROJECT_FOLDER, capture_output=True, text=True, check=False,
         env={**os.environ, "HUBBUB_DATA": str(tmp_path / "data"), "TMPDIR": str(small)},
     )  # fmt: skip

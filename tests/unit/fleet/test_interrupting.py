@@ -29,7 +29,7 @@ def silent_database() -> Iterator[socket.socket]:
         yield listener
 
 
-WORDS = (("fleet.commands.backup", "backup", "new.tar"), ("fleet", "sql", "users", "SELECT 1"))
+WORDS = (("fleet", "backup", "new.tar"), ("fleet", "sql", "users", "SELECT 1"))
 
 
 def start_command(
@@ -148,7 +148,7 @@ def test_a_backup_that_cannot_be_written_says_where(tmp_path: Path, target: str)
     (tmp_path / "keys").mkdir()
     (tmp_path / "a file").touch()
     done = subprocess.run(
-        [sys.executable, "-m", "fleet.commands.backup", "backup", target],
+        [sys.executable, "-m", "fleet", "backup", target],
         cwd=tmp_path, text=True, capture_output=True, check=False,
         env={
             "PATH": os.environ["PATH"], "PYTHONPATH": str(PROJECT_FOLDER),

@@ -17,11 +17,11 @@ WORDS = {"TO": "/my data/a $HOME.tar", "FROM": "/my data/b.tar"}
 @pytest.mark.parametrize(
     ("target", "given", "passed"),
     [
-        ("backup", ("TO",), ["-m", "fleet.commands.backup", "backup", WORDS["TO"]]),
-        ("backup", (), ["-m", "fleet.commands.backup", "backup"]),
-        ("restore", ("FROM",), ["-m", "fleet.commands.backup", "restore", WORDS["FROM"]]),
+        ("backup", ("TO",), ["-m", "fleet", "backup", WORDS["TO"]]),
+        ("backup", (), ["-m", "fleet", "backup"]),
+        ("restore", ("FROM",), ["-m", "fleet", "restore", WORDS["FROM"]]),
         ("bundle", ("TO",), ["-m", "ops", "bundle", WORDS["TO"]]),
-        ("move-files", ("FROM", "TO"), ["-m", "fleet.commands.move", WORDS["FROM"], WORDS["TO"]]),
+        ("move-files", ("FROM", "TO"), ["-m", "fleet", "move-files", WORDS["FROM"], WORDS["TO"]]),
     ],
 )
 def test_a_path_with_a_space_is_one_word(

@@ -56,6 +56,6 @@ def test_files_that_are_in_use_are_not_moved(
 def _move(folder: Path) -> "subprocess.CompletedProcess[str]":
     places = [f"file://{folder}/data/files", f"file://{folder}/new"]
     return subprocess.run(
-        [sys.executable, "-m", "fleet.commands.move", *places], cwd=PROJECT_FOLDER,
+        [sys.executable, "-m", "fleet", "move-files", *places], cwd=PROJECT_FOLDER,
         env={"PATH": os.environ["PATH"]}, capture_output=True, text=True, check=False,
     )  # fmt: skip

@@ -100,7 +100,7 @@ def test_a_mistyped_folder_of_programs_is_named(settings: FleetSettings) -> None
     folder.mkdir()
     (folder / "PG_VERSION").write_text("17\n")
     done = subprocess.run(
-        [sys.executable, "-m", "fleet.commands.upgrade", "--old", "/typo"],
+        [sys.executable, "-m", "fleet", "upgrade-database", "--old", "/typo"],
         cwd=PROJECT_FOLDER, env={"PATH": os.environ["PATH"], "HUBBUB_DATA": str(settings.data)},
         capture_output=True, text=True, check=False,
     )  # fmt: skip
