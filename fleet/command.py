@@ -160,7 +160,9 @@ def read_arguments() -> argparse.Namespace:
     keys.add_argument("what", choices=("rotate", "revoke"))
     backup = commands.add_parser("backup", help="write all data to a file")
     backup.add_argument("file", nargs="?", type=Path, help="a new one")
-    restoring = commands.add_parser("restore", help="put a backup into a stopped Hubbub")
+    restoring = commands.add_parser(
+        "restore", help="put a backup into a stopped Hubbub; with REPLACE=yes, instead of its data"
+    )
     restoring.add_argument("file", nargs="?", type=Path, help="of a backup")
     upgrade = commands.add_parser(
         "upgrade-database", help="move the data of an older PostgreSQL into the installed one"
