@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from common.database.pool import migrate
+from common.database.migrations import migrate
 
 _MIGRATIONS = Path(__file__).parent.parent / "migrations"
 

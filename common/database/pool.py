@@ -1,12 +1,10 @@
-"""A pool of connections, and numbered migrations, for users and chats."""
+"""A pool of connections, for users and chats."""
 
 import asyncio
-import re
 import select
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any, Final, TypeAlias
 from weakref import WeakKeyDictionary, WeakSet, ref
 
@@ -14,7 +12,7 @@ import psycopg
 from psycopg_pool import AsyncConnectionPool
 
 from common.database.connecting import WAIT_SECONDS, PatientConnection, Wanted
-from common.database.failures import DatabaseTooOld, DatabaseUnreachable, naming_failures
+from common.database.failures import DatabaseUnreachable, naming_failures
 from common.database.hosts import Hosts, session_target
 from common.database.kept import KeptConnection
 from common.database.pool_metrics import POOL_METRICS
@@ -23,6 +21,24 @@ from common.process.logs import log
 
 Connection: TypeAlias = psycopg.AsyncConnection[tuple[Any, ...]]
 Arrive: TypeAlias = Callable[[Connection, ServerFacts, Verdict], Awaitable[None]]
+
+LOOK_SECONDS: Final = 1.0  # a kept connection that was not used between two looks goes back
+# When connections above the minimum were not needed for so long, one is closed, then the next: each
+# takes 4 MB on the server.
+IDLE_SECONDS: Final = 5.0
+# A stopped client must not hold locks, and nothing may wait for a lock longer than its caller
+# waits.
+_SESSION_OPTIONS = (
+    "-c lock_timeout=1000 -c idle_in_transaction_session_timeout=1000"
+    " -c statement_timeout=5000 -c transaction_timeout=5000"
+)
+# Detects within seconds that the server's machine is gone, or a cable cut.
+_TCP = {
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 2,
+    "tcp_user_timeout": 5000,
+}
 
 
 def warm_up() -> None:
@@ -107,34 +123,6 @@ class Pool(AsyncConnectionPool[Connection]):
                 self._unsure.add(here)
 
         connection.add_notice_handler(hear)
-
-
-LOOK_SECONDS: Final = 1.0  # a kept connection that was not used between two looks goes back
-# When connections above the minimum were not needed for so long, one is closed, then the next: each
-# takes 4 MB on the server.
-IDLE_SECONDS: Final = 5.0
-# PostgreSQL 17 cannot add a column to a table whose row type is a function's argument, as a
-# migration of chats does.
-OLDEST_POSTGRES: Final = 180_000
-# Guards migrations when several replicas start together; any constant will do.
-MIGRATION_LOCK = 7_240_551
-MIGRATION_WAIT_MS: Final = 300  # less than `lock_timeout` below
-MIGRATION_PAUSE_SECONDS: Final = 1.0
-# A stopped client must not hold locks, and nothing may wait for a lock longer than its caller
-# waits.
-_SESSION_OPTIONS = (
-    "-c lock_timeout=1000 -c idle_in_transaction_session_timeout=1000"
-    " -c statement_timeout=5000 -c transaction_timeout=5000"
-)
-
-
-# Detects within seconds that the server's machine is gone, or a cable cut.
-_TCP = {
-    "keepalives_idle": 5,
-    "keepalives_interval": 2,
-    "keepalives_count": 2,
-    "tcp_user_timeout": 5000,
-}
 
 
 def create_pool(
@@ -304,57 +292,3 @@ async def begin(pool: Pool) -> AsyncIterator[Connection]:
     """A transaction on a connection of its own; an exception rolls it back."""
     async with pool.connection() as connection, connection.transaction():
         yield connection
-
-
-async def migrate(url: str, folder: Path) -> list[str]:
-    """Applies those of the folder's `NNNN_name.sql` that are not applied yet, each in its own
-    transaction.
-
-    Several replicas may call it together: one works, the others wait. Returns the names applied.
-    Raises ValueError for a badly named file; DatabaseUnavailable, DatabaseTooOld or psycopg.Error
-    if a migration fails.
-    """
-    files = await asyncio.to_thread(lambda: sorted(folder.glob("*.sql")))
-    for file in files:
-        if not re.fullmatch(r"\d{4}_\w+\.sql", file.name):
-            raise ValueError(f"not a migration's name: {file.name}")
-    applied: list[str] = []
-    with naming_failures():
-        async with await psycopg.AsyncConnection.connect(
-            url, autocommit=True, connect_timeout=5, target_session_attrs=session_target(url)
-        ) as connection:
-            version = connection.info.server_version
-            if version < OLDEST_POSTGRES:
-                raise DatabaseTooOld(
-                    f"PostgreSQL {version // 10_000} is too old: {OLDEST_POSTGRES // 10_000} or"
-                    " newer is needed"
-                )
-            await connection.execute("SELECT pg_advisory_lock(%s)", (MIGRATION_LOCK,))
-            await connection.execute(
-                "CREATE TABLE IF NOT EXISTS migrations"
-                " (name text PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())"
-            )
-            rows = await (await connection.execute("SELECT name FROM migrations")).fetchall()
-            known = {name for (name,) in rows}
-            for file in files:
-                if file.name in known:
-                    continue
-                await _apply(connection, file.name, file.read_bytes())
-                applied.append(file.name)
-                log("migration applied", name=file.name)
-    return applied
-
-
-async def _apply(connection: Connection, name: str, statements: bytes) -> None:
-    """Retries as often as necessary: while it waits for a table lock, held by a backup for example,
-    everybody else waits behind it, so each wait is short."""
-    while True:
-        try:
-            async with connection.transaction():
-                await connection.execute(f"SET LOCAL lock_timeout = {MIGRATION_WAIT_MS}")
-                await connection.execute(statements)
-                await connection.execute("INSERT INTO migrations (name) VALUES (%s)", (name,))
-            return
-        except psycopg.errors.LockNotAvailable as error:
-            log("migration waits", name=name, error=str(error))
-        await asyncio.sleep(MIGRATION_PAUSE_SECONDS)

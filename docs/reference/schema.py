@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from common.database.pool import migrate
+from common.database.migrations import migrate
 from docs.reference.documents import ROOT
 from fleet.commands.backup import databases_of
 from fleet.engines.binaries import postgres_program

@@ -31,7 +31,7 @@ from fleet.processes.children import PR_SET_PDEATHSIG
 
 # What every service loads, then what each loads in addition.
 SHARED: Final = ("common.process.service", "common.valkey.valkey")
-DATABASE: Final = ("common.database.failures", "common.database.pool")
+DATABASE: Final = ("common.database.migrations", "common.database.pool")
 WEB: Final = ("common.process.slow_readers",)
 SERVICES: Final = {
     "edge": WEB, "realtime": (), "files": WEB, "users": DATABASE, "chats": DATABASE,

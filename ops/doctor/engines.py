@@ -4,7 +4,7 @@ correctly."""
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from common.database.pool import OLDEST_POSTGRES
+from common.database.migrations import OLDEST_POSTGRES
 from fleet.settings import DATABASE_VARIABLES
 from ops.doctor.check import Finding
 from ops.doctor.remedies import (

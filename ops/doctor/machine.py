@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from common.database.pool import OLDEST_POSTGRES
+from common.database.migrations import OLDEST_POSTGRES
 from common.process.symptoms import (
     CERTIFICATE_EXPIRES,
     CREDENTIAL_REFUSED,

@@ -9,7 +9,7 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 
 from common.database.hosts import Hosts, session_target
-from common.database.pool import MIGRATION_LOCK
+from common.database.migrations import MIGRATION_LOCK
 from common.database.primary import ASK, ServerFacts
 from common.identity.wrapping import Wrapping, WrongSecret
 from common.valkey.client import VALKEY_FORBIDS, VALKEY_GONE, VALKEY_REFUSES, connect_valkey

@@ -25,6 +25,7 @@ ALLOWED_IMPORTS = {
         "common/database/failures.py",
         "common/database/kept.py",
         "common/database/hosts.py",
+        "common/database/migrations.py",
         "common/database/pool.py",
         "common/database/primary.py",
         "fleet/commands/backup.py",

@@ -11,7 +11,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from common.database.pool import MIGRATION_LOCK, migrate
+from common.database.migrations import MIGRATION_LOCK, migrate
 from common.identity.wrapping import Wrapping
 from common.valkey.client import connect_valkey
 from fleet.data.state import read_state

@@ -5,7 +5,8 @@ from pathlib import Path
 import psycopg
 
 from common.database.failures import DatabaseUnavailable, naming_failures
-from common.database.pool import Pool, migrate
+from common.database.migrations import migrate
+from common.database.pool import Pool
 
 # Each deletes at most so many rows, the oldest first. Revocations outlive every access token. A
 # revoked session stays for a log-out that is repeated; a committed transaction for a `prepare` that

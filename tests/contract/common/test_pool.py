@@ -17,7 +17,8 @@ from common.database.failures import (
     DatabaseUnreachable,
     retry_busy,
 )
-from common.database.pool import Pool, begin, create_pool, migrate
+from common.database.migrations import migrate
+from common.database.pool import Pool, begin, create_pool
 from tests.fixtures.busy import BUSY
 from tests.fixtures.servers import PostgresServer
 
@@ -76,7 +77,7 @@ async def test_a_server_that_is_too_old_is_refused_by_name(
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Before anything is changed on it."""
-    monkeypatch.setattr("common.database.pool.OLDEST_POSTGRES", 990_000)
+    monkeypatch.setattr("common.database.migrations.OLDEST_POSTGRES", 990_000)
     with pytest.raises(DatabaseTooOld, match="too old: 99 or newer"):
         await migrate(database_url, tmp_path)
 

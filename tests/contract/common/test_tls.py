@@ -24,7 +24,8 @@ from common.calls.http_client import HttpClient
 from common.calls.http_server import Handle, Request, Response, serving_http
 from common.calls.replicas import Replicas
 from common.database.failures import DatabaseUnreachable
-from common.database.pool import create_pool, migrate
+from common.database.migrations import migrate
+from common.database.pool import create_pool
 from common.process import certificates
 from common.process.certificates import EXPIRES, ServerTls, client_context, join_calls_tls
 from common.process.settings import Listener

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 
-from common.database.pool import migrate
+from common.database.migrations import migrate
 from common.protocol.ids import new_id
 from fleet.commands.backup import BackupFailed, back_up, restore
 from fleet.settings import PROJECT_FOLDER, read_settings

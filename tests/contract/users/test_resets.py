@@ -9,7 +9,8 @@ import msgspec
 import psycopg
 import pytest
 
-from common.database.pool import Pool, begin, migrate
+from common.database.migrations import migrate
+from common.database.pool import Pool, begin
 from common.protocol import instance as i
 from common.protocol.ids import new_id
 from common.protocol.users import ChangeProfile, Grant, LogIn, OwnAccount

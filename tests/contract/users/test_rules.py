@@ -9,7 +9,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from common.database.pool import Pool, migrate
+from common.database.migrations import migrate
+from common.database.pool import Pool
 from common.protocol.errors import Refusal
 from common.protocol.ids import new_id
 from common.protocol.users import Account, ChangeProfile, Grant, SignUp

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from chats.settings import ChatsSettings
-from common.database.pool import OLDEST_POSTGRES
+from common.database.migrations import OLDEST_POSTGRES
 from common.process.settings import ServiceSettings
 from common.process.variables import declared_variables
 from common.process.web import STOP_SECONDS

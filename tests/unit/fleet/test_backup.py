@@ -12,7 +12,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from common.database.pool import migrate
+from common.database.migrations import migrate
 from common.protocol.ids import new_id
 from fleet.commands.backup import BackupFailed, back_up, databases_of, restore
 from fleet.commands.service_file import service_section

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from common.database.pool import migrate
+from common.database.migrations import migrate
 from fleet.commands.backup import databases_of
 from fleet.commands.rebuild import PROGRAMS
 from fleet.settings import PROJECT_FOLDER, read_settings
