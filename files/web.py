@@ -13,12 +13,12 @@ from urllib.parse import unquote_to_bytes
 
 import msgspec
 
-from common.calls.balancer import BALANCER_HEADER, read_word
+from common.calls.balancer import BALANCER_HEADER, read_balancer_header, request_key_of
 from common.process.logs import log
 from common.process.rest import NEVER, Rest
 from common.process.trace import enter_trace
 from common.protocol.errors import PROBLEM_TYPE, Refusal, invalid, not_found, unavailable
-from common.protocol.ids import WRONG_ID, is_id, new_id
+from common.protocol.ids import WRONG_ID, is_id
 from files.metrics import REQUESTS, SENT
 from files.store import BytesMissing, StoreUnavailable
 from files.uploads import BodyBroken
@@ -73,8 +73,8 @@ class Request:
             if not is_id(own):
                 raise invalid("Idempotency-Key", WRONG_ID)
             return own
-        word = read_word(self.headers.get(BALANCER_HEADER, ""), self._balancer_key)
-        return word.request_key if word and is_id(word.request_key) else new_id()
+        header = self.headers.get(BALANCER_HEADER, "")
+        return request_key_of(read_balancer_header(header, self._balancer_key))
 
 
 Serve = Callable[..., Awaitable[Answer]]

@@ -11,23 +11,31 @@ from ipaddress import IPv6Address, IPv6Network, ip_address
 from socket import AF_INET, inet_pton
 from typing import Final, NamedTuple
 
+from common.protocol.ids import is_id, new_id
+
 BALANCER_HEADER: Final = "x-hubbub-balancer"
 
 
-class Word(NamedTuple):
+class Forwarded(NamedTuple):
     """`request_key` is the same in every replay of a request."""
 
     client_address: str
     request_key: str
 
 
-def read_word(header: str, secret: str | None) -> Word | None:
-    """None for each part that the balancer did not send; `secret` is None without a balancer."""
+def read_balancer_header(header: str, secret: str | None) -> Forwarded | None:
+    """None unless the header shows the balancer's secret; `secret` is None without a balancer."""
     match header.rsplit(" ", 2):
         case [given, client_address, request_key] if secret is not None:
             if hmac.compare_digest(given.encode(), secret.encode()):
-                return Word(client_address, request_key)
+                return Forwarded(client_address, request_key)
     return None
+
+
+def request_key_of(forwarded: Forwarded | None) -> str:
+    """The key that makes the balancer's own replay of a request harmless; a new one if the balancer
+    sent none."""
+    return forwarded.request_key if forwarded and is_id(forwarded.request_key) else new_id()
 
 
 def network_of(address: str) -> str:

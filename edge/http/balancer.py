@@ -2,8 +2,12 @@
 
 from typing import Final
 
-from common.calls.balancer import BALANCER_HEADER, Word, read_word
-from common.protocol.ids import is_id, new_id
+from common.calls.balancer import (
+    BALANCER_HEADER,
+    Forwarded,
+    read_balancer_header,
+    request_key_of,
+)
 from edge.http.headers import find_header
 from edge.http.request import AnyRequest
 
@@ -16,17 +20,15 @@ class Balancer:
     def __init__(self, secret: str | None) -> None:
         self._secret = secret
 
-    def _word_on(self, request: AnyRequest) -> Word | None:
-        return read_word(find_header(request.scope, _HEADER) or "", self._secret)
+    def _read(self, request: AnyRequest) -> Forwarded | None:
+        return read_balancer_header(find_header(request.scope, _HEADER) or "", self._secret)
 
     def client_address(self, request: AnyRequest) -> str:
         """The client's address."""
-        if word := self._word_on(request):
-            return word.client_address
+        if forwarded := self._read(request):
+            return forwarded.client_address
         return request.client.host if request.client else ""
 
     def request_key(self, request: AnyRequest) -> str:
-        """The key that makes the balancer's own replay of this request harmless; a new one if it
-        sent none."""
-        word = self._word_on(request)
-        return word.request_key if word and is_id(word.request_key) else new_id()
+        """The balancer's; a new one if it sent none."""
+        return request_key_of(self._read(request))

@@ -28,11 +28,11 @@ _REFUSED_BY_PROTOCOL: Final[Mapping[int, tuple[str, str, dict[str, str]]]] = {
 
 
 class Upgrade(NamedTuple):
-    """A request for a socket; `balancer_word` is not verified yet."""
+    """A request for a socket; `balancer_header` is not verified yet."""
 
     method: str
     path: str
-    balancer_word: str
+    balancer_header: str
 
 
 def refusal_of_status(status: int) -> Refusal:

@@ -184,9 +184,9 @@ def _read_plain(data: bytes, origins: Sequence[str | None]) -> _Offer | None:
         or (None if origin is None else origin.decode()) not in origins
     ):
         return None
-    word = headers.get(BALANCER_HEADER.encode(), b"").decode()
+    balancer = headers.get(BALANCER_HEADER.encode(), b"").decode()
     path = found[1].decode().partition("?")[0]
-    return _Offer(Upgrade("GET", path, word), _ANSWER % accept_key(key.decode()).encode())
+    return _Offer(Upgrade("GET", path, balancer), _ANSWER % accept_key(key.decode()).encode())
 
 
 def _create_library(origins: Sequence[str | None]) -> ServerProtocol:

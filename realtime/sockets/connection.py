@@ -15,7 +15,7 @@ import time
 from collections.abc import Sequence
 from typing import Final, cast
 
-from common.calls.balancer import network_of, read_word
+from common.calls.balancer import network_of, read_balancer_header
 from common.identity.credentials import SessionRevoked
 from common.identity.tokens import Claims, TokenError, TokenExpired
 from common.protocol.close_codes import CloseCode
@@ -175,8 +175,9 @@ class Connection(asyncio.Protocol):
         self._session.accept(self._services.clock())
 
     def _client_address(self, upgrade: Upgrade) -> str:
-        if word := read_word(upgrade.balancer_word, self._services.settings.balancer_key):
-            return word.client_address
+        secret = self._services.settings.balancer_key
+        if forwarded := read_balancer_header(upgrade.balancer_header, secret):
+            return forwarded.client_address
         peer = self._transport.get_extra_info("peername")
         return str(peer[0]) if peer else ""
 

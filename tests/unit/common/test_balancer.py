@@ -2,14 +2,14 @@
 
 import pytest
 
-from common.calls.balancer import Word, network_of, read_word
+from common.calls.balancer import Forwarded, network_of, read_balancer_header
 
 
 @pytest.mark.parametrize("secret", ["a-secret-of-16-chars", "one of several words"])
 @pytest.mark.parametrize("address", ["203.0.113.7", "2001:db8::7"])
 def test_the_balancers_word_is_taken(secret: str, address: str) -> None:
     """Its secret may contain spaces; an address and a key may not."""
-    assert read_word(f"{secret} {address} key", secret) == Word(address, "key")
+    assert read_balancer_header(f"{secret} {address} key", secret) == Forwarded(address, "key")
 
 
 @pytest.mark.parametrize(
@@ -26,12 +26,12 @@ def test_the_balancers_word_is_taken(secret: str, address: str) -> None:
 )
 def test_nobody_elses_is(header: str) -> None:
     """An incomplete header, a repeated one, or one with another secret is ignored."""
-    assert read_word(header, "secret") is None
+    assert read_balancer_header(header, "secret") is None
 
 
 def test_without_a_balancer_there_is_nobody_to_believe() -> None:
     """Not even one with an empty secret."""
-    assert read_word(" 203.0.113.7 key", None) is None
+    assert read_balancer_header(" 203.0.113.7 key", None) is None
 
 
 @pytest.mark.parametrize(
