@@ -1,4 +1,4 @@
-"""Creating, renaming, deleting and listing chats."""
+"""Creating, renaming and deleting chats, and how clients see one."""
 
 import msgspec
 from msgspec import UNSET
@@ -20,8 +20,8 @@ from common.protocol.chats import (
     Done,
     RenameChat,
 )
-from common.protocol.errors import invalid
-from common.protocol.events import ChatCreated, ChatDeleted, ChatUpdated
+from common.protocol.errors import Refusal, invalid
+from common.protocol.events import ChatCreated, ChatDeleted, ChatUpdated, Event
 from common.protocol.fields import (
     check_fields,
     wrong_with_chat_name,
@@ -116,18 +116,7 @@ async def rename_chat(pool: Pool, coordinator: Coordinator, request: RenameChat)
             topic=UNSET if topic is None else topic,
             **UNSTAMPED,
         )
-        change = Change(
-            chat=row.id,
-            version=row.version,
-            name=name,
-            owner=row.owner,
-            topic=topic,
-            kind="chat.updated",
-            by=request.user,
-            draft=draft_event(event),
-            controls=None,
-        )
-        return Plan(CHANGED, change)
+        return Plan(CHANGED, change_of(row, event)._replace(name=name, topic=topic))
 
     key = ResultKey(request.user, f"rename_chat {request.chat}", request.key)
     await coordinator.change(key, make_plan, request.chat)
@@ -148,19 +137,24 @@ async def delete_chat(pool: Pool, coordinator: Coordinator, request: DeleteChat)
 
 def plan_end(row: ChatRow, *, by: str, session: str) -> Plan:
     """The chat ends for everybody with one event."""
-    change = Change(
+    event = ChatDeleted(chat=row.id, by=by, **UNSTAMPED)
+    change = change_of(row, event, Control(seq=0, action="close", users=[]))
+    return Plan(CHANGED, change._replace(is_end=True), Memberships(session, remove_all=True))
+
+
+def change_of(row: ChatRow, event: Event, *controls: Control) -> Change:
+    """A change that this event announces, and that leaves everything else of the chat as it is."""
+    return Change(
         chat=row.id,
         version=row.version,
         name=row.name,
         owner=row.owner,
         topic=row.topic,
-        kind="chat.deleted",
-        by=by,
-        draft=draft_event(ChatDeleted(chat=row.id, by=by, **UNSTAMPED)),
-        controls=draft_controls([Control(seq=0, action="close", users=[])]),
-        is_end=True,
+        kind=str(event.__struct_config__.tag),
+        by=event.by,
+        draft=draft_event(event),
+        controls=draft_controls(list(controls)),
     )
-    return Plan(CHANGED, change, Memberships(session, remove_all=True))
 
 
 async def demand_chat_owner(pool: Pool, request: DemandChatOwner) -> Done:
@@ -196,7 +190,7 @@ def draft_snapshot(chat: Chat, *, by: str) -> bytes:
     )
 
 
-def too_many_participants() -> Exception:
+def too_many_participants() -> Refusal:
     """The refusal of a chat that would grow beyond its limit."""
     return invalid("participants", f"must be at most {MAX_PARTICIPANTS_A_CHAT:,} in a chat")
 

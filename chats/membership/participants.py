@@ -4,10 +4,16 @@ import msgspec
 from msgspec import UNSET
 
 from chats.access import chat_for_owner, chat_for_participant, direct_stays, owner_only
-from chats.log.encoding import UNSTAMPED, draft_controls, draft_event
-from chats.membership.chats import CHANGED, draft_snapshot, plan_end, too_many_participants
+from chats.log.encoding import UNSTAMPED
+from chats.membership.chats import (
+    CHANGED,
+    change_of,
+    draft_snapshot,
+    plan_end,
+    too_many_participants,
+)
 from chats.membership.coordinator import Coordinator, Memberships, Plan
-from chats.store.changes import Change, ResultKey
+from chats.store.changes import ResultKey
 from chats.store.chats import ChatRow, find_participants, list_participants
 from common.database.pool import Pool
 from common.protocol.chats import AddParticipants, Chat, Control, Done, JoinChat, RemoveParticipant
@@ -70,20 +76,8 @@ def _plan_addition(
     )
     snapshot = msgspec.Raw(draft_snapshot(after, by=request.user))
     event = ParticipantAdded(chat=row.id, by=request.user, users=list(new), **UNSTAMPED)
-    change = Change(
-        chat=row.id,
-        version=row.version,
-        name=row.name,
-        owner=row.owner,
-        topic=row.topic,
-        kind="participant.added",
-        by=request.user,
-        draft=draft_event(event),
-        controls=draft_controls(
-            [Control(seq=0, action="join", users=list(new), snapshot=snapshot)]
-        ),
-        joining=new,
-    )
+    join = Control(seq=0, action="join", users=list(new), snapshot=snapshot)
+    change = change_of(row, event, join)._replace(joining=new)
     return Plan(CHANGED, change, Memberships(request.session, add=new))
 
 
@@ -123,16 +117,6 @@ def _plan_removal(row: ChatRow, owner: str, request: RemoveParticipant) -> Plan:
     event = ParticipantRemoved(
         chat=row.id, by=request.user, users=list(leaving), owner=owner, **UNSTAMPED
     )
-    change = Change(
-        chat=row.id,
-        version=row.version,
-        name=row.name,
-        owner=owner,
-        topic=row.topic,
-        kind="participant.removed",
-        by=request.user,
-        draft=draft_event(event),
-        controls=draft_controls([Control(seq=0, action="leave", users=list(leaving))]),
-        leaving=leaving,
-    )
+    leave = Control(seq=0, action="leave", users=list(leaving))
+    change = change_of(row, event, leave)._replace(owner=owner, leaving=leaving)
     return Plan(CHANGED, change, Memberships(request.session, remove=leaving))
