@@ -10,21 +10,11 @@ from typing import Final
 import msgspec
 
 from chats.access import message_for_participant
-from chats.store.history import (
-    MAX_SEQ,
-    MessagesRead,
-    list_messages_above,
-    list_messages_below,
-)
+from chats.store.history import MessagesRead, list_messages_above, list_messages_below
 from chats.store.log import EventsRead, list_events_for
 from chats.store.stretches import Stretch
 from common.database.pool import Pool
-from common.protocol.chats import (
-    GetEvents,
-    GetMessage,
-    GetMessages,
-    OneMessage,
-)
+from common.protocol.chats import GetEvents, GetMessage, GetMessages, OneMessage
 from common.protocol.errors import not_found
 from common.protocol.pages import (
     PagesRequest,
@@ -33,6 +23,7 @@ from common.protocol.pages import (
     encode_message_page,
     encode_pages,
 )
+from common.protocol.wire import MAX_SEQ
 
 MAX_PAGE_BYTES: Final = 2**20
 

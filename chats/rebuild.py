@@ -26,6 +26,7 @@ from common.database.pool import Pool, begin, create_pool
 from common.process.variables import SettingsError, read_variables
 from common.protocol.fold import begin as begin_message
 from common.protocol.fold import change
+from common.protocol.ids import LOWEST_ID
 
 CHATS_AT_A_TIME = 1_000
 Event = dict[str, Any]
@@ -37,7 +38,7 @@ async def rebuild(pool: Pool) -> int:
     """Each chat in a transaction of its own, during which nothing is appended to it; other chats go
     on. Returns the number of changed messages."""
     count = 0
-    last: str | None = None
+    last = LOWEST_ID
     while chats := await list_chats_above(pool, last, CHATS_AT_A_TIME):
         for chat in chats:
             count += await _rebuild_chat(pool, chat)

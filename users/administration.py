@@ -12,6 +12,7 @@ from common.database.pool import Connection, Pool, begin
 from common.identity.wrapping import Wrapping, WrongSecret
 from common.protocol.errors import invalid, not_found
 from common.protocol.fields import check_fields, wrong_with_password
+from common.protocol.ids import LOWEST_ID
 from common.protocol.instance import (
     RESET_SECONDS,
     ChangeUser,
@@ -42,7 +43,7 @@ from users.store.instance import (
 )
 from users.store.sessions import revoke_sessions_of
 
-NOBODY: Final = "00000000-0000-0000-0000-000000000000"  # the caller where nobody is signed in
+NOBODY: Final = LOWEST_ID  # the caller where nobody is signed in
 
 _decode_changed = msgspec.json.Decoder(tuple[Role, bool]).decode
 

@@ -24,13 +24,13 @@ from common.database.failures import DatabaseUnavailable
 from common.database.pool import Pool
 from common.protocol.chats import ListChats
 from common.protocol.errors import invalid, unavailable
-from common.protocol.ids import is_id
+from common.protocol.ids import HIGHEST_ID, is_id
 
 MAX_LISTS_A_STATEMENT: Final = 16
 
 _encode: Final = msgspec.json.Encoder().encode
 
-_NEWEST: Final = ("~", "ffffffff-ffff-ffff-ffff-ffffffffffff")
+_NEWEST: Final = ("~", HIGHEST_ID)
 _CURSOR: Final = re.compile(
     r"(\d{4}(?:-\d\d){2}T(?:\d\d:){2}\d\d\.\d{3}Z)_([0-9a-f-]{36})", re.ASCII
 )

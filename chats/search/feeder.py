@@ -21,6 +21,7 @@ from chats.store.search_feed import feed, has_index_of_words, list_chats_behind
 from chats.turns import next_turn
 from common.database.failures import DatabaseUnavailable
 from common.database.pool import Pool
+from common.protocol.ids import LOWEST_ID
 
 FEED_SECONDS: Final = 0.6  # more rows per chat cost less each; found within a second
 COMPARE_SECONDS: Final = 300.0
@@ -30,7 +31,6 @@ _MOST_ROWS: Final = 256  # per transaction
 _FEWEST_ROWS: Final = 1
 _COMPARED_AT_ONCE: Final = 2_000
 _FORGOTTEN_AT_ONCE: Final = 500
-_BEFORE_ALL_IDS: Final = "00000000-0000-0000-0000-000000000000"
 
 
 class Feeder:
@@ -124,7 +124,7 @@ class Feeder:
 
     async def _compare(self) -> None:
         SEARCH_LACKS_WORDS.set(not await has_index_of_words(self._pool))
-        after: str | None = _BEFORE_ALL_IDS
+        after: str | None = LOWEST_ID
         while after is not None:
             behind, after = await list_chats_behind(self._pool, after, _COMPARED_AT_ONCE)
             now = monotonic()

@@ -16,6 +16,7 @@ from chats.store.search_feed import empty_index, feed, index_words, list_chats_b
 from common.database.failures import DatabaseUnavailable, NoTables
 from common.database.pool import Pool, create_pool
 from common.process.variables import SettingsError, read_variables
+from common.protocol.ids import LOWEST_ID
 
 _CONNECTIONS: Final = 2  # one is read and written while the rows of the other become words
 _CHATS_LISTED: Final = 2_000
@@ -27,14 +28,13 @@ _OPTIONS: Final = (
     " -c transaction_timeout=60000 -c lock_timeout=30000"
 )
 _PAUSE_SECONDS: Final = 0.05
-_BEFORE_ALL_IDS: Final = "00000000-0000-0000-0000-000000000000"
 
 
 async def rebuild(database_url: str) -> None:
     """Returns when everything that was in the log at its start can be found."""
     async with create_pool(database_url, size=_CONNECTIONS, options=_OPTIONS) as pool:
         await empty_index(pool)
-        after: str | None = _BEFORE_ALL_IDS
+        after: str | None = LOWEST_ID
         while after is not None:
             behind, after = await list_chats_behind(pool, after, _CHATS_LISTED)
             await asyncio.gather(

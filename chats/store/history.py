@@ -8,8 +8,6 @@ from chats.store.statement import Statement
 from chats.store.stretches import Stretch, stretch_arrays
 from common.database.pool import Pool
 
-MAX_SEQ: Final = 2**63 - 1
-
 CURRENT: Final = """
 SELECT show_message(l.event, d.current, d.reactions)
 FROM log l LEFT JOIN changed_messages d ON d.chat = l.chat AND d.seq = l.seq

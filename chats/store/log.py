@@ -7,9 +7,8 @@ from chats.store.query import HEAD_OF_CHAT, fetch
 from chats.store.statement import Statement
 from chats.store.stretches import Stretch, stretch_arrays
 from common.database.pool import Pool
+from common.protocol.ids import LOWEST_ID
 from common.protocol.limits import MAX_SLICE_BYTES, MAX_SLICE_EVENTS
-
-_BEFORE_ALL_IDS = "00000000-0000-0000-0000-000000000000"
 
 
 class LogRow(NamedTuple):
@@ -151,7 +150,7 @@ class SentMessage(NamedTuple):
 
 async def list_messages_of(pool: Pool, sender: str, after: str, limit: int) -> list[SentMessage]:
     """In all existing chats; `after` is a place, empty for the first page."""
-    key, chat = after.split() if after else (_BEFORE_ALL_IDS, _BEFORE_ALL_IDS)
+    key, chat = after.split() if after else (LOWEST_ID, LOWEST_ID)
     rows = await fetch(
         pool,
         "SELECT l.key || ' ' || l.chat, l.chat::text, message_id(l.event)::text,"

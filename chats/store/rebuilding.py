@@ -7,7 +7,6 @@ from chats.store.query import fetch
 from common.database.failures import wanting_tables
 from common.database.pool import Connection, Pool
 
-_BEFORE_ALL_IDS = "00000000-0000-0000-0000-000000000000"
 _CHANGES = (
     "SELECT seq, event FROM log WHERE chat = %s::uuid"
     " AND kind IN ('message.edited', 'message.deleted', 'reaction.added', 'reaction.removed',"
@@ -32,11 +31,11 @@ class ChangedMessage(NamedTuple):
     unnamed: list[tuple[str, str]]
 
 
-async def list_chats_above(pool: Pool, chat: str | None, limit: int) -> list[str]:
-    """The next ids in order, from the first on if `chat` is None. Raises NoTables."""
+async def list_chats_above(pool: Pool, chat: str, limit: int) -> list[str]:
+    """The next ids in order. Raises NoTables."""
     query = "SELECT id::text FROM chats WHERE id > %s::uuid ORDER BY id LIMIT %s::bigint"
     with wanting_tables():
-        return [found for (found,) in await fetch(pool, query, (chat or _BEFORE_ALL_IDS, limit))]
+        return [found for (found,) in await fetch(pool, query, (chat, limit))]
 
 
 async def hold_chat(connection: Connection, chat: str) -> None:

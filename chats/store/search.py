@@ -6,6 +6,7 @@ from typing import NamedTuple
 from chats.search.query import Query
 from chats.store.query import fetch
 from common.database.pool import Pool
+from common.protocol.ids import HIGHEST_ID
 
 
 class Cursor(NamedTuple):
@@ -15,7 +16,7 @@ class Cursor(NamedTuple):
     message: str
 
 
-NEWEST = Cursor(2**62, "ffffffff-ffff-ffff-ffff-ffffffffffff")
+NEWEST = Cursor(2**62, HIGHEST_ID)
 
 _SEARCH = """
 SELECT h.ms, h.message::text, show_message(l.event, c.current, c.reactions)

@@ -10,6 +10,9 @@ import time
 
 WRONG_ID = "must be a UUID of 36 lower-case characters"
 UUID_PATTERN = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\Z"
+LOWEST_ID = "00000000-0000-0000-0000-000000000000"
+HIGHEST_ID = "ffffffff-ffff-ffff-ffff-ffffffffffff"
+"""Nothing has these ids: all others are between them."""
 _VARIANT = {digit: "89ab"[int(digit, 16) % 4] for digit in "0123456789abcdef"}
 _match_uuid = re.compile(UUID_PATTERN).match
 

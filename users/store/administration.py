@@ -4,8 +4,8 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from common.database.pool import Connection
+from common.protocol.ids import HIGHEST_ID
 from common.protocol.instance import Role
-from users.store.instance import LAST_ID
 
 
 class UserRow(NamedTuple):
@@ -73,7 +73,7 @@ async def list_users(
     """Newest first: ids are in order of creation."""
     which = NAMED_USERS if prefix else ALL_USERS
     cursor = await connection.execute(
-        which, {"prefix": prefix, "before": before or LAST_ID, "limit": limit}
+        which, {"prefix": prefix, "before": before or HIGHEST_ID, "limit": limit}
     )
     return [UserRow(*row) for row in await cursor.fetchall()]
 

@@ -7,7 +7,7 @@ import msgspec
 
 from common.database.pool import Connection
 from common.database.primary import SETTLE_WHAT_WAS_FOUND
-from common.protocol.ids import new_id
+from common.protocol.ids import HIGHEST_ID, new_id
 from common.protocol.instance import NO_KEY, Action, SignUpMode
 
 # Of the table's `id`: the column that is shown under this name is text, which no index is of.
@@ -15,7 +15,6 @@ LIST_LOG: Final = (
     "SELECT l.id::text, at, by::text, action, of::text, detail FROM audit_log l"
     " WHERE l.id < %(before)s::uuid ORDER BY l.id DESC LIMIT %(limit)s"
 )
-LAST_ID: Final = "ffffffff-ffff-ffff-ffff-ffffffffffff"  # nobody's
 
 
 class InstanceRow(NamedTuple):
@@ -99,7 +98,7 @@ async def write_log(
 
 async def list_log(connection: Connection, before: str | None, limit: int) -> list[LogRow]:
     """Newest first."""
-    cursor = await connection.execute(LIST_LOG, {"before": before or LAST_ID, "limit": limit})
+    cursor = await connection.execute(LIST_LOG, {"before": before or HIGHEST_ID, "limit": limit})
     return [LogRow(*row) for row in await cursor.fetchall()]
 
 
