@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from common.protocol.errors import Refusal
-from common.protocol.ids import is_id
+from common.protocol.ids import WRONG_IDS, is_id
 from common.protocol.limits import (
     MAX_CHAT_NAME_CHARACTERS,
     MAX_PARTICIPANTS_A_REQUEST,
@@ -85,25 +85,17 @@ def wrong_with_password(text: str) -> str | None:
 
 
 def wrong_with_chat_name(text: str) -> str | None:
-    if wrong := wrong_with_text(text):
-        return wrong
-    if not 1 <= len(text) <= MAX_CHAT_NAME_CHARACTERS:
-        return f"must have 1 to {MAX_CHAT_NAME_CHARACTERS} characters"
-    if WHITE_SPACE.issuperset(text):
-        return "must not be white space alone"
-    return None
+    return _wrong_with_name(text, MAX_CHAT_NAME_CHARACTERS) or _wrong_if_blank(text)
 
 
 def wrong_with_display_name(text: str | None) -> str | None:
     if text is None:
         return None
-    if wrong := wrong_with_text(text):
-        return wrong
-    if not 1 <= len(text) <= MAX_DISPLAY_NAME_CHARACTERS:
-        return f"must have 1 to {MAX_DISPLAY_NAME_CHARACTERS} characters"
-    if WHITE_SPACE.issuperset(text):
-        return "must not be white space alone"
-    return None
+    return _wrong_with_name(text, MAX_DISPLAY_NAME_CHARACTERS) or _wrong_if_blank(text)
+
+
+def wrong_with_instance_name(text: str) -> str | None:
+    return _wrong_with_name(text, MAX_INSTANCE_NAME_CHARACTERS)
 
 
 def wrong_with_status(text: str | None) -> str | None:
@@ -116,15 +108,23 @@ def wrong_with_topic(text: str | None) -> str | None:
 
 def wrong_with_file_name(text: str) -> str | None:
     """A file's name when it is saved: one component of a path that displays as it is."""
-    if wrong := wrong_with_text(text):
+    if wrong := _wrong_with_name(text, MAX_FILE_NAME_CHARACTERS):
         return wrong
-    if not 1 <= len(text) <= MAX_FILE_NAME_CHARACTERS:
-        return f"must have 1 to {MAX_FILE_NAME_CHARACTERS} characters"
     if any(c in "/\\" or unicodedata.category(c) == "Cc" for c in text):
         return "must not contain control characters, / and \\"
     if not BIDIRECTIONAL_CONTROLS.isdisjoint(text):
         return "must not contain bidirectional controls"
     return "must be a name" if text in (".", "..") else None
+
+
+def _wrong_with_name(text: str, longest: int) -> str | None:
+    if wrong := wrong_with_text(text):
+        return wrong
+    return None if 1 <= len(text) <= longest else f"must have 1 to {longest} characters"
+
+
+def _wrong_if_blank(text: str) -> str | None:
+    return "must not be white space alone" if WHITE_SPACE.issuperset(text) else None
 
 
 def _wrong_with_note(text: str | None, longest: int) -> str | None:
@@ -135,27 +135,15 @@ def _wrong_with_note(text: str | None, longest: int) -> str | None:
     return f"must have at most {longest} characters" if len(text) > longest else None
 
 
-def wrong_with_instance_name(text: str) -> str | None:
-    if wrong := wrong_with_text(text):
-        return wrong
-    if not 1 <= len(text) <= MAX_INSTANCE_NAME_CHARACTERS:
-        return f"must have 1 to {MAX_INSTANCE_NAME_CHARACTERS} characters"
-    return None
-
-
 def wrong_with_participants(ids: Sequence[str]) -> str | None:
     """As listed in one request."""
     if len(ids) > MAX_PARTICIPANTS_A_REQUEST:
         return f"must be at most {MAX_PARTICIPANTS_A_REQUEST:,}"
-    if not all(map(is_id, ids)):
-        return "must be UUIDs of 36 lower-case characters"
-    return None
+    return None if all(map(is_id, ids)) else WRONG_IDS
 
 
 def check_fields(wrongs: Mapping[str, str | None]) -> None:
     """Raises Refusal invalid_request with all fields that break a rule."""
-    if not wrongs:
-        return
     errors = [{"field": field, "detail": wrong} for field, wrong in wrongs.items() if wrong]
     if errors:
         raise Refusal("invalid_request", "The request is not valid.", errors=errors)

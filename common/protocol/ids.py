@@ -9,6 +9,7 @@ import re
 import time
 
 WRONG_ID = "must be a UUID of 36 lower-case characters"
+WRONG_IDS = "must be UUIDs of 36 lower-case characters"
 UUID_PATTERN = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\Z"
 LOWEST_ID = "00000000-0000-0000-0000-000000000000"
 HIGHEST_ID = "ffffffff-ffff-ffff-ffff-ffffffffffff"

@@ -5,7 +5,7 @@ Each check returns None or a sentence that says what is wrong. Nothing is trimme
 
 from typing import Final
 
-from common.protocol.ids import is_id
+from common.protocol.ids import WRONG_IDS, is_id
 
 MAX_MESSAGE_BYTES: Final = 8_192
 MAX_MENTIONS: Final = 50
@@ -58,9 +58,7 @@ def wrong_with_mentions(users: list[str]) -> str | None:
     """At most 50 ids, as they are listed."""
     if len(users) > MAX_MENTIONS:
         return f"must be at most {MAX_MENTIONS} of them"
-    if not all(map(is_id, users)):
-        return "must be UUIDs of 36 lower-case characters"
-    return None
+    return None if all(map(is_id, users)) else WRONG_IDS
 
 
 def is_nested_too_deep(data: bytes) -> bool:
