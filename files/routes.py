@@ -84,11 +84,7 @@ class Routes:
         caller = await self._admit_upload(request)
         if (declared := read_length(request)) is not None and declared > MAX_FILE_BYTES:
             raise too_large()
-        try:
-            name = query_value(request.query, "name")
-        except ValueError as error:
-            wrong = str(error) if "once" in str(error) else "must be UTF-8"
-            raise invalid("name", wrong) from error
+        name = query_value(request.query, "name")
         check_fields({"name": "is missing" if name is None else wrong_with_file_name(name)})
         if declared == 0:
             raise invalid("file", "must not be empty")

@@ -208,12 +208,15 @@ async def _send(answer: Answer, trace: str, send: Send, *, with_body: bool) -> N
 
 
 def query_value(query: bytes, name: str) -> str | None:
-    """None if it is absent. Raises ValueError if it occurs twice or is not UTF-8."""
+    """None if it is absent. Raises Refusal invalid_request if it occurs twice or is not UTF-8."""
     found: str | None = None
     for pair in query.split(b"&"):
         key, _, value = pair.partition(b"=")
         if unquote_to_bytes(key.replace(b"+", b" ")) == name.encode():
             if found is not None:
-                raise ValueError("must be given once")
-            found = unquote_to_bytes(value.replace(b"+", b" ")).decode()
+                raise invalid(name, "must be given once")
+            try:
+                found = unquote_to_bytes(value.replace(b"+", b" ")).decode()
+            except UnicodeDecodeError as error:
+                raise invalid(name, "must be UTF-8") from error
     return found
