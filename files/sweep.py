@@ -9,6 +9,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from itertools import cycle
 from typing import Final
 
 from common.process.logs import log
@@ -85,15 +86,13 @@ class Sweep:
 
     async def run_through(self, first: int) -> None:
         """Shard by shard, starting from a given one, until cancelled."""
-        number = first
-        while True:
+        for shard in cycle([*SHARDS[first:], *SHARDS[:first]]):
             await asyncio.sleep(SHARD_SECONDS)
             try:
-                await self.remove_strange(SHARDS[number % len(SHARDS)])
+                await self.remove_strange(shard)
             except (Refusal, StoreUnavailable) as error:
                 SWEEP_FAILED.inc()
-                log("shard not swept", error=f"{type(error).__name__}: {error}"[:300])
-            number += 1
+                log("shard not swept", error=_describe(error))
 
     async def remove_strange(
         self, shard: str, older_than_seconds: float = STRANGE_SECONDS

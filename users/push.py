@@ -12,6 +12,7 @@ from prometheus_client import Counter, Gauge
 from common.calls.calls import Calls
 from common.database.failures import retry_busy
 from common.database.pool import Pool
+from common.process.variables import WEB_PORTS
 from common.protocol.chats import Done
 from common.protocol.errors import Refusal, invalid
 from common.protocol.push import (
@@ -33,7 +34,6 @@ from users.sessions import unauthenticated
 from users.store import push as store
 from users.vapid import PushKey
 
-USUAL_PORTS: Final = {"https": 443, "http": 80}
 CLAIM_SECONDS: Final = 60.0  # when another process of files may take over the work of one that died
 OFFERED: Final = Counter("hubbub_users_push_offered", "Pushes that wait for a subscription")
 WAITING: Final = Gauge("hubbub_users_push_waiting", "Pushes that are not delivered yet")
@@ -104,5 +104,5 @@ def _origin(endpoint: str) -> str:
     """The origin as push services compare it (RFC 6454, section 6.2): in lower case and without the
     default port."""
     parts = urlsplit(endpoint)
-    port = "" if parts.port in (None, USUAL_PORTS.get(parts.scheme)) else f":{parts.port}"
+    port = "" if parts.port in (None, WEB_PORTS.get(parts.scheme)) else f":{parts.port}"
     return f"{parts.scheme}://{parts.hostname}{port}"

@@ -5,10 +5,11 @@ import re
 from typing import Final
 from urllib.parse import urljoin, urlsplit
 
+from common.process.variables import WEB_PORTS
 from common.protocol.events import LinkPreview
 from common.version import VERSION
 from files.links.page import preview_of
-from files.outside.connection import PORTS, Answer, connect
+from files.outside.connection import Answer, connect
 from files.outside.lookups import Lookups
 
 MAX_REDIRECTS: Final = 3
@@ -77,6 +78,6 @@ def is_askable(url: str) -> bool:
     """Whether it is a page on a default port, without a user name or password. Raises
     ValueError."""
     parts = urlsplit(url)
-    if parts.scheme not in PORTS or parts.username is not None or parts.password is not None:
+    if parts.scheme not in WEB_PORTS or parts.username is not None or parts.password is not None:
         return False
-    return parts.port in (None, PORTS[parts.scheme])
+    return parts.port in (None, WEB_PORTS[parts.scheme])

@@ -13,6 +13,7 @@ from typing import Final
 from msgspec import UNSET
 
 from common.protocol.events import LinkPreview
+from common.protocol.fields import BIDIRECTIONAL_CONTROLS
 from common.protocol.links import (
     MAX_DESCRIPTION_CHARACTERS,
     MAX_SITE_NAME_CHARACTERS,
@@ -38,7 +39,6 @@ _TEXT_CHARSET: Final = re.compile(
     r"|koi8-[rtu]|gbk|gb2312|gb18030|big5(-hkscs)?|euc-(jp|kr)|shift[-_]jis|iso-2022-jp|tis-620",
     re.IGNORECASE,
 )
-_BIDI: Final = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 def preview_of(url: str, body: bytes, charset: str | None) -> LinkPreview | None:
@@ -105,6 +105,8 @@ def _clean(text: str, most: int) -> str:
     """On one line, without characters that change the direction of the text around it."""
     line = " ".join(text[: 4 * most].split())
     shown = "".join(
-        c for c in line if c not in _BIDI and unicodedata.category(c) not in ("Cc", "Cs")
+        c
+        for c in line
+        if c not in BIDIRECTIONAL_CONTROLS and unicodedata.category(c) not in ("Cc", "Cs")
     )
     return shown if len(shown) <= most else shown[: most - 1].rstrip() + "…"

@@ -15,10 +15,10 @@ from urllib.parse import quote, urlsplit
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
+from common.process.variables import WEB_PORTS
 from files.outside.addresses import choose_address
 from files.outside.lookups import Lookups
 
-PORTS: Final = {"https": 443, "http": 80}
 MAX_HEAD_BYTES: Final = 32_768
 _READ_BYTES: Final = 16_384
 _FINAL: Final = 200  # any number of others may come before it, such as 103 Early Hints
@@ -49,21 +49,21 @@ class Place(NamedTuple):
     @property
     def authority(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return host if self.port == PORTS[self.scheme] else f"{host}:{self.port}"
+        return host if self.port == WEB_PORTS[self.scheme] else f"{host}:{self.port}"
 
 
 def place_of(url: str) -> Place:
     """Raises ValueError for anything but an http or https URL with a host. A non-ASCII name is
     encoded with IDNA, a path percent-encoded."""
     parts = urlsplit(url)
-    if parts.scheme not in PORTS or not parts.hostname:
+    if parts.scheme not in WEB_PORTS or not parts.hostname:
         raise ValueError(f"{parts.scheme!r} is not asked for anything")
     host = parts.hostname if ":" in parts.hostname else parts.hostname.encode("idna").decode()
     if not _HOST.fullmatch(host):
         raise ValueError(f"{host!r} is not asked for anything")
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     return Place(
-        parts.scheme, host, parts.port or PORTS[parts.scheme], quote(target, safe=_IN_TARGETS)
+        parts.scheme, host, parts.port or WEB_PORTS[parts.scheme], quote(target, safe=_IN_TARGETS)
     )
 
 
