@@ -2,6 +2,10 @@
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from common.process import symptoms
+
+_SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
+
 BATCH_MESSAGES = Histogram(
     "hubbub_chats_batch_messages",
     "Events a batch: messages and what changes them",
@@ -10,7 +14,7 @@ BATCH_MESSAGES = Histogram(
 BATCH_SECONDS = Histogram(
     "hubbub_chats_batch_seconds",
     "Seconds a batch's transaction took, with its repeats",
-    buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
+    buckets=_SECONDS,
 )
 APPENDED = Counter("hubbub_chats_appended", "Events that belong to messages, stored", ["kind"])
 BATCHES_FAILED = Counter(
@@ -19,7 +23,7 @@ BATCHES_FAILED = Counter(
 SENDS_WAIT_SECONDS = Histogram(
     "hubbub_chats_sends_wait_seconds",
     "Seconds the oldest item of a batch had waited when its transaction began",
-    buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
+    buckets=_SECONDS,
 )
 SENDS_WAITING = Gauge("hubbub_chats_sends_waiting", "Items that wait for a transaction")
 SENDS_REFUSED = Counter("hubbub_chats_sends_refused", "Items refused", ["code"])
@@ -28,7 +32,7 @@ MARKERS = Counter("hubbub_chats_markers", "Read markers that somebody asked to m
 MARKER_SECONDS = Histogram(
     "hubbub_chats_marker_seconds",
     "Seconds the transaction of a batch of read markers took",
-    buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
+    buckets=_SECONDS,
 )
 PUBLISHED = Counter("hubbub_chats_published", "Payloads published", ["by"])
 BUS_UP = Gauge("hubbub_chats_bus_up", "1 while Valkey takes what this replica publishes")
@@ -56,14 +60,14 @@ CHANGE_SECONDS = Histogram(
 BACKGROUND_FAILED = Counter("hubbub_chats_background_failed", "Background work that failed", ["of"])
 SEARCH_FED = Counter("hubbub_chats_search_fed", "Messages, edits and deletions put into the index")
 SEARCH_BEHIND_CHATS = Gauge(
-    "hubbub_chats_search_behind_chats", "Chats with events that are not in the search index"
+    symptoms.SEARCH_BEHIND_CHATS, "Chats with events that are not in the search index"
 )
 SEARCH_BEHIND_SECONDS = Gauge(
-    "hubbub_chats_search_behind_seconds",
+    symptoms.SEARCH_BEHIND_SECONDS,
     "For how long the index has lacked the oldest of them",
 )
 SEARCH_LACKS_WORDS = Gauge(
-    "hubbub_chats_search_lacks_words",
+    symptoms.SEARCH_LACKS_WORDS,
     "1 where the index of words is missing: it is being made anew, or that was interrupted",
 )
 PUSH_OFFERED = Counter("hubbub_chats_push_offered", "Messages offered to users for people to tell")

@@ -22,7 +22,7 @@ from common.calls.replicas import Replicas
 from common.process.certificates import describe_tls
 from common.process.logs import log
 from common.process.rest import NEVER, Rest
-from common.process.symptoms import CREDENTIAL_REFUSED
+from common.process.symptoms import CREDENTIAL_REFUSED, OPEN_CIRCUIT
 from common.process.trace import outgoing_traceparent
 from common.protocol.errors import CODES, Refusal, unavailable
 
@@ -64,7 +64,7 @@ REPLICAS_OUT: Final = Gauge("hubbub_replicas_out", "Replicas that are asked last
 REFUSED_BY: Final = Gauge(
     CREDENTIAL_REFUSED, "Replicas that refuse this process's credential.", ("to",)
 )
-OPEN_CIRCUITS: Final = Gauge("hubbub_open_circuit", "1 while a role is given up.", ("to",))
+OPEN_CIRCUITS: Final = Gauge(OPEN_CIRCUIT, "1 while a role is given up.", ("to",))
 
 _GAVE_UP: Final = GAVE_UP_HEADER.lower().encode()
 _KEY_REFUSED: Final = KEY_REFUSED_HEADER.lower().encode()
@@ -107,8 +107,9 @@ class Calls:
         self._well = asyncio.Event()
         self._waiting: dict[asyncio.Timeout, None] = {}  # of calls under way, oldest first
         self._prober: asyncio.Task[None] | None = None
-        self._tries: dict[tuple[str, str], Counter] = {}  # by replica and outcome; looking up a
-        self._seconds = SECONDS.labels(replicas.role)  # label costs more than counting
+        # By replica and outcome: looking up a label costs more than counting.
+        self._tries: dict[tuple[str, str], Counter] = {}
+        self._seconds = SECONDS.labels(replicas.role)
         GIVEN_UP.labels(replicas.role)  # from the start: an alert must not miss the first one
         self._publish_state()
 

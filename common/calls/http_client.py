@@ -97,8 +97,9 @@ class _Connection(asyncio.Protocol):
 class HttpClient:
     """The connections of one process to all others, on one loop, until `close`.
 
-    Addresses are `host:port`. Both methods raise OSError if no complete answer arrives; a cancelled
-    request never leaves a connection whose answer another request could receive.
+    Addresses are `host:port`; `name` is the one in the server's certificate (`name_of`). `post` and
+    `get` raise OSError if no complete answer arrives; a cancelled request never leaves a connection
+    whose answer another request could receive.
     """
 
     def __init__(
@@ -124,7 +125,7 @@ class HttpClient:
     async def post(
         self, address: str, path: str, body: bytes, headers: Mapping[str, str], name: str = ""
     ) -> Response:
-        more = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        more = "".join(f"{field}: {value}\r\n" for field, value in headers.items())
         head = (
             f"POST {path} HTTP/1.1\r\nHost: {address}\r\n{more}"
             f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
@@ -134,8 +135,7 @@ class HttpClient:
     async def get(
         self, address: str, path: str, headers: Mapping[str, str] | None = None, name: str = ""
     ) -> Response:
-        given = headers or {}
-        more = "".join(f"{name}: {value}\r\n" for name, value in given.items())
+        more = "".join(f"{field}: {value}\r\n" for field, value in (headers or {}).items())
         head = f"GET {path} HTTP/1.1\r\nHost: {address}\r\n{more}\r\n"
         return await self._exchange(address, name, head.encode("latin-1"))
 
