@@ -38,7 +38,7 @@ from common.database.pool import Pool
 from common.protocol.chats import Control, Joined
 from common.protocol.limits import MAX_SLICE_EVENTS
 from common.protocol.payload import pack
-from common.valkey.valkey import Taken, Valkey
+from common.valkey.valkey import Answered, Valkey
 
 SWEEP_SECONDS = 0.15
 SWEEP_AGE_MS = 300
@@ -114,7 +114,7 @@ class Publisher:
         """Whether Valkey accepted all of it."""
         return self._note(batch, await self._write(batch) is not None, by=by)
 
-    def _write(self, batch: list[Publication]) -> Taken:
+    def _write(self, batch: list[Publication]) -> Answered:
         messages: list[tuple[str, bytes]] = []
         for chat, first, events, controls, _ in batch:
             messages.append((self._topics.chat(chat), pack(first, events, controls)))

@@ -16,7 +16,7 @@ from common.protocol.errors import not_found, unavailable
 from common.protocol.frames import MineChanged
 from common.protocol.notices import pack_notice
 from common.protocol.own import ChangeMine, Mine
-from common.valkey.valkey import Taken, Valkey
+from common.valkey.valkey import Answered, Valkey
 
 NOTHING: Final = msgspec.Raw(b"null")
 
@@ -96,6 +96,6 @@ class Wishes:
             raise not_found()
         return show_mine(counted.row)
 
-    def _tell(self, chat: str, user: str, mine: Mine) -> Taken:
+    def _tell(self, chat: str, user: str, mine: Mine) -> Answered:
         changed = MineChanged(chat=chat, notify=mine.notify, archived=mine.archived)
         return self._valkey.publish([(self._valkey.topics.user(user), pack_notice(changed))])

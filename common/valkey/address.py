@@ -12,7 +12,7 @@ from common.process.logs import log
 
 P = TypeVar("P", bound=asyncio.BaseProtocol)
 
-_DEFAULT_PORT: Final = 6379
+DEFAULT_PORT: Final = 6379
 
 
 class ValkeyAddress:
@@ -49,7 +49,7 @@ class ValkeyAddress:
                 transport, connection = await loop.create_connection(
                     protocol,
                     self._url.hostname or "localhost",
-                    self._url.port or _DEFAULT_PORT,
+                    self._url.port or DEFAULT_PORT,
                     ssl=self._context(),
                 )
             except ssl.SSLError as error:
@@ -66,5 +66,5 @@ class ValkeyAddress:
         """Logs once: connecting is retried again and again."""
         if not self._was_refused:
             self._was_refused = True
-            where = f"{self._url.hostname}:{self._url.port or _DEFAULT_PORT}"
+            where = f"{self._url.hostname}:{self._url.port or DEFAULT_PORT}"
             log("Valkey not used", level=logging.ERROR, address=where, error=describe_tls(error))

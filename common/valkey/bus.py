@@ -40,9 +40,8 @@ class BusConnection(asyncio.Protocol):
         self._expects = expects
         self._read = hiredis.Reader()
         self._transport: asyncio.Transport | None = None
-        self._pings: dict[
-            bytes, Sequence[asyncio.Future[bool]]
-        ] = {}  # futures that wait for its answer
+        # By number: who waits for the answer.
+        self._pings: dict[bytes, Sequence[asyncio.Future[bool]]] = {}
         self._number = 0
         self.lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self.missed = 0

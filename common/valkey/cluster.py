@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import hiredis
 
 from common.process.logs import log
-from common.valkey.address import ValkeyAddress
+from common.valkey.address import DEFAULT_PORT, ValkeyAddress
 
 SCHEMES: Final = {"valkey+cluster": "redis", "valkeys+cluster": "rediss"}  # without and with TLS
 SLOTS: Final = 16_384
@@ -25,8 +25,6 @@ CONNECT_TIMEOUT_SECONDS: Final = 0.25
 ANSWER_TIMEOUT_SECONDS: Final = 0.5
 LEARN_AGAIN_SECONDS: Final = 0.1  # the minimum interval
 AVOID_SECONDS: Final = 1.0  # a server that could not be reached
-
-_DEFAULT_PORT: Final = 6379
 
 
 class Place(NamedTuple):
@@ -162,7 +160,7 @@ class Cluster:
 
 def _read_place(text: str) -> Place:
     parts = urlsplit(f"//{text}")
-    return Place(parts.hostname or "localhost", parts.port or _DEFAULT_PORT)
+    return Place(parts.hostname or "localhost", parts.port or DEFAULT_PORT)
 
 
 def _text(answer: Any) -> bytes:

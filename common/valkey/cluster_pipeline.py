@@ -18,12 +18,8 @@ from common.valkey.pipeline import NOT_REACHED, ValkeyPipeline
 
 Answers = list[Any] | None
 
-_KEY_PLACES: Final = {
-    "EVAL": 3,
-    "EVALSHA": 3,
-    "EVAL_RO": 3,
-    "EVALSHA_RO": 3,
-}  # in other commands it is the first argument
+# In other commands it is the first argument.
+_KEY_PLACES: Final = {"EVAL": 3, "EVALSHA": 3, "EVAL_RO": 3, "EVALSHA_RO": 3}
 # A replica accepts these too, and forwards them to the others of its shard.
 _FOR_ANY_MEMBER: Final = frozenset({"SPUBLISH"})
 _FOR_ANY_SERVER: Final = frozenset({"PUBLISH", "PING"})

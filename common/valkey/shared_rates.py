@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from common.process.logs import log
 from common.valkey.rates import Rate, Verdict, judge
-from common.valkey.valkey import Script, Taken, Valkey
+from common.valkey.valkey import Answered, Script, Valkey
 
 ANSWER_SECONDS: Final = 0.05
 LEAVE_ALONE_SECONDS: Final = 1.0  # after it failed
@@ -258,7 +258,7 @@ class SharedBuckets:
             take.bucket.untold = None
         return untold
 
-    def _ask_valkey(self, batch: list[_Take]) -> Taken:
+    def _ask_valkey(self, batch: list[_Take]) -> Answered:
         now = self._clock()
         return self._valkey.run(
             SCRIPT,

@@ -1,7 +1,7 @@
 """The only place that spells Valkey's channel and key names.
 
-Names of chats and users have always carried a partition tag `{pN}`, so that sharded pub/sub on a
-cluster changes no name. HUBBUB_TOPIC_PREFIX separates tests that share one Valkey.
+Names of chats and users carry a partition tag `{pN}`, by which a cluster finds their shard.
+HUBBUB_TOPIC_PREFIX separates systems that share one Valkey.
 """
 
 from typing import Final
@@ -29,7 +29,8 @@ class Topics:
         return f"{self._tag(chat)}chat:{chat}"
 
     def user(self, user: str) -> str:
-        """Notices for one user's sockets: JSON of protocol.chats.Joined."""
+        """What one user's sockets are told: JSON of protocol.chats.Joined, or a notice of
+        protocol.notices."""
         return f"{self._tag(user)}user:{user}"
 
     def typing(self, chat: str) -> str:

@@ -20,7 +20,7 @@ from common.valkey.cluster_pipeline import ClusterPipeline
 from common.valkey.pipeline import ValkeyPipeline
 from common.valkey.topics import Topics
 
-Taken: TypeAlias = "asyncio.Future[list[Any] | None]"
+Answered: TypeAlias = "asyncio.Future[list[Any] | None]"
 """An answer to each command; None if Valkey may have executed some of them, or none."""
 
 AnyBus: TypeAlias = Bus | ClusterBus
@@ -88,7 +88,7 @@ class Valkey:
 
     # ---- topics
 
-    def publish(self, messages: Iterable[tuple[str, bytes]]) -> Taken:
+    def publish(self, messages: Iterable[tuple[str, bytes]]) -> Answered:
         """Topics and payloads, in this order; written at once."""
         if not self._is_cluster:
             return self._pipeline.ask([("PUBLISH", topic, payload) for topic, payload in messages])
@@ -110,7 +110,7 @@ class Valkey:
 
     # ---- buckets
 
-    def run(self, script: Script, calls: Sequence[tuple[str, *tuple[Any, ...]]]) -> Taken:
+    def run(self, script: Script, calls: Sequence[tuple[str, *tuple[Any, ...]]]) -> Answered:
         """Runs the script once for each key and its arguments, in this order."""
         # The first call to a server carries the script's text, so that later ones can name it.
         known: set[int] = set()

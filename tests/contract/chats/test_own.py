@@ -33,7 +33,7 @@ from common.protocol.errors import Refusal
 from common.protocol.ids import new_id
 from common.protocol.items import DeleteItem, EditItem, MessageStored, ReactItem, UnreactItem
 from common.protocol.own import ChangeMine, Marker, Mine, MoveMarker
-from common.valkey.valkey import Taken, Valkey
+from common.valkey.valkey import Answered, Valkey
 from tests.contract.chats.conftest import Person, Stage, World, new_message
 from tests.fixtures.quiet_node import until
 
@@ -274,7 +274,7 @@ async def test_a_message_that_overtakes_the_news_of_archiving_is_not_undone(
     told: list[bytes] = []
 
     class Overtaken(Valkey):
-        def publish(self, messages: Iterable[tuple[str, bytes]]) -> Taken:
+        def publish(self, messages: Iterable[tuple[str, bytes]]) -> Answered:
             return asyncio.ensure_future(self._after_a_message(list(messages)))
 
         async def _after_a_message(self, messages: list[tuple[str, bytes]]) -> list[Any] | None:
