@@ -75,10 +75,7 @@ class Administration:
 
     async def count_users(self, _: Empty) -> UsersCounted:
         async with self._pool.connection() as connection:
-            users, active, sessions, size = await store.count_users(connection)
-        return UsersCounted(
-            users=users, active_users=active, sessions=sessions, database_bytes=size
-        )
+            return await store.count_users(connection)
 
     async def change_user(self, request: ChangeUser) -> ManagedUser:
         """Deactivation ends all sessions. Raises Refusal `last_owner` too."""

@@ -5,6 +5,7 @@ from typing import NamedTuple
 from chats.store.arrays import id_array
 from chats.store.query import HEAD_OF_CHAT, fetch
 from common.database.pool import Pool
+from common.protocol.instance import ChatsCounted
 from common.protocol.limits import MAX_PARTICIPANTS_SHOWN
 
 
@@ -99,9 +100,9 @@ async def find_owners(pool: Pool, chats: list[str]) -> dict[str, str]:
     return dict(rows)
 
 
-async def count_chats(pool: Pool) -> tuple[int, int, int, int]:
-    """Chats that are not deleted, all messages, bytes of files and of the database. Above a limit
-    messages are not counted but estimated from the index on them."""
+async def count_chats(pool: Pool) -> ChatsCounted:
+    """Without chats that are deleted. Above a limit messages are not counted but estimated from the
+    index on them."""
     rows = await fetch(
         pool,
         "SELECT (SELECT count(*) FROM chats WHERE deleted_at IS NULL),"
@@ -114,7 +115,7 @@ async def count_chats(pool: Pool) -> tuple[int, int, int, int]:
         (float(MAX_COUNTED),),
     )
     chats, messages, file_bytes, size = rows[0]
-    return chats, messages, file_bytes, size
+    return ChatsCounted(chats=chats, messages=messages, file_bytes=file_bytes, database_bytes=size)
 
 
 async def read_epoch(pool: Pool) -> str:

@@ -136,16 +136,16 @@ class UsersCounted(Internal):
     database_bytes: int
 
 
-# ---- invitations
-
-
 class ChatsCounted(Internal):
-    """If there are many messages, the number is an estimate."""
+    """By chats. If there are many messages, the number is an estimate."""
 
     chats: int
     messages: int
     database_bytes: int
     file_bytes: int = 0
+
+
+# ---- invitations
 
 
 class CreateInvitation(Internal):

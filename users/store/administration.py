@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 
 from common.database.pool import Connection
 from common.protocol.ids import HIGHEST_ID
-from common.protocol.instance import Role
+from common.protocol.instance import Role, UsersCounted
 
 
 class UserRow(NamedTuple):
@@ -141,8 +141,8 @@ async def set_password(connection: Connection, user: str, password_hash: str) ->
     )
 
 
-async def count_users(connection: Connection) -> tuple[int, int, int, int]:
-    """Accounts that are not deleted, how many of them are active, living sessions, bytes."""
+async def count_users(connection: Connection) -> UsersCounted:
+    """Sessions that have ended do not count either."""
     cursor = await connection.execute(
         "SELECT count(*), count(*) FILTER (WHERE active),"
         " (SELECT count(*) FROM sessions WHERE revoked_at IS NULL AND expires_at > now()),"
@@ -150,4 +150,5 @@ async def count_users(connection: Connection) -> tuple[int, int, int, int]:
     )
     row = await cursor.fetchone()
     assert row is not None
-    return row[0], row[1], row[2], row[3]
+    users, active, sessions, size = row
+    return UsersCounted(users=users, active_users=active, sessions=sessions, database_bytes=size)
