@@ -36,8 +36,8 @@ from common.protocol.users import (
 from users.codes import hash_code
 from users.invitations import Invitations, kind_of, lock_working
 from users.passwords import Passwords
-from users.roles import InviteKind, judge_sign_up
-from users.sessions import Sessions, unauthenticated
+from users.roles import InviteKind, judge_sign_up, unauthenticated
+from users.sessions import Sessions
 from users.store import accounts as store
 from users.store.instance import (
     has_owner_code,
@@ -207,13 +207,10 @@ class Accounts:
     async def log_in(self, request: LogIn) -> Grant:
         """Raises Refusal `invalid_credentials`, the same one and after the same time for an unknown
         name, an account without a password and a wrong password."""
-        if wrong_with_text(request.username) or wrong_with_text(request.password):
-            found, password = None, ""
-        else:
-            found, password = (
-                await store.find_by_username(self._pool, request.username),
-                request.password,
-            )
+        found, password = None, ""
+        if not (wrong_with_text(request.username) or wrong_with_text(request.password)):
+            found = await store.find_by_username(self._pool, request.username)
+            password = request.password
         hashed = found.password_hash if found else None
         if not await self._passwords.matches(password, hashed) or not found or not hashed:
             raise _invalid_credentials()

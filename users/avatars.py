@@ -2,7 +2,7 @@
 
 from common.database.pool import Pool
 from common.protocol.avatars import AvatarIds, AvatarSet, SetAvatar
-from users.sessions import unauthenticated
+from users.roles import unauthenticated
 from users.store import avatars as store
 
 

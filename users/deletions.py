@@ -28,8 +28,8 @@ from common.protocol.users import Empty
 from users.background import ROUND_SECONDS
 from users.instance import demand_role
 from users.passwords import Passwords
-from users.roles import IN_CHARGE, judge_last_owner, judge_target
-from users.sessions import Sessions, unauthenticated
+from users.roles import IN_CHARGE, judge_last_owner, judge_target, unauthenticated
+from users.sessions import Sessions
 from users.store import deletions as store
 from users.store.accounts import find_by_id
 from users.store.administration import UserRow, count_active_owners, find_user

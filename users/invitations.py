@@ -32,6 +32,7 @@ from common.protocol.users import Empty
 from common.protocol.wire import wire_time
 from users.codes import new_code
 from users.roles import (
+    EVERYBODY,
     IN_CHARGE,
     InviteKind,
     judge_invitation,
@@ -144,7 +145,7 @@ class Invitations:
         have created: `MAX_INVITATIONS_SHOWN` at most. Raises Refusal."""
         async with self._pool.connection() as connection:
             role = await find_role(connection, request.caller)
-            if refusal := judge_role(role, (*IN_CHARGE, "member")):
+            if refusal := judge_role(role, EVERYBODY):
                 raise refusal
             found = await store.list_invitations(
                 connection, request.caller, MAX_INVITATIONS_SHOWN, others=role in IN_CHARGE
@@ -174,7 +175,7 @@ class Invitations:
         async with begin(self._pool) as connection:
             await lock_instance(connection)
             role = await find_role(connection, request.caller)
-            if refusal := judge_role(role, (*IN_CHARGE, "member")):
+            if refusal := judge_role(role, EVERYBODY):
                 raise refusal
             if await find_result(connection, request.caller, scope, request.key) is not None:
                 return Empty()

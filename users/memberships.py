@@ -14,7 +14,7 @@ from common.database.pool import Pool
 from common.protocol.errors import Refusal, unavailable
 from common.protocol.limits import MAX_CHATS_A_USER
 from common.protocol.users import Empty, FinishMemberships, PrepareMemberships
-from users.sessions import unauthenticated
+from users.roles import unauthenticated
 from users.store import memberships as store
 
 # Changes of one chat wait for each other inside PostgreSQL; they must leave connections for the

@@ -30,7 +30,7 @@ from common.protocol.push import (
 )
 from common.protocol.push import PushKey as PublicKey
 from common.protocol.users import Empty
-from users.sessions import unauthenticated
+from users.roles import unauthenticated
 from users.store import push as store
 from users.vapid import PushKey
 

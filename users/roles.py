@@ -11,6 +11,7 @@ from common.protocol.errors import Refusal, not_found
 from common.protocol.instance import Role, SignUpMode
 
 IN_CHARGE: tuple[Role, ...] = ("owner", "admin")
+EVERYBODY: tuple[Role, ...] = (*IN_CHARGE, "member")
 
 
 class InviteKind(Enum):
@@ -36,7 +37,7 @@ def judge_sign_up(mode: SignUpMode, has_code: bool, code: InviteKind | None) -> 
 def judge_role(role: str | None, roles: tuple[Role, ...]) -> Refusal | None:
     """`role` is None for a user who may no longer do anything."""
     if role is None:
-        return Refusal("unauthenticated", "The token is not valid, or its session has ended.")
+        return unauthenticated()
     if role not in roles:
         return forbidden()
     return None
@@ -47,7 +48,7 @@ def judge_invitation(
 ) -> Refusal | None:
     """Whether a user of this role may make such an invitation. Members may invite to a chat of
     theirs, but only while everybody can sign up anyway."""
-    if refusal := judge_role(role, ("owner", "admin", "member")):
+    if refusal := judge_role(role, EVERYBODY):
         return refusal
     if role != "owner" and invited_role != "member":
         return forbidden()
@@ -73,9 +74,14 @@ def judge_target(role: str | None, target_role: str) -> Refusal | None:
 def judge_last_owner(
     is_active_owner: bool, stays_active_owner: bool, active_owners: int
 ) -> Refusal | None:
+    """`active_owners` is how many there are before the change of this account."""
     if is_active_owner and not stays_active_owner and active_owners == 1:
         return Refusal("last_owner", "This is the last active owner of the instance.")
     return None
+
+
+def unauthenticated() -> Refusal:
+    return Refusal("unauthenticated", "The token is not valid, or its session has ended.")
 
 
 def forbidden() -> Refusal:

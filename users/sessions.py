@@ -19,7 +19,7 @@ from prometheus_client import Counter
 from common.database.failures import retry_busy
 from common.database.pool import Connection, Pool, begin
 from common.identity.wrapping import Wrapping, WrongSecret
-from common.protocol.errors import Refusal, not_found
+from common.protocol.errors import not_found
 from common.protocol.ids import new_id
 from common.protocol.limits import ACCESS_TOKEN_SECONDS, REFRESH_TOKEN_SECONDS
 from common.protocol.users import (
@@ -38,6 +38,7 @@ from common.protocol.users import (
 )
 from common.protocol.wire import wire_time
 from common.valkey.valkey import Valkey
+from users.roles import unauthenticated
 from users.signing import SigningKeys
 from users.store import sessions as store
 
@@ -213,10 +214,6 @@ class Sessions:
             refresh_token=refresh_token,
             expires_in=ACCESS_TOKEN_SECONDS,
         )
-
-
-def unauthenticated() -> Refusal:
-    return Refusal("unauthenticated", "The token is not valid, or its session has ended.")
 
 
 def _new_refresh_token() -> str:
