@@ -4,15 +4,13 @@ The log is the truth, and history must be its fold; this uses the fold of every 
 that updates the state with each event.
 """
 
-import asyncio
-import os
 import sys
 from collections import defaultdict
 from typing import Any
 
 import msgspec
 
-from chats.settings import DatabaseSettings
+from chats.program import run_program
 from chats.store.rebuilding import (
     ChangedMessage,
     hold_chat,
@@ -21,9 +19,7 @@ from chats.store.rebuilding import (
     read_messages,
     replace_changed_messages,
 )
-from common.database.failures import DatabaseUnavailable, NoTables
 from common.database.pool import Pool, begin, create_pool
-from common.process.variables import SettingsError, read_variables
 from common.protocol.fold import begin as begin_message
 from common.protocol.fold import change
 from common.protocol.ids import LOWEST_ID
@@ -91,13 +87,7 @@ async def _run(database_url: str) -> int:
 
 def main() -> None:
     """Replicas may keep running."""
-    try:
-        settings = read_variables(DatabaseSettings, os.environ)
-        count = asyncio.run(_run(settings.database_url))
-    except (SettingsError, DatabaseUnavailable) as error:
-        sys.exit(f"chats.rebuild: {error}")
-    except NoTables:
-        sys.exit("chats.rebuild: the database has no tables yet: start Hubbub first")
+    count = run_program("chats.rebuild", _run)
     sys.stdout.write(f"{count} changed messages derived from the log\n")
 
 

@@ -6,16 +6,13 @@ adding to it. If interrupted, it must be run again.
 """
 
 import asyncio
-import os
 import sys
 from typing import Final
 
-from chats.settings import DatabaseSettings
+from chats.program import run_program
 from chats.store.query import PLAN_OPTIONS
 from chats.store.search_feed import empty_index, feed, index_words, list_chats_behind
-from common.database.failures import DatabaseUnavailable, NoTables
 from common.database.pool import Pool, create_pool
-from common.process.variables import SettingsError, read_variables
 from common.protocol.ids import LOWEST_ID
 
 _CONNECTIONS: Final = 2  # one is read and written while the rows of the other become words
@@ -56,13 +53,7 @@ async def _feed(pool: Pool, waiting: list[str]) -> None:
 
 def main() -> None:
     """Replicas may keep running."""
-    try:
-        settings = read_variables(DatabaseSettings, os.environ)
-        asyncio.run(rebuild(settings.database_url))
-    except (SettingsError, DatabaseUnavailable) as error:
-        sys.exit(f"chats.search.rebuild: {error}")
-    except NoTables:
-        sys.exit("chats.search.rebuild: the database has no tables yet: start Hubbub first")
+    run_program("chats.search.rebuild", rebuild)
     sys.stdout.write("the search index is made anew\n")
 
 
