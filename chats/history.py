@@ -4,6 +4,7 @@ Pages are produced as the JSON that clients get, for many readers at once: a sta
 costs most of what one for a dozen does.
 """
 
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
@@ -28,6 +29,8 @@ from common.protocol.wire import MAX_SEQ
 MAX_PAGE_BYTES: Final = 2**20
 
 _NOT_ALLOWED: Final = b"null"
+
+_Read = Callable[[Pool, list[Stretch]], Awaitable[list[bytes | None]]]
 
 
 async def get_pages(pool: Pool, request: PagesRequest) -> bytes:
@@ -74,16 +77,14 @@ async def _read_page(pool: Pool, wanted: PageWanted) -> bytes:
 async def _read_pages(pool: Pool, wanted: Sequence[PageWanted]) -> list[bytes | None]:
     """None for a user who does not take part. All pages of a kind are from one snapshot."""
     pages: list[bytes | None] = [None] * len(wanted)
-    for read in (_read_below, _read_above, _read_events):
-        places = [nth for nth, one in enumerate(wanted) if _reader_of(one) is read]
-        if places:
-            found = await read(pool, [_stretch(wanted[nth]) for nth in places])
-            for nth, page in zip(places, found, strict=True):
-                pages[nth] = page
+    places: defaultdict[_Read, list[int]] = defaultdict(list)
+    for nth, one in enumerate(wanted):
+        places[_reader_of(one)].append(nth)
+    for read, nths in places.items():
+        found = await read(pool, [_stretch(wanted[nth]) for nth in nths])
+        for nth, page in zip(nths, found, strict=True):
+            pages[nth] = page
     return pages
-
-
-_Read = Callable[[Pool, list[Stretch]], Awaitable[list[bytes | None]]]
 
 
 def _reader_of(wanted: PageWanted) -> _Read:
@@ -93,10 +94,10 @@ def _reader_of(wanted: PageWanted) -> _Read:
 
 
 def _stretch(wanted: PageWanted) -> Stretch:
-    start = MAX_SEQ if wanted.before is None else wanted.before
-    return Stretch(
-        wanted.chat, wanted.user, start if wanted.after is None else wanted.after, wanted.limit
-    )
+    start = wanted.after
+    if start is None:
+        start = MAX_SEQ if wanted.before is None else wanted.before
+    return Stretch(wanted.chat, wanted.user, start, wanted.limit)
 
 
 async def _read_below(pool: Pool, wanted: list[Stretch]) -> list[bytes | None]:
