@@ -39,7 +39,7 @@ async def shown_chat_for_participant(pool: Pool, chat: str, user: str) -> tuple[
 
 async def message_for_participant(pool: Pool, chat: str, user: str, message: str) -> bytes:
     """Raises Refusal `not_found`, for a deleted one too."""
-    found = await find_message(pool, user, chat, message) if is_id(message) else None
+    found = await find_message(pool, chat, user, message) if is_id(message) else None
     if found is None:
         raise not_found()
     return found

@@ -25,7 +25,7 @@ from chats.membership.coordinator import FORGET_SECONDS, Coordinator
 from chats.metrics import BACKGROUND_FAILED
 from chats.own.known import Known
 from chats.own.markers import Markers
-from chats.own.state import Wishes
+from chats.own.state import OwnSettings
 from chats.push.feeder import OFFER_SECONDS, PushFeeder
 from chats.search.feeder import FEED_SECONDS, Feeder
 from chats.settings import ChatsSettings
@@ -141,9 +141,16 @@ def create_chats(settings: ChatsSettings) -> Service:
         await stop(lease)
 
     health = Health(ready, primary.describe)
-    markers, wishes = Markers(pool, valkey), Wishes(pool, valkey)
     calls = create_calls(
-        pool, appender, coordinator, window, recent, publisher, markers, wishes, Known()
+        pool,
+        appender,
+        coordinator,
+        window,
+        recent,
+        publisher,
+        Markers(pool, valkey),
+        OwnSettings(pool, valkey),
+        Known(),
     )
     callers = KnownCallers(settings.callers, service.shared_key)
     served = CallService(calls, health, callers, rest, unavailable_on=DatabaseUnavailable)

@@ -15,7 +15,7 @@ from chats.own import state, views
 from chats.own.known import Known
 from chats.own.lists import Lists
 from chats.own.markers import Markers
-from chats.own.state import Wishes
+from chats.own.state import OwnSettings
 from chats.push import notes
 from chats.release_before import LooksAnswer, SendsAnswer, SendsRequest, look, show_sent
 from chats.search.search import search
@@ -97,7 +97,7 @@ def create_calls(
     recent: RecentChanges,
     publisher: Publisher,
     markers: Markers,
-    wishes: Wishes,
+    own_settings: OwnSettings,
     known: Known,
 ) -> list[Call[Any, Any]]:
     async def append(asked: AppendRequest) -> AppendAnswer:
@@ -168,7 +168,7 @@ def create_calls(
         Call("list_chats", "edge", "reads", ListChats, ChatPage, lists.list_chats),
         Call("move_marker", "edge", "state", MoveMarker, Marker, markers.move),
         Call("move_markers", "realtime", "state", MoveMarkers, MarkersMoved, markers.move_many),
-        Call("change_mine", "edge", "state", ChangeMine, Mine, wishes.change),
+        Call("change_mine", "edge", "state", ChangeMine, Mine, own_settings.change),
         Call(
             "get_message", "edge", "reads", GetMessage, OneMessage,
             partial(history.get_message, pool),

@@ -22,7 +22,7 @@ from common.process.logs import log
 FEED_SECONDS: Final = 0.5
 MAX_NOTED: Final = 10_000
 _AT_ONCE: Final = 500
-_SAYING: Final = ("message", "message.edited")
+_WITH_TEXT: Final = ("message", "message.edited")
 
 
 class _Event(msgspec.Struct, rename="camel"):
@@ -106,6 +106,6 @@ async def _look_at(noted: list[_Noted]) -> tuple[list[LinksRow], list[Exception]
 
 def _row_of(noted: _Noted) -> LinksRow | None:
     event = _decode(noted.event)
-    if event.type not in _SAYING or not (urls := find_addresses(event.message)):
+    if event.type not in _WITH_TEXT or not (urls := find_addresses(event.message)):
         return None
     return LinksRow(noted.chat, event.of or event.seq, event.seq, event.message_id, event.by, urls)

@@ -101,7 +101,7 @@ class _Entry(NamedTuple):
             call.settle(place, result)
 
 
-def _part(batch: list[_Entry]) -> Iterator[list[_Entry]]:
+def _split_deletions(batch: list[_Entry]) -> Iterator[list[_Entry]]:
     """Splits a batch, in its order, where it has too many deletions for one transaction."""
     start = deletions = 0
     for place, entry in enumerate(batch):
@@ -191,7 +191,7 @@ class Appender:
 
     async def _run(self, batch: list[_Entry]) -> None:
         try:
-            first, *others = _part(batch)
+            first, *others = _split_deletions(batch)
             await self._append_measured(first)
             for part in others:
                 await self._append_measured([entry for entry in part if entry.is_awaited])

@@ -41,7 +41,7 @@ from common.protocol.limits import (
     wrong_with_message,
 )
 
-_SAYING: Final = (SendItem, EditItem)  # searching a tuple is faster than a union
+_WITH_TEXT: Final = (SendItem, EditItem)  # searching a tuple is faster than a union
 _WHY_NOT: Final = {
     "not_found": not_found(),
     "forbidden": Refusal("forbidden", "Only who sent a message may change it."),
@@ -212,7 +212,7 @@ def answer(draft: Draft, outcome: Outcome) -> AppendResult:
     if outcome.what not in ("appended", "known"):
         return refuse(_WHY_NOT[outcome.what])
     item, is_new = draft.item, outcome.what == "appended"
-    if not isinstance(item, _SAYING):
+    if not isinstance(item, _WITH_TEXT):
         return ChangeStored(is_new=is_new)
     if is_new:
         return MessageStored(

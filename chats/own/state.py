@@ -51,7 +51,7 @@ def show_last(row: OwnRow) -> msgspec.Raw:
     return NOTHING if row.last is None else msgspec.Raw(row.last)
 
 
-class Wishes:
+class OwnSettings:
     """Users' settings for chats. Changes by one user are made one after the other, so that the last
     one told to their sockets is the last one made."""
 
@@ -59,14 +59,14 @@ class Wishes:
         self._pool = pool
         self._valkey = valkey
         self._lanes: Lanes[ChangeMine, Mine] = Lanes(
-            lambda user: user, self._change_first, max_items=1
+            lambda user: user, self._change_alone, max_items=1
         )
 
     async def change(self, request: ChangeMine) -> Mine:
         """Raises Refusal `not_found`."""
         return await self._lanes.fetch(request.user, request)
 
-    async def _change_first(self, _: str, requests: list[ChangeMine], __: float) -> list[Mine]:
+    async def _change_alone(self, _: str, requests: list[ChangeMine], __: float) -> list[Mine]:
         [request] = requests
         try:
             mine = await self._change(request)

@@ -101,7 +101,7 @@ async def _list_messages(
     return found
 
 
-async def find_message(pool: Pool, member: str, chat: str, message: str) -> bytes | None:
+async def find_message(pool: Pool, chat: str, member: str, message: str) -> bytes | None:
     """None if the user does not take part, or the message is deleted or of another chat."""
     rows = await fetch(pool, _ONE, (message, chat, member))
     return rows[0][1][0] if rows and rows[0][1] else None

@@ -101,7 +101,7 @@ async def append_events(
     be appended again: what was committed comes back as known. Raises BatchRefused or BatchFailed,
     of which BatchHeld names the chat that was waited for.
     """
-    messages, others, places = _part(batch)
+    messages, others, places = _separate(batch)
     parameters = (
         id_array([m.chat for m in messages]),
         id_array([m.sender for m in messages]),
@@ -159,9 +159,11 @@ async def list_free_chats(pool: Pool, chats: Collection[str]) -> set[str]:
     return {chat for (chat,) in rows}
 
 
-def _part(batch: Sequence[NewEvent]) -> tuple[list[NewMessage], list[OtherEvent], Sequence[int]]:
-    """Splits a batch: the plain messages; all events of chats that have any other event; and the
-    indexes in the batch, of the first and then of the second."""
+def _separate(
+    batch: Sequence[NewEvent],
+) -> tuple[list[NewMessage], list[OtherEvent], Sequence[int]]:
+    """The plain messages of a batch; all events of chats that have any other event, chat by chat;
+    and the indexes in the batch, of the first and then of the second."""
     mixed = {event.chat for event in batch if isinstance(event, OtherEvent)}
     if not mixed:
         return cast("list[NewMessage]", batch), [], range(len(batch))

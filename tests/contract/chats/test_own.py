@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from chats.own.lists import MAX_LISTS_A_STATEMENT
-from chats.own.state import Wishes
+from chats.own.state import OwnSettings
 from chats.rebuild import rebuild
 from chats.store.own import LIST_BY_ACTIVITY, LIST_BY_MAKING
 from chats.store.query import PLAN_OPTIONS
@@ -288,7 +288,7 @@ async def test_a_message_that_overtakes_the_news_of_archiving_is_not_undone(
             Overtaken(stage.valkey_url, f"{stage.topic_prefix}anew:")
         ) as valkey:
             request = ChangeMine(user=bob.id, chat=chat, notify=None, archived=True)
-            assert not (await Wishes(pool, valkey).change(request)).archived
+            assert not (await OwnSettings(pool, valkey).change(request)).archived
             await until(lambda: len(told) == 2)
     assert [b'"archived":true' in payload for payload in told] == [True, False]
 
