@@ -23,8 +23,8 @@ from chats.log.outbox import MARK_SECONDS, SWEEP_SECONDS, Publisher, Sweep
 from chats.log.window import Window
 from chats.membership.coordinator import FORGET_SECONDS, Coordinator
 from chats.metrics import BACKGROUND_FAILED
-from chats.own.known import Known
 from chats.own.markers import Markers
+from chats.own.read_cache import ReadCache
 from chats.own.state import OwnSettings
 from chats.push.feeder import OFFER_SECONDS, PushFeeder
 from chats.search.feeder import FEED_SECONDS, Feeder
@@ -150,7 +150,7 @@ def create_chats(settings: ChatsSettings) -> Service:
         publisher,
         Markers(pool, valkey),
         OwnSettings(pool, valkey),
-        Known(),
+        ReadCache(),
     )
     callers = KnownCallers(settings.callers, service.shared_key)
     served = CallService(calls, health, callers, rest, unavailable_on=DatabaseUnavailable)

@@ -12,9 +12,9 @@ from chats.log.window import Window
 from chats.membership import chats, direct, participants
 from chats.membership.coordinator import Coordinator
 from chats.own import state, views
-from chats.own.known import Known
 from chats.own.lists import Lists
 from chats.own.markers import Markers
+from chats.own.read_cache import ReadCache
 from chats.own.state import OwnSettings
 from chats.push import notes
 from chats.release_before import LooksAnswer, SendsAnswer, SendsRequest, look, show_sent
@@ -98,7 +98,7 @@ def create_calls(
     publisher: Publisher,
     markers: Markers,
     own_settings: OwnSettings,
-    known: Known,
+    cache: ReadCache,
 ) -> list[Call[Any, Any]]:
     async def append(asked: AppendRequest) -> AppendAnswer:
         return AppendAnswer(results=await appender.append(asked.items, call_seconds.get()))
@@ -123,7 +123,7 @@ def create_calls(
         return Done(changed=True)
 
     both = (pool, coordinator)
-    lists = Lists(pool, known)
+    lists = Lists(pool, cache)
     return [
         Call("append", "edge realtime", "key", AppendRequest, AppendAnswer, append),
         Call("send", "edge realtime", "key", SendsRequest, SendsAnswer, send),
@@ -221,9 +221,9 @@ def create_calls(
         ),
         Call(
             "views", "edge", "reads", ViewsRequest, ViewsAnswer,
-            partial(views.get_views, pool, known),
+            partial(views.get_views, pool, cache),
         ),
-        Call("look", "edge", "reads", ViewsRequest, LooksAnswer, partial(look, pool, known)),
+        Call("look", "edge", "reads", ViewsRequest, LooksAnswer, partial(look, pool, cache)),
         Call("search", "edge", "reads", SearchRequest, SearchAnswer, partial(search, pool)),
         Call(
             "memberships", "realtime", "reads", MembershipsRequest, MembershipsAnswer,

@@ -3,7 +3,7 @@ run beside this release."""
 
 import msgspec
 
-from chats.own.known import Known
+from chats.own.read_cache import ReadCache
 from chats.own.views import get_views
 from common.database.pool import Pool
 from common.protocol.chats import Internal, View, ViewsRequest
@@ -49,14 +49,14 @@ def show_sent(result: AppendResult) -> SendResult:
     raise TypeError(f"no message: {result}")
 
 
-async def look(pool: Pool, known: Known, request: ViewsRequest) -> LooksAnswer:
+async def look(pool: Pool, cache: ReadCache, request: ViewsRequest) -> LooksAnswer:
     """A caller that asks for messages above a seq holds older ones, and would miss edits and
     deletions of them: a head below that seq makes it fetch all again."""
     wanted = [
         msgspec.structs.replace(one, after=0, amount=0 if one.after else one.amount)
         for one in request.wanted
     ]
-    answer = await get_views(pool, known, ViewsRequest(wanted=wanted))
+    answer = await get_views(pool, cache, ViewsRequest(wanted=wanted))
     for one, view in zip(request.wanted, answer.views, strict=True):
         if one.after and view.allowed:
             view.seq = 0

@@ -8,8 +8,8 @@ from typing import Final, TypeAlias
 import msgspec
 
 from chats.membership.chats import show_chat
-from chats.own.known import MAX_TRIES, Known
-from chats.own.state import show_last, show_mine
+from chats.own.read_cache import ReadCache
+from chats.own.state import MAX_TRIES, show_last, show_mine
 from chats.store.chats import find_shown_chats
 from chats.store.own import (
     Listed,
@@ -40,11 +40,11 @@ _Read: TypeAlias = Callable[[Pool, Sequence[ListWanted]], Awaitable[list[list[Li
 
 
 class Lists:
-    """Of one process; `known` caches what was shown before."""
+    """Of one process; `cache` has what was shown before."""
 
-    def __init__(self, pool: Pool, known: Known) -> None:
+    def __init__(self, pool: Pool, cache: ReadCache) -> None:
         self._pool = pool
-        self._known = known
+        self._cache = cache
         self._by_making = _create_lanes(pool, list_chats_by_making)
         self._by_activity = _create_lanes(pool, list_chats_by_activity)
 
@@ -77,13 +77,13 @@ class Lists:
 
     async def _show(self, user: str, listed: list[tuple[str, OwnState]]) -> list[bytes]:
         """Encoded; chats that the user has left meanwhile are omitted."""
-        held = self._known.find_list(user)
+        held = self._cache.find_list(user)
         shown = [
             one[1] if (one := held.shown.get(chat)) is not None and one[0] == state else None
             for chat, state in listed
         ]
         changed = {nth: listed[nth] for nth, text in enumerate(shown) if text is None}
-        self._known.count_listed(len(listed) - len(changed))
+        self._cache.count_listed(len(listed) - len(changed))
         kept = {}
         for _ in range(MAX_TRIES):
             if not changed:
@@ -100,7 +100,7 @@ class Lists:
                     behind[nth] = chat, state
             changed = behind
         if kept:
-            self._known.keep_list(user, held, kept)
+            self._cache.keep_list(user, held, kept)
         return [text for text in shown if text is not None]
 
     async def _show_changed(
@@ -108,12 +108,12 @@ class Lists:
     ) -> list[tuple[bytes | None, OwnState, bool]]:
         """Each as it is now, its state, and whether all of it is from that state."""
         pairs, states = [(chat, user) for chat, _ in listed], [state for _, state in listed]
-        counted = await self._known.fill_own(self._pool, pairs, states)
+        counted = await self._cache.fill_own(self._pool, pairs, states)
         states = [
             state if one is None else one.state for state, one in zip(states, counted, strict=True)
         ]
         current = [(chat, state) for (chat, _), state in zip(listed, states, strict=True)]
-        shown = self._known.find_chats(current)
+        shown = self._cache.find_chats(current)
         is_whole = [text is not None for text in shown]
         missing = [
             nth for nth, text in enumerate(shown) if text is None and counted[nth] is not None
@@ -129,7 +129,7 @@ class Lists:
                     text = shown[nth] = _encode(whole)[:-1]  # without its end
                     head = found[chat][0].seq
                     if head == state.head:
-                        self._known.keep_chat(chat, state, text)
+                        self._cache.keep_chat(chat, state, text)
                         is_whole[nth] = True
                     else:
                         states[nth] = state._replace(head=head)

@@ -6,7 +6,6 @@ import msgspec
 
 from chats.access import shown_chat_for_participant
 from chats.membership.chats import show_chat
-from chats.own.known import MAX_TRIES
 from chats.store.own import OwnRow, count_own, set_own
 from common.calls.lanes import Lanes
 from common.database.failures import DatabaseUnavailable
@@ -18,6 +17,7 @@ from common.protocol.notices import pack_notice
 from common.protocol.own import ChangeMine, Mine
 from common.valkey.valkey import Answered, Valkey
 
+MAX_TRIES: Final = 4  # to read a chat and the user's own state of it in one snapshot
 NOTHING: Final = msgspec.Raw(b"null")
 
 

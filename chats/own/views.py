@@ -9,8 +9,8 @@ from collections.abc import Sequence
 import msgspec
 
 from chats.membership.chats import show_chat
-from chats.own.known import MAX_TRIES, Known
-from chats.own.state import show_last, show_mine
+from chats.own.read_cache import ReadCache
+from chats.own.state import MAX_TRIES, show_last, show_mine
 from chats.store.views import ViewRow, read_views
 from common.database.pool import Pool
 from common.protocol.chats import View, ViewsAnswer, ViewsRequest, ViewWanted
@@ -18,14 +18,14 @@ from common.protocol.chats import View, ViewsAnswer, ViewsRequest, ViewWanted
 _NOT_ALLOWED = View(allowed=False)
 
 
-async def get_views(pool: Pool, known: Known, request: ViewsRequest) -> ViewsAnswer:
+async def get_views(pool: Pool, cache: ReadCache, request: ViewsRequest) -> ViewsAnswer:
     """Each from one snapshot: a chat that changed before the reader's own state was counted is read
     again."""
     views = [_NOT_ALLOWED] * len(request.wanted)
     epoch, left = "", list(range(len(views)))
     for _ in range(MAX_TRIES):
         if left:
-            found, read = await _read_views(pool, known, [request.wanted[nth] for nth in left])
+            found, read = await _read_views(pool, cache, [request.wanted[nth] for nth in left])
             epoch = epoch or found
             for nth, (view, _) in zip(left, read, strict=True):
                 views[nth] = view
@@ -34,7 +34,7 @@ async def get_views(pool: Pool, known: Known, request: ViewsRequest) -> ViewsAns
 
 
 async def _read_views(
-    pool: Pool, known: Known, wanted: Sequence[ViewWanted]
+    pool: Pool, cache: ReadCache, wanted: Sequence[ViewWanted]
 ) -> tuple[str, list[tuple[View, bool]]]:
     """The epoch, and each view and whether it is from one snapshot."""
     epoch, rows = await read_views(
@@ -44,7 +44,7 @@ async def _read_views(
     states = {nth: row.state for nth, row in enumerate(rows) if row and row.state}
     if states:
         pairs = [(wanted[nth].chat, wanted[nth].user) for nth in states]
-        filled = await known.fill_own(pool, pairs, list(states.values()))
+        filled = await cache.fill_own(pool, pairs, list(states.values()))
         for nth, one in zip(states, filled, strict=True):
             view, _ = views[nth]
             if one is None:

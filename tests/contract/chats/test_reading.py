@@ -10,8 +10,8 @@ import pytest
 
 from chats import history
 from chats.own import state, views
-from chats.own.known import Known
 from chats.own.lists import Lists
+from chats.own.read_cache import ReadCache
 from common.database.kept import KeptConnection
 from common.database.pool import Pool, create_pool
 from common.protocol.chats import (
@@ -91,7 +91,7 @@ async def read_pages(pool: Pool, user: str, chat: str) -> bytes:
 
 async def view(pool: Pool, user: str, chat: str) -> bytes:
     wanted = ViewWanted(user=user, chat=chat, details=True, after=0, amount=50, own=True)
-    answer = await views.get_views(pool, Known(), ViewsRequest(wanted=[wanted]))
+    answer = await views.get_views(pool, ReadCache(), ViewsRequest(wanted=[wanted]))
     return msgspec.json.encode(answer)
 
 
@@ -101,7 +101,7 @@ async def read_chat(pool: Pool, user: str, chat: str) -> bytes:
 
 async def list_chats(pool: Pool, user: str, _: str) -> bytes:
     request = ListChats(user=user, before=None, limit=10)
-    return await Lists(pool, Known()).list_chats(request)
+    return await Lists(pool, ReadCache()).list_chats(request)
 
 
 READS = [read_events, read_messages, read_pages, view, read_chat, list_chats]
@@ -185,12 +185,12 @@ async def test_what_is_held_is_what_a_direct_read_gives(stage: Stage, world: Wor
         await world.call("remove_participant", request, Done)
 
     async with create_pool(stage.chats_database_url, size=1, min_size=1) as pool:
-        lists = Lists(pool, Known())
+        lists = Lists(pool, ReadCache())
         for change in (send, rename, mark, archive, leave):
             await change()
             for by_activity in (False, True):
                 request = ListChats(user=ben.id, before=None, limit=10, by_activity=by_activity)
-                direct = await Lists(pool, Known()).list_chats(request)
+                direct = await Lists(pool, ReadCache()).list_chats(request)
                 assert await lists.list_chats(request) == direct
                 assert await lists.list_chats(request) == direct
                 assert msgspec.json.decode(direct, type=ChatPage)

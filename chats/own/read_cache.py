@@ -20,7 +20,6 @@ OBJECTS_BYTES: Final = 450  # Python's overhead for a Counted, besides the messa
 LISTED_BYTES: Final = 650  # the same for a chat of a user's list
 MAX_LISTED: Final = 1_000  # chats of a user
 SECONDS: Final = 600.0  # derived data may be rebuilt
-MAX_TRIES: Final = 4  # to read a chat and the user's own state of it in one snapshot
 
 _SHOWN: Final = {
     (of, source): SHOWN.labels(of, source)
@@ -29,26 +28,26 @@ _SHOWN: Final = {
 }
 
 
-class HeldList(NamedTuple):
+class CachedList(NamedTuple):
     """A user's chats as they were shown, each with its state; valid until a moment of the clock."""
 
     until: float
     shown: Mapping[str, tuple[OwnState, bytes]]
 
 
-class Known:
+class ReadCache:
     """The cache of one process."""
 
     def __init__(self) -> None:
         self._memory = MemoryCache(MAX_BYTES)
 
-    def find_list(self, user: str) -> HeldList:
+    def find_list(self, user: str) -> CachedList:
         """Most chats of most lists have not changed since the list was last asked for."""
-        held: HeldList | None = self._memory.get(_list_key(user))
-        return held or HeldList(time.monotonic() + SECONDS, {})
+        held: CachedList | None = self._memory.get(_list_key(user))
+        return held or CachedList(time.monotonic() + SECONDS, {})
 
     def keep_list(
-        self, user: str, held: HeldList, more: Mapping[str, tuple[OwnState, bytes]]
+        self, user: str, held: CachedList, more: Mapping[str, tuple[OwnState, bytes]]
     ) -> None:
         """Stores these chats with their states."""
         shown = {**held.shown, **more}
@@ -56,7 +55,7 @@ class Known:
             shown = dict(more)
         size = sum(LISTED_BYTES + len(text) for _, text in shown.values())
         left = held.until - time.monotonic()
-        self._memory.put(_list_key(user), HeldList(held.until, shown), size, left)
+        self._memory.put(_list_key(user), CachedList(held.until, shown), size, left)
         HELD_BYTES.set(self._memory.size)
 
     def count_listed(self, chats: int) -> None:

@@ -5,8 +5,8 @@ import tracemalloc
 import pytest
 from prometheus_client import REGISTRY
 
-from chats.own import known as module
-from chats.own.known import MAX_BYTES, Known
+from chats.own import read_cache as module
+from chats.own.read_cache import MAX_BYTES, ReadCache
 from chats.store.own import Counted, OwnRow, OwnState
 from common.protocol.ids import new_id
 
@@ -25,7 +25,7 @@ async def test_it_takes_no_more_memory_than_it_may(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(module, "count_own", count)
     monkeypatch.setattr(module, "MAX_BYTES", MAX_BYTES // 16)
-    held, state = Known(), OwnState("", 0, 0, "all", None)
+    held, state = ReadCache(), OwnState("", 0, 0, "all", None)
     tracemalloc.start()
     try:
         for _ in range(30):
@@ -50,7 +50,7 @@ async def test_it_counts_what_came_from_memory(monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr(module, "count_own", count)
     kinds = [(of, source) for of in ("own", "chat") for source in ("database", "memory")]
-    before, held = [shown(*kind) for kind in kinds], Known()
+    before, held = [shown(*kind) for kind in kinds], ReadCache()
     for _ in range(3):
         await held.fill_own(None, [("c", "ann"), ("d", "ann")], [state] * 2)  # type: ignore[arg-type]
         held.find_chats([("c", state)])
