@@ -56,6 +56,20 @@ class Watcher(Protocol):
     def refuse(self, refusal: Refusal) -> None: ...
 
 
+class _Question:
+    """Is put to all nodes. `receivers` is how many of them got it, None until that is known."""
+
+    def __init__(self) -> None:
+        self.receivers: int | None = None
+        self.answers = 0
+        self.is_answered = asyncio.Event()
+
+    def note_answer(self) -> None:
+        self.answers += 1
+        if self.answers == self.receivers:
+            self.is_answered.set()
+
+
 class Presence:
     """`node` is a name that no other process has or had; `companions` says which of some users
     share a chat with a user, and raises Refusal."""
@@ -90,16 +104,16 @@ class Presence:
         self._watching: Watching[Watcher] = Watching()
         self._lists: dict[Watcher, list[list[str]]] = {}  # that are not answered yet
         self._learning: dict[str, asyncio.Event] = {}  # by user: set when nodes have answered
-        self._ups = 0  # of the bus, that were noticed
-        self._judges_at = 0.0  # nodes, after each beat
-        self._up_at = float("-inf")  # again, after it was down
-        self._beats_at = 0.0
+        self._ups = 0  # how often the bus came up, as far as noticed
+        self._up_at = float("-inf")  # when it came up again after it was down
+        self._next_beat = 0.0
+        self._judges_from = 0.0  # until then an expired lease proves nothing
         self._beating = asyncio.Lock()
-        self._asks_all = False  # again, since Valkey did not accept it
-        self._lease_ends: dict[str, int] = {}
-        self._dead: dict[str, float] = {}
-        self._asks = 0
-        self._answers: dict[int, tuple[int, asyncio.Future[None] | None]] = {}
+        self._asks_all = False  # at the next beat: Valkey did not accept the last time
+        self._lease_ends: dict[str, int] = {}  # by node, in ms of Valkey's clock
+        self._dead: dict[str, float] = {}  # by node, since when
+        self._last_number = 0
+        self._questions: dict[int, _Question] = {}  # that wait for answers, by number
         subscriptions.add(self._topics.presence_asks, self._hear_asks)
         subscriptions.add(self._topics.presence_node(node), self._hear_answer)
 
@@ -203,19 +217,17 @@ class Presence:
 
     async def _ask(self, users: Sequence[str]) -> None:
         """Returns when all nodes that receive it have answered."""
-        self._asks += 1
-        number = self._asks
-        self._answers[number] = 0, None
+        self._last_number += 1
+        number = self._last_number
+        question = self._questions[number] = _Question()
         try:
             data = encode(Asks(self._node, number, list(users)))
             heard = await self._valkey.publish([(self._topics.presence_asks, data)])
-            answered, _ = self._answers[number]
-            if heard is not None and answered < heard[0]:
-                done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-                self._answers[number] = answered - heard[0], done
-                await done
+            if heard is not None and question.answers < heard[0]:
+                question.receivers = heard[0]
+                await question.is_answered.wait()
         finally:
-            del self._answers[number]
+            del self._questions[number]
 
     def _hear_asks(self, data: bytes) -> None:
         self._spawn(self._teller.answer(decode_asks(data)))
@@ -225,11 +237,8 @@ class Presence:
         now = self._now()
         for one in tells.people:
             self._watching.hear(one.user, tells.node, said_at(one, now))
-        if (asked := self._answers.get(tells.number)) is not None:
-            answered, done = asked[0] + 1, asked[1]
-            self._answers[tells.number] = answered, done
-            if answered == 0 and done is not None and not done.done():
-                done.set_result(None)
+        if (question := self._questions.get(tells.number)) is not None:
+            question.note_answer()
 
     def _hear(self, user: str, data: bytes) -> None:
         tells = decode_tells(data)
@@ -256,16 +265,16 @@ class Presence:
         if self._bus.ups != self._ups:
             if self._ups:  # again: nodes that could not renew their leases are still alive
                 self._up_at = self._now()
-                self._judges_at = self._up_at + 2 * BEAT_SECONDS
+                self._judges_from = self._up_at + 2 * BEAT_SECONDS
             self._ups = self._bus.ups
-            self._beats_at = 0.0
+            self._next_beat = 0.0
             self._teller.tell_of_all()
             self._ask_again(everybody=True)
         return True
 
     async def _tick(self) -> None:
         now = self._now()
-        if now >= self._beats_at and (self._watching or self._teller.watched):
+        if now >= self._next_beat and (self._watching or self._teller.watched):
             await self._beat()
             self._teller.forget_gone()
             asks_all, self._asks_all = self._asks_all, False
@@ -283,8 +292,8 @@ class Presence:
         recently; waits for a check that is already in progress."""
         async with self._beating:
             now = self._now()
-            if now >= self._beats_at:
-                self._beats_at = now + BEAT_SECONDS
+            if now >= self._next_beat:
+                self._next_beat = now + BEAT_SECONDS
                 await self._look_at_leases()
 
     async def _look_at_leases(self) -> None:
@@ -297,7 +306,7 @@ class Presence:
         self._lease_ends = {
             node: end for node, end in self._lease_ends.items() if end > now_ms - 2 * REMEMBERED_MS
         }
-        if self._now() >= self._judges_at:
+        if self._now() >= self._judges_from:
             self._judge(self._now(), now_ms)
 
     def _judge(self, now: float, now_ms: int) -> None:
