@@ -40,7 +40,11 @@ class BusWatch:
     @property
     def longest_silence(self) -> float:
         """For how long a replica may be silent without a reason to poll."""
-        return max(self._every.values(), default=EVERY_SECONDS) + MAX_LATE_SECONDS
+        return self._longest_every + MAX_LATE_SECONDS
+
+    @property
+    def _longest_every(self) -> float:
+        return max(self._every.values(), default=EVERY_SECONDS)
 
     def reasons(
         self, replicas: Sequence[str], canary_awaited_since: float | None
@@ -52,30 +56,24 @@ class BusWatch:
         if self._up_since is None:
             return frozenset({"bus_down"})
         found: set[Reason] = set()
-        if any(
-            self._is_silent(
-                self._heard_at.get(replica, 0.0),
-                self._known_since[replica],
-                now,
-                self._every.get(replica, EVERY_SECONDS),
-            )
-            for replica in replicas
-        ):
+        if replicas:
+            is_digest_missing = any(self._is_silent(replica, now) for replica in replicas)
+        else:  # those that cannot reach Valkey cannot renew their leases either
+            is_digest_missing = self._is_late(self._any_heard_at, now, self._longest_every)
+        if is_digest_missing:
             found.add("digest_missing")
-        # Replicas that cannot reach Valkey cannot renew their leases either.
-        if not replicas and self._is_silent(
-            self._any_heard_at, 0.0, now, self.longest_silence - MAX_LATE_SECONDS
-        ):
-            found.add("digest_missing")
-        if canary_awaited_since is not None and self._is_silent(canary_awaited_since, 0.0, now):
+        if canary_awaited_since is not None and self._is_late(canary_awaited_since, now):
             found.add("canary_missing")
         return frozenset(found)
 
-    def _is_silent(
-        self, heard_at: float, known_since: float, now: float, every: float = EVERY_SECONDS
-    ) -> bool:
+    def _is_silent(self, replica: str, now: float) -> bool:
+        since = max(self._heard_at.get(replica, 0.0), self._known_since[replica])
+        return self._is_late(since, now, self._every.get(replica, EVERY_SECONDS))
+
+    def _is_late(self, since: float, now: float, every: float = EVERY_SECONDS) -> bool:
+        """Whether something that is due `every` seconds, the last time at `since`, is missing."""
         assert self._up_since is not None
-        return now - max(heard_at, known_since, self._up_since) > every + MAX_LATE_SECONDS
+        return now - max(since, self._up_since) > every + MAX_LATE_SECONDS
 
     def _keep_known(self, replicas: Sequence[str], now: float) -> None:
         self._known_since = {r: self._known_since.get(r, now) for r in replicas}
