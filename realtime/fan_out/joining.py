@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import ExitStack
 from functools import partial
-from typing import Any, Final, NamedTuple, Protocol, TypeVar
+from typing import Any, Final, NamedTuple, Protocol
 
 import msgspec
 
@@ -29,10 +29,8 @@ from realtime.fan_out.hub import Hub, Joining, Listener, Room
 from realtime.fan_out.notices import Notices
 from realtime.fan_out.replay import lines_since
 from realtime.fan_out.rooms import ROOMS_A_TURN, Rooms
-from realtime.fan_out.upstream import MAX_SLICES_A_CALL, Chats, Memberships
+from realtime.fan_out.upstream import MAX_SLICES_A_CALL, Chats, Memberships, insist
 from realtime.protocol.frames import encode_frame, event_frames
-
-T = TypeVar("T")
 
 JOIN_TIMEOUT_SECONDS: Final = 10.0
 RETRY_SECONDS: Final = 0.25
@@ -224,7 +222,8 @@ class Joiner:
         """None: chats has not answered, and is asked again."""
         if memberships is None:
             await asyncio.sleep(RETRY_SECONDS)
-            memberships = await self._insist(lambda: self._chats.memberships(entrant.guest.user))
+            ask = partial(self._chats.memberships, entrant.guest.user)
+            memberships = await insist(ask, every_seconds=RETRY_SECONDS)
         heads = await self._place(entrant, memberships.heads)
         missed = self._find_missed(entrant.connect, heads)
         return await self._replay(entrant, memberships, heads, missed)
@@ -352,19 +351,12 @@ class Joiner:
             # it blanked.
             room = self._rooms.find(chat)
             upto = max(head, room.stream.head) if room else head
-            found = await self._insist(partial(self._chats.slice, chat, seq, upto))
+            ask = partial(self._chats.slice, chat, seq, upto)
+            found = await insist(ask, every_seconds=RETRY_SECONDS)
             lines = lines_since(found, user, head)
             if found.head >= head or len(lines) == head - seq:
                 return lines
             await asyncio.sleep(RETRY_SECONDS)  # a replica that has not seen it yet
-
-    async def _insist(self, ask: Callable[[], Awaitable[T]]) -> T:
-        """Asks until chats answers; the join's time-out ends it."""
-        while True:
-            try:
-                return await ask()
-            except Refusal:
-                await asyncio.sleep(RETRY_SECONDS)
 
 
 def _count_missed(wanted: tuple[str, int, int]) -> int:

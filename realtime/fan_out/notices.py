@@ -7,9 +7,9 @@ heard while they have a socket here and a minute longer.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import msgspec
 
@@ -22,10 +22,8 @@ from realtime.fan_out.hub import Hub, Listener, Person, Room
 from realtime.fan_out.replay import arrival
 from realtime.fan_out.rooms import LINGER_SECONDS, REORDER_GRACE_SECONDS, SWEEP_SECONDS, Rooms
 from realtime.fan_out.subscriptions import Subscriptions
-from realtime.fan_out.upstream import Chats
+from realtime.fan_out.upstream import Chats, insist
 from realtime.protocol.frames import event_frames, text_frame
-
-T = TypeVar("T")
 
 USERS_A_TURN: Final = 500  # whose memberships are read at once after an outage
 MAX_ROUNDS: Final = 25  # of slices; a chat that outpaces us is left to the next notice
@@ -112,8 +110,10 @@ class Notices:
         do not hear. Asks until chats has answered."""
         users = [person.user for person in self._hub.people.values() if person.sockets]
         for start in range(0, len(users), USERS_A_TURN):
-            wanted = await self._insist(partial(self._unheard, users[start : start + USERS_A_TURN]))
-            seqs = await self._insist(partial(self._chats.joins, wanted))
+            find = partial(self._unheard, users[start : start + USERS_A_TURN])
+            wanted = await insist(find, every_seconds=RETRY_SECONDS)
+            ask = partial(self._chats.joins, wanted)
+            seqs = await insist(ask, every_seconds=RETRY_SECONDS)
             for (user, chat), seq in zip(wanted, seqs, strict=True):
                 if seq:
                     self.join(user, chat, seq)
@@ -134,13 +134,6 @@ class Notices:
                 ]
             await asyncio.sleep(0)  # a user may be in thousands of chats
         return list(dict.fromkeys(found))
-
-    async def _insist(self, ask: Callable[[], Awaitable[T]]) -> T:
-        while True:
-            try:
-                return await ask()
-            except Refusal:
-                await asyncio.sleep(RETRY_SECONDS)
 
     def _absent(self, user: str, room: Room, seq: int) -> list[Listener]:
         """The user's sockets that should hear the room if the user is in. One that is joining may

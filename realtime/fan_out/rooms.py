@@ -6,16 +6,15 @@ subscribed, so afterwards heads are compared, in one batch for all new rooms.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from typing import Final
 
 from common.process.rest import NEVER, Rest
-from common.protocol.errors import Refusal
 from common.valkey.topics import Topics
 from common.valkey.valkey import AnyBus
 from realtime.fan_out.hub import Hub, Room
 from realtime.fan_out.repair import Repair
-from realtime.fan_out.upstream import Chats
+from realtime.fan_out.upstream import Chats, insist
 
 REORDER_GRACE_SECONDS: Final = 0.03  # two replicas may publish out of order
 LINGER_SECONDS: Final = 60.0
@@ -105,16 +104,12 @@ class Rooms:
             await self._compare_some(rooms[start : start + HEADS_A_TURN])
 
     async def _compare_some(self, rooms: Sequence[Room]) -> None:
-        while True:
-            try:
-                differing = await self._chats.heads({r.chat: r.stream.head for r in rooms})
-            except Refusal:
-                await asyncio.sleep(RETRY_SECONDS)
-                continue
-            for chat, head in differing.items():
-                if (room := self.find(chat)) is not None:
-                    self.learn(room, head)
-            return
+        def ask() -> Awaitable[dict[str, int]]:  # each time with the current heads
+            return self._chats.heads({room.chat: room.stream.head for room in rooms})
+
+        for chat, head in (await insist(ask, every_seconds=RETRY_SECONDS)).items():
+            if (room := self.find(chat)) is not None:
+                self.learn(room, head)
 
     async def confirm(self) -> None:
         """Compares the heads of new rooms once they are subscribed, until cancelled."""

@@ -2,9 +2,9 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from itertools import islice
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 from common.calls.calls import Calls
 from common.calls.lanes import Lanes
@@ -16,6 +16,8 @@ from common.protocol.companions import CompanionsAnswer, CompanionsRequest, Comp
 from common.protocol.errors import Refusal
 from common.protocol.items import AnyItem, AppendAnswer, AppendRequest, AppendResult
 from common.protocol.own import MarkersMoved, MoveMarker, MoveMarkers
+
+T = TypeVar("T")
 
 MAX_USERS_A_CALL: Final = 1_000
 # Each call is a query of the database. The call of a single client does not wait; of thousands that
@@ -205,6 +207,15 @@ class Chats:
             log("the database was restored", epoch=epoch)
             for forget in self._on_restore:
                 forget()
+
+
+async def insist(ask: Callable[[], Awaitable[T]], *, every_seconds: float) -> T:
+    """Asks until chats answers; a caller that cannot wait for ever sets a time-out."""
+    while True:
+        try:
+            return await ask()
+        except Refusal:
+            await asyncio.sleep(every_seconds)
 
 
 def _any_key() -> str:
