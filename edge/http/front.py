@@ -11,18 +11,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-import msgspec
 from litestar.enums import HttpMethod
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Send
 
 from common.process.logs import log, log_request
 from common.process.rest import NEVER, Rest
 from common.process.trace import enter_trace
-from common.protocol.errors import PROBLEM_TYPE, Refusal, not_found
+from common.protocol.errors import Refusal, not_found
 from edge.http.answer import Answer
 from edge.http.headers import find_header
 from edge.http.joined_writes import take_whole
-from edge.http.refusals import internal_error
+from edge.http.refusals import internal_error, problem_answer
 from edge.http.served import Serve, send_response
 from edge.metrics import REQUESTS
 
@@ -129,7 +128,7 @@ class Front:
             log("unhandled error", level=logging.ERROR, exception=True)
             if sender.status:
                 raise  # the answer has begun: only breaking the connection can signal the error
-            await send_refusal(internal_error(), sender)
+            await problem_answer(internal_error()).send_itself(scope, receive, sender)
         finally:
             name = route.template if route else UNKNOWN_ROUTE
             seconds = time.perf_counter() - started
@@ -142,7 +141,7 @@ class Front:
         self, route: Route | None, method: str, scope: HTTPScope, receive: Receive, send: "_Sender"
     ) -> None:
         if route is None:
-            await send_refusal(not_found(), send)
+            await problem_answer(not_found()).send_itself(scope, receive, send)
             return
         if method == "HEAD" and "GET" in route.methods:
             # The server, which holds the original scope, omits the body.
@@ -154,7 +153,7 @@ class Front:
                 f"The methods here are {route.allow}.",
                 headers={"Allow": route.allow},
             )
-            await send_refusal(refusal, send)
+            await problem_answer(refusal).send_itself(scope, receive, send)
             return
         serve = route.serves.get(scope["method"])
         if serve is not None and _is_usual_host(find_header(scope, b"host") or ""):
@@ -205,21 +204,3 @@ class _Sender:
             return False
         self.status = status
         return True
-
-
-async def send_refusal(refusal: Refusal, send: Send) -> None:
-    """RFC 9457 problem+json without the framework."""
-    body = msgspec.json.encode(refusal.problem())
-    headers = {
-        "content-type": PROBLEM_TYPE,
-        "content-length": str(len(body)),
-        **refusal.http_headers(),
-    }
-    await send(
-        {
-            "type": "http.response.start",
-            "status": refusal.status,
-            "headers": [(name.lower().encode(), value.encode()) for name, value in headers.items()],
-        }
-    )
-    await send({"type": "http.response.body", "body": body, "more_body": False})

@@ -13,7 +13,7 @@ from edge.http.answer import Answer
 from edge.http.request import AnyRequest
 
 
-def problem_response(refusal: Refusal) -> Response[bytes]:
+def problem_answer(refusal: Refusal) -> Answer:
     return Answer(
         msgspec.json.encode(refusal.problem()), refusal.status, refusal.http_headers(), PROBLEM_TYPE
     )
@@ -22,7 +22,7 @@ def problem_response(refusal: Refusal) -> Response[bytes]:
 def answer_refusal(_: AnyRequest, refusal: Refusal) -> Response[bytes]:
     if refusal.code == "unavailable":
         refusal = unavailable()  # without what services tell each other in headers
-    return problem_response(refusal)
+    return problem_answer(refusal)
 
 
 def answer_framework(_: AnyRequest, error: HTTPException) -> Response[bytes]:
@@ -30,12 +30,12 @@ def answer_framework(_: AnyRequest, error: HTTPException) -> Response[bytes]:
     codes = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
     fallback = "invalid_request" if error.status_code < 500 else "internal"
     code = codes.get(error.status_code, fallback)
-    return problem_response(Refusal(code, "The request is not valid."))
+    return problem_answer(Refusal(code, "The request is not valid."))
 
 
 def answer_bug(_: AnyRequest, error: Exception) -> Response[bytes]:
     log("unhandled error", level=logging.ERROR, exception=True)
-    return problem_response(internal_error())
+    return problem_answer(internal_error())
 
 
 def internal_error() -> Refusal:
