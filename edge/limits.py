@@ -15,9 +15,9 @@ from common.valkey.shared_rates import SharedBuckets
 from edge.attempts import Attempts, Counted
 from edge.known_addresses import KnownAddresses
 
-FAILED_LOG_INS: Final = Rate(10 / 60, 10)  # per account, and per address
+WRONG_PASSWORDS: Final = Rate(10 / 60, 10)  # of log-ins per account and per address; else per user
 SIGN_UPS: Final = Rate(20 / 3600, 20)  # per address
-TAKEN_ADDRESSES: Final = Rate(20 / 3600, 20)  # e-mail addresses of others, per user
+TAKEN_EMAILS: Final = Rate(20 / 3600, 20)  # tried as a new e-mail address, per user
 CHANGES: Final = Rate(5, 20)  # of chats, memberships and invitations, per user
 NEW_CHATS: Final = Rate(60 / 60, 60)  # per user
 SEARCHES: Final = Rate(10, 20)  # per user
@@ -27,12 +27,12 @@ MAX_USERNAME: Final = 32  # characters; nothing longer is an account, so nothing
 class Limits:
     """Takes tokens, or refuses and says what is left; `factor` raises every rate for load tests."""
 
-    def __init__(self, buckets: SharedBuckets, familiar: KnownAddresses, factor: int) -> None:
+    def __init__(self, buckets: SharedBuckets, known: KnownAddresses, factor: int) -> None:
         self._buckets = buckets
-        self._familiar = familiar
+        self._known = known
         self._sends = SENDS.times(factor)
-        self._attempts = Attempts(buckets, FAILED_LOG_INS.times(factor), "invalid_credentials")
-        self._addresses = Attempts(buckets, TAKEN_ADDRESSES.times(factor), "email_taken")
+        self._passwords = Attempts(buckets, WRONG_PASSWORDS.times(factor), "invalid_credentials")
+        self._emails = Attempts(buckets, TAKEN_EMAILS.times(factor), "email_taken")
         self._sign_ups = SIGN_UPS.times(factor)
         self._changes = CHANGES.times(factor)
         self._new_chats = NEW_CHATS.times(factor)
@@ -83,23 +83,23 @@ class Limits:
         count alone. Raises Refusal rate_limited."""
         account = Counted("log-in-account", hash_name(username))
         place = Counted("log-in-address", hash_address(address))
-        async with self._attempts.trying(account) as by_account:
-            if not by_account.allowed and not await self._familiar.knows(account.whom, place.whom):
+        async with self._passwords.trying(account) as by_account:
+            if not by_account.allowed and not await self._known.knows(account.whom, place.whom):
                 raise refuse_address("log-ins of the account", address, by_account)
-            async with self._attempts.trying(place) as by_address:
+            async with self._passwords.trying(place) as by_address:
                 if not by_address.allowed:
                     raise refuse_address("log-ins of the address", address, by_address)
                 yield
 
-    async def welcome(self, username: str, address: str) -> None:
+    async def remember_address(self, username: str, address: str) -> None:
         """Notes that the account's owner uses the address."""
-        await self._familiar.remember(hash_name(username), hash_address(address))
+        await self._known.remember(hash_name(username), hash_address(address))
 
     @asynccontextmanager
     async def as_password_check(self, user: str) -> AsyncIterator[None]:
         """The block counts if it finds somebody's current password wrong. Raises Refusal
         rate_limited."""
-        async with self._attempts.trying(Counted("password", user)) as verdict:
+        async with self._passwords.trying(Counted("password", user)) as verdict:
             demand(verdict)
             yield
 
@@ -107,7 +107,7 @@ class Limits:
     async def as_new_email(self, user: str) -> AsyncIterator[None]:
         """The block counts if it finds that the e-mail address is another account's: otherwise a
         user could try out whose addresses have accounts. Raises Refusal rate_limited."""
-        async with self._addresses.trying(Counted("email", user)) as verdict:
+        async with self._emails.trying(Counted("email", user)) as verdict:
             demand(verdict)
             yield
 

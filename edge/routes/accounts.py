@@ -194,7 +194,7 @@ class AccountRoutes:
             if refusal.code == "unavailable":
                 self._limits.forgive_sign_up(address)
             raise
-        await self._limits.welcome(sign_up.username, address)
+        await self._limits.remember_address(sign_up.username, address)
         return self._grant_answer(grant, "User registered successfully", 201, in_cookie)
 
     async def _log_in(self, request: AnyRequest, username: str, password: str) -> Answer:
@@ -202,7 +202,7 @@ class AccountRoutes:
         address = self._balancer.client_address(request)
         async with self._limits.as_log_in(username, address):
             grant = await self._users.log_in(username, password)
-        await self._limits.welcome(username, address)
+        await self._limits.remember_address(username, address)
         return self._grant_answer(grant, "Login successful", 200, in_cookie)
 
     def _grant_answer(self, grant: Grant, message: str, status: int, in_cookie: bool) -> Answer:
