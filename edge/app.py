@@ -27,6 +27,7 @@ from edge.admission import Admission
 from edge.appends import Appends
 from edge.asyncapi import describe_socket
 from edge.cache.nodes import CacheNodes
+from edge.http.answer import JSON
 from edge.http.balancer import Balancer
 from edge.http.cookies import SessionCookie
 from edge.http.endpoint import ENCODED, RESPOND, create_endpoints
@@ -62,8 +63,6 @@ from edge.settings import EdgeSettings
 from edge.site import File, make_file, read_site
 from edge.turns import Turns
 from edge.upstream import Administration, Chats, Users
-
-JSON = "application/json"
 
 
 @asynccontextmanager

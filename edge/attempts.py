@@ -90,7 +90,7 @@ class Attempts:
         return True
 
     def _wake(self, counted: Counted, most: int) -> None:
-        """The first one that still waits."""
+        """So many of those that still wait, the longest waiting first."""
         waiting = self._waiting[counted]
         while waiting and most:
             if not (ended := waiting.popleft()).done():

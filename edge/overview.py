@@ -94,7 +94,7 @@ class Overview:
             valkey=leases is not None,
             cache_nodes=cache_nodes,
             cache_nodes_out=cache_nodes_out,
-            circuit_is_open=_has_given_up(),
+            circuit_is_open=_is_circuit_open(),
         )
         replicas = [
             RoleReplicas(role=role, known=of.known, answering=len(of.answered))
@@ -122,8 +122,8 @@ class Overview:
         )
 
 
-def _has_given_up() -> bool:
-    """Whether a circuit of this process is open."""
+def _is_circuit_open() -> bool:
+    """Whether this process does not call a service any more."""
     return any(REGISTRY.get_sample_value(OPEN_CIRCUIT, {"to": role}) for role in ("users", "chats"))
 
 

@@ -129,7 +129,7 @@ class CachedReads:
         self._direct = direct
         self._memory = memory
         self._cache = cache
-        self._lanes = _share(chats, self._fetch_views, MAX_VIEWS_A_CALL, _most_of_view)
+        self._views = _share(chats, self._fetch_views, MAX_VIEWS_A_CALL, _most_of_view)
         self._pages = _share(chats, self._fetch_pages, MAX_PAGES_A_CALL, _most_of_page)
         self._people = _share(users, self._fetch_people, MAX_PEOPLE_A_CALL)
         self._counters: dict[tuple[str, str], Counter] = {}  # looking up a label takes longer
@@ -165,7 +165,7 @@ class CachedReads:
             shown = _decode_chat(data)
         else:
             self._count("chat", "owner")
-            found = await self._lanes.fetch(wanted.chat, wanted)
+            found = await self._views.fetch(wanted.chat, wanted)
             if found.view.chat is None or _chat_key(found, wanted.chat) != key:
                 return None
             shown = found.view.chat
@@ -237,7 +237,7 @@ class CachedReads:
         return [found.get(person) for person in people]
 
     async def _allowed_view(self, wanted: ViewWanted) -> _ViewInEpoch:
-        found = await self._lanes.fetch(wanted.chat, wanted)
+        found = await self._views.fetch(wanted.chat, wanted)
         if not found.view.allowed:
             raise not_found()
         return found

@@ -120,12 +120,12 @@ def join_scripts(
     copied ones."""
     joined = {entry: join_modules(modules, entry) for entry in entries}
     texts = {name: text for own in joined.values() for name, text in own.items()}
-    lines = {entry: _line_of(entry, entries) for entry in entries}
+    chains = {entry: _chain_of(entry, entries) for entry in entries}
     homes: dict[str, str] = {}  # module -> the entry whose script contains it
     for entry, own in joined.items():
         for name in own:
-            known = lines[homes.get(name, entry)]
-            homes[name] = next(base for base in known if base in lines[entry])
+            so_far = chains[homes.get(name, entry)]
+            homes[name] = next(base for base in so_far if base in chains[entry])
     holders = {name: {home} for name, home in homes.items()}
     for name in copied & homes.keys():
         holders[name] = {home for user, home in homes.items() if name in _needed_by(user, modules)}
@@ -137,7 +137,7 @@ def join_scripts(
     }
     given = {name for name, _ in taken}
     scripts: dict[str, str] = {}
-    for entry, (_, *bases) in lines.items():
+    for entry, (_, *bases) in chains.items():
         names = [name for name in homes if entry in holders[name] and name != entry]
         scripts[entry] = (
             "".join(
@@ -152,12 +152,12 @@ def join_scripts(
     return scripts
 
 
-def _line_of(entry: str, entries: Mapping[str, str | None]) -> list[str]:
+def _chain_of(entry: str, entries: Mapping[str, str | None]) -> list[str]:
     """The entry and those that it builds on, the lowest last."""
-    line = [entry]
-    while base := entries[line[-1]]:
-        line.append(base)
-    return line
+    chain = [entry]
+    while base := entries[chain[-1]]:
+        chain.append(base)
+    return chain
 
 
 def _needed_by(name: str, modules: Mapping[str, str]) -> list[str]:

@@ -24,9 +24,8 @@ class Ring:
             for number in range(POINTS_A_NODE)
         )
         self._places = [place for place, _ in points]
-        self._orders = [
-            self._order_from([node for _, node in points], n) for n in range(len(points))
-        ]
+        owners = [node for _, node in points]
+        self._orders = [self._order_from(owners, start) for start in range(len(owners))]
 
     def nodes_of(self, key: str) -> tuple[str, ...]:
         """All nodes: the key's own first, then the next ones around the ring."""

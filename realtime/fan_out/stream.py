@@ -55,7 +55,7 @@ class Stream:
         return self._advance(payload)
 
     def learn(self, head: int) -> bool:
-        """The chat is said to have reached `head`; returns whether that is news."""
+        """The chat is said to have reached `head`; returns whether events are missing."""
         if self.known < head:
             self.known = head
         return self.known > self.head
