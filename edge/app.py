@@ -78,6 +78,7 @@ async def open_edge(settings: EdgeSettings) -> AsyncIterator[Public]:
         users_replicas = Replicas("users", service.users_seeds)
         chats_replicas = Replicas("chats", service.chats_seeds)
         realtime_replicas = Replicas("realtime", service.realtime_seeds)
+        all_replicas = (users_replicas, chats_replicas, realtime_replicas)
         users_calls = Calls(http, users_replicas)
         chats_calls = Calls(http, chats_replicas)
         realtime_calls = Calls(http, realtime_replicas)
@@ -89,17 +90,14 @@ async def open_edge(settings: EdgeSettings) -> AsyncIterator[Public]:
 
         health = Health(process_missing)
 
-        async def look_up() -> None:
-            both = (chats_replicas, realtime_replicas)
-            await asyncio.gather(*(read_replicas(valkey, of) for of in both))
+        async def read_both() -> None:
+            await asyncio.gather(
+                read_replicas(valkey, chats_replicas), read_replicas(valkey, realtime_replicas)
+            )
 
-        readiness = Readiness(gate, chats_calls, realtime_calls, look_up)
+        readiness = Readiness(gate, chats_calls, realtime_calls, read_both)
         balancer = Balancer(settings.balancer_key)
-        limits = Limits(
-            SharedBuckets(valkey),
-            KnownAddresses(valkey),
-            service.rate_factor,
-        )
+        limits = Limits(SharedBuckets(valkey), KnownAddresses(valkey), service.rate_factor)
         chats, users = Chats(chats_calls), Users(users_calls)
         administration = Administration(users_calls)
         appends = Appends(chats_calls)
@@ -111,8 +109,9 @@ async def open_edge(settings: EdgeSettings) -> AsyncIterator[Public]:
         cached = CachedReads(chats_calls, users_calls, direct, memory, nodes)
         reads = cached if settings.caches else direct
         cookie = SessionCookie(https=settings.https, origins=settings.origins)
-        (files, documents), headers = make_files(), page_headers(settings.origins)
-        calls = (
+        files, documents = make_files()
+        headers = page_headers(settings.origins)
+        resources = (
             AccountRoutes(gate, users, administration, limits, balancer, cookie),
             SessionRoutes(gate, users, cookie),
             ProfileRoutes(gate, users, reads, limits),
@@ -123,27 +122,20 @@ async def open_edge(settings: EdgeSettings) -> AsyncIterator[Public]:
             FileRoutes(chats, LinkSigner(*settings.link_secrets)),
             OwnRoutes(chats),
             InstanceRoutes(administration),
-            OverviewRoutes(
-                Overview(
-                    http,
-                    valkey,
-                    nodes,
-                    users_calls,
-                    chats_calls,
-                    (users_replicas, chats_replicas, realtime_replicas),
-                )
-            ),
+            OverviewRoutes(Overview(http, valkey, nodes, users_calls, chats_calls, all_replicas)),
             InvitationRoutes(administration, settings.public_url),
             AdministrationRoutes(gate, administration, balancer, settings.public_url),
             SearchRoutes(chats),
             HealthRoutes(health, readiness.missing),
             DescriptionRoutes(*documents, headers),
         )
-        routes = [
+        handlers = [
             *(
                 endpoint
-                for call in calls
-                for endpoint in create_endpoints(call, balancer, administration.demand_role, turns)
+                for routes in resources
+                for endpoint in create_endpoints(
+                    routes, balancer, administration.demand_role, turns
+                )
             ),
             *create_page_routes(files, headers),
         ]
@@ -152,24 +144,21 @@ async def open_edge(settings: EdgeSettings) -> AsyncIterator[Public]:
         async with asyncio.TaskGroup() as tasks:
             running = [
                 tasks.create_task(valkey.bus.run(credentials.hear_bus, credentials.wake)),
-                *(
-                    tasks.create_task(watch_replicas(valkey, of, rest))
-                    for of in (users_replicas, chats_replicas, realtime_replicas)
-                ),
+                *(tasks.create_task(watch_replicas(valkey, of, rest)) for of in all_replicas),
                 tasks.create_task(nodes.watch()),
                 tasks.create_task(credentials.watch()),
                 tasks.create_task(credentials.report_uses()),
             ]
-            app = create_app(routes, Admission(gate, limits), rest, files)
+            app = create_app(handlers, Admission(gate, limits), rest, files)
             yield Public(app, health, rest)
             await stop(running)
 
 
 def create_app(
-    routes: Sequence[Any], admission: Admission, rest: Rest = NEVER, pages: Iterable[str] = ()
+    handlers: Sequence[Any], admission: Admission, rest: Rest = NEVER, pages: Iterable[str] = ()
 ) -> Front:
-    """The routes behind their admission, inside the layer that decides about paths and methods.
-    `pages` are the paths served by the route for pages."""
+    """The handlers behind their admission, inside the layer that decides about paths and methods.
+    `pages` are the paths served by the handler for pages."""
 
     async def answer(request: AnyRequest) -> Response[bytes] | None:
         await admission.admit(request)
@@ -177,7 +166,7 @@ def create_app(
         return await respond(request) if respond else None
 
     app = Litestar(
-        routes,
+        handlers,
         before_request=answer,
         exception_handlers=EXCEPTION_HANDLERS,
         openapi_config=None,
