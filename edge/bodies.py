@@ -4,8 +4,8 @@ Requests are decoded into these structs and answers encoded from them; the API's
 generated from them too. Pure, no I/O.
 """
 
-from collections.abc import Mapping
-from typing import Annotated
+from collections.abc import Callable, Mapping
+from typing import Annotated, TypeVar
 
 from msgspec import UNSET, Meta, UnsetType
 
@@ -27,8 +27,20 @@ from common.protocol.limits import (
 )
 from common.protocol.wire import Id, Wire
 
+T = TypeVar("T")
+
 Wrongs = Mapping[str, str | None]
 """What is wrong, by field; None where nothing is."""
+
+
+def or_none(value: T | UnsetType) -> T | None:
+    """What the client sent in an optional field; None if it left the field out."""
+    return None if value is UNSET else value
+
+
+def wrong_if_sent(value: T | UnsetType, wrong_with: Callable[[T], str | None]) -> str | None:
+    """What is wrong with an optional field; None also if the client left it out."""
+    return None if value is UNSET else wrong_with(value)
 
 
 class RequestBody(Wire):

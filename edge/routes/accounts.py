@@ -12,7 +12,16 @@ from common.protocol.fields import wrong_with_email, wrong_with_password, wrong_
 from common.protocol.instance import DeleteOwnAccount
 from common.protocol.limits import wrong_with_text
 from common.protocol.users import Account, Grant, SignUp
-from edge.bodies import AnswerBody, Email, Password, RequestBody, Username, Wrongs
+from edge.bodies import (
+    AnswerBody,
+    Email,
+    Password,
+    RequestBody,
+    Username,
+    Wrongs,
+    or_none,
+    wrong_if_sent,
+)
 from edge.http.answer import Answer, json_answer
 from edge.http.balancer import Balancer
 from edge.http.cookies import SessionCookie
@@ -53,10 +62,8 @@ class AccountBody(RequestBody):
             return {
                 "username": wrong_with_username(self.username),
                 "email": wrong_with_email(self.email),
-                "password": (
-                    None if self.password is UNSET else wrong_with_password(self.password)
-                ),
-                "invite": None if self.invite is UNSET else wrong_with_text(self.invite),
+                "password": wrong_if_sent(self.password, wrong_with_password),
+                "invite": wrong_if_sent(self.invite, wrong_with_text),
             }
         if self.password is UNSET:
             return {"email": "is missing, to sign up, and so is password, to log in"}
@@ -123,9 +130,9 @@ class AccountRoutes:
         sign_up = SignUp(
             username=body.username,
             email=body.email,
-            password=None if body.password is UNSET else body.password,
+            password=or_none(body.password),
             key=key.id,
-            invite=None if body.invite is UNSET else body.invite,
+            invite=or_none(body.invite),
         )
         return await self._sign_up(request, sign_up)
 
@@ -161,7 +168,7 @@ class AccountRoutes:
         deletion = DeleteOwnAccount(
             caller=caller.user,
             session=caller.session,
-            current_password=None if password is UNSET else password,
+            current_password=or_none(password),
             key=key.id,
             messages=query.messages,
         )

@@ -20,7 +20,7 @@ from common.protocol.instance import (
     UserPage,
 )
 from common.protocol.wire import Id
-from edge.bodies import AnswerBody, Password, Query, RequestBody, Wrongs
+from edge.bodies import AnswerBody, Password, Query, RequestBody, Wrongs, or_none
 from edge.http.balancer import Balancer
 from edge.http.request import AnyRequest, RequestKey
 from edge.operation import Who, delete, get, patch, post
@@ -104,8 +104,8 @@ class AdministrationRoutes:
             ChangeUser(
                 caller=caller.user,
                 user=user_id,
-                active=None if body.active is UNSET else body.active,
-                role=None if body.role is UNSET else body.role,
+                active=or_none(body.active),
+                role=or_none(body.role),
                 key=new_id(),
             )
         )

@@ -20,7 +20,7 @@ from common.protocol.fields import wrong_with_chat_name, wrong_with_topic
 from common.protocol.ids import new_id
 from common.protocol.own import Mine
 from common.protocol.wire import Id
-from edge.bodies import AnswerBody, ChatName, Ids, Query, RequestBody, Topic, Wrongs
+from edge.bodies import AnswerBody, ChatName, Ids, Query, RequestBody, Topic, Wrongs, wrong_if_sent
 from edge.http.answer import Answer, PackedAnswer, json_answer
 from edge.http.request import AnyRequest, RequestKey
 from edge.limits import Limits
@@ -109,8 +109,8 @@ class ChatNameBody(RequestBody):
         if self.chat_name is UNSET and self.topic is UNSET:
             return {"chatName": "is missing, and so is topic"}
         return {
-            "chatName": None if self.chat_name is UNSET else wrong_with_chat_name(self.chat_name),
-            "topic": None if self.topic is UNSET else wrong_with_topic(self.topic),
+            "chatName": wrong_if_sent(self.chat_name, wrong_with_chat_name),
+            "topic": wrong_if_sent(self.topic, wrong_with_topic),
         }
 
 

@@ -8,7 +8,7 @@ from common.identity.tokens import Claims
 from common.protocol.fields import MAX_INSTANCE_NAME_CHARACTERS, wrong_with_instance_name
 from common.protocol.instance import ChangeInstance, Instance, ListLog, LogPage, SignUpMode
 from common.protocol.wire import Id
-from edge.bodies import AnswerBody, Query, RequestBody, Wrongs
+from edge.bodies import AnswerBody, Query, RequestBody, Wrongs, or_none
 from edge.operation import Who, get, patch
 from edge.upstream import Administration
 
@@ -64,8 +64,8 @@ class InstanceRoutes:
         instance = await self._administration.change_instance(
             ChangeInstance(
                 caller=caller.user,
-                name=None if body.name is UNSET else body.name,
-                signup=None if body.signup is UNSET else body.signup,
+                name=or_none(body.name),
+                signup=or_none(body.signup),
             )
         )
         return InstanceChangedAnswer(instance=instance)

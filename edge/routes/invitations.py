@@ -9,7 +9,7 @@ from common.identity.tokens import Claims
 from common.protocol.errors import not_found
 from common.protocol.instance import CreateInvitation, Invitation, TakeInvitation
 from common.protocol.wire import Id
-from edge.bodies import AnswerBody, RequestBody
+from edge.bodies import AnswerBody, RequestBody, or_none
 from edge.http.request import RequestKey
 from edge.limits import Limits
 from edge.operation import PathText, delete, get, post
@@ -93,7 +93,7 @@ class InvitationRoutes:
                 caller=caller.user,
                 uses=body.uses,
                 days=body.days,
-                chat=None if body.chat is UNSET else body.chat,
+                chat=or_none(body.chat),
                 role=body.role,
                 key=key.id,
             )

@@ -8,7 +8,7 @@ from msgspec import UNSET, Meta, UnsetType, field
 from common.identity.tokens import Claims
 from common.protocol.own import ChangeMine, Mine, MoveMarker, Notify
 from common.protocol.wire import MAX_SEQ, Id, Seq
-from edge.bodies import AnswerBody, RequestBody, Wrongs
+from edge.bodies import AnswerBody, RequestBody, Wrongs, or_none
 from edge.operation import Who, patch, put
 from edge.upstream import Chats
 
@@ -87,8 +87,8 @@ class OwnRoutes:
             ChangeMine(
                 user=caller.user,
                 chat=chat_id,
-                notify=None if body.notify is UNSET else body.notify,
-                archived=None if body.archived is UNSET else body.archived,
+                notify=or_none(body.notify),
+                archived=or_none(body.archived),
             )
         )
         return MineAnswer(message="Chat settings updated successfully", mine=mine)

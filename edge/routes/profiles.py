@@ -26,6 +26,8 @@ from edge.bodies import (
     RequestBody,
     Status,
     Wrongs,
+    or_none,
+    wrong_if_sent,
 )
 from edge.http.answer import Answer, PackedAnswer, encode_json
 from edge.limits import Limits
@@ -67,12 +69,10 @@ class ProfileBody(RequestBody):
         if all(x is UNSET for x in (self.display_name, self.status, self.email, self.password)):
             return {"displayName": "is missing, and so are status, email and password"}
         return {
-            "displayName": None
-            if self.display_name is UNSET
-            else wrong_with_display_name(self.display_name),
-            "status": None if self.status is UNSET else wrong_with_status(self.status),
-            "email": None if self.email is UNSET else wrong_with_email(self.email),
-            "password": None if self.password is UNSET else wrong_with_password(self.password),
+            "displayName": wrong_if_sent(self.display_name, wrong_with_display_name),
+            "status": wrong_if_sent(self.status, wrong_with_status),
+            "email": wrong_if_sent(self.email, wrong_with_email),
+            "password": wrong_if_sent(self.password, wrong_with_password),
         }
 
 
@@ -146,9 +146,9 @@ class ProfileRoutes:
         change = ChangeProfile(
             user=caller.user,
             session=caller.session,
-            email=None if body.email is UNSET else body.email,
-            password=None if body.password is UNSET else body.password,
-            current_password=None if body.current_password is UNSET else body.current_password,
+            email=or_none(body.email),
+            password=or_none(body.password),
+            current_password=or_none(body.current_password),
             key=new_id(),
             display_name=body.display_name,
             status=body.status,
