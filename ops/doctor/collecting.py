@@ -298,8 +298,8 @@ def database_urls(settings: FleetSettings, state: FleetState) -> dict[str, str]:
 async def _collect_database(
     role: str, url: str, settings: FleetSettings, state: FleetState
 ) -> DatabaseFacts:
-    is_own = DATABASE_VARIABLES[role] in settings.external
-    if not is_own and not any(process.role == "postgres" for process in state.processes):
+    is_external = DATABASE_VARIABLES[role] in settings.external
+    if not is_external and not any(process.role == "postgres" for process in state.processes):
         return DatabaseFacts(error=NO_PROCESS)
     facts = await ask_database(role, url)
     if role == "users" and not facts.error and settings.signing_secret.exists():

@@ -92,16 +92,16 @@ def _is_external(scene: Scene, role: str) -> bool:
 
 def _explain_error(scene: Scene, roles: Sequence[str], error: str) -> Finding:
     role, variable = roles[0], DATABASE_VARIABLES[roles[0]]
-    own = _is_external(scene, role)
+    is_external = _is_external(scene, role)
     databases = f"database{'s' * (len(roles) > 1)} of {' and '.join(roles)}"
     wrong = f"The {databases} cannot be asked: {error}"
     if UNPROVEN in error:
-        place = variable if own else "The role's file"
+        place = variable if is_external else "The role's file"
         cause = f"PostgreSQL runs, and wants a password. {place} has none, or is gone."
         command = set_password_again(scene, role)
     elif ROLE_REFUSED in error:
         wrong = f"The {databases} does not let its role in: {error}"
-        place = variable if own else "the role's file"
+        place = variable if is_external else "the role's file"
         cause = f"The password in {place} is another one than the role has."
         command = set_password_again(scene, role)
     elif any(words in error for words in IS_STARTING):
@@ -125,7 +125,7 @@ def _explain_error(scene: Scene, roles: Sequence[str], error: str) -> Finding:
     elif REFUSED in error:
         cause = "PostgreSQL runs, and refuses: what it says is the cause."
         command = ask_why(scene, role)
-    elif own:
+    elif is_external:
         cause = f"The server is down, or {variable} is wrong."
         command = start_database_again(scene, role)
     else:

@@ -122,12 +122,12 @@ def run_statement(scene: Scene, role: str, statement: str) -> str:
 
 
 def commit_to_disk(scene: Scene, role: str) -> str:
-    """On one machine the server has it on: it is off only for a role."""
-    if scene.in_containers or DATABASE_VARIABLES[role] in scene.settings.external:
-        alter = run_statement(scene, role, "ALTER SYSTEM SET synchronous_commit = on")
-        return f"{alter}   # as a superuser, and SELECT pg_reload_conf()"
-    alter = run_statement(scene, role, f"ALTER ROLE hubbub_{role} RESET synchronous_commit")
-    return f"{alter} && make restart"
+    """An embedded server has it on: it is off only for a role."""
+    if _is_embedded(scene, role):
+        alter = run_statement(scene, role, f"ALTER ROLE hubbub_{role} RESET synchronous_commit")
+        return f"{alter} && make restart"
+    alter = run_statement(scene, role, "ALTER SYSTEM SET synchronous_commit = on")
+    return f"{alter}   # as a superuser, and SELECT pg_reload_conf()"
 
 
 def start_database_again(scene: Scene, role: str) -> str:
@@ -142,19 +142,16 @@ def start_database_again(scene: Scene, role: str) -> str:
 
 
 def wait_for_database(scene: Scene, role: str) -> str:
-    variable = DATABASE_VARIABLES[role]
     if scene.namespace:
         return kubectl(scene, f"get pods -l cnpg.io/cluster={role}-database --watch")
-    if not scene.in_containers and variable in scene.settings.external:
-        return f'until psql "${variable}" -c "SELECT 1"; do sleep 1; done'
-    engine = "postgres-2" if scene.in_containers and role == "chats" else "postgres-1"
-    return f"{read_logs(scene, engine)}   # wait, then ask the doctor again"
+    if scene.in_containers or _is_embedded(scene, role):
+        return f"{_read_database_logs(scene, role)}   # wait, then ask the doctor again"
+    return f'until psql "${DATABASE_VARIABLES[role]}" -c "SELECT 1"; do sleep 1; done'
 
 
 def list_connections(scene: Scene, role: str) -> str:
     """Lists the holders, if the role can no longer log in."""
-    variable = DATABASE_VARIABLES[role]
-    if not scene.in_containers and variable not in scene.settings.external:
+    if _is_embedded(scene, role):
         return f"ss -tnp 'dport = :{_engine(scene, 'postgres').port}'   # end what is not Hubbub's"
     query = "SELECT usename, client_addr, count(*) FROM pg_stat_activity GROUP BY 1, 2"
     return run_statement(scene, role, query)
@@ -178,11 +175,10 @@ def set_password_again(scene: Scene, role: str) -> str:
 
 def let_role_in(scene: Scene, role: str) -> str:
     """Works despite connection limits and revoked rights."""
-    user, _ = _names(scene, role)
-    statement = f"ALTER ROLE {user} LOGIN CONNECTION LIMIT -1"
-    if _is_own(scene, role):
+    if _is_embedded(scene, role):
         return set_password_again(scene, role)  # no other role can log in there
-    return _run_as_superuser(scene, role, statement)
+    user, _ = _names(scene, role)
+    return _run_as_superuser(scene, role, f"ALTER ROLE {user} LOGIN CONNECTION LIMIT -1")
 
 
 def let_write(scene: Scene, role: str) -> str:
@@ -206,14 +202,19 @@ def end_session(scene: Scene, role: str, pid: int, owner: str) -> str:
 
 def ask_why(scene: Scene, role: str) -> str:
     """For a server that answers but refuses."""
-    if scene.namespace or not (scene.in_containers or _is_own(scene, role)):
+    if scene.namespace or not (scene.in_containers or _is_embedded(scene, role)):
         return start_database_again(scene, role)
-    in_second = scene.in_containers and role == "chats"
-    return read_logs(scene, "postgres-2" if in_second else "postgres-1")
+    return _read_database_logs(scene, role)
 
 
-def _is_own(scene: Scene, role: str) -> bool:
-    """Whether the fleet runs its database."""
+def _read_database_logs(scene: Scene, role: str) -> str:
+    """Each role has a server of its own in containers, and both have one on one machine."""
+    is_second = scene.in_containers and role == "chats"
+    return read_logs(scene, "postgres-2" if is_second else "postgres-1")
+
+
+def _is_embedded(scene: Scene, role: str) -> bool:
+    """Whether the fleet runs the role's database."""
     return not scene.in_containers and DATABASE_VARIABLES[role] not in scene.settings.external
 
 
@@ -227,7 +228,7 @@ def _names(scene: Scene, role: str) -> tuple[str, str]:
 def _run_as_superuser(scene: Scene, role: str, statement: str) -> str:
     """In containers the connecting user is one; on one machine the role itself, as there is no
     other."""
-    if scene.in_containers or _is_own(scene, role):
+    if scene.in_containers or _is_embedded(scene, role):
         return run_statement(scene, role, statement)
     _, database = _names(scene, role)
     return f"psql -d {database} -c {quoted(statement)}   # there, as a superuser"
