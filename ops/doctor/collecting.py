@@ -229,9 +229,11 @@ async def collect_processes(state: FleetState) -> tuple[ProcessFacts, ...]:
     others = [
         p for p in state.processes if p.role in SERVICE_ROLES and p not in serving and p.started
     ]
-    found = await asyncio.gather(*map(collect_process, [*serving, *others]))
-    more = found[len(serving) :]
-    return (*found[: len(serving)], *(facts for facts in more if _says_why(facts)))
+    found, more = await asyncio.gather(
+        asyncio.gather(*map(collect_process, serving)),
+        asyncio.gather(*map(collect_process, others)),
+    )
+    return (*found, *filter(_says_why, more))
 
 
 def _says_why(facts: ProcessFacts) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from common.process.symptoms import CACHE_NODES_OUT, OPEN_CIRCUIT
-from fleet.data.state import Death, ProcessState
+from fleet.data.state import Death, FleetState, ProcessState
 from fleet.settings import SERVICE_ROLES
 from ops.doctor.check import Finding
 from ops.doctor.remedies import kubectl, quoted, read_logs, show_processes, start_again
@@ -86,12 +86,18 @@ def judge_ports(scene: Scene) -> Iterator[Finding]:
 
 
 def judge_processes(scene: Scene) -> Iterator[Finding]:
-    if scene.state is None:
-        return
+    if scene.state is not None:
+        yield from _judge_numbers(scene, scene.state)
+        yield from _judge_states(scene, scene.state)
+        yield from _judge_answers(scene)
+
+
+def _judge_numbers(scene: Scene, state: FleetState) -> Iterator[Finding]:
+    """Whether there are as many of each role as there should be."""
     for role in (*SERVICE_ROLES, "balancer"):
-        there = sum(p.role == role and _counts(p, scene.now) for p in scene.state.processes)
-        wanted = scene.state.wanted[role].replicas if role in scene.state.wanted else 1
-        is_explained = any(p.role == role and p.waits_for for p in scene.state.processes)
+        there = sum(p.role == role and _counts(p, scene.now) for p in state.processes)
+        wanted = state.wanted[role].replicas if role in state.wanted else 1
+        is_explained = any(p.role == role and p.waits_for for p in state.processes)
         if there < wanted and not is_explained:
             yield Finding(
                 f"{there or 'None'} of {wanted} processes of {role} {'is' if there == 1 else 'are'}"
@@ -100,7 +106,11 @@ def judge_processes(scene: Scene) -> Iterator[Finding]:
                 read_logs(scene, role),
                 role,
             )
-    for p in scene.state.processes:
+
+
+def _judge_states(scene: Scene, state: FleetState) -> Iterator[Finding]:
+    """What the fleet, Docker or Kubernetes says about each."""
+    for p in state.processes:
         if p.waits_for:
             yield Finding(
                 f"{p.name} is not ready.",
@@ -133,6 +143,10 @@ def judge_processes(scene: Scene) -> Iterator[Finding]:
                 start_again(scene, p.name, p.pid),
                 p.role,
             )
+
+
+def _judge_answers(scene: Scene) -> Iterator[Finding]:
+    """What each says about itself."""
     for process in scene.processes:
         if process.ready is None:
             yield Finding(
