@@ -7,13 +7,12 @@ container, PROJECT-SERVICE-NUMBER, which stays the same when it restarts.
 import asyncio
 import re
 import socket
-from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from prometheus_client.parser import text_string_to_metric_families
 
 from fleet.data.state import Death, FleetState, ProcessState, State, WantedState
-from fleet.processes.probe import Address, http_body, http_status
+from fleet.processes.probe import Address, http_body, http_status, metrics_path
 from fleet.scaling.containers import METRICS_PORTS
 from fleet.settings import SERVICE_ROLES, FleetSettings
 from ops.starts import engine_start
@@ -30,6 +29,7 @@ ENGINES: Final = {
 """What runs once a service, by service: its role here, and the port that answers."""
 
 CONNECT_TIMEOUT_SECONDS: Final = 2.0
+_START: Final = "process_start_time_seconds"
 _NUMBER: Final = re.compile(r"-(\d+)(\.|$)")
 
 
@@ -42,7 +42,7 @@ class Container(NamedTuple):
 
 async def find_containers() -> list[Container]:
     """The running containers, whether they serve or not."""
-    services = [*((role, role, METRICS_PORTS[role]) for role in SERVICE_ROLES)]
+    services = [(role, role, METRICS_PORTS[role]) for role in SERVICE_ROLES]
     services += [(service, role, port) for service, (role, port) in ENGINES.items()]
     found = await asyncio.gather(*(_resolve(*service) for service in services))
     return [container for containers in found for container in containers]
@@ -104,7 +104,7 @@ async def _ask(container: Container) -> ProcessState:
     service, role, number, address = container
     state = await _state(container)
     if role in SERVICE_ROLES:
-        body = await http_body(address, "/metrics?name[]=process_start_time_seconds")
+        body = await http_body(address, metrics_path([_START]))
         started = start_of((body or b"").decode())
     else:
         started = await engine_start(service, role, address)
@@ -122,18 +122,14 @@ async def _ask(container: Container) -> ProcessState:
 
 def start_of(metrics: str) -> float:
     """In Unix seconds, 0 if it does not report it."""
-    samples: Iterable[float] = (
-        sample.value
-        for family in text_string_to_metric_families(metrics)
-        for sample in family.samples
-        if sample.name == "process_start_time_seconds"
-    )
-    return next(iter(samples), 0.0)
+    families = text_string_to_metric_families(metrics)
+    samples = (sample for family in families for sample in family.samples)
+    return next((sample.value for sample in samples if sample.name == _START), 0.0)
 
 
 async def _state(container: Container) -> State:
-    _, role, _, address = container
-    if role not in SERVICE_ROLES:
+    address = container.address
+    if container.role not in SERVICE_ROLES:
         return "ready" if await _connects(address) else "starting"
     live = await http_status(address.port, "/health/live", host=address.host)
     if live == 503:

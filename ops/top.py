@@ -9,7 +9,6 @@ import time
 from collections.abc import Iterable
 from contextlib import suppress
 from typing import Final
-from urllib.parse import urlencode
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -17,7 +16,7 @@ from rich.panel import Panel
 from rich.table import Table
 
 from fleet.data.state import FleetState
-from fleet.processes.probe import Address, http_body
+from fleet.processes.probe import Address, http_body, metrics_path
 from fleet.settings import SERVICE_ROLES, FleetSettings
 from ops.keys import end_key
 from ops.running import find_running
@@ -44,7 +43,7 @@ _TIMES: Final = (
     "hubbub_realtime_canary_seconds", "hubbub_chats_batch_seconds", "hubbub_loop_lag_seconds",
 )  # fmt: skip
 _NAMES: Final = (*_COUNTERS, *_GAUGES, *(f"{name}_bucket" for name in _TIMES))
-_PATH: Final = "/metrics?" + urlencode([("name[]", name) for name in _NAMES])
+_PATH: Final = metrics_path(_NAMES)
 
 
 async def watch(settings: FleetSettings, *, once: bool) -> int:

@@ -1,7 +1,9 @@
 """One HTTP request to a process: whether it answers, and what."""
 
 import asyncio
+from collections.abc import Iterable
 from typing import NamedTuple
+from urllib.parse import urlencode
 
 from fleet.processes.ports import LOOPBACK
 
@@ -30,6 +32,11 @@ async def http_body(address: Address, path: str, timeout: float = 2.0) -> bytes 
 async def http_answer(port: int, path: str) -> tuple[int | None, bytes]:
     """Status and body of a GET; no status if nothing answered within a second."""
     return await _get(Address(LOOPBACK, port), path, 1.0, with_body=True)
+
+
+def metrics_path(names: Iterable[str]) -> str:
+    """The path of these metrics alone: parsing all of a process's takes long."""
+    return "/metrics?" + urlencode([("name[]", name) for name in names])
 
 
 async def _get(

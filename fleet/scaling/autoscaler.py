@@ -7,9 +7,8 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 from typing import Protocol
-from urllib.parse import urlencode
 
-from fleet.processes.probe import Address, http_body
+from fleet.processes.probe import Address, http_body, metrics_path
 from fleet.scaling.figures import Reading, figures_of, names_of, read_metrics
 from fleet.scaling.scaler import Figures, Limits, Memory, Replicas, decide_all
 
@@ -92,7 +91,7 @@ class Autoscaler:
 
 async def _read_all(role: str, addresses: list[Address]) -> dict[str, Reading]:
     """The readings of the processes that answer, by address."""
-    path = "/metrics?" + urlencode([("name[]", name) for name in names_of(role)])
+    path = metrics_path(names_of(role))
     readings = await asyncio.gather(*(_read(address, path) for address in addresses))
     return {
         str(address): reading

@@ -11,7 +11,6 @@ from importlib import metadata
 from itertools import compress
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlencode
 
 import msgspec
 from prometheus_client.parser import text_string_to_metric_families
@@ -46,7 +45,7 @@ from fleet.engines.valkey_users import DOCTOR, password_path
 from fleet.entrance import Entrance, ask_entrance
 from fleet.processes.children import descendants
 from fleet.processes.ports import LOOPBACK, is_taken
-from fleet.processes.probe import Address, http_body, http_status
+from fleet.processes.probe import Address, http_body, http_status, metrics_path
 from fleet.settings import (
     ASKED_VARIABLES,
     DATABASE_VARIABLES,
@@ -66,16 +65,12 @@ NO_PROCESS: Final = "there is no process of it"
 PROCESS_TIMEOUT_SECONDS: Final = 2.0
 PROGRAM_TIMEOUT_SECONDS: Final = 10
 STATE_TIMEOUT_SECONDS: Final = 3.0
-# Parsing all metrics of a process would take longer than everything else together.
-METRICS_PATH: Final = "/metrics?" + urlencode(
-    [
-        ("name[]", name)
-        for name in (
-            CANARY_SILENT_SECONDS, CACHE_NODES_OUT, CERTIFICATE_EXPIRES, CREDENTIAL_REFUSED,
-            OPEN_CIRCUIT, POLLING, SEARCH_BEHIND_CHATS, SEARCH_BEHIND_SECONDS, SEARCH_LACKS_WORDS,
-            STORE_FAILING, "process_open_fds", "process_max_fds",
-        )
-    ]
+METRICS_PATH: Final = metrics_path(
+    (
+        CANARY_SILENT_SECONDS, CACHE_NODES_OUT, CERTIFICATE_EXPIRES, CREDENTIAL_REFUSED,
+        OPEN_CIRCUIT, POLLING, SEARCH_BEHIND_CHATS, SEARCH_BEHIND_SECONDS, SEARCH_LACKS_WORDS,
+        STORE_FAILING, "process_open_fds", "process_max_fds",
+    )
 )  # fmt: skip
 _PROGRAMS: Final[Mapping[str, tuple[Callable[[], Path], str]]] = {
     "postgres": (lambda: postgres_program("postgres"), "--version"),
