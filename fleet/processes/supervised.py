@@ -19,6 +19,7 @@ from fleet.processes.children import Process, kill_with_descendants, run_nanosec
 
 READY_POLL_SECONDS = 0.05
 LIVE_POLL_SECONDS = 5.0  # all are probed together, which wakes this process only once
+EARLY_SECONDS = 0.1  # a timer may fire a little before its time
 SILENT_POLL_SECONDS = 1.0  # for one that has just failed to answer
 START_TIMEOUT_SECONDS = 60.0
 # Since the last answer, which may precede the silence by one poll. A process that is paused for 10
@@ -230,7 +231,7 @@ class Supervised:
                     answered = time.monotonic()
                 elif not is_starting and await self.program.is_live():
                     answered = time.monotonic()
-                    pause = LIVE_POLL_SECONDS - (answered + 0.1) % LIVE_POLL_SECONDS + 0.1
+                    pause = _until_live_poll(answered)
                 elif time.monotonic() - answered > patience:
                     if not is_starting or not await self.program.is_live():
                         self._tell(self._watcher.hung)
@@ -254,6 +255,12 @@ class Supervised:
 
     def _note(self, event: str) -> None:
         log(event, level=logging.ERROR, process=self.program.name)
+
+
+def _until_live_poll(now: float) -> float:
+    """The seconds to the next multiple of LIVE_POLL_SECONDS."""
+    soonest = now + EARLY_SECONDS
+    return LIVE_POLL_SECONDS - soonest % LIVE_POLL_SECONDS + EARLY_SECONDS
 
 
 async def _wait_for(event: asyncio.Event, seconds: float) -> None:
