@@ -44,17 +44,17 @@ class ServicePorts(NamedTuple):
 class Services:
     """Programs of services by role and number. A slot that is used again keeps its ports.
 
-    `inherited` stays open in every process.
+    `kept` are descriptors that stay open in every process.
     """
 
     def __init__(
         self,
         settings: FleetSettings,
         engines: Engines,
-        inherited: Sequence[int],
+        kept: Sequence[int],
         template: Template,
     ) -> None:
-        self._settings, self._inherited, self._template = settings, inherited, template
+        self._settings, self._kept, self._template = settings, kept, template
         self._shared = _shared_environment(settings, engines.urls)
         self._own = engines.own
         self._ports: dict[tuple[str, int], ServicePorts] = {}
@@ -139,7 +139,7 @@ class Services:
                 **addresses,
                 **{f"{variable}_FD": str(s.fileno()) for variable, s in sockets.items()},
             }
-            passed = [*self._inherited, *(bound.fileno() for bound in sockets.values())]
+            passed = [*self._kept, *(bound.fileno() for bound in sockets.values())]
             forked = self._template.fork(role, env=environment, pass_fds=passed)
             return forked or spawn(
                 [sys.executable, "-m", role],

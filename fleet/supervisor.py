@@ -60,8 +60,8 @@ class Fleet:
         self._settings, self._listener, self._lock = settings, listener, lock
         self._run = os.open(settings.run, os.O_PATH | os.O_DIRECTORY)
         self._balancer = Balancer(settings.run)
-        kept = (lock, self._run)
-        self._template = Template(settings.environment, PROJECT_FOLDER, kept)
+        self._kept = (lock, self._run)  # descriptors that are open in every service
+        self._template = Template(settings.environment, PROJECT_FOLDER, self._kept)
         self._slots: dict[tuple[str, int], Supervised] = {}
         self._usual = dict(settings.replicas)
         self._resting = Resting(settings.open_roles)
@@ -96,8 +96,7 @@ class Fleet:
             _keep(self._tasks, shown)
         await self._changed()
         engines = Engines(self._settings, self._lock, self._run)
-        inherited = [self._lock, self._run]
-        self._services = Services(self._settings, engines, inherited, self._template)
+        self._services = Services(self._settings, engines, self._kept, self._template)
         for role, replicas in self.wanted.items():
             self._services.want(role, replicas)
         first = [self._services.program(role, 1) for role in SERVICE_ROLES]
@@ -180,7 +179,7 @@ class Fleet:
 
     @property
     def bounds(self) -> dict[str, Replicas]:
-        """The current limits on the number of processes of each role."""
+        """The bounds of the number of processes of each role now."""
         return self._resting.bounds(self._usual)
 
     async def scale(self, role: str, replicas: int) -> None:
@@ -340,14 +339,14 @@ class Fleet:
 
     async def _changed(self) -> None:
         state = FleetState(
-            os.getpid(),
-            [
+            parent=os.getpid(),
+            processes=[
                 *(line for s in self._slots.values() if (line := s.describe()) is not None),
                 *self._lingering.describe(),
             ],
-            {role: WantedState(n, *self.bounds[role]) for role, n in self.wanted.items()},
-            self._metrics_server.port,
-            self._endings.deaths(),
+            wanted={role: WantedState(n, *self.bounds[role]) for role, n in self.wanted.items()},
+            metrics=self._metrics_server.port,
+            deaths=self._endings.deaths(),
         )
         engines = Tally(role for role, _ in self._slots if role not in SERVICE_ROLES)
         self._metrics.note_state(state, engines)

@@ -37,7 +37,7 @@ class ProcessState(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class WantedState(msgspec.Struct, frozen=True):
-    """The wanted number of processes of a role now, and its limits."""
+    """The wanted number of processes of a role now, and its bounds."""
 
     replicas: int
     minimum: int

@@ -34,6 +34,6 @@ class Resting:
         return self.has_begun != before
 
     def bounds(self, usual: Mapping[str, Replicas]) -> dict[str, Replicas]:
-        """The current limits, if `usual` are those while the system is in use."""
+        """The bounds now, if `usual` are those while the system is in use."""
         resting = self.roles if self.has_begun else ()
         return {role: ONE if role in resting else bounds for role, bounds in usual.items()}
