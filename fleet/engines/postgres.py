@@ -9,7 +9,7 @@ import re
 import shutil
 import struct
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -170,12 +170,11 @@ def set_passwords(
 ) -> None:
     """Give the roles new passwords, and allow them to log in again. No server may run on the
     folder. `program` as in make_cluster. Raises DatabaseSetupFailed."""
-    # It has to recover what it finds there, including prepared transactions.
-    settings = [word for setting in _SETTINGS.items() for word in ("-c", "=".join(setting))]
     alter = "ALTER ROLE {} LOGIN CONNECTION LIMIT -1 PASSWORD '{}';\n\n"
+    # With all settings: it has to recover what it finds there, including prepared transactions.
     _run(
         [*disguise.prefix, str(program or postgres_program("postgres")), "--single", "-j",
-         *settings, "-D", str(folder), "postgres"],
+         *_options(_SETTINGS), "-D", str(folder), "postgres"],
         text="".join(alter.format(name, password) for name, password, _ in databases),
     )  # fmt: skip
 
@@ -222,11 +221,13 @@ def server_command(
 ) -> list[str | Path]:
     """The command that runs the server in the foreground; `program` as in make_cluster."""
     server = program or postgres_program("postgres")
-    command: list[str | Path] = [*disguise.prefix, server, "-D", folder]
     own = {} if program else _INSTALLED
-    for name, value in {**_SETTINGS, **own, "port": str(port), **settings}.items():
-        command += ["-c", f"{name}={value}"]
-    return command
+    options = _options({**_SETTINGS, **own, "port": str(port), **settings})
+    return [*disguise.prefix, server, "-D", folder, *options]
+
+
+def _options(settings: Mapping[str, str]) -> list[str]:
+    return [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
 
 
 async def accepts_connections(port: int, database: str) -> bool:
