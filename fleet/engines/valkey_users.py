@@ -14,13 +14,13 @@ DOCTOR = "doctor"  # on one machine: may read settings, and nothing else
 RULES_FOLDER = PROJECT_FOLDER / "deploy" / "valkey"
 
 
-def password_path(keys: Path, server: str, role: str) -> Path:
+def valkey_password_path(keys: Path, server: str, role: str) -> Path:
     return keys / f"{server}-{role}.password"
 
 
 def password_file(keys: Path, server: str, role: str) -> Path:
     """The role's password for the server; created on first use."""
-    path = password_path(keys, server, role)
+    path = valkey_password_path(keys, server, role)
     read_or_make_secret(path)
     return path
 

@@ -40,8 +40,9 @@ from fleet.data.state import (
     started_with,
 )
 from fleet.engines.binaries import MissingEngine, haproxy_program, postgres_program, valkey_program
+from fleet.engines.databases import password_path
 from fleet.engines.postgres import Database
-from fleet.engines.valkey_users import DOCTOR, password_path
+from fleet.engines.valkey_users import DOCTOR, valkey_password_path
 from fleet.entrance import Entrance, ask_entrance
 from fleet.processes.children import descendants
 from fleet.processes.ports import LOOPBACK, is_taken
@@ -130,16 +131,16 @@ def list_secrets(settings: FleetSettings) -> list[Path]:
     """The secrets that the fleet creates, and needs at its next start."""
     names = ["balancer.key", "link.key", settings.signing_secret.name]
     names += [f"{name}.key" for name in CALLERS] + [f"{name}.callers" for name in CALLED]
-    names += [
-        f"{role}-database.password"
+    found = [settings.keys / name for name in names]
+    found += [
+        password_path(settings.keys, role)
         for role, variable in DATABASE_VARIABLES.items()
         if variable not in settings.external
     ]
-    found = [settings.keys / name for name in names]
     if "HUBBUB_VALKEY_URL" not in settings.external:
-        found += [password_path(settings.keys, "valkey", role) for role in SERVICE_ROLES]
+        found += [valkey_password_path(settings.keys, "valkey", role) for role in SERVICE_ROLES]
     if "HUBBUB_CACHE_URLS" not in settings.external:
-        found.append(password_path(settings.keys, "cache", "edge"))
+        found.append(valkey_password_path(settings.keys, "cache", "edge"))
     return found
 
 
@@ -283,13 +284,17 @@ def database_urls(settings: FleetSettings, state: FleetState) -> dict[str, str]:
     port = next((p.port for p in state.processes if p.role == "postgres"), 0)
     urls = {}
     for role, variable in DATABASE_VARIABLES.items():
-        password = settings.keys / f"{role}-database.password"
         if variable in settings.external:
             urls[role] = settings.external[variable]
         else:
-            secret = password.read_text().strip() if password.exists() else ""
-            urls[role] = Database(f"hubbub_{role}", secret).url(port)
+            password = _read_secret(password_path(settings.keys, role))
+            urls[role] = Database(f"hubbub_{role}", password).url(port)
     return urls
+
+
+def _read_secret(path: Path) -> str:
+    """Empty if the file is gone."""
+    return path.read_text().strip() if path.exists() else ""
 
 
 async def _collect_database(
@@ -315,8 +320,7 @@ async def _collect_bus(settings: FleetSettings, state: FleetState) -> BusFacts:
         return BusFacts(error=NO_PROCESS)
     urls = {}
     for role in (DOCTOR, *SERVICE_ROLES):
-        secret = password_path(settings.keys, "valkey", role)
-        password = secret.read_text().strip() if secret.exists() else ""
+        password = _read_secret(valkey_password_path(settings.keys, "valkey", role))
         urls[role] = f"redis://{role}:{password}@{LOOPBACK}:{port}"
     facts = await ask_bus(urls.pop(DOCTOR))
     if facts.error:

@@ -7,6 +7,7 @@ from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from fleet.data.state import ProcessState
+from fleet.engines.databases import password_path
 from fleet.settings import DATABASE_VARIABLES
 from ops.doctor.scene import Scene
 
@@ -169,7 +170,7 @@ def set_password_again(scene: Scene, role: str) -> str:
         return f'echo "{alter}" | {psql} -v p="$(cat deploy/secrets/{role}-database.password)"'
     if variable in scene.settings.external:
         return f'psql "${variable}"'
-    file = quoted(scene.settings.keys / f"{role}-database.password")
+    file = quoted(password_path(scene.settings.keys, role))
     return f"rm -f {file} && {START_ANEW}"
 
 
