@@ -115,6 +115,21 @@ def test_where_a_chat_begins_is_told_before_what_comes_with_it() -> None:
     assert isinstance(outputs[1], Deliver)
 
 
+def test_an_event_that_a_page_brought_ahead_of_ready_is_no_other_history() -> None:
+    """It was made after the node had read the heads, and comes over the socket as well."""
+    later = {"type": "message", "chat": "a", "seq": 4, "at": "t", "by": "ann",
+             "messageId": "m4", "message": "x"}  # fmt: skip
+    for from_start in (False, True):
+        session = Session("bob", {"a": 3}, "e", from_start=from_start)
+        [_, pull] = heard(session, ready({"a": 4}, behind=["a"]))
+        assert isinstance(pull, Pull)
+        session.closed(1012)
+        session.connect("t")
+        assert len(session.pulled(pull, [later])) == 1
+        assert session.take(ready({"a": 3})) == [Ready(25, {"a": 4})]
+        assert session.take(later) == []
+
+
 @given(st.lists(st.sampled_from(["send", "lose", "page", "cut"]), max_size=60))
 def test_whatever_is_lost_each_event_is_delivered_once_and_in_order(steps: list[str]) -> None:
     """Events arrive, are lost in transit, are pulled, and sockets end, in any order."""

@@ -119,7 +119,8 @@ class Session:
         self.is_ready = False
         self.max_frame = MAX_FRAME  # bytes that the server accepts
         self._from_start = from_start
-        self._resumed: dict[str, int] = {}  # the cursors in the last `connect`
+        self._had: dict[str, int] = {}  # the cursors at the last `connect`
+        self._resumed: dict[str, int] = {}  # the part sent in it
         self._shown: dict[str, int] = {}  # where chats begin at the first socket
         self._held: dict[str, list[Event]] = {}  # for chats that are being pulled
         self._ends: dict[str, int] = {}  # of chats that ended on this socket
@@ -149,7 +150,8 @@ class Session:
     def connect(self, token: str) -> bytes:
         """The first frame of a new socket. If there are more chats than a client may resume, the
         server does not name the others in `behind`, and they are pulled."""
-        newest = sorted(self.cursors.items(), key=lambda item: -item[1])[:MAX_RESUMED_CHATS]
+        self._had = dict(self.cursors)
+        newest = sorted(self._had.items(), key=lambda item: -item[1])[:MAX_RESUMED_CHATS]
         self._resumed = dict(newest)
         frame: dict[str, Any] = {"type": "connect", "token": token, "resume": self._resumed}
         if self.epoch is not None:
@@ -268,7 +270,7 @@ class Session:
         elif last is None:
             # Joined while away: from the joining on, where the read marker starts.
             last = self.cursors[chat] = max(0, ready.get("read", {}).get(chat, head) - 1)
-        elif last > head:
+        elif not is_anew and self._had.get(chat, 0) > head:
             last = self.cursors[chat] = 0 if self._from_start else head
             return [Deliver(Restarted(chat)), *([self._pull(chat)] if last < head else [])]
         elif not is_anew and chat not in ready["behind"] and chat in self._resumed:
