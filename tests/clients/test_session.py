@@ -115,6 +115,14 @@ def test_where_a_chat_begins_is_told_before_what_comes_with_it() -> None:
     assert isinstance(outputs[1], Deliver)
 
 
+@pytest.mark.parametrize(("named", "wait"), [(0.0, 0.25), (7.0, 7.0), (86_400.0, 60.0)])
+def test_a_full_node_is_asked_again_when_it_says_but_within_a_minute(
+    named: float, wait: float
+) -> None:
+    """A proxy in maintenance may name hours, and be back in a minute."""
+    assert Session("bob").closed(1006, retry_after=named) == ComeBack(wait, refresh=False)
+
+
 def test_an_event_that_a_page_brought_ahead_of_ready_is_no_other_history() -> None:
     """It was made after the node had read the heads, and comes over the socket as well."""
     later = {"type": "message", "chat": "a", "seq": 4, "at": "t", "by": "ann",

@@ -24,6 +24,7 @@ MAX_RESUMED_CHATS: Final = 1_000
 MAX_FRAME: Final = 65_536
 FIRST_BACKOFF_SECONDS: Final = 0.25
 MAX_BACKOFF_SECONDS: Final = 30.0
+MAX_RETRY_AFTER_SECONDS: Final = 60.0  # whatever is named: a proxy may say hours
 DRAINING: Final = 4001
 TOKEN_EXPIRED: Final = 4003
 COME_BACK: Final = frozenset(
@@ -233,7 +234,8 @@ class Session:
             return ComeBack(int(reason) / 1000, refresh=False)
         self._failures = 0 if was_ready else self._failures + 1
         bound = min(MAX_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2 ** min(self._failures, 10))
-        return ComeBack(max(retry_after, bound * chance), refresh=code == TOKEN_EXPIRED)
+        wait = max(min(retry_after, MAX_RETRY_AFTER_SECONDS), bound * chance)
+        return ComeBack(wait, refresh=code == TOKEN_EXPIRED)
 
     # ---- what came in
 
