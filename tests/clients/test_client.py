@@ -293,6 +293,61 @@ async def test_what_nobody_has_listened_to_for_long_comes_again() -> None:
         assert stub.connects[-1]["resume"] == {"c": 5}
 
 
+async def drop(stub: Stub, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The events 6 and 7, which nobody has listened to."""
+    monkeypatch.setattr("hubbub_client.client.MAX_WAITING", 1)
+    await stub.hear(message(6), message(7))
+    await until(lambda: client.cursor("c") == 7)
+
+
+async def test_what_was_dropped_comes_again_after_the_end_of_the_session(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nothing that follows it counts as processed before."""
+    store = MemoryStore()
+    async with serving() as (stub, origin), Client(origin, store) as client:
+        await client.log_in("ann", "correct horse")
+        await client.until_ready()
+        await drop(stub, client, monkeypatch)
+        await stub.hear(message(8))
+        await until(lambda: client.cursor("c") == 8)
+        await stub.sockets[-1].close(code=4503)
+        await until(lambda: client._ended is not None)
+        with pytest.raises(Stopped):
+            await anext(client.events())
+        assert store.get("cursor c") == b"5"
+        await client.log_in("ann", "correct horse")
+        heard = client.events()
+        first = asyncio.ensure_future(anext(heard))
+        await until(lambda: stub.connects[-1]["resume"] == {"c": 5})
+        await client.until_ready()
+        await stub.hear(message(6))
+        assert (await first).seq == 6
+
+
+@pytest.mark.parametrize(
+    ("ready", "kept"),
+    [({"epoch": "f"}, {"c": 3, "d": 4}), ({}, {"c": 3, "d": 5})],
+)
+async def test_a_history_that_begins_after_events_were_dropped_counts_at_once(
+    monkeypatch: pytest.MonkeyPatch, ready: dict[str, Any], kept: dict[str, int]
+) -> None:
+    """The first loop continues in it: of all chats, or of the one whose history it is."""
+    async with serving() as (stub, origin), Client(origin) as client:
+        stub.ready["chats"] = {"c": 5, "d": 5}
+        await client.log_in("ann", "correct horse")
+        await client.until_ready()
+        await drop(stub, client, monkeypatch)
+        await stub.hear(message(6, chat="d"))
+        await until(lambda: client.cursor("d") == 6)
+        stub.ready |= {"chats": {"c": 3, "d": 4 if ready else 6}, **ready}
+        await cut(stub, client)
+        first = asyncio.ensure_future(anext(client.events()))
+        await until(lambda: stub.connects[-1]["resume"] == kept)
+        assert stub.connects[-1]["epoch"] == stub.ready["epoch"]
+        first.cancel()
+
+
 async def test_a_program_that_is_slow_has_few_more_events_waiting_than_it_may() -> None:
     """However many chats it is behind in: few pages are in flight at a time. It gets each event
     once."""

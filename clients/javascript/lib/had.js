@@ -13,9 +13,10 @@ export class Had {
     this.#session = session;
   }
 
-  /** Another history begins; the program does not know about it yet. */
-  restarted() {
-    this.#anew.push({ cursors: this.#session.cursors, epoch: this.#session.epoch });
+  /** Another history begins, of one chat or all (null); the program does not know about it yet. */
+  restarted(chat) {
+    const { cursors, epoch } = this.#session;
+    this.#anew.push({ chat, cursors, epoch });
   }
 
   /** The program gets the event. */
@@ -29,7 +30,7 @@ export class Had {
     this.#given = null;
     if (event === null || this.#kept.user === null) return;
     const { type, chat, seq } = event;
-    if (type === "restarted") await this.#keepAnew(chat);
+    if (type === "restarted") await this.#keepAnew();
     else if (this.#session.cursor(chat) > 0) {
       await this.#kept.keepCursors({ [chat]: seq }, this.#kept.epoch);
     } else await this.#kept.forgetCursor(chat);
@@ -37,7 +38,7 @@ export class Had {
 
   /** The program will not hear about the histories that began meanwhile. */
   skip() {
-    while (this.#anew.length > 0) this.#keepAnew(null);
+    while (this.#anew.length > 0) this.#keepAnew();
   }
 
   /** For another user. */
@@ -47,9 +48,10 @@ export class Had {
   }
 
   /** The program knows about the new history. Events received from it since are not yet processed. */
-  async #keepAnew(chat) {
-    const { cursors, epoch } = this.#anew.shift();
-    if (chat === null) await this.#kept.forgetCursors();
-    await this.#kept.keepCursors(chat === null ? cursors : { [chat]: cursors[chat] }, epoch);
+  async #keepAnew() {
+    const { chat, cursors, epoch } = this.#anew.shift();
+    const forgetting = chat === null ? this.#kept.forgetCursors() : null;
+    const now = chat === null ? cursors : { [chat]: cursors[chat] };
+    await Promise.all([forgetting, this.#kept.keepCursors(now, epoch)]);
   }
 }

@@ -12,7 +12,7 @@ export class Inbox {
   #had;
   #queue = new Queue();
   #isHeard = false; // the program iterates over `events`
-  #hasDropped = false; // events that the program has not had yet
+  #hasDropped = false; // events that the program has not had yet: they come again
 
   /**
    * `kept` is a `Kept`, `session` knows how far events have arrived. `hear` is called: `full()` when
@@ -47,6 +47,7 @@ export class Inbox {
   }
 
   push(event) {
+    if (this.#hasDropped) return;
     this.#queue.push(event);
     if (this.#queue.size <= MAX_WAITING) return;
     if (this.#isHeard) {
@@ -61,8 +62,9 @@ export class Inbox {
 
   /** Another history begins; `event` says so to the program. */
   restart(event) {
-    this.#had.restarted();
-    this.push(event);
+    this.#had.restarted(event.chat);
+    if (this.#hasDropped) this.#had.skip();
+    else this.push(event);
   }
 
   /** Once nothing is left, consumers get this error. */
@@ -87,7 +89,6 @@ export class Inbox {
     const cursors = await this.#kept.cursors();
     if (!this.#hasDropped || this.#queue.hasEnded) return;
     this.#hasDropped = false;
-    this.#queue.clear();
     this.#hear.dropped(cursors);
   }
 }

@@ -63,7 +63,7 @@ class Client:
         self._moments: Queue[Moment] = Queue()
         self._begins: Mapping[str, int] = {}  # where chats begin on the latest socket
         # What to store when the program has processed each waiting `Restarted`.
-        self._anew: deque[tuple[Mapping[str, int], str | None]] = deque()
+        self._anew: deque[tuple[str | None, Mapping[str, int], str | None]] = deque()
         self._given: Event | Restarted | None = None  # to the program, not known to be processed
         self._is_heard = False  # the program iterates over `events`
         self._has_dropped = False  # unconsumed events
@@ -302,25 +302,26 @@ class Client:
         if isinstance(event, Restarted):
             for chat in self._chats.values() if event.chat is None else [self.chat(event.chat)]:
                 chat.forget()
-            self._anew.append((self._begins, self._session.epoch))
+            self._anew.append((event.chat, self._begins, self._session.epoch))
         elif (known := self._chats.get(event.chat)) is not None:
             known.apply(event)
-        self._events.push(event)
-        if len(self._events) <= MAX_WAITING:
-            return
-        if self._is_heard:
-            self._connection.is_wanted.clear()
-        else:  # no consumer yet
-            self._has_dropped = True
-            self._events.clear()
-            while self._anew:
-                self._keep_anew(None)
+        if not self._has_dropped:
+            self._events.push(event)
+            if len(self._events) <= MAX_WAITING:
+                return
+            if self._is_heard:
+                self._connection.is_wanted.clear()
+                return
+        # No consumer yet: everything since its position comes again when there is one.
+        self._has_dropped = True
+        self._events.clear()
+        while self._anew:
+            self._keep_anew()
 
     def _go_back(self) -> None:
         """Resets to the program's position: unprocessed events arrive again on another socket."""
-        self._has_dropped = False
         if self._ended is None and self.rest.tokens is not None:
-            self._events.clear()
+            self._has_dropped = False
             self._session.go_back(self._kept.cursors())
             self._start()
 
@@ -347,16 +348,16 @@ class Client:
         if event is None or self._kept.user is None:
             return
         if isinstance(event, Restarted):
-            self._keep_anew(event.chat)
+            self._keep_anew()
         elif event.chat in self._session.cursors:
             self._kept.keep_cursors({event.chat: event.seq}, None)
         else:
             self._kept.forget_cursor(event.chat)
 
-    def _keep_anew(self, chat: str | None) -> None:
+    def _keep_anew(self) -> None:
         """The program knows about the new history. Events received from it since are not yet
         processed."""
-        cursors, epoch = self._anew.popleft()
+        chat, cursors, epoch = self._anew.popleft()
         if chat is None:
             self._kept.forget_cursors()
             self._kept.keep_cursors(cursors, epoch)
