@@ -68,6 +68,18 @@ async def test_after_a_load_that_failed_the_next_call_loads_the_newest_page() ->
             assert chat.has_older
 
 
+async def test_after_a_load_whose_second_page_failed_the_next_call_loads_the_newest() -> None:
+    """The first one was older than what the program has seen."""
+    async with somebody() as (stub, client):
+        chat = client.chat("c")
+        answers = [page(4, seq=4), refused(500, "internal"), page(5, 4, seq=5)]
+        stub.answer = lambda *_: answers.pop(0)
+        with pytest.raises(Refused):
+            await chat.load()
+        await chat.load_older()
+        assert (shown(chat), chat.has_older) == ([(4, "text 4"), (5, "text 5")], True)
+
+
 async def test_older_pages_may_be_asked_for_at_the_same_time() -> None:
     """Two calls load one page, while `load` starts over."""
     async with somebody() as (stub, client):

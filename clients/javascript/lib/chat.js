@@ -40,12 +40,12 @@ export class Chat {
   /** Loads the newest messages; from then on `messages` stays current. */
   async load(limit = PAGE) {
     this.#timeline = null;
+    let own = null;
     for (;;) {
-      const isOwn = this.#timeline === null; // not of another call
-      this.#timeline ??= new Timeline(this.#client.user, this.#client.cursor(this.id));
+      this.#timeline ??= own = new Timeline(this.#client.user, this.#client.cursor(this.id));
       const timeline = this.#timeline;
       const page = await this.#page(`limit=${limit}`).catch((error) => {
-        if (isOwn && timeline === this.#timeline) this.#timeline = null; // nothing is loaded
+        if (own === this.#timeline) this.#timeline = null; // not that of another call
         throw error;
       });
       if (timeline !== this.#timeline) continue; // reloaded meanwhile, or from another history

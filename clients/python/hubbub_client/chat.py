@@ -54,14 +54,16 @@ class Chat:
 
     async def load(self, limit: int = PAGE) -> list[Message]:
         """Loads the newest messages; from then on `messages` stays current."""
+        own: Timeline | None = None
         self._timeline = None
         while True:
-            is_own = self._timeline is None  # not of another call
-            timeline = self._timeline = self._timeline or Timeline(self._client.cursor(self.id))
+            if self._timeline is None:
+                own = self._timeline = Timeline(self._client.cursor(self.id))
+            timeline = self._timeline
             try:
                 page = await self._page(f"limit={limit}")
             except BaseException:
-                if is_own and timeline is self._timeline:
+                if own is self._timeline:  # not that of another call
                     self._timeline = None  # nothing is loaded
                 raise
             if timeline is not self._timeline:

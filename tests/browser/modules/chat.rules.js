@@ -145,3 +145,16 @@ rule("after a load that failed the next call loads the newest page", async () =>
     same([calls.at(-1)[1], chat.hasOlder], ["/api/chat/c/message?limit=50", true]);
   }
 });
+
+rule("after a load whose second page failed the next call loads the newest", async () => {
+  const page = (...seqs) => [200, {
+    messages: seqs.map((seq) => message(seq)), seq: seqs[0], more: true,
+  }];
+  const answers = [page(4), [500, { code: "internal" }], page(5, 4)]; // the first one is old
+  const { client, socket } = await somebody({ answers: () => answers.shift() });
+  socket().hear(READY);
+  const chat = client.chat("c");
+  same((await chat.load().catch((error) => error)).status, 500);
+  await chat.loadOlder();
+  same([chat.messages.map(({ seq }) => seq), chat.hasOlder], [[4, 5], true]);
+});
