@@ -88,7 +88,10 @@ export class BrowserStore {
         request.result.onclose = () => (this.#opened = null);
         resolve(request.result);
       };
-      request.onerror = () => reject(request.error);
+      request.onerror = () => {
+        this.#opened = null; // the next access tries again
+        reject(request.error);
+      };
     });
     return this.#opened;
   }

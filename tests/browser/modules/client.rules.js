@@ -191,6 +191,20 @@ rule("a browser's store keeps values in the order in which they were first put",
   indexedDB.deleteDatabase(name);
 });
 
+rule("a browser's store that could not be opened once is opened again", async () => {
+  const { open } = IDBFactory.prototype;
+  IDBFactory.prototype.open = () => {
+    const request = { error: new Error("the disk is full") };
+    queueMicrotask(() => request.onerror());
+    return request;
+  };
+  const store = new BrowserStore("once");
+  const failure = await store.get("x").catch((error) => error.message);
+  IDBFactory.prototype.open = open;
+  await store.put("x", "here");
+  same([failure, await store.get("x")], ["the disk is full", "here"]);
+});
+
 rule("who logs in again after the session has ended hears what comes", async () => {
   const user = { user: { id: "ann" }, token: "b", refreshToken: "s", expiresIn: 900 };
   const answers = (_, path) => (path === "/api/user/login" ? [200, user] : [404, {}]);
