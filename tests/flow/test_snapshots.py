@@ -15,6 +15,8 @@ def _apply(chat: Chat, event: Event) -> Chat:
     match event["type"]:
         case "chat.updated":
             chat = {**chat, "chatName": event["chatName"], "owner": event["owner"]}
+            chat.pop("topic", None)
+            chat |= {"topic": event["topic"]} if "topic" in event else {}
         case "participant.added":
             people = [*people, *event["users"]]
         case "participant.removed":
@@ -39,7 +41,7 @@ async def test_a_snapshot_and_the_events_since_give_the_next_snapshot(
     chat = await ann.create_chat("club", ben.id)
     before = (await ann.ask("GET", f"/api/chat/{chat}")).body
     history = await ann.events(chat)
-    kinds = set()
+    kinds, topics = set(), set()
     for number in range(CHANGES):
         members = before["participants"]
         owner = people[before["owner"]]
@@ -51,7 +53,10 @@ async def test_a_snapshot_and_the_events_since_give_the_next_snapshot(
             gone = pace.choice(members)
             answer = await owner.ask("DELETE", f"/api/chat/{chat}/participant/{gone}")
         elif chance < 0.8:
-            answer = await owner.ask("PATCH", f"/api/chat/{chat}", {"chatName": f"name {number}"})
+            body = pace.choice([{"chatName": f"name {number}"}, {"topic": f"topic {number}"},
+                                {"topic": None}])  # fmt: skip
+            answer = await owner.ask("PATCH", f"/api/chat/{chat}", body)
+            topics.add(body.get("topic", ""))
         else:
             answer = await people[pace.choice(members)].post(chat, f"message {number}")
         assert answer.status in (200, 201), answer
@@ -71,4 +76,5 @@ async def test_a_snapshot_and_the_events_since_give_the_next_snapshot(
         history += since
         assert await reader.events(chat) == history
         before = now
+    assert len(topics) > 2  # also none, and changes that leave it as it is
     assert kinds == {"message", "chat.updated", "participant.added", "participant.removed"}
