@@ -27,6 +27,7 @@ from common.protocol.pages import (
 from common.protocol.wire import MAX_SEQ
 
 MAX_PAGE_BYTES: Final = 2**20
+AROUND_BYTES: Final = 256  # of a page, beside its events: 199 commas, the names, the head
 
 _NOT_ALLOWED: Final = b"null"
 
@@ -109,7 +110,7 @@ async def _read_above(pool: Pool, wanted: list[Stretch]) -> list[bytes | None]:
 
 
 async def _read_events(pool: Pool, wanted: list[Stretch]) -> list[bytes | None]:
-    found = await list_events_for(pool, wanted, MAX_PAGE_BYTES)
+    found = await list_events_for(pool, wanted, MAX_PAGE_BYTES - AROUND_BYTES)
     return [_show_events(page, stretch.start) for page, stretch in zip(found, wanted, strict=True)]
 
 

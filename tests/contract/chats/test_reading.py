@@ -18,6 +18,7 @@ from common.protocol.chats import (
     Chat,
     ChatPage,
     Done,
+    EventPage,
     GetChat,
     GetEvents,
     GetMessages,
@@ -153,6 +154,26 @@ async def test_a_chat_and_what_is_the_readers_own_of_it_are_of_one_moment(
     [shown] = found.get("views") or found.get("chats") or [found]
     assert shown["last"]["seq"] == shown["seq"]
     assert shown["mine"]["unread"] == shown["seq"] - 1  # all events but the first are messages
+
+
+async def test_a_page_of_events_is_at_most_a_mebibyte(stage: Stage, world: World) -> None:
+    """The whole answer is, even where the events alone would fill a mebibyte exactly."""
+    ann = await world.make_person()
+    chat = await world.make_chat(ann)
+    await world.send(new_message(chat.id, ann, "x"))
+    async with create_pool(stage.chats_database_url, size=1, min_size=1) as pool:
+        page = await history.get_events(
+            pool, GetEvents(user=ann.id, chat=chat.id, after=1, limit=1)
+        )
+        [first] = msgspec.json.decode(page, type=EventPage).events
+        without = len(bytes(first)) - len("2") - len("x")
+        texts = ["x" * (8_192 - without - len(str(seq))) for seq in range(3, 131)]
+        await world.send(*(new_message(chat.id, ann, text) for text in texts))
+        above = GetEvents(user=ann.id, chat=chat.id, after=2, limit=200)
+        page = await history.get_events(pool, above)
+    assert len(page) <= 2**20
+    found = msgspec.json.decode(page, type=EventPage)
+    assert (len(found.events), found.seq, found.more) == (127, 130, True)
 
 
 async def test_what_is_held_is_what_a_direct_read_gives(stage: Stage, world: World) -> None:
