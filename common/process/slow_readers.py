@@ -8,11 +8,13 @@ import asyncio
 from collections.abc import Iterable
 from typing import Final
 
+import msgspec
 from prometheus_client import Counter
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.utils import is_ssl
 
 from common.process.logs import log
+from common.protocol.errors import PROBLEM_TYPE, Refusal
 
 MAX_UNSENT_BYTES: Final = 64 * 2**20
 HIGH_WATER_BYTES: Final = 2**16  # of a connection; with more to send it counts as slow
@@ -83,6 +85,19 @@ class BoundedHttp(HttpToolsProtocol):
     def resume_writing(self) -> None:
         super().resume_writing()
         SLOW_READERS.discard(self)
+
+    def send_400_response(self, msg: str) -> None:
+        """Answers what is not HTTP, such as a control character in a header. uvicorn's own answer
+        is plain text."""
+        refusal = Refusal("invalid_request", "This is not a valid HTTP request.")
+        body = msgspec.json.encode(refusal.problem())
+        head = (
+            f"HTTP/1.1 400 Bad Request\r\ncontent-type: {PROBLEM_TYPE}\r\n"
+            f"content-length: {len(body)}\r\ncache-control: no-store\r\n"
+            "x-content-type-options: nosniff\r\nconnection: close\r\n\r\n"
+        )
+        self.transport.write(head.encode() + body)
+        self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         SLOW_READERS.discard(self)

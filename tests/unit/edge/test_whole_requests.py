@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import json
 import re
 import socket
 from typing import Any
@@ -101,6 +102,17 @@ def test_a_target_that_is_none_is_refused(target: bytes, body: bytes) -> None:
     """Whether its body has arrived or not."""
     head = b"POST %b HTTP/1.1\r\nHost: a\r\nContent-Length: 7\r\n\r\n" % target
     assert exchange([head + body]).startswith(b"HTTP/1.1 400 ")
+
+
+@pytest.mark.parametrize("header", [b"X: \x01", b"X\x01: a", b"X"])
+def test_what_is_not_http_is_refused_with_a_problem(header: bytes) -> None:
+    """As JSON with a code, like all refusals, and the connection ends."""
+    head, _, body = exchange([b"GET / HTTP/1.1\r\nHost: a\r\n%b\r\n\r\n" % header]).partition(
+        b"\r\n\r\n"
+    )
+    assert head.startswith(b"HTTP/1.1 400 Bad Request\r\ncontent-type: application/problem+json")
+    assert b"content-length: %d\r\n" % len(body) in head
+    assert json.loads(body)["code"] == "invalid_request"
 
 
 def test_what_is_wrong_in_its_body_never_begins() -> None:
