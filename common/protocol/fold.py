@@ -39,6 +39,8 @@ def change(message: Current, event: Event) -> Current:
         return {**_blank(message), "deletedAt": event["at"], "deletedBy": event["by"]}
     if is_blank(message):
         return message  # these events are from before its deletion
+    if event.get("deleted"):
+        return _blank(message)
     match event["type"]:
         case "message.edited":
             return _edit(message, event)

@@ -24,15 +24,16 @@ export function change(message, event) {
     return { ...blank(message), deletedAt: event.at, deletedBy: event.by };
   }
   if (isBlank(message)) return message; // these events are from before its deletion
+  if (event.deleted) return blank(message);
   switch (event.type) {
     case "message.edited":
       return edited(message, event);
     case "reaction.added":
-      return withReactions(message, added(message.reactions ?? [], event));
+      return withList("reactions", message, added(message.reactions ?? [], event));
     case "reaction.removed":
-      return withReactions(message, removed(message.reactions ?? [], event));
+      return withList("reactions", message, removed(message.reactions ?? [], event));
     case "links.previewed":
-      return withPreviews(message, event.previews);
+      return withList("previews", message, event.previews);
     default:
       return message;
   }
@@ -53,12 +54,9 @@ function edited({ mentions: _, previews: __, ...rest }, { message, at, mentions 
   return mentions?.length ? { ...now, mentions } : now;
 }
 
-function withReactions({ reactions: _, ...rest }, reactions) {
-  return reactions.length > 0 ? { ...rest, reactions } : rest;
-}
-
-function withPreviews({ previews: _, ...rest }, previews) {
-  return previews.length > 0 ? { ...rest, previews } : rest;
+/** Without the field where the list is empty. */
+function withList(field, { [field]: _, ...rest }, list) {
+  return list.length > 0 ? { ...rest, [field]: list } : rest;
 }
 
 function added(reactions, { emoji, by }) {

@@ -76,10 +76,7 @@ def fold(messages: Mapping[int, Message], events: Iterable[Event]) -> dict[int, 
 def begin(event: MessageSent) -> Message:
     """A message after only its own event; a blanked one is empty."""
     if event.deleted:
-        return Message(
-            chat=event.chat, seq=event.seq, at=event.at, by=event.by,
-            message_id=event.message_id, message="",
-        )  # fmt: skip
+        return _blank(event)
     return Message(
         chat=event.chat, seq=event.seq, at=event.at, by=event.by, message_id=event.message_id,
         message=event.message, client_id=event.client_id, reply_to=event.reply_to,
@@ -90,14 +87,12 @@ def begin(event: MessageSent) -> Message:
 def change(message: Message, event: MessageChanged) -> Message:
     """A message after an event about it."""
     if isinstance(event, MessageDeleted):
-        return Message(
-            chat=message.chat, seq=message.seq, at=message.at, by=message.by,
-            message_id=message.message_id, message="",
-            deleted_at=event.at, deleted_by=event.by,
-        )  # fmt: skip
+        return msgspec.structs.replace(_blank(message), deleted_at=event.at, deleted_by=event.by)
     if message.is_blank:
         return message  # the event is from before its deletion
     match event:
+        case MessageEdited(deleted=True) | LinksPreviewed(deleted=True):
+            return _blank(message)
         case MessageEdited():
             return msgspec.structs.replace(
                 message, message=event.message, mentions=event.mentions, edited_at=event.at,
@@ -111,6 +106,13 @@ def change(message: Message, event: MessageChanged) -> Message:
             return msgspec.structs.replace(message, previews=event.previews)
         case _:
             return message
+
+
+def _blank(message: Message | MessageSent) -> Message:
+    return Message(
+        chat=message.chat, seq=message.seq, at=message.at, by=message.by,
+        message_id=message.message_id, message="",
+    )  # fmt: skip
 
 
 def _add(reactions: tuple[Reaction, ...], event: ReactionAdded) -> tuple[Reaction, ...]:
