@@ -9,11 +9,11 @@ from tests.clients.stub import Answer, message, somebody
 
 @pytest.mark.parametrize(
     ("limit", "pages"),
-    [(2, [(2, None)]), (200, [(200, None)]), (201, [(200, None), (1, "200")]),
-     (10_000, [(200, None), (200, "200"), (200, "400")])],
+    [(2, [(2, None)]), (200, [(200, None)]), (201, [(200, None), (1, "200"), (200, None)]),
+     (10_000, [(200, None), (200, "200"), (200, "400"), (200, None)])],
 )  # fmt: skip
 async def test_chats_are_as_many_as_wanted(limit: int, pages: list[tuple[int, str | None]]) -> None:
-    """A page has at most 200 of them."""
+    """A page has at most 200 of them; after several the first is read again."""
     asked: list[tuple[int, str | None]] = []
 
     def answer(_: str, path: str) -> Answer:
@@ -29,6 +29,24 @@ async def test_chats_are_as_many_as_wanted(limit: int, pages: list[tuple[int, st
         chats = await client.chats(limit)
         assert [chat["id"] for chat in chats] == list(range(min(450, limit)))
         assert asked == pages
+
+
+async def test_chats_that_move_to_the_front_meanwhile_are_not_missed() -> None:
+    """A new message made chat 300 the newest after the first page was read."""
+    order = list(range(450))
+
+    def answer(_: str, path: str) -> Answer:
+        query = parse_qs(urlsplit(path).query)
+        first = int(query.get("before", ["0"])[0])
+        chats = [{"id": number} for number in order[first : first + 200]]
+        if first == 0 and order[0] == 0:
+            order.insert(0, order.pop(300))
+            return 200, {"chats": chats, "next": "201"}  # behind the same chat
+        return 200, {"chats": chats, "next": str(first + 200) if first + 200 < 450 else None}
+
+    async with somebody() as (stub, client):
+        stub.answer = answer
+        assert [chat["id"] for chat in await client.chats(1_000)] == order
 
 
 async def test_a_search_may_be_for_what_somebody_has_said() -> None:

@@ -6,14 +6,24 @@ const CHATS_PAGE = 200;
 /** The user's chats, the newest message first; at most `limit`. */
 export async function readChats(rest, limit) {
   const chats = [];
-  const query = new URLSearchParams({ order: "activity" });
-  for (;;) {
-    query.set("limit", Math.min(limit - chats.length, CHATS_PAGE));
-    const page = await rest.call("GET", `/api/chat?${query}`);
+  let before = null;
+  do {
+    const page = await readPage(rest, limit - chats.length, before);
     chats.push(...page.chats);
-    if (page.next === null || chats.length >= limit) return chats;
-    query.set("before", page.next);
+    before = page.next;
+  } while (before !== null && chats.length < limit);
+  if (chats.length > CHATS_PAGE) { // those with a new message meanwhile have moved to the front
+    const known = new Set(chats.map(({ id }) => id));
+    const page = await readPage(rest, limit, null);
+    chats.unshift(...page.chats.filter(({ id }) => !known.has(id)));
   }
+  return chats.slice(0, limit);
+}
+
+function readPage(rest, limit, before) {
+  const query = new URLSearchParams({ order: "activity", limit: Math.min(limit, CHATS_PAGE) });
+  if (before !== null) query.set("before", before);
+  return rest.call("GET", `/api/chat?${query}`);
 }
 
 /** One page of the messages with these words: `{messages, next}`. */

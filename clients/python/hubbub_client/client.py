@@ -178,14 +178,25 @@ class Client:
         """The user's chats as returned by `GET /api/chat`, the newest message first: up to `limit`,
         whatever the page size."""
         chats: list[dict[str, Any]] = []
-        query: dict[str, Any] = {"order": "activity"}
+        before: str | None = None
         while True:
-            query["limit"] = min(limit - len(chats), CHATS_PAGE)
-            answer = await self.rest.call("GET", f"/api/chat?{urlencode(query)}")
-            chats += answer["chats"]
-            query["before"] = answer["next"]
-            if query["before"] is None or len(chats) >= limit:
-                return chats
+            page, before = await self._chats_page(limit - len(chats), before)
+            chats += page
+            if before is None or len(chats) >= limit:
+                break
+        if len(chats) > CHATS_PAGE:  # those with a new message meanwhile have moved to the front
+            known = {chat["id"] for chat in chats}
+            page, _ = await self._chats_page(limit, None)
+            chats = [*(chat for chat in page if chat["id"] not in known), *chats]
+        return chats[:limit]
+
+    async def _chats_page(
+        self, limit: int, before: str | None
+    ) -> tuple[list[dict[str, Any]], str | None]:
+        query = {"order": "activity", "limit": min(limit, CHATS_PAGE)}
+        place = {} if before is None else {"before": before}
+        answer = await self.rest.call("GET", f"/api/chat?{urlencode(query | place)}")
+        return answer["chats"], answer["next"]
 
     async def create_chat(self, name: str, *participants: str) -> Chat:
         answer = await self.rest.call(

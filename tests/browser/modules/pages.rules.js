@@ -9,7 +9,7 @@ function chatsOf(count) {
     const [limit, first] = [Number(query.get("limit")), Number(query.get("before"))];
     asked.push([limit, first]);
     const end = Math.min(count, first + limit);
-    const chats = Array.from({ length: end - first }, (__, n) => first + n);
+    const chats = Array.from({ length: end - first }, (__, n) => ({ id: first + n }));
     return { chats, next: end < count ? String(end) : null };
   };
   return { asked, call };
@@ -18,7 +18,7 @@ function chatsOf(count) {
 async function read(count, limit) {
   const rest = chatsOf(count);
   const chats = await readChats(rest, limit);
-  return [chats.length, chats.at(-1) ?? null, rest.asked];
+  return [chats.length, chats.at(-1)?.id ?? null, rest.asked];
 }
 
 rule("few chats are one page", async () => {
@@ -28,11 +28,23 @@ rule("few chats are one page", async () => {
 
 rule("no more chats come than are wanted", async () => {
   same(await read(450, 2), [2, 1, [[2, 0]]]);
-  same(await read(450, 201), [201, 200, [[200, 0], [1, 200]]]);
+  same(await read(450, 201), [201, 200, [[200, 0], [1, 200], [200, 0]]]);
 });
 
 rule("more chats than a page has come in several", async () => {
-  same(await read(450, 10_000), [450, 449, [[200, 0], [200, 200], [200, 400]]]);
+  same(await read(450, 10_000), [450, 449, [[200, 0], [200, 200], [200, 400], [200, 0]]]);
+});
+
+rule("a chat that moves to the front meanwhile is not missed", async () => {
+  const rest = chatsOf(450);
+  const call = async (...request) => {
+    const page = await rest.call(...request);
+    if (rest.asked.length === 2) page.chats = page.chats.filter(({ id }) => id !== 300);
+    if (rest.asked.length === 4) page.chats.unshift({ id: 300 });
+    return page;
+  };
+  const chats = await readChats({ call }, 1_000);
+  same([chats.length, chats[0].id, new Set(chats.map(({ id }) => id)).size], [450, 300, 450]);
 });
 
 const found = async (...wanted) => {
