@@ -8,6 +8,7 @@ been revoked.
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, Final, TypeVar
 
 from common.calls.calls import Calls
@@ -30,6 +31,7 @@ KEYS_EVERY_POLLS: Final = 10  # a new key is published a minute before it signs
 MAX_UNREPORTED_USES: Final = 10_000
 # By then a revoked session's last access token has expired, whatever the clocks say.
 REMEMBER_SECONDS: Final = ACCESS_TOKEN_SECONDS + 60
+TOLD_SECONDS: Final = 0.2  # for how long a request waits until users knows of its token
 
 
 class SessionRevoked(Exception):
@@ -56,6 +58,9 @@ class Credentials:
         self._last_number = 0
         self._knows_revocations = False
         self._unreported: list[tuple[str, int]] = []
+        self._told = asyncio.Event()  # set when the report of these has ended
+        self._hears_reports = True
+        self.first_uses = 0  # of tokens that make the refresh tokens before them used up
         self._woken = asyncio.Event()
         self._caught_up = asyncio.Event()  # not set while polls are far apart
         self._caught_up.set()
@@ -89,6 +94,7 @@ class Credentials:
             if len(self._unreported) < MAX_UNREPORTED_USES:
                 self._unreported.append((claims.session, claims.generation))
             self._used.set()
+            self.first_uses += 1
         return claims
 
     def is_revoked(self, session: str) -> bool:
@@ -148,12 +154,26 @@ class Credentials:
             await self._used.wait()
             self._used.clear()
             uses, self._unreported = self._unreported, []
+            told, self._told = self._told, asyncio.Event()
             try:
                 await self._users.call("tokens_used", TokensUsed(used=uses), Empty)
+                self._hears_reports = True
             except Refusal:
+                self._hears_reports = False
                 self._unreported = (uses + self._unreported)[:MAX_UNREPORTED_USES]
                 self._used.set()
+            finally:
+                told.set()
+            if not self._hears_reports:
                 await asyncio.sleep(POLL_SECONDS)
+
+    async def wait_until_told(self) -> None:
+        """Waits until users knows of the tokens seen so far; not for long, and not while it does
+        not answer."""
+        if self._hears_reports:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(TOLD_SECONDS):
+                    await self._told.wait()
 
     async def _poll(self, *, with_keys: bool) -> None:
         if with_keys or not self._verifier.has_keys:

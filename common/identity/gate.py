@@ -22,6 +22,16 @@ class Gate:
         """Whether `catch_up` must be awaited before a caller is admitted."""
         return self._credentials.is_behind
 
+    @property
+    def first_uses(self) -> int:
+        """Grows if `admit` is the first to see a token that makes older refresh tokens used up.
+        `wait_until_told` should be awaited before that caller is answered."""
+        return self._credentials.first_uses
+
+    async def wait_until_told(self) -> None:
+        """Otherwise an older refresh token could still be used after the answer."""
+        await self._credentials.wait_until_told()
+
     async def catch_up(self) -> None:
         """Asks users what was revoked while this process was at rest."""
         await self._credentials.catch_up()

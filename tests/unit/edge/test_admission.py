@@ -1,0 +1,77 @@
+"""A request with a new token is admitted once users knows that the token is in use."""
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any
+
+from common.calls.calls import Calls
+from common.identity.credentials import TOLD_SECONDS, Credentials
+from common.identity.gate import Gate
+from common.protocol.errors import unavailable
+from common.protocol.users import Empty, KeySet, Revocations
+from edge.admission import Admission
+from tests.unit.common.test_tokens import JWK, claims, sign
+
+
+class UsersThatHear(Calls):
+    """Answers a report when it may."""
+
+    def __init__(self) -> None:
+        self.heard: list[tuple[str, int]] = []
+        self.may_answer = asyncio.Event()
+        self.is_gone = False
+
+    async def call(self, name: str, request: Any, *_: Any, **__: Any) -> Any:
+        if name == "keys":
+            return KeySet(keys=[JWK])
+        if name == "revocations":
+            return Revocations(sessions=[], last=0)
+        if self.is_gone:
+            raise unavailable()
+        await self.may_answer.wait()
+        self.heard += request.used
+        return Empty()
+
+
+async def admit(admission: Admission, token: str) -> None:
+    handler = SimpleNamespace(opt={})
+    headers = [(b"authorization", f"Bearer {token}".encode())]
+    scope = {"route_handler": handler, "headers": headers}
+    await admission.admit(SimpleNamespace(scope=scope))  # type: ignore[arg-type]
+
+
+async def test_the_first_request_with_a_refreshed_token_waits_until_users_knows_of_it() -> None:
+    """Not for long, not again with the same token, and not with the token of a log-in, which makes
+    no refresh token used up. Once a report has failed nobody waits."""
+    users = UsersThatHear()
+    credentials = Credentials(users, "edge")
+    admission = Admission(Gate(credentials), None)  # type: ignore[arg-type]
+    running = [
+        asyncio.create_task(credentials.watch()),
+        asyncio.create_task(credentials.report_uses()),
+    ]
+    loop = asyncio.get_running_loop()
+    try:
+        async with asyncio.timeout(30):
+            await credentials.catch_up()
+            while credentials.missing:  # noqa: ASYNC110 - the keys come by a poll
+                await asyncio.sleep(0.01)
+            await admit(admission, sign(claims(gen=0)))
+            first = sign(claims())
+            began = loop.time()
+            await admit(admission, first)  # nobody answers
+            assert loop.time() - began >= TOLD_SECONDS * 0.9
+            await admit(admission, first)
+            assert users.heard == []
+            users.may_answer.set()
+            await admit(admission, sign(claims(sid="another", gen=2)))
+            assert users.heard == [("session", 1), ("another", 2)]
+            users.is_gone = True
+            await admit(admission, sign(claims(sid="a third")))
+            began = loop.time()
+            await admit(admission, sign(claims(sid="a fourth")))
+            assert loop.time() - began < TOLD_SECONDS * 0.9
+    finally:
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
