@@ -32,12 +32,11 @@ class Admission:
             return
         if self._gate.is_behind:
             await self._gate.catch_up()
-        first_uses = self._gate.first_uses
         caller = self._gate.admit(
             find_header(request.scope, b"authorization"), also_revoked=who is Who.WAS_SIGNED_IN
         )
-        if self._gate.first_uses != first_uses:
-            await self._gate.wait_until_told()
+        if self._gate.is_untold(caller):
+            await self._gate.wait_until_told(caller)
         request.scope["user"] = caller
         if rate := says.get(RATE):
             await rate(self._limits, caller.user)

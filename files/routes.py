@@ -116,16 +116,23 @@ class Routes:
         return answer_json(200, AvatarUpdated(avatar=f"/api/avatar/{avatar}"))
 
     async def remove_avatar(self, request: Request) -> Answer:
-        caller = self._gate.admit(request.headers.get("authorization"))
+        caller = await self._admit(request)
         await self._avatars.remove(caller.user)
         return answer_json(200, AvatarRemoved())
 
     async def show_avatar(self, request: Request, picture: str) -> Answer:
         return _answer(await self._avatars.serve(picture, _wanted(request)))
 
+    async def _admit(self, request: Request) -> Claims:
+        """Raises Refusal unauthenticated, unavailable."""
+        caller = self._gate.admit(request.headers.get("authorization"))
+        if self._gate.is_untold(caller):
+            await self._gate.wait_until_told(caller)
+        return caller
+
     async def _admit_upload(self, request: Request) -> Claims:
         """Raises Refusal: unauthenticated, rate_limited, unsupported_media_type."""
-        caller = self._gate.admit(request.headers.get("authorization"))
+        caller = await self._admit(request)
         demand(await self._buckets.take("upload", caller.user, self._rate))
         if request.headers.get("content-type", "").lower().startswith("multipart/"):
             raise Refusal(
@@ -142,7 +149,7 @@ class Routes:
         self._gate.demand_session(caller)
 
     async def _find(self, request: Request, chat: str, file: str) -> StoredFile:
-        caller = self._gate.admit(request.headers.get("authorization"))
+        caller = await self._admit(request)
         return await self._chats.find_file(file, chat, caller.user)
 
 

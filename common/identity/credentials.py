@@ -28,10 +28,10 @@ POLL_TRY_SECONDS: Final = 0.4  # a hung replica must not use up the second that 
 AT_REST_SECONDS: Final = 10.0  # then requests wait for a poll
 FIRST_POLL_SECONDS: Final = 0.1  # until users has answered once
 KEYS_EVERY_POLLS: Final = 10  # a new key is published a minute before it signs
-MAX_UNREPORTED_USES: Final = 10_000
+MAX_UNTOLD: Final = 10_000
 # By then a revoked session's last access token has expired, whatever the clocks say.
 REMEMBER_SECONDS: Final = ACCESS_TOKEN_SECONDS + 60
-TOLD_SECONDS: Final = 0.2  # for how long a request waits until users knows of its token
+TOLD_SECONDS: Final = 0.2  # for so long a request waits until users knows of its token
 
 
 class SessionRevoked(Exception):
@@ -57,10 +57,10 @@ class Credentials:
         self._revoked: dict[str, float] = {}  # session: when it may be forgotten
         self._last_number = 0
         self._knows_revocations = False
-        self._unreported: list[tuple[str, int]] = []
-        self._told = asyncio.Event()  # set when the report of these has ended
-        self._hears_reports = True
-        self.first_uses = 0  # of tokens that make the refresh tokens before them used up
+        # Sessions and generations of tokens seen here, of which users does not know yet.
+        self._untold: set[tuple[str, int]] = set()
+        self._told = asyncio.Event()  # set when a report has ended, then replaced
+        self._is_heard = True  # whether the last report was
         self._woken = asyncio.Event()
         self._caught_up = asyncio.Event()  # not set while polls are far apart
         self._caught_up.set()
@@ -91,11 +91,22 @@ class Credentials:
                 return claims
             raise SessionRevoked
         if is_new and claims.generation > 0:
-            if len(self._unreported) < MAX_UNREPORTED_USES:
-                self._unreported.append((claims.session, claims.generation))
+            if len(self._untold) < MAX_UNTOLD:
+                self._untold.add((claims.session, claims.generation))
             self._used.set()
-            self.first_uses += 1
         return claims
+
+    def is_untold(self, claims: Claims) -> bool:
+        """Whether users does not know yet that this token is in use, which makes the refresh tokens
+        before its own used up."""
+        return bool(self._untold) and (claims.session, claims.generation) in self._untold
+
+    async def wait_until_told(self, claims: Claims) -> None:
+        """Waits until users knows it; not for long, and not while users does not answer."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(TOLD_SECONDS):
+                while self._is_heard and self.is_untold(claims):
+                    await self._told.wait()
 
     def is_revoked(self, session: str) -> bool:
         """Whether the session has ended."""
@@ -153,27 +164,19 @@ class Credentials:
         while True:
             await self._used.wait()
             self._used.clear()
-            uses, self._unreported = self._unreported, []
-            told, self._told = self._told, asyncio.Event()
+            uses = list(self._untold)
             try:
                 await self._users.call("tokens_used", TokensUsed(used=uses), Empty)
-                self._hears_reports = True
+                self._is_heard = True
+                self._untold.difference_update(uses)
             except Refusal:
-                self._hears_reports = False
-                self._unreported = (uses + self._unreported)[:MAX_UNREPORTED_USES]
+                self._is_heard = False
                 self._used.set()
             finally:
-                told.set()
-            if not self._hears_reports:
+                self._told.set()
+                self._told = asyncio.Event()
+            if not self._is_heard:
                 await asyncio.sleep(POLL_SECONDS)
-
-    async def wait_until_told(self) -> None:
-        """Waits until users knows of the tokens seen so far; not for long, and not while it does
-        not answer."""
-        if self._hears_reports:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(TOLD_SECONDS):
-                    await self._told.wait()
 
     async def _poll(self, *, with_keys: bool) -> None:
         if with_keys or not self._verifier.has_keys:

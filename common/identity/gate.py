@@ -22,16 +22,6 @@ class Gate:
         """Whether `catch_up` must be awaited before a caller is admitted."""
         return self._credentials.is_behind
 
-    @property
-    def first_uses(self) -> int:
-        """Grows if `admit` is the first to see a token that makes older refresh tokens used up.
-        `wait_until_told` should be awaited before that caller is answered."""
-        return self._credentials.first_uses
-
-    async def wait_until_told(self) -> None:
-        """Otherwise an older refresh token could still be used after the answer."""
-        await self._credentials.wait_until_told()
-
     async def catch_up(self) -> None:
         """Asks users what was revoked while this process was at rest."""
         await self._credentials.catch_up()
@@ -52,6 +42,15 @@ class Gate:
             return self._credentials.verify(token.strip(), also_revoked=also_revoked)
         except (TokenError, SessionRevoked) as error:
             raise Refusal("unauthenticated", "The access token is not valid.") from error
+
+    def is_untold(self, caller: Claims) -> bool:
+        """Whether `wait_until_told` must be awaited before the caller is answered: an older refresh
+        token could still be used afterwards."""
+        return self._credentials.is_untold(caller)
+
+    async def wait_until_told(self, caller: Claims) -> None:
+        """Waits until users knows that the caller's token is in use; not for long."""
+        await self._credentials.wait_until_told(caller)
 
     def demand_session(self, caller: Claims) -> None:
         """Raises Refusal unauthenticated if the session has ended since the caller was admitted."""
