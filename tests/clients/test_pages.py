@@ -31,18 +31,22 @@ async def test_chats_are_as_many_as_wanted(limit: int, pages: list[tuple[int, st
         assert asked == pages
 
 
-async def test_chats_that_move_to_the_front_meanwhile_are_not_missed() -> None:
-    """A new message made chat 300 the newest after the first page was read."""
-    order = list(range(450))
+@pytest.mark.parametrize(("count", "moved"), [(450, 300), (201, 200)])
+async def test_chats_that_move_to_the_front_meanwhile_are_not_missed(
+    count: int, moved: int
+) -> None:
+    """A new message made one the newest after the first page was read; it may have been the only
+    one of the second."""
+    order = list(range(count))
 
     def answer(_: str, path: str) -> Answer:
         query = parse_qs(urlsplit(path).query)
         first = int(query.get("before", ["0"])[0])
         chats = [{"id": number} for number in order[first : first + 200]]
         if first == 0 and order[0] == 0:
-            order.insert(0, order.pop(300))
+            order.insert(0, order.pop(moved))
             return 200, {"chats": chats, "next": "201"}  # behind the same chat
-        return 200, {"chats": chats, "next": str(first + 200) if first + 200 < 450 else None}
+        return 200, {"chats": chats, "next": str(first + 200) if first + 200 < count else None}
 
     async with somebody() as (stub, client):
         stub.answer = answer

@@ -5,18 +5,19 @@ const CHATS_PAGE = 200;
 
 /** The user's chats, the newest message first; at most `limit`. */
 export async function readChats(rest, limit) {
-  const chats = [];
-  let before = null;
+  const first = await readPage(rest, limit, null);
+  const chats = [...first.chats];
+  let before = first.next;
+  if (before === null || chats.length >= limit) return chats;
   do {
     const page = await readPage(rest, limit - chats.length, before);
     chats.push(...page.chats);
     before = page.next;
   } while (before !== null && chats.length < limit);
-  if (chats.length > CHATS_PAGE) { // those with a new message meanwhile have moved to the front
-    const known = new Set(chats.map(({ id }) => id));
-    const page = await readPage(rest, limit, null);
-    chats.unshift(...page.chats.filter(({ id }) => !known.has(id)));
-  }
+  // Those with a new message meanwhile have moved to the front.
+  const known = new Set(chats.map(({ id }) => id));
+  const again = await readPage(rest, limit, null);
+  chats.unshift(...again.chats.filter(({ id }) => !known.has(id)));
   return chats.slice(0, limit);
 }
 

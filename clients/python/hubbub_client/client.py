@@ -177,18 +177,16 @@ class Client:
     async def chats(self, limit: int = 200) -> list[dict[str, Any]]:
         """The user's chats as returned by `GET /api/chat`, the newest message first: up to `limit`,
         whatever the page size."""
-        chats: list[dict[str, Any]] = []
-        before: str | None = None
-        while True:
+        chats, before = await self._chats_page(limit, None)
+        if before is None or len(chats) >= limit:
+            return chats
+        while before is not None and len(chats) < limit:
             page, before = await self._chats_page(limit - len(chats), before)
             chats += page
-            if before is None or len(chats) >= limit:
-                break
-        if len(chats) > CHATS_PAGE:  # those with a new message meanwhile have moved to the front
-            known = {chat["id"] for chat in chats}
-            page, _ = await self._chats_page(limit, None)
-            chats = [*(chat for chat in page if chat["id"] not in known), *chats]
-        return chats[:limit]
+        # Those with a new message meanwhile have moved to the front.
+        known = {chat["id"] for chat in chats}
+        page, _ = await self._chats_page(limit, None)
+        return [*(chat for chat in page if chat["id"] not in known), *chats][:limit]
 
     async def _chats_page(
         self, limit: int, before: str | None

@@ -47,6 +47,16 @@ rule("a chat that moves to the front meanwhile is not missed", async () => {
   same([chats.length, chats[0].id, new Set(chats.map(({ id }) => id)).size], [450, 300, 450]);
 });
 
+rule("it may have been the only one of the second page", async () => {
+  const pages = [
+    { chats: Array.from({ length: 200 }, (_, id) => ({ id })), next: "200" },
+    { chats: [], next: null },
+    { chats: Array.from({ length: 200 }, (_, n) => ({ id: n === 0 ? 200 : n - 1 })), next: "199" },
+  ];
+  const chats = await readChats({ call: async () => pages.shift() }, 1_000);
+  same([chats.length, chats[0].id, chats[200].id], [201, 200, 199]);
+});
+
 const found = async (...wanted) => {
   const asked = [];
   const call = async (_, path) => {
