@@ -13,6 +13,7 @@ export class Inbox {
   #queue = new Queue();
   #isHeard = false; // the program iterates over `events`
   #hasDropped = false; // events that the program has not had yet: they come again
+  #restarts = 0; // while that is so
 
   /**
    * `kept` is a `Kept`, `session` knows how far events have arrived. `hear` is called: `full()` when
@@ -63,8 +64,12 @@ export class Inbox {
   /** Another history begins; `event` says so to the program. */
   restart(event) {
     this.#had.restarted(event.chat);
-    if (this.#hasDropped) this.#had.skip();
-    else this.push(event);
+    if (!this.#hasDropped) {
+      this.push(event);
+      return;
+    }
+    this.#restarts += 1;
+    this.#had.skip();
   }
 
   /** Once nothing is left, consumers get this error. */
@@ -86,7 +91,12 @@ export class Inbox {
 
   /** To the place of the program: what it has not had comes once more. */
   async #goBack() {
-    const cursors = await this.#kept.cursors();
+    let cursors;
+    let restarts;
+    do { // until they are of the current history
+      restarts = this.#restarts;
+      cursors = await this.#kept.cursors();
+    } while (restarts !== this.#restarts);
     if (!this.#hasDropped || this.#queue.hasEnded) return;
     this.#hasDropped = false;
     this.#hear.dropped(cursors);

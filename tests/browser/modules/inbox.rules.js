@@ -95,6 +95,22 @@ rule("a history that begins after events were dropped counts at once", async () 
   }
 });
 
+rule("a history that begins while the place of the program is looked up counts", async () => {
+  for (let turns = 0; turns < 6; turns += 1) {
+    const { client, clock, socket } = await somebody();
+    socket().hear({ ...READY, chats: { c: 5, d: 5 } }, ...MANY, message(6, { chat: "d" }));
+    socket().onclose({ code: 1012, reason: "" });
+    await clock.pass(1_000);
+    await long();
+    listen(client);
+    for (let turn = 0; turn < turns; turn += 1) await null;
+    socket().hear({ ...READY, epoch: "f", chats: { c: 3, d: 4 } });
+    await long();
+    const { resume, epoch } = socket().sent[0];
+    same([turns, resume, epoch], [turns, { d: 4, c: 3 }, "f"]);
+  }
+});
+
 rule("a restored history is told, and what was kept of it forgotten", async () => {
   const store = new MemoryStore();
   store.put("epoch", "before");
