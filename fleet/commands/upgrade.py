@@ -71,7 +71,11 @@ async def upgrade_database(settings: FleetSettings, old_programs: Path | None) -
             )
             await _copy(settings, programs, old, new)
         folder.rename(kept)
-        (settings.data / NEW_NAME).rename(folder)
+        try:
+            (settings.data / NEW_NAME).rename(folder)
+        except OSError:
+            kept.rename(folder)
+            raise
     finally:
         lock.release()
     return (
