@@ -70,12 +70,7 @@ async def upgrade_database(settings: FleetSettings, old_programs: Path | None) -
                 _server(settings, settings.data / NEW_NAME, lock, postgres_program("postgres"))
             )
             await _copy(settings, programs, old, new)
-        folder.rename(kept)
-        try:
-            (settings.data / NEW_NAME).rename(folder)
-        except OSError:
-            kept.rename(folder)
-            raise
+        replace_folder(folder, settings.data / NEW_NAME, kept)
     finally:
         lock.release()
     return (
@@ -83,6 +78,16 @@ async def upgrade_database(settings: FleetSettings, old_programs: Path | None) -
         f"it when all is well. The way back, with the release of before: "
         f"mv {folder} {folder}.{now} && mv {kept} {folder}"
     )
+
+
+def replace_folder(folder: Path, new: Path, kept: Path) -> None:
+    """`new` becomes `folder`, and what that was, `kept`. Raises OSError, with all as it was."""
+    folder.rename(kept)
+    try:
+        new.rename(folder)
+    except OSError:
+        kept.rename(folder)
+        raise
 
 
 def install_programs(release: int) -> Path:

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from fleet.commands.backup import BackupFailed, running_server
-from fleet.commands.upgrade import upgrade_database
+from fleet.commands.upgrade import replace_folder, upgrade_database
 from fleet.data.lock import FolderLock
 from fleet.engines.binaries import postgres_program
 from fleet.engines.databases import open_cluster, read_database
@@ -109,6 +109,17 @@ def test_a_mistyped_folder_of_programs_is_named(settings: FleetSettings) -> None
         "of PostgreSQL 17, such as /usr/lib/postgresql/17/bin\n",
     )  # fmt: skip
     assert os.listdir(settings.data) == ["postgres"]
+
+
+def test_a_folder_that_cannot_be_replaced_stays(tmp_path: Path) -> None:
+    """The next start finds the old database where it was."""
+    folder, new, kept = (tmp_path / name for name in ("postgres", "new", "kept"))
+    folder.mkdir()
+    (folder / "PG_VERSION").touch()
+    with pytest.raises(FileNotFoundError):
+        replace_folder(folder, new, kept)
+    assert [path.name for path in folder.iterdir()] == ["PG_VERSION"]
+    assert not kept.exists()
 
 
 @pytest.fixture
