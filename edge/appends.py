@@ -23,11 +23,11 @@ from edge.metrics import SEND_BATCH
 
 MAX_BATCH_ITEMS: Final = 256
 MAX_BATCH_CHARACTERS: Final = 1_048_576
-# Between the beginnings of two calls, after one of so many items: a call costs much more than one.
-# Where calls are large by themselves both cores are busy, and a pause would only leave one idle.
+# Between the beginnings of two calls, after one of 4 to 63 items: a call costs much more than one.
+# Where calls are larger by themselves both cores are busy, and a pause would only leave one idle.
 APART_SECONDS: Final = 0.006
 FEWEST_APART: Final = 4
-MOST_APART: Final = 64
+MANY_ITEMS: Final = 64
 
 
 class Appends:
@@ -43,7 +43,7 @@ class Appends:
             max_size=MAX_BATCH_CHARACTERS,
             pause=APART_SECONDS,
             fewest=FEWEST_APART,
-            most=MOST_APART,
+            many=MANY_ITEMS,
             returning=True,
         )
 

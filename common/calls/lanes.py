@@ -57,7 +57,7 @@ class Lanes(Generic[Item, Result]):
     raises Refusal for all. `size_of` gives the bytes that count against a batch's `max_size`.
 
     The next call begins `pause` seconds after the last one began, twice that after one of `crowd`
-    items or more, and at once after one of fewer than `fewest`, or of `most` or more; after one of
+    items or more, and at once after one of fewer than `fewest`, or of `many` or more; after one of
     `FEWEST_GATHERED` items or more, it also waits for the share `gather` of the time that the last
     one took.
     `returning`: callers ask again soon after an answer, so the pause ends early, once as many wait
@@ -76,7 +76,7 @@ class Lanes(Generic[Item, Result]):
         pause: float = 0.0,
         crowd: int = sys.maxsize,
         fewest: int = 0,
-        most: int = sys.maxsize,
+        many: int = sys.maxsize,
         gather: float = 0.0,
         returning: bool = False,
         ahead: int | None = None,
@@ -90,7 +90,7 @@ class Lanes(Generic[Item, Result]):
         self._pause = pause
         self._crowd = crowd
         self._fewest = fewest
-        self._most = most
+        self._many = many
         self._gather = gather
         self._returning = returning
         self._ahead = max_items if ahead is None else ahead
@@ -183,7 +183,7 @@ class Lanes(Generic[Item, Result]):
     def _earliest(self, began: float, items: int) -> float:
         """When the next call may begin, after one of so many items."""
         due = began
-        if self._fewest <= items < self._most:
+        if self._fewest <= items < self._many:
             due += self._pause * (2 if items >= self._crowd else 1)
         if self._gather and items >= FEWEST_GATHERED:
             now = self._clock()

@@ -102,7 +102,8 @@ class Credentials:
         return bool(self._untold) and (claims.session, claims.generation) in self._untold
 
     async def wait_until_told(self, claims: Claims) -> None:
-        """Waits until users knows it; not for long, and not while users does not answer."""
+        """Waits until users knows that the token is in use; not for long, and not while users does
+        not answer."""
         with suppress(TimeoutError):
             async with asyncio.timeout(TOLD_SECONDS):
                 while self._is_heard and self.is_untold(claims):

@@ -96,7 +96,7 @@ rule("a history that begins after events were dropped counts at once", async () 
 });
 
 rule("a history that begins while the place of the program is looked up counts", async () => {
-  for (let turns = 0; turns < 6; turns += 1) {
+  for (let turns = 0; turns < 6; turns += 1) { // after more the client has connected again
     const { client, clock, socket } = await somebody();
     socket().hear({ ...READY, chats: { c: 5, d: 5 } }, ...MANY, message(6, { chat: "d" }));
     socket().onclose({ code: 1012, reason: "" });

@@ -128,7 +128,7 @@ async def test_few_do_not_wait_for_others() -> None:
 
 
 async def test_many_do_not_wait_for_others() -> None:
-    """After a call of `most` items the next one begins at once."""
+    """After a call of `many` items the next one begins at once."""
     calls: list[list[int]] = []
 
     async def call(_: str, items: list[int], __: float) -> list[int]:
@@ -137,7 +137,7 @@ async def test_many_do_not_wait_for_others() -> None:
             lanes.ask("", 3, lambda _: None)
         return items
 
-    lanes: Lanes[int, int] = Lanes(lambda _: "", call, max_items=9, pause=3600, most=3)
+    lanes: Lanes[int, int] = Lanes(lambda _: "", call, max_items=9, pause=3600, many=3)
     for item in range(3):
         lanes.ask("", item, lambda _: None)
     async with asyncio.timeout(60):
