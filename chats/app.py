@@ -151,6 +151,7 @@ def create_chats(settings: ChatsSettings) -> Service:
         Markers(pool, valkey),
         OwnSettings(pool, valkey),
         ReadCache(),
+        feeder,
     )
     callers = KnownCallers(settings.callers, service.shared_key)
     served = CallService(calls, health, callers, rest, unavailable_on=DatabaseUnavailable)

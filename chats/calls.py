@@ -18,6 +18,7 @@ from chats.own.read_cache import ReadCache
 from chats.own.state import OwnSettings
 from chats.push import notes
 from chats.release_before import LooksAnswer, SendsAnswer, SendsRequest, look, show_sent
+from chats.search.feeder import Feeder
 from chats.search.search import search
 from chats.store.decisions import decide, forget_commits
 from common.calls.service import Call, call_seconds
@@ -99,6 +100,7 @@ def create_calls(
     markers: Markers,
     own_settings: OwnSettings,
     cache: ReadCache,
+    feeder: Feeder,
 ) -> list[Call[Any, Any]]:
     async def append(asked: AppendRequest) -> AppendAnswer:
         return AppendAnswer(results=await appender.append(asked.items, call_seconds.get()))
@@ -224,7 +226,9 @@ def create_calls(
             partial(views.get_views, pool, cache),
         ),
         Call("look", "edge", "reads", ViewsRequest, LooksAnswer, partial(look, pool, cache)),
-        Call("search", "edge", "reads", SearchRequest, SearchAnswer, partial(search, pool)),
+        Call(
+            "search", "edge", "reads", SearchRequest, SearchAnswer, partial(search, pool, feeder),
+        ),
         Call(
             "memberships", "realtime", "reads", MembershipsRequest, MembershipsAnswer,
             partial(nodes.get_memberships, pool),

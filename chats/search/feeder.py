@@ -2,7 +2,8 @@
 
 Every 0.6 s a replica feeds the chats of which it has announced events. What a replica left when it
 died is found by comparing every chat's progress with its log, at startup and periodically. pace.py
-decides how much of its time that takes while the machine is at its limit.
+decides how much of its time that takes while the machine is at its limit. A search does not wait
+for that: it has its user's own chats fed.
 """
 
 import asyncio
@@ -17,6 +18,7 @@ from chats.metrics import (
     SEARCH_LACKS_WORDS,
 )
 from chats.search.pace import LOOK_SECONDS, Pace
+from chats.store.search import list_overdue
 from chats.store.search_feed import feed, has_index_of_words, list_chats_behind
 from chats.turns import next_turn
 from common.database.failures import DatabaseUnavailable
@@ -24,6 +26,8 @@ from common.database.pool import Pool
 from common.protocol.ids import LOWEST_ID
 
 FEED_SECONDS: Final = 0.6  # more rows per chat cost less each; found within a second
+SEARCH_SECONDS: Final = 0.5  # at most, for the chats of one search
+RETRY_SECONDS: Final = 0.005  # another replica may be feeding the same chats
 COMPARE_SECONDS: Final = 300.0
 COMPARE_AGAIN_SECONDS: Final = 5.0  # after one that failed: noted chats are fed meanwhile
 _CHATS_AT_ONCE: Final = 32
@@ -44,6 +48,7 @@ class Feeder:
         self._next_comparison = 0.0
         self._pace = Pace(monotonic())
         self._rows = _MOST_ROWS
+        self._searching = asyncio.Lock()  # one search at a time has chats fed
 
     def note(self, chats: Iterable[str], events: int) -> None:
         """So many events of these chats were stored at once."""
@@ -71,6 +76,31 @@ class Feeder:
         self._measure()
         if failure is not None:
             raise failure
+
+    async def feed_overdue(self, reader: str, chat: str | None) -> None:
+        """Feeds what a search in the reader's chats, or in the one, does not find because feeding
+        gives way; all of it unless that takes longer than half a second."""
+        end = monotonic() + SEARCH_SECONDS
+        try:
+            async with asyncio.timeout(SEARCH_SECONDS):
+                await self._searching.acquire()
+        except TimeoutError:
+            return
+        try:
+            await self._feed_overdue(reader, chat, end)
+        finally:
+            self._searching.release()
+
+    async def _feed_overdue(self, reader: str, chat: str | None, end: float) -> None:
+        while overdue := await list_overdue(self._pool, reader, chat):
+            some = [one for one in overdue if one not in self._alone and one not in self._failing]
+            if not some or monotonic() >= end:
+                return
+            try:
+                await self._feed(some[:_CHATS_AT_ONCE])
+            except DatabaseUnavailable:
+                return  # the next pass meets it too, and reports it
+            await asyncio.sleep(RETRY_SECONDS)
 
     async def _give_way(self, took: float, behind: float) -> None:
         """Waits after work that took so long, while the machine is at its limit: after a slow

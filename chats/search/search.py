@@ -6,6 +6,7 @@ from typing import Final
 import msgspec
 
 from chats.access import chat_for_participant
+from chats.search.feeder import Feeder
 from chats.search.query import MAX_QUERY_CHARACTERS, parse_query
 from chats.store.search import NEWEST, Cursor, find_messages
 from common.database.pool import Pool
@@ -16,7 +17,7 @@ from common.protocol.ids import is_id
 _CURSOR: Final = re.compile(r"([0-9]{1,18})-([0-9a-f-]{36})")
 
 
-async def search(pool: Pool, request: SearchRequest) -> SearchAnswer:
+async def search(pool: Pool, feeder: Feeder, request: SearchRequest) -> SearchAnswer:
     """Raises Refusal `invalid_request`, or `not_found` for a chat that the user is not in."""
     if len(request.query) > MAX_QUERY_CHARACTERS:
         raise invalid("q", f"must have at most {MAX_QUERY_CHARACTERS} characters")
@@ -26,9 +27,11 @@ async def search(pool: Pool, request: SearchRequest) -> SearchAnswer:
     before = NEWEST if request.before is None else _read_cursor(request.before)
     if request.chat is not None:
         await chat_for_participant(pool, request.chat, request.user)
-    found = await find_messages(
-        pool, request.user, request.chat, request.sender, query, before, request.limit + 1
-    )
+    wanted = (request.user, request.chat, request.sender, query, before, request.limit + 1)
+    found, is_behind = await find_messages(pool, *wanted)
+    if is_behind:
+        await feeder.feed_overdue(request.user, request.chat)
+        found, _ = await find_messages(pool, *wanted)
     page = found[: request.limit]
     return SearchAnswer(
         messages=[msgspec.Raw(message) for _, message in page],

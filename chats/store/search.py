@@ -1,7 +1,7 @@
 """Messages by their words: one statement finds them, decides who may read, and returns them as they
-are now."""
+are now. It tells which chats the index is behind with, too."""
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from chats.search.query import Query
 from chats.store.query import fetch
@@ -18,24 +18,50 @@ class Cursor(NamedTuple):
 
 NEWEST = Cursor(2**62, HIGHEST_ID)
 
-_SEARCH = """
-SELECT h.ms, h.message::text, show_message(l.event, c.current, c.reactions)
+OVERDUE_SECONDS: Final = 0.5  # what is younger is fed soon
+
+# By the times in the events themselves, which are of PostgreSQL's clock.
+_OVERDUE = """
+SELECT p.chat::text FROM participants p LEFT JOIN search_progress s ON s.chat = p.chat
+CROSS JOIN LATERAL (
+    SELECT event FROM log WHERE chat = p.chat AND seq > coalesce(s.upto, 0) ORDER BY seq LIMIT 1
+) l
+WHERE p.member = %s::uuid AND (%s::uuid IS NULL OR p.chat = %s::uuid)
+    AND (convert_from(l.event, 'UTF8')::json ->> 'at')::timestamptz
+        < clock_timestamp() - make_interval(secs => %s)
+"""
+_SEARCH = f"""
+(SELECT h.ms, h.message::text, show_message(l.event, c.current, c.reactions)
 FROM search_messages(
     %s::uuid, %s::uuid, %s::text, %s::text[], %s::tsquery, %s::bigint, %s::uuid, %s::bigint
 ) AS h
 JOIN log l ON l.chat = h.chat AND l.seq = h.seq
 LEFT JOIN changed_messages c ON c.chat = h.chat AND c.seq = h.seq
-ORDER BY h.ms DESC, h.message DESC
-"""
+ORDER BY h.ms DESC, h.message DESC)
+UNION ALL (SELECT NULL, NULL, NULL WHERE EXISTS ({_OVERDUE}))
+"""  # noqa: S608 - no input
 
 
 async def find_messages(
     pool: Pool, reader: str, chat: str | None, sender: str | None, query: Query, before: Cursor,
     limit: int,
-) -> list[tuple[Cursor, bytes]]:  # fmt: skip
+) -> tuple[list[tuple[Cursor, bytes]], bool]:  # fmt: skip
     """In the chats that the reader takes part in, or the one, the newest that are older than
-    `before`."""
+    `before`; and whether some may be missing, because a chat is overdue."""
     terms = query.terms if sender is None else f"{query.terms} & '@{sender}'"
     strings = sorted(query.strings, key=len, reverse=True)  # the first one excludes most lines
-    rows = await fetch(pool, _SEARCH, (reader, chat, sender, strings, terms, *before, limit))
-    return [(Cursor(ms, message), event) for ms, message, event in rows]
+    rows = await fetch(
+        pool,
+        _SEARCH,
+        (
+            *(reader, chat, sender, strings, terms, *before, limit),
+            *(reader, chat, chat, OVERDUE_SECONDS),
+        ),
+    )
+    found = [(Cursor(ms, message), event) for ms, message, event in rows if event is not None]
+    return found, len(found) < len(rows)
+
+
+async def list_overdue(pool: Pool, reader: str, chat: str | None) -> list[str]:
+    """The reader's chats, or the one, of which the index has lacked an event for too long."""
+    return [one for (one,) in await fetch(pool, _OVERDUE, (reader, chat, chat, OVERDUE_SECONDS))]

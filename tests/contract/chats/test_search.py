@@ -7,6 +7,7 @@ import msgspec
 import psycopg
 import pytest
 
+from chats.search.pace import Pace
 from chats.search.rebuild import rebuild
 from common.protocol.chats import (
     DeleteChat,
@@ -22,7 +23,6 @@ from tests.contract.chats.scene import make_scene
 from tests.fixtures.busy import bound
 
 FOUND_SECONDS = bound(1.0, 30.0)
-CROWD_FOUND_SECONDS = 30.0  # batches have more than 16 events, and feeding yields
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -83,7 +83,7 @@ async def test_blocks_hold_what_open_rows_held(world: World) -> None:
     for start in range(0, 200, 20):
         for one in (chat, other):
             await world.send(*(new_message(one.id, ann, t) for t in sent[start : start + 20]))
-    await until_found(world, ben, "number199", [sent[199]] * 2, CROWD_FOUND_SECONDS)
+    await until_found(world, ben, "number199", [sent[199]] * 2)
     rare = [text for text in reversed(sent) if "rare" in text]
     assert await texts(world, ben, "rare", chat=chat.id) == rare
     sevens = await texts(world, ben, "number7", chat=chat.id, limit=50)
@@ -117,10 +117,27 @@ async def test_a_phrase_is_found_behind_many_blocks_that_only_have_its_words(wor
             )
         )  # fmt: skip
     wanted = [f"lantern harbour {phrases[n]}" for n in sorted(phrases, reverse=True)]
-    await until_found(world, ben, "1299", ["harbour 1299 lantern"], CROWD_FOUND_SECONDS)
+    await until_found(world, ben, "1299", ["harbour 1299 lantern"])
     assert await texts(world, ben, '"lantern harbour"') == wanted
     assert await texts(world, ben, '"lantern harbour"', chat=chat.id) == wanted
     assert await texts(world, ben, '"lantern harbour"', limit=1) == wanted[:1]
+
+
+async def test_what_was_sent_is_found_while_feeding_gives_way(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the first search a second later, on the replica that did not store it too."""
+    ann, ben = await world.make_people(2)
+    chat, other = await world.make_chat(ann, ben), await world.make_chat(ann)
+    monkeypatch.setattr(Pace, "pause", lambda *_: 60.0)
+    await world.send(new_message(other.id, ann, "the last that is fed"))
+    await until_found(world, ann, "fed", ["the last that is fed"])
+    sent = [f"a quince {n}" for n in range(3)]
+    for text in sent:
+        await world.send(new_message(chat.id, ann, text))
+    await asyncio.sleep(1.0)
+    assert await texts(world, ben, "quince", replica=1) == sent[::-1]
+    assert await texts(world, ben, "quince", chat=chat.id) == sent[::-1]
 
 
 async def test_long_messages_are_fed_in_pieces_and_all_are_found(world: World) -> None:
@@ -149,8 +166,8 @@ async def test_a_long_run_without_spaces_keeps_nothing_from_the_index(
     for _ in range(2):
         for n in (0, 39):
             found = [f"garden {n}"]
-            await until_found(world, bob, f'"garden {n}"', found, CROWD_FOUND_SECONDS)
-        await until_found(world, bob, "字漢", [runs[0], f"{runs[0]}梅"], CROWD_FOUND_SECONDS)
+            await until_found(world, bob, f'"garden {n}"', found)
+        await until_found(world, bob, "字漢", [runs[0], f"{runs[0]}梅"])
         assert await texts(world, bob, "梅") == [f"{runs[0]}梅"]
         assert await texts(world, bob, "\U00020001\U00020000") == [runs[1]]
         assert await texts(world, bob, "plum") == []

@@ -1,0 +1,90 @@
+"""What a search has fed: the index may be minutes behind while feeding gives way."""
+
+import asyncio
+
+import psycopg
+
+from chats.search.feeder import Feeder
+from chats.store.query import PLAN_OPTIONS
+from chats.store.schema import set_up_database
+from common.database.pool import create_pool
+from common.protocol.ids import new_id
+from tests.contract.chats.test_search_feeder import MESSAGES, SLOW_CHAT, make_chat
+
+
+async def test_a_search_has_its_readers_chats_fed(database_url: str) -> None:
+    """All of them, in several transactions, and no chat of others."""
+    reader = new_id()
+    await set_up_database(database_url)
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        chats = [make_chat(connection) for _ in range(3)]
+        join(connection, reader, *chats[:2])
+        async with create_pool(database_url, size=1, min_size=1) as pool:
+            await Feeder(pool).feed_overdue(reader, None)
+        assert progress(connection) == dict.fromkeys(chats[:2], MESSAGES)
+
+
+async def test_a_search_in_one_chat_has_only_that_one_fed(database_url: str) -> None:
+    """The reader's other chats wait for their turn."""
+    reader = new_id()
+    await set_up_database(database_url)
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        one, other = make_chat(connection), make_chat(connection)
+        join(connection, reader, one, other)
+        async with create_pool(database_url, size=1, min_size=1) as pool:
+            await Feeder(pool).feed_overdue(reader, one)
+        assert progress(connection) == {one: MESSAGES}
+
+
+async def test_a_search_leaves_new_messages_to_the_next_pass(database_url: str) -> None:
+    """The index gets them within a second anyway, and more at once cost less each."""
+    reader = new_id()
+    await set_up_database(database_url)
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        chat = make_chat(connection)
+        join(connection, reader, chat)
+        connection.execute(
+            "UPDATE log SET event ="
+            " convert_to(replace(convert_from(event, 'UTF8'), '2026-01-01', '2999-01-01'), 'UTF8')"
+        )
+        async with create_pool(database_url, size=1, min_size=1) as pool:
+            await Feeder(pool).feed_overdue(reader, None)
+        assert progress(connection) == {}
+
+
+async def test_a_chat_that_cannot_be_fed_keeps_no_search_from_the_others(
+    database_url: str,
+) -> None:
+    """Neither one that fails nor one that takes too long; the pass over all chats reports them."""
+    reader = new_id()
+    await set_up_database(database_url)
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        bad, slow, good = (make_chat(connection) for _ in range(3))
+        join(connection, reader, bad, slow, good)
+        connection.execute(
+            "ALTER TABLE search_progress ADD CONSTRAINT good CHECK (chat <> "
+            f"'{bad}' OR upto = 0) NOT VALID"
+        )
+        connection.execute(SLOW_CHAT % slow)
+        options = f"{PLAN_OPTIONS} -c transaction_timeout=300"
+        async with (
+            create_pool(database_url, size=1, min_size=1, options=options) as pool,
+            asyncio.timeout(10),
+        ):
+            feeder = Feeder(pool)
+            for _ in range(4):  # of the same user, one after the other
+                await feeder.feed_overdue(reader, None)
+        assert {chat: upto for chat, upto in progress(connection).items() if upto} == {
+            good: MESSAGES
+        }
+
+
+def join(connection: psycopg.Connection, reader: str, *chats: str) -> None:
+    for chat in chats:
+        connection.execute(
+            "INSERT INTO participants (chat, member, position) VALUES (%s, %s, 1)", (chat, reader)
+        )
+
+
+def progress(connection: psycopg.Connection) -> dict[str, int]:
+    return dict(connection.execute("SELECT chat::text, upto FROM search_progress").fetchall())
