@@ -10,7 +10,7 @@ import msgspec
 from chats.membership.chats import show_chat
 from chats.own.read_cache import ReadCache
 from chats.own.state import MAX_TRIES, show_last, show_mine
-from chats.store.chats import find_shown_chats
+from chats.store.chats import ChatRow, find_shown_chats
 from chats.store.own import (
     Listed,
     ListWanted,
@@ -85,10 +85,11 @@ class Lists:
         changed = {nth: listed[nth] for nth, text in enumerate(shown) if text is None}
         self._cache.count_listed(len(listed) - len(changed))
         kept = {}
+        rows: dict[str, ChatRow] = {}
         for _ in range(MAX_TRIES):
             if not changed:
                 break
-            made = await self._show_changed(user, list(changed.values()))
+            made = await self._show_changed(user, list(changed.values()), rows)
             behind = {}
             for (nth, (chat, _)), (text, state, is_whole) in zip(
                 changed.items(), made, strict=True
@@ -104,9 +105,10 @@ class Lists:
         return [text for text in shown if text is not None]
 
     async def _show_changed(
-        self, user: str, listed: list[tuple[str, OwnState]]
+        self, user: str, listed: list[tuple[str, OwnState]], rows: dict[str, ChatRow]
     ) -> list[tuple[bytes | None, OwnState, bool]]:
-        """Each as it is now, its state, and whether all of it is from that state."""
+        """Each as it is now, its state, and whether all of it is from that state. `rows` are those
+        read by the previous call, and then by this one."""
         pairs, states = [(chat, user) for chat, _ in listed], [state for _, state in listed]
         counted = await self._cache.fill_own(self._pool, pairs, states)
         states = [
@@ -123,16 +125,20 @@ class Lists:
             for nth in missing:
                 (chat, state), one = current[nth], counted[nth]
                 if one is not None and chat in found:
+                    row, participants = found[chat]
+                    if chat in rows and rows[chat].version == row.version:
+                        # Only messages have been added in between: it was the same at the count.
+                        row = row._replace(seq=state.head)
+                    rows[chat] = row
                     whole = msgspec.structs.replace(
-                        show_chat(*found[chat]), last=show_last(one.row)
+                        show_chat(row, participants), last=show_last(one.row)
                     )
                     text = shown[nth] = _encode(whole)[:-1]  # without its end
-                    head = found[chat][0].seq
-                    if head == state.head:
+                    if row.seq == state.head:
                         self._cache.keep_chat(chat, state, text)
                         is_whole[nth] = True
                     else:
-                        states[nth] = state._replace(head=head)
+                        states[nth] = state._replace(head=row.seq)
         return [
             (None, state, False)
             if text is None or one is None

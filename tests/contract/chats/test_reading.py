@@ -66,6 +66,15 @@ class InterruptedPool:
             await self._meanwhile()
 
 
+class BusyPool(InterruptedPool):
+    """The same before each statement but the first."""
+
+    async def _use(self) -> None:
+        self._uses += 1
+        if self._uses > 1:
+            await self._meanwhile()
+
+
 async def remove_and_go_on(world: World, chat: Chat, owner: Person, removed: Person) -> None:
     """The removal is the last event they see; the message after it is not visible to them."""
     removal = RemoveParticipant(
@@ -154,6 +163,24 @@ async def test_a_chat_and_what_is_the_readers_own_of_it_are_of_one_moment(
     [shown] = found.get("views") or found.get("chats") or [found]
     assert shown["last"]["seq"] == shown["seq"]
     assert shown["mine"]["unread"] == shown["seq"] - 1  # all events but the first are messages
+
+
+async def test_a_list_shows_a_chat_of_one_moment_however_fast_it_goes_on(
+    stage: Stage, world: World
+) -> None:
+    """Messages that its `seq` includes are counted, and the newest of them is `last`."""
+    ann, ben = await world.make_people(2)
+    chat = await world.make_chat(ann, ben)
+
+    async def go_on() -> None:
+        await world.send(new_message(chat.id, ann, "meanwhile"))
+
+    async with create_pool(stage.chats_database_url, size=1, min_size=1) as pool:
+        busy: Any = BusyPool(pool, go_on, 0)
+        page = await list_chats(busy, ben.id, chat.id)
+    [shown] = msgspec.json.decode(page)["chats"]
+    assert shown["last"]["seq"] == shown["seq"]
+    assert shown["mine"]["unread"] == shown["seq"] - 1
 
 
 async def test_a_page_of_events_is_at_most_a_mebibyte(stage: Stage, world: World) -> None:
