@@ -12,12 +12,12 @@ a thousand stuck readers that end together would stop the loop for a third of a 
 import asyncio
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final, cast
 
 from common.calls.balancer import network_of, read_balancer_header
-from common.identity.credentials import SessionRevoked
-from common.identity.tokens import Claims, TokenError, TokenExpired
+from common.identity.tokens import Claims
 from common.protocol.close_codes import CloseCode
 from common.protocol.errors import Refusal, not_found
 from common.protocol.frames import Active, Connect, Read, Refresh, Refreshed, Send, Typing, Watch
@@ -27,6 +27,7 @@ from realtime.protocol.handshake import SOCKET_PATH, Upgrade
 from realtime.protocol.session import SEND_EOF, Session, State, Wish
 from realtime.sockets.connections import send_away
 from realtime.sockets.services import Services
+from realtime.sockets.tokens import Ending, judge_refresh, judge_token
 
 PING_SECONDS: Final = (20.0, 25.0)  # of each connection, somewhere between
 MAX_SENDS_IN_FLIGHT: Final = 128  # of one socket; above it nothing more is read from it
@@ -195,22 +196,25 @@ class Connection(asyncio.Protocol):
             self._flush()
 
     def _verify(self, connect: Connect) -> None:
-        if self._services.credentials.missing:
-            self.end(CloseCode.INTERNAL_ERROR, "not ready")
-            return
-        try:
-            claims = self._services.credentials.verify(connect.token)
-        except SessionRevoked:
-            self.end(CloseCode.SESSION_REVOKED, "the session is revoked")
-        except TokenExpired as expired:
-            if self._services.credentials.is_revoked(expired.claims.session):
-                self.end(CloseCode.SESSION_REVOKED, "the session is revoked")
-            else:
-                self.end(CloseCode.TOKEN_EXPIRED, "the token has expired")
-        except TokenError:
-            self.end(CloseCode.UNAUTHENTICATED, "the token is not valid")
+        found = judge_token(self._services.credentials, connect.token)
+        if isinstance(found, Ending):
+            self.end(*found)
         else:
-            self._admit(claims, connect)
+            self._go_on_once_told(found, partial(self._admit, found, connect))
+
+    def _go_on_once_told(self, claims: Claims, go_on: Callable[[], None]) -> None:
+        """From then on no older refresh token is of use."""
+        if self._services.credentials.is_untold(claims):
+            self._services.spawn(self._wait_until_told(claims, go_on))
+        else:
+            go_on()
+
+    async def _wait_until_told(self, claims: Claims, go_on: Callable[[], None]) -> None:
+        self.session_id = claims.session  # it may be revoked meanwhile
+        await self._services.credentials.wait_until_told(claims)
+        if self._session.state is not State.ENDING:
+            go_on()
+            self._flush()
 
     def _admit(self, claims: Claims, connect: Connect) -> None:
         self.user, self.session_id = claims.user, claims.session
@@ -225,17 +229,15 @@ class Connection(asyncio.Protocol):
         self._services.joiner.join(self, connect)
 
     def _refresh(self, refresh: Refresh) -> None:
-        try:
-            claims = self._services.credentials.verify(refresh.token)
-        except (TokenError, SessionRevoked):
-            claims = None
-        now = self._services.clock()
-        if claims is None or claims.session != self.session_id:
-            refusal = Refusal("unauthenticated", "The token is not a good one of this session.")
-            self._session.refuse(refusal, now)
-            return
+        claims = judge_refresh(self._services.credentials, refresh.token, self.session_id)
+        if isinstance(claims, Refusal):
+            self._session.refuse(claims, self._services.clock())
+        else:
+            self._go_on_once_told(claims, partial(self._prolong, claims))
+
+    def _prolong(self, claims: Claims) -> None:
         left = claims.expires - time.time()
-        self._session.welcome(left, now)
+        self._session.welcome(left, self._services.clock())
         self._session.send(encode_frame(Refreshed(expires_in=round(left))))
 
     def _type(self, typing: Typing) -> None:

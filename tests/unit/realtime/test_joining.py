@@ -17,6 +17,7 @@ from realtime.fan_out.joining import CHATS_A_FETCH, GUESTS_A_TURN, MAX_REPLAY_BY
 from realtime.fan_out.rooms import LINGER_SECONDS, ROOMS_A_TURN
 from realtime.fan_out.upstream import Memberships
 from tests.fixtures.quiet_node import USER, QuietNode, objects_in, until
+from tests.unit.realtime.test_session import text
 
 FIRST, SECOND = (str(UUID(int=number)) for number in (1, 2))
 
@@ -63,6 +64,34 @@ async def test_nobody_joins_before_the_node_knows_what_was_revoked_while_it_rest
     assert not node.fan_out.hub.people
     credentials.verify, credentials.is_behind = good, False
     await node.connect_and_wait()
+
+
+async def test_a_token_is_accepted_once_users_knows_that_it_is_in_use() -> None:
+    """Otherwise an older refresh token could be used after `ready` or `refreshed`. Other frames do
+    not wait; a socket whose session is revoked meanwhile ends."""
+    node = QuietNode()
+    credentials: Any = node.services.credentials
+    told = asyncio.Event()
+    credentials.is_untold = lambda _: not told.is_set()
+    credentials.wait_until_told = lambda _: told.wait()
+    _, ended = node.connect()
+    await asyncio.sleep(0)
+    node.services.connections.end_sessions(["session"])
+    assert CloseCode.SESSION_REVOKED.to_bytes(2) in ended.data
+    connection, wire = node.connect()
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert objects_in(wire) == []
+    told.set()
+    await until(lambda: b'"ready"' in wire.data)
+    assert objects_in(ended) == []
+    told.clear()
+    connection.data_received(text({"type": "refresh", "token": "t"}) + text({"type": "ping"}))
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert [said["type"] for said in objects_in(wire)] == ["ready", "pong"]
+    told.set()
+    await until(lambda: b'"refreshed"' in wire.data)
 
 
 async def test_a_room_is_kept_while_a_socket_joins_it() -> None:
