@@ -94,6 +94,16 @@ async def test_connect_is_refused_as_a_problem(system: Hubbub) -> None:
     check_has_the_headers_of_all(answer)
 
 
+async def test_an_upgrade_to_another_protocol_is_ignored(system: Hubbub) -> None:
+    """RFC 9110 section 7.8; the request is answered with its body."""
+    body = b'{"username": "nobody", "password": "of nobody"}'
+    length = str(len(body))
+    wanted = {"Content-Type": "application/json", "Content-Length": length, "Upgrade": "foo"}
+    head = request("POST /api/user/login", **wanted, Connection="upgrade, close")
+    answer = await say(system.origin, head + body)
+    assert (answer.status, answer.code) == (401, "invalid_credentials")
+
+
 @pytest.mark.parametrize(
     "request_bytes",
     [
