@@ -10,9 +10,9 @@ from common.database.pool import Pool
 
 # Each deletes at most so many rows, the oldest first. Revocations outlive every access token. A
 # revoked session stays for a log-out that is repeated; a committed transaction for a `prepare` that
-# comes late, and no call lives for minutes. A dead session's tokens are deleted before it: it may
-# have thousands, and a cascade has no limit. Its user's last visit is its last refresh, which
-# nothing else records once the session is gone.
+# comes late, and no call lives for minutes. A dead session's tokens are deleted before it, and so
+# are an invitation's uses: there may be thousands, and a cascade has no limit. A session's last
+# refresh is its user's last visit, which nothing else records once the session is gone.
 #
 # Rows that may be renewed are checked twice: a statement that has waited for a row checks it again,
 # but not against a subquery. Promised times are in hours: the database may be in a time zone in
@@ -34,6 +34,12 @@ _PURGES = (
     " WHERE at < now() - interval '400 days' ORDER BY at LIMIT %s)",
     "DELETE FROM refresh_tokens WHERE expires_at < now() AND hash IN"
     " (SELECT hash FROM refresh_tokens WHERE expires_at < now() ORDER BY expires_at LIMIT %s)",
+    "DELETE FROM invitation_uses WHERE (invitation, user_id) IN (SELECT u.invitation, u.user_id"
+    " FROM invitations i JOIN invitation_uses u ON u.invitation = i.id"
+    " WHERE i.expires_at < now() LIMIT %s)",
+    "DELETE FROM invitations WHERE id IN (SELECT i.id FROM invitations i WHERE i.expires_at < now()"
+    " AND NOT EXISTS (SELECT FROM invitation_uses u WHERE u.invitation = i.id)"
+    " ORDER BY i.expires_at LIMIT %s)",
     # Nobody wants to be notified of it any more, and nobody offers it again.
     "DELETE FROM pushes WHERE made_at < now() - interval '1 hour' AND (session_id, chat) IN"
     " (SELECT session_id, chat FROM pushes"

@@ -129,6 +129,34 @@ async def test_who_was_seen_is_known_without_their_sessions(users: Any, pool: Po
         assert await seen() == before
 
 
+async def test_expired_invitations_go_in_slices(users: Any, pool: Pool) -> None:
+    """Their uses before them; those that still work stay."""
+    ann, _ = await users.sign_up("ann"), await users.sign_up("ben")
+    async with pool.connection() as connection:
+        for code in ("old", "older", "good"):
+            await insert_invitation(
+                connection, new_id(), code, maker=ann.id, chat=None, role="member", uses=2, days=1
+            )
+        await connection.execute(
+            "INSERT INTO invitation_uses SELECT i.id, u.id FROM invitations i, users u"
+        )
+        await connection.execute(
+            "UPDATE invitations SET expires_at = now() - interval '1 minute' WHERE code <> 'good'"
+        )
+    left = []
+    more = True
+    while more:
+        more = await purge_stale_rows(pool, rows=3)
+        async with pool.connection() as connection:
+            found = await connection.execute(
+                "SELECT code, count(u) FROM invitations LEFT JOIN invitation_uses u"
+                " ON invitation = id GROUP BY code ORDER BY count(u), code"
+            )
+            left.append(await found.fetchall())
+    assert [sum(uses for _, uses in codes) for codes in left] == [3, 2]
+    assert left[-1] == [("good", 2)]
+
+
 async def test_the_log_is_kept_for_400_days(users: Any, pool: Pool) -> None:
     """Older entries are deleted, up to the limit at a time; younger ones stay."""
     async with pool.connection() as connection:
