@@ -100,12 +100,17 @@ export class Rest {
 
   /**
    * The answer's body. `key` makes the program's own repeats safe; without one, a key is generated.
-   * With `user` the call is made in a session of that user or not at all. Raises Refused or
-   * NoAnswer.
+   * With `user` the call is made in a session of that user or not at all. Repeats end with the
+   * session. Raises Refused or NoAnswer.
    */
   async call(method, path, body, { key, repeatMs = this.#repeatMs, user } = {}) {
     const made = key ?? (KEYED.has(method) ? newId() : undefined);
-    return this.repeat(() => this.attempt(method, path, body, made, user), repeatMs);
+    const { tokens } = this;
+    const ask = () => {
+      if (tokens !== null && this.tokens === null) throw refusal(401, LOG_IN_FIRST);
+      return this.attempt(method, path, body, made, user);
+    };
+    return this.repeat(ask, repeatMs);
   }
 
   /**

@@ -71,6 +71,16 @@ rule("it gives up when the time is over, or when the wait would be longer than t
   same((await failed(slow.rest.call("GET", "/x"))).retryAfter, 60);
 });
 
+rule("it gives up when the session has ended, and does not use the cookie of the next one", async () => {
+  const answers = [refused(503, "unavailable"), NEW, GOOD];
+  const { rest, clock, asked } = parts(answers, { isCookie: true });
+  const failing = failed(rest.call("GET", "/x"));
+  await settle();
+  await rest.forget();
+  await clock.pass(500);
+  same([(await failing).code, asked.length], ["unauthenticated", 1]);
+});
+
 rule("a page that closes makes its last call at once, with the token that it has", async () => {
   const asked = [];
   const fetch = (path, { method, headers, keepalive }) => {
