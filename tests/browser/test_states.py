@@ -303,6 +303,30 @@ async def test_styles_come_with_what_they_are_for(
     await expect(door.locator(".line").first).to_have_css("display", "grid")
 
 
+async def test_a_printed_chat_is_its_messages(open_page: OpenPage) -> None:
+    """All that are loaded, in dark letters, without what is around them; the page is as before
+    afterwards."""
+    play = Play()
+    chat = play.start("Kitchen", "bob")
+    for number in range(60):
+        play.say(chat, "bob", f"Message {number}")
+    page = await open_page(play)
+    await page.emulate_media(color_scheme="dark")
+    await page.get_by_role("link", name="Kitchen").click()
+    log = page.locator(".log")
+    await expect(log.get_by_text("Message 40")).to_be_attached()
+    await log.evaluate("log => { log.scrollTop = 300; }")
+    await page.pdf()
+    assert await log.evaluate("log => log.scrollTop") == 300
+    await page.emulate_media(media="print", color_scheme="dark")
+    for around in (".side", ".foot", ".bar .acts"):
+        await expect(page.locator(around)).to_be_hidden()
+    await expect(page.get_by_role("heading", name="Kitchen")).to_be_visible()
+    assert await log.evaluate("log => log.clientHeight === log.scrollHeight")
+    assert await page.evaluate("document.documentElement.scrollHeight > innerHeight")
+    assert await page.evaluate("getComputedStyle(document.documentElement).colorScheme") == "light"
+
+
 async def test_previews_of_links_come_after_the_message(open_page: OpenPage) -> None:
     """Only text, with a link to the page; editing the message removes them."""
     play = Play()
