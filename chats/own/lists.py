@@ -1,16 +1,16 @@
 """The lists of users' chats. One statement reads all requests that arrived during the last one."""
 
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Final, TypeAlias
 
 import msgspec
 
 from chats.membership.chats import show_chat
-from chats.own.read_cache import ReadCache
+from chats.own.read_cache import ReadCache, Shown
 from chats.own.state import MAX_TRIES, show_last, show_mine
-from chats.store.chats import ChatRow, find_shown_chats
+from chats.store.chats import find_shown_chats
 from chats.store.own import (
     Listed,
     ListWanted,
@@ -54,7 +54,7 @@ class Lists:
         is no `next`, `unavailable`."""
         found = await self._list(request)
         page = found[: request.limit]
-        chats = await self._show(request.user, [(one.chat, one.state) for one in page])
+        chats = await self._show(request.user, page)
         following = None
         if len(found) > len(page):
             last = page[-1]
@@ -75,76 +75,76 @@ class Lists:
             found = await self._by_activity.fetch(request.user, wanted)
         return found
 
-    async def _show(self, user: str, listed: list[tuple[str, OwnState]]) -> list[bytes]:
+    async def _show(self, user: str, listed: Sequence[Listed]) -> list[bytes]:
         """Encoded; chats that the user has left meanwhile are omitted."""
         held = self._cache.find_list(user)
-        shown = [
-            one[1] if (one := held.shown.get(chat)) is not None and one[0] == state else None
-            for chat, state in listed
-        ]
-        changed = {nth: listed[nth] for nth, text in enumerate(shown) if text is None}
+        before = held.shown
+        changed = {
+            chat: state
+            for chat, state, _ in listed
+            if (known := before.get(chat)) is None or known[0] != state
+        }
         self._cache.count_listed(len(listed) - len(changed))
-        kept = {}
-        rows: dict[str, ChatRow] = {}
-        for _ in range(MAX_TRIES):
-            if not changed:
-                break
-            made = await self._show_changed(user, list(changed.values()), rows)
-            behind = {}
-            for (nth, (chat, _)), (text, state, is_whole) in zip(
-                changed.items(), made, strict=True
-            ):
-                shown[nth] = text
-                if text is not None and is_whole:
-                    kept[chat] = state, text
-                elif text is not None:
-                    behind[nth] = chat, state
-            changed = behind
-        if kept:
-            self._cache.keep_list(user, held, kept)
-        return [text for text in shown if text is not None]
-
-    async def _show_changed(
-        self, user: str, listed: list[tuple[str, OwnState]], rows: dict[str, ChatRow]
-    ) -> list[tuple[bytes | None, OwnState, bool]]:
-        """Each as it is now, its state, and whether all of it is from that state. `rows` are those
-        read by the previous call, and then by this one."""
-        pairs, states = [(chat, user) for chat, _ in listed], [state for _, state in listed]
-        counted = await self._cache.fill_own(self._pool, pairs, states)
-        states = [
-            state if one is None else one.state for state, one in zip(states, counted, strict=True)
-        ]
-        current = [(chat, state) for (chat, _), state in zip(listed, states, strict=True)]
-        shown = self._cache.find_chats(current)
-        is_whole = [text is not None for text in shown]
-        missing = [
-            nth for nth, text in enumerate(shown) if text is None and counted[nth] is not None
-        ]
-        if missing:
-            found = await find_shown_chats(self._pool, user, [listed[nth][0] for nth in missing])
-            for nth in missing:
-                (chat, state), one = current[nth], counted[nth]
-                if one is not None and chat in found:
-                    row, participants = found[chat]
-                    if chat in rows and rows[chat].version == row.version:
-                        # Only messages have been added in between: it was the same at the count.
-                        row = row._replace(seq=state.head)
-                    rows[chat] = row
-                    whole = msgspec.structs.replace(
-                        show_chat(row, participants), last=show_last(one.row)
-                    )
-                    text = shown[nth] = _encode(whole)[:-1]  # without its end
-                    if row.seq == state.head:
-                        self._cache.keep_chat(chat, state, text)
-                        is_whole[nth] = True
-                    else:
-                        states[nth] = state._replace(head=row.seq)
+        if not changed:
+            return [before[chat][1] for chat, _, _ in listed]
+        whole, behind = await self._show_changed(user, changed)
+        if whole:
+            self._cache.keep_list(user, held, whole)
+        shown = whole | behind
         return [
-            (None, state, False)
-            if text is None or one is None
-            else (b'%b,"mine":%b}' % (text, _encode(show_mine(one.row))), state, whole)
-            for text, one, state, whole in zip(shown, counted, states, is_whole, strict=True)
+            (shown if chat in changed else before)[chat][1]
+            for chat, _, _ in listed
+            if chat in shown or chat not in changed
         ]
+
+    async def _show_changed(self, user: str, states: Mapping[str, OwnState]) -> tuple[Shown, Shown]:
+        """As `_read`. What is behind in the end changes faster than it is read."""
+        versions: dict[str, int] = {}
+        whole, behind = await self._read(user, states, versions)
+        for _ in range(MAX_TRIES - 1):
+            if not behind:
+                break
+            states = {chat: state for chat, (state, _) in behind.items()}
+            more, behind = await self._read(user, states, versions)
+            whole |= more
+        return whole, behind
+
+    async def _read(
+        self, user: str, states: Mapping[str, OwnState], versions: dict[str, int]
+    ) -> tuple[Shown, Shown]:
+        """Those of them that the user is in, each in that state or a later one; and those whose
+        chat is in this state and the user's own state of an earlier one, since there was an event
+        between the two reads. `versions` are those of the chats that the previous call read, and
+        then of those that this one read."""
+        pairs = [(chat, user) for chat in states]
+        counted = await self._cache.fill_own(self._pool, pairs, list(states.values()))
+        own = {chat: one for chat, one in zip(states, counted, strict=True) if one is not None}
+        cached = self._cache.find_chats({chat: one.state for chat, one in own.items()})
+        found = {}
+        if len(cached) < len(own):
+            missing = [chat for chat in own if chat not in cached]
+            found = await find_shown_chats(self._pool, user, missing)
+        whole: Shown = {}
+        behind: Shown = {}
+        for chat, (state, row) in own.items():
+            mine = _encode(show_mine(row))
+            if (text := cached.get(chat)) is not None:
+                whole[chat] = state, b'%b,"mine":%b}' % (text, mine)
+            elif chat in found:
+                now, participants = found[chat]
+                if versions.get(chat) == now.version:
+                    # Only messages have been added in between: it was the same at the count.
+                    now = now._replace(seq=state.head)
+                versions[chat] = now.version
+                current = msgspec.structs.replace(show_chat(now, participants), last=show_last(row))
+                text = _encode(current)[:-1]  # without its end
+                shown = b'%b,"mine":%b}' % (text, mine)
+                if current.seq == state.head:
+                    self._cache.keep_chat(chat, state, text)
+                    whole[chat] = state, shown
+                else:
+                    behind[chat] = state._replace(head=current.seq), shown
+        return whole, behind
 
 
 def _create_lanes(pool: Pool, read: _Read) -> _Lanes:

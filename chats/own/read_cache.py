@@ -8,7 +8,7 @@ never cached.
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 from chats.metrics import HELD_BYTES, SHOWN
 from chats.store.own import Counted, OwnState, count_own
@@ -28,11 +28,15 @@ _SHOWN: Final = {
 }
 
 
+Shown: TypeAlias = dict[str, tuple[OwnState, bytes]]
+"""A user's chats, encoded, each with its state."""
+
+
 class CachedList(NamedTuple):
-    """A user's chats as they were shown, each with its state; valid until a moment of the clock."""
+    """What was shown; valid until a moment of the clock."""
 
     until: float
-    shown: Mapping[str, tuple[OwnState, bytes]]
+    shown: Shown
 
 
 class ReadCache:
@@ -46,9 +50,7 @@ class ReadCache:
         held: CachedList | None = self._memory.get(_list_key(user))
         return held or CachedList(time.monotonic() + SECONDS, {})
 
-    def keep_list(
-        self, user: str, held: CachedList, more: Mapping[str, tuple[OwnState, bytes]]
-    ) -> None:
+    def keep_list(self, user: str, held: CachedList, more: Shown) -> None:
         """Stores these chats with their states."""
         shown = {**held.shown, **more}
         if len(shown) > MAX_LISTED:
@@ -86,16 +88,15 @@ class ReadCache:
         held: Counted | None = self._memory.get(_own_key(pair))
         return held if held is not None and held.state == state else None
 
-    def find_chats(self, wanted: Sequence[tuple[str, OwnState]]) -> list[bytes | None]:
-        """How each chat is shown in that state, without the reader's own state."""
-        held = [self._memory.get(chat) for chat, _ in wanted]
-        found = [
-            one[1] if one is not None and one[0] == (state.epoch, state.head) else None
-            for one, (_, state) in zip(held, wanted, strict=True)
-        ]
-        missing = found.count(None)
-        _SHOWN["chat", "memory"].inc(len(found) - missing)
-        _SHOWN["chat", "database"].inc(missing)
+    def find_chats(self, states: Mapping[str, OwnState]) -> dict[str, bytes]:
+        """How those that are cached are shown in that state, without the reader's own state."""
+        found: dict[str, bytes] = {}
+        for chat, state in states.items():
+            held: tuple[tuple[str, int], bytes] | None = self._memory.get(chat)
+            if held is not None and held[0] == (state.epoch, state.head):
+                found[chat] = held[1]
+        _SHOWN["chat", "memory"].inc(len(found))
+        _SHOWN["chat", "database"].inc(len(states) - len(found))
         return found
 
     def keep_chat(self, chat: str, state: OwnState, shown: bytes) -> None:

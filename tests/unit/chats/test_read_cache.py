@@ -53,7 +53,7 @@ async def test_it_counts_what_came_from_memory(monkeypatch: pytest.MonkeyPatch) 
     before, held = [shown(*kind) for kind in kinds], ReadCache()
     for _ in range(3):
         await held.fill_own(None, [("c", "ann"), ("d", "ann")], [state] * 2)  # type: ignore[arg-type]
-        held.find_chats([("c", state)])
+        held.find_chats({"c": state})
         held.keep_chat("c", state, b"{}")
     assert [shown(*kind) - was for kind, was in zip(kinds, before, strict=True)] == [2, 4, 1, 2]
     assert (REGISTRY.get_sample_value("hubbub_chats_held_bytes") or 0.0) > 2 * module.OBJECTS_BYTES
