@@ -87,23 +87,14 @@ class Buckets:
 
     def take(self, key: str, rate: Rate, now: float) -> Verdict:
         """One token, if there is one."""
-        verdict, after = judge(rate, self._full_at.get(key, now), now)
-        self._set(key, after, now)
-        return verdict
-
-    def give_back(self, key: str, rate: Rate, now: float) -> None:
-        """Gives back the token that was taken last."""
-        if (full_at := self._full_at.get(key)) is not None:
-            self._set(key, full_at - 1 / rate.per_second, now)
-
-    def _set(self, key: str, full_at: float, now: float) -> None:
-        self._full_at[key] = full_at
+        verdict, self._full_at[key] = judge(rate, self._full_at.get(key, now), now)
         self._full_at.move_to_end(key)
         while self._full_at:
             oldest = next(iter(self._full_at))
             if self._full_at[oldest] > now and len(self._full_at) <= self._max_buckets:
                 break
             del self._full_at[oldest]
+        return verdict
 
 
 def demand(verdict: Verdict) -> None:

@@ -35,15 +35,6 @@ def test_a_slow_rate_says_how_long_to_wait() -> None:
     assert buckets.take("a", rate, 6.0).allowed
 
 
-def test_what_is_given_back_can_be_taken_again() -> None:
-    """Returning a token that was not needed leaves no trace."""
-    buckets, rate = Buckets(), Rate(1, 1)
-    assert buckets.take("a", rate, 0.0).allowed
-    buckets.give_back("a", rate, 0.0)
-    assert buckets.take("a", rate, 0.0).allowed
-    assert not buckets.take("a", rate, 0.0).allowed
-
-
 def test_keys_do_not_share() -> None:
     """One key's bucket does not affect another's."""
     buckets, rate = Buckets(), Rate(1, 1)
