@@ -1,7 +1,7 @@
 """Attempts that count as failed while they are in progress: log-ins, checks of a current password,
 new e-mail addresses.
 
-Each takes a token first, so that parallel ones cannot slip through, and returns it if it did not
+Each takes a token first, so that parallel ones cannot slip through, and gives it back if it did not
 fail. When none is left, an attempt waits for those in progress in this process.
 """
 
@@ -67,7 +67,7 @@ class Attempts:
     async def _end(self, counted: Counted, has_failed: bool) -> None:
         try:
             if not has_failed:
-                await self._buckets.return_token(*counted, self._rate)
+                await self._buckets.give_back_everywhere(*counted, self._rate)
         finally:
             self._under_way[counted] -= 1
             if self._under_way[counted]:

@@ -47,7 +47,7 @@ class Limits:
         demand(verdict)
 
     def forgive_send(self, user: str) -> None:
-        """Returns the token: no event was created."""
+        """Gives the token back: no event was created."""
         self._buckets.give_back(SEND_KIND, user, self._sends)
 
     async def take_change(self, user: str) -> None:
@@ -59,7 +59,7 @@ class Limits:
         demand(await self._buckets.take("new-chat", user, self._new_chats))
 
     def forgive_new_chat(self, user: str) -> None:
-        """Returns the token: the chat already existed."""
+        """Gives the token back: the chat already existed."""
         self._buckets.give_back("new-chat", user, self._new_chats)
 
     async def take_search(self, user: str) -> None:
@@ -73,7 +73,7 @@ class Limits:
             raise refuse_address("sign-ups", address, verdict)
 
     def forgive_sign_up(self, address: str) -> None:
-        """Returns the token: it was not tried."""
+        """Gives the token back: it was not tried."""
         self._buckets.give_back("sign-up", hash_address(address), self._sign_ups)
 
     @asynccontextmanager

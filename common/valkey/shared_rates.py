@@ -171,7 +171,7 @@ class SharedBuckets:
         if not bucket.is_counted_alone:
             self._tell_soon(bucket, rate, -1, now < self._left_alone_until)
 
-    async def return_token(self, kind: str, whom: str, rate: Rate) -> None:
+    async def give_back_everywhere(self, kind: str, whom: str, rate: Rate) -> None:
         """The same; if Valkey answers, all processes know of it when this returns."""
         now = self._clock()
         bucket = self._buckets.get((kind, whom)) or self._make(kind, whom, now)

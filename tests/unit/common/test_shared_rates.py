@@ -76,10 +76,10 @@ async def test_what_was_returned_is_there_for_all_at_once(
     one, other, whom = make(server.url), make(server.url), new_id()
     for _ in range(10):
         await one.take("x", whom, RATE)
-    await one.return_token("x", whom, RATE)
+    await one.give_back_everywhere("x", whom, RATE)
     assert [(await other.take("x", whom, RATE)).allowed for _ in range(2)] == [True, False]
     server.pause()
-    await one.return_token("x", whom, RATE)
+    await one.give_back_everywhere("x", whom, RATE)
     assert (await one.take("x", whom, RATE)).allowed
     server.go_on()
 
