@@ -1,8 +1,8 @@
 """Removes bytes that no longer belong to anything.
 
-There are two kinds. Every few seconds, what chats has marked for deletion: files of deleted
-messages and chats, aborted uploads, files that no message used. From time to time, a shard at a
-time, orphaned bytes: those unknown to a restored database, and replaced avatars.
+There are two kinds. Doomed, every few seconds: what chats has marked for deletion, which are files
+of deleted messages and chats, aborted uploads, files that no message used. Unknown, a shard at a
+time: what no database knows of, such as replaced avatars, and all that a restore has lost.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ AT_REST_SECONDS: Final = 20.0  # the promise is one minute
 SHARD_SECONDS: Final = 300.0  # a day for all
 AT_ONCE: Final = 200
 # Longer than an upload takes, so that bytes this old always have a row.
-STRANGE_SECONDS: Final = 3600.0
+UNKNOWN_SECONDS: Final = 3600.0
 ASKED_AT_ONCE: Final = 1_000
 
 Known = Callable[[list[str]], Awaitable[set[str]]]
@@ -89,15 +89,15 @@ class Sweep:
         for shard in cycle([*SHARDS[first:], *SHARDS[:first]]):
             await asyncio.sleep(SHARD_SECONDS)
             try:
-                await self.remove_strange(shard)
+                await self.remove_unknown(shard)
             except (Refusal, StoreUnavailable) as error:
                 SWEEP_FAILED.inc()
                 log("shard not swept", error=_describe(error))
 
-    async def remove_strange(
-        self, shard: str, older_than_seconds: float = STRANGE_SECONDS
+    async def remove_unknown(
+        self, shard: str, older_than_seconds: float = UNKNOWN_SECONDS
     ) -> list[str]:
-        """Removes orphaned bytes. Raises Refusal, StoreUnavailable."""
+        """Returns what was removed. Raises Refusal, StoreUnavailable."""
         removed: list[str] = []
         for store, list_known in self._known.items():
             found = await store.list_shard(shard, older_than_seconds)

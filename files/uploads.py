@@ -1,6 +1,6 @@
 """One upload: checked, received piece by piece, examined, and registered with chats.
 
-chats knows of it before the first byte and is told after the last, so that no crash leaves orphaned
+chats knows of it before the first byte and is told after the last, so that no crash leaves unknown
 bytes.
 """
 

@@ -1,4 +1,4 @@
-"""Each process is killed at each step of an upload: after the sweep no orphaned data is left."""
+"""Each process is killed at each step of an upload: after the sweep no unknown bytes are left."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -202,12 +202,12 @@ def test_killed_between_bytes_and_row(stage: Stage) -> None:
     wait_until(lambda: file not in stage.rows() | stage.names())
 
 
-async def test_bytes_that_nobody_knows_of(stage: Stage) -> None:
-    """As after the restore of an older database: they are deleted, together with a half-written
+async def test_unknown_bytes_are_removed(stage: Stage) -> None:
+    """As after the restore of an older database: they are removed, together with a half-written
     piece."""
     known = stage.upload(DATA, new_id()).json()["file"]["id"]
-    strange = new_id()[:-2] + known[-2:]
-    folder = stage.folder / strange[-2:] / strange
+    unknown = new_id()[:-2] + known[-2:]
+    folder = stage.folder / unknown[-2:] / unknown
     folder.mkdir()
     (folder / "0#1").write_bytes(b"half")
     address = stage.services.urls["chats"].removeprefix("http://")
@@ -216,7 +216,7 @@ async def test_bytes_that_nobody_knows_of(stage: Stage) -> None:
         closing(HttpClient(AnyCaller(stage.services.credentials.shared))) as http,
     ):
         sweep = Sweep(Chats(Calls(http, Replicas("chats", (address,)))), store, {})
-        assert await sweep.remove_strange(known[-2:]) == []  # too young
-        assert await sweep.remove_strange(known[-2:], -60) == [strange]
+        assert await sweep.remove_unknown(known[-2:]) == []  # too young
+        assert await sweep.remove_unknown(known[-2:], -60) == [unknown]
     assert stage.names() >= {known}
-    assert strange not in stage.names()
+    assert unknown not in stage.names()
