@@ -14,8 +14,8 @@ from fleet.engines.balancer import PoolServer
 from fleet.engines.programs import Engines
 from fleet.processes.children import Process, spawn
 from fleet.processes.forked import Template
-from fleet.processes.ports import LocalSocket, ReservedPort
-from fleet.processes.probe import http_answer, http_status
+from fleet.processes.ports import LOOPBACK, LocalSocket, ReservedPort
+from fleet.processes.probe import Address, http_answer, http_status
 from fleet.processes.supervised import Program
 from fleet.settings import DATABASE_VARIABLES, PROJECT_FOLDER, FleetSettings
 
@@ -78,13 +78,14 @@ class Services:
     def program(self, role: str, number: int) -> Program:
         """The program of a slot that was wanted before."""
         ports = self._ports[role, number]
+        health = Address(LOOPBACK, ports.health.number)
 
         async def is_ready() -> bool:
-            return await http_status(ports.health.number, "/health/ready") == 200
+            return await http_status(health, "/health/ready") == 200
 
         async def is_live() -> bool:
             # 503 while draining counts as an answer
-            status, body = await http_answer(ports.health.number, "/health/live")
+            status, body = await http_answer(health, "/health/live")
             self._at_rest[f"{role}-{number}"] = b'"atRest":true' in body
             return status is not None
 
@@ -100,7 +101,7 @@ class Services:
             role,
             number,
             ports.main.number,
-            ports.health.number,
+            health.port,
             lambda: self._start(role, number, ports),
             is_ready,
             is_live,

@@ -131,10 +131,10 @@ async def _state(container: Container) -> State:
     address = container.address
     if container.role not in SERVICE_ROLES:
         return "ready" if await _connects(address) else "starting"
-    live = await http_status(address.port, "/health/live", host=address.host)
+    live = await http_status(address, "/health/live")
     if live == 503:
         return "draining"
-    ready = await http_status(address.port, "/health/ready", host=address.host)
+    ready = await http_status(address, "/health/ready")
     return "ready" if ready == 200 else "starting"
 
 

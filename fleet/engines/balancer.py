@@ -17,7 +17,7 @@ from fleet.engines.binaries import haproxy_program
 from fleet.engines.certificate import FILE_NAME, BadCertificate, Certificate
 from fleet.processes.children import spawn
 from fleet.processes.ports import LOOPBACK, ReservedPort
-from fleet.processes.probe import http_status
+from fleet.processes.probe import Address, http_status
 from fleet.processes.supervised import Program
 from fleet.settings import PROJECT_FOLDER, FleetSettings
 
@@ -152,7 +152,7 @@ class Balancer:
             )
 
         async def answers() -> bool:
-            return await http_status(metrics.number, "/") is not None
+            return await http_status(Address(LOOPBACK, metrics.number), "/") is not None
 
         return Program("balancer", 1, port, metrics.number, start, answers, answers)
 

@@ -243,9 +243,7 @@ def _has_figures(process: ProcessState) -> bool:
 async def collect_process(process: ProcessState) -> ProcessFacts:
     address = Address(process.host, process.metrics or process.port)
     ready, samples = await asyncio.gather(
-        http_status(
-            address.port, "/health/ready", timeout=PROCESS_TIMEOUT_SECONDS, host=address.host
-        ),
+        http_status(address, "/health/ready", timeout=PROCESS_TIMEOUT_SECONDS),
         _read_samples(process.role, address),
     )
     figures: dict[str, float] = {}

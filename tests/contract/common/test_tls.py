@@ -35,8 +35,8 @@ from common.protocol.ids import new_id
 from common.protocol.users import Grant, SignUp
 from common.valkey.valkey import Valkey
 from edge.figures import ask_figures
-from fleet.processes.ports import ReservedPort
-from fleet.processes.probe import http_status
+from fleet.processes.ports import LOOPBACK, ReservedPort
+from fleet.processes.probe import Address, http_status
 from tests.fixtures.authority import Authority, Files, tls_front
 from tests.fixtures.callers import Credentials
 from tests.fixtures.servers import PostgresServer, ValkeyServer
@@ -303,7 +303,8 @@ async def test_services_call_each_other_over_tls(
             stack.callback(process.kill)
         async with asyncio.timeout(120):
             for _, health in ports.values():
-                while await http_status(health.number, "/health/ready") != 200:  # noqa: ASYNC110
+                address = Address(LOOPBACK, health.number)
+                while await http_status(address, "/health/ready") != 200:  # noqa: ASYNC110
                     await asyncio.sleep(0.05)
             client = Valkey(valkey.url, topic_prefix)
             for role, (calls, _) in ports.items():

@@ -28,7 +28,7 @@ from common.protocol.push import ActiveUsers, ListActive
 from fleet.data.folder import short_path
 from fleet.engines.binaries import haproxy_program
 from fleet.processes.children import spawn
-from fleet.processes.probe import http_status
+from fleet.processes.probe import Address, http_status
 from tests.fixtures.authority import Authority, Files
 from tests.fixtures.servers import ValkeyServer
 
@@ -171,7 +171,7 @@ async def test_only_servers_with_a_good_certificate_are_used(
         )  # fmt: skip
 
         async def ask() -> int | None:
-            return await http_status(PUBLIC, "/api/x", PATIENCE_SECONDS, balancer.host)
+            return await http_status(Address(balancer.host, PUBLIC), "/api/x", PATIENCE_SECONDS)
 
         def is_judged(states: dict[str, str]) -> bool:
             return [name for name in hosts if states[hosts[name]].startswith("UP ")] == ["good"]
@@ -232,7 +232,8 @@ async def test_people_talk_with_tls_on_every_way(
         for pool in ("edge", "realtime", "files"):
             await balancer.until(pool, lambda states: states[host].startswith("UP L7"))
         async with asyncio.timeout(PATIENCE_SECONDS):
-            while await http_status(PUBLIC, "/health/ready", 20, balancer.host) != 200:  # noqa: ASYNC110
+            public = Address(balancer.host, PUBLIC)
+            while await http_status(public, "/health/ready", 20) != 200:  # noqa: ASYNC110
                 await asyncio.sleep(0.1)
         async with Client(balancer.origin) as ann:
             name = f"ann-{uuid.uuid4().hex[:12]}"
@@ -259,5 +260,5 @@ async def test_people_talk_with_tls_on_every_way(
                 listed = await nodes.call("list_active", asked, ActiveUsers, timeout=60)
             assert listed.users == [ann.user]
         for port in (8001, 8002, REALTIME, EDGE, FILES):
-            assert await http_status(port, "/health/live", 20, host) is None
-            assert await http_status(port + HEALTH, "/metrics", 20, host) is None
+            assert await http_status(Address(host, port), "/health/live", 20) is None
+            assert await http_status(Address(host, port + HEALTH), "/metrics", 20) is None

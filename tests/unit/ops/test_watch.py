@@ -108,7 +108,7 @@ async def test_figures_and_state_are_served() -> None:
         address = Address("127.0.0.1", port)
         assert b"talks_total 3.0\n" in (await http_body(address, "/metrics?x=1") or b"")
         assert await http_body(address, "/state") == state
-        assert await http_status(port, "/other") == 404
+        assert await http_status(address, "/other") == 404
         _, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(b"\xff\r\n\r\n")
         writer.close()
