@@ -113,48 +113,34 @@ class Balancer:
         self, *, listener: int, port: int, key: str, lock: int, front: Front = NO_FRONT
     ) -> Program:
         """`listener` is the public socket, which stays open while HAProxy restarts."""
-        metrics = self._metrics
+        metrics = Address(LOOPBACK, self._metrics.number)
         self._certificate = front.certificate
 
         def start() -> subprocess.Popen[bytes]:
-            pools = self._folder / "pools.cfg"
-            # Only servers that are ready: a server in the file counts as up until a check fails.
-            serving = [server for server, mode in self._wanted.items() if mode == "ready"]
-            self._known = dict.fromkeys(serving, "ready")
-            pools.write_text(pools_text(serving))
-            bind = f"fd@{listener}"
+            threads, pools = self._write_files()
             if front.certificate:
                 self._install(front.certificate)
-                # Only HTTP/1.1: the limits on headers and slow readers are tested with it.
-                bind += f" ssl crt {FILE_NAME} alpn http/1.1"
-            threads = self._folder / "threads.cfg"
-            threads.write_text(f"global\n    nbthread {max_threads()}\n")
             return spawn(
                 [haproxy_program(), "-db", "-f", threads, "-f", CONFIGURATION, "-f", pools],
-                env={
-                    "PATH": os.environ.get("PATH", ""),
-                    # Its buffers span many pages, and address translation takes time: huge pages
-                    # are faster (docs/decisions/balancer.md).
-                    "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
-                    "HUBBUB_BALANCER_BIND": bind,
-                    "HUBBUB_BALANCER_TRUSTED": " ".join(front.trusted_proxies),
-                    "HUBBUB_BALANCER_PROXY": "on" if front.proxy_protocol else "off",
-                    "HUBBUB_BALANCER_METRICS": metrics.address,
-                    # Relative, since a path may have at most 107 bytes; the folder is its working
-                    # directory.
-                    "HUBBUB_BALANCER_ADMIN": f"unix@{SOCKET_NAME}",
-                    "HUBBUB_BALANCER_MAXCONN": str(max_connections()),
-                    "HUBBUB_BALANCER_KEY": key,
-                    "HUBBUB_BALANCER_REFUSALS": str(REFUSALS),
-                },
+                env=_environment(listener, str(metrics), key, front),
                 cwd=self._folder,
                 pass_fds=[listener, lock],
             )
 
         async def answers() -> bool:
-            return await http_status(Address(LOOPBACK, metrics.number), "/") is not None
+            return await http_status(metrics, "/") is not None
 
-        return Program("balancer", 1, port, metrics.number, start, answers, answers)
+        return Program("balancer", 1, port, metrics.port, start, answers, answers)
+
+    def _write_files(self) -> tuple[Path, Path]:
+        """What a start needs to know beside the rules: the threads, and the pools."""
+        threads, pools = self._folder / "threads.cfg", self._folder / "pools.cfg"
+        threads.write_text(f"global\n    nbthread {max_threads()}\n")
+        # Only servers that are ready: a server in the file counts as up until a check fails.
+        serving = [server for server, mode in self._wanted.items() if mode == "ready"]
+        self._known = dict.fromkeys(serving, "ready")
+        pools.write_text(pools_text(serving))
+        return threads, pools
 
     def close(self) -> None:
         """Releases its port."""
@@ -221,6 +207,29 @@ class Balancer:
                 return (await reader.read()).decode()
             finally:
                 writer.close()
+
+
+def _environment(listener: int, metrics: str, key: str, front: Front) -> dict[str, str]:
+    """The variables that deploy/haproxy/haproxy.cfg uses."""
+    bind = f"fd@{listener}"
+    if front.certificate:
+        # Only HTTP/1.1: the limits on headers and slow readers are tested with it.
+        bind += f" ssl crt {FILE_NAME} alpn http/1.1"
+    return {
+        "PATH": os.environ.get("PATH", ""),
+        # Its buffers span many pages, and address translation takes time: huge pages are faster
+        # (docs/decisions/balancer.md).
+        "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
+        "HUBBUB_BALANCER_BIND": bind,
+        "HUBBUB_BALANCER_TRUSTED": " ".join(front.trusted_proxies),
+        "HUBBUB_BALANCER_PROXY": "on" if front.proxy_protocol else "off",
+        "HUBBUB_BALANCER_METRICS": metrics,
+        # Relative, since a path may have at most 107 bytes; the folder is its working directory.
+        "HUBBUB_BALANCER_ADMIN": f"unix@{SOCKET_NAME}",
+        "HUBBUB_BALANCER_MAXCONN": str(max_connections()),
+        "HUBBUB_BALANCER_KEY": key,
+        "HUBBUB_BALANCER_REFUSALS": str(REFUSALS),
+    }
 
 
 def pools_text(servers: Collection[PoolServer]) -> str:
