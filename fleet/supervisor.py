@@ -19,7 +19,7 @@ from fleet.commands.owner import UsersCaller
 from fleet.control import MakeOwner, Reply, Request, Restart, Scale
 from fleet.data.keys import read_or_make_secret, service_key_path
 from fleet.data.logs import log_path, rotate_logs, say
-from fleet.data.state import FILE_NAME, FleetState, WantedState, write_state
+from fleet.data.state import FleetState, WantedState
 from fleet.endings import Endings
 from fleet.engines.balancer import Balancer, Mode, front_of
 from fleet.engines.certificate import BadCertificate
@@ -32,12 +32,12 @@ from fleet.processes.lingering import Lingering
 from fleet.processes.ports import LOOPBACK
 from fleet.processes.probe import Address
 from fleet.processes.supervised import Program, Supervised, Watcher
+from fleet.records import Records
 from fleet.scaling.autoscaler import Autoscaler
 from fleet.scaling.resting import Resting
 from fleet.scaling.scaler import Figures, Replicas
 from fleet.services import PUBLIC_ROLES, Services
 from fleet.settings import MAX_REPLICAS, PROJECT_FOLDER, SERVICE_ROLES, FleetSettings
-from fleet.targets import write_targets
 
 # Together less than the promised 30 s of a stop; sockets and requests get the most.
 STOP_ORDER = (
@@ -67,7 +67,7 @@ class Fleet:
         self._resting = Resting(settings.open_roles)
         self.wanted = {role: r.minimum for role, r in settings.replicas.items()}
         self._one_change = {role: asyncio.Lock() for role in SERVICE_ROLES}
-        self._is_written = True  # the current state
+        self._records = Records(settings.data, settings.run)
         self._is_certified = True  # no bad certificate was reported
         self._is_stopping = False
         self._is_grown = False  # to the numbers wanted at a start
@@ -77,10 +77,10 @@ class Fleet:
         self._metrics = FleetMetrics(registry)
         self._metrics_server = MetricsServer(registry)
         self._endings = endings = Endings(settings.logs, self._metrics)
-        self._lingering = Lingering(self._changed, endings.note_end)
+        self._lingering = Lingering(self._tell_of_change, endings.note_end)
         self._watcher = Watcher(
             endings.note_start,
-            self._changed,
+            self._tell_of_change,
             endings.note_end,
             endings.note_hang,
             self._lingering.add,
@@ -94,7 +94,7 @@ class Fleet:
             public = Address(self._settings.host, self._settings.port)
             shown = watch_certificate(public, self._settings, self._metrics.note_certificate)
             _keep(self._tasks, shown)
-        await self._changed()
+        await self._tell_of_change()
         engines = Engines(self._settings, self._lock, self._run)
         self._services = Services(self._settings, engines, self._kept, self._template)
         for role, replicas in self.wanted.items():
@@ -131,10 +131,8 @@ class Fleet:
                 self._lingering.stop(seconds),
                 *(supervised.stop(seconds, everything=True) for supervised in stopping),
             )
-        await self._changed()
-        if not self._is_written:  # on a full disk; it would list processes as after a kill
-            with suppress(OSError):
-                (self._settings.data / FILE_NAME).unlink()
+        await self._tell_of_change()
+        self._records.close()
         await self._endings.finish()
         self._template.close()
         self._metrics_server.close()
@@ -164,7 +162,7 @@ class Fleet:
                 self._resting.roles.discard(role)  # now the operator has set it
                 wanted = min(max(self.wanted[role], replicas), bounds.maximum)
                 await self.scale(role, wanted)
-                await self._changed()
+                await self._tell_of_change()
                 ready = len((await self.find_metrics())[role])
                 return Reply(ready == wanted, f"There are {ready} of {role}.")
 
@@ -244,7 +242,7 @@ class Fleet:
         for number in sorted((n for n in slots if n > replicas), reverse=True):
             await self._slots[role, number].stop(DRAIN_SECONDS)
             del self._slots[role, number]
-            await self._changed()
+            await self._tell_of_change()
 
     async def _start_all(self, programs: Iterable[Program]) -> None:
         started = []
@@ -295,8 +293,8 @@ class Fleet:
                 if time.monotonic() - rotated > ROTATE_SECONDS:
                     rotated = time.monotonic()
                     rotate_logs(self._settings.logs, self._settings.log_bytes)
-                if not self._is_written or not (self._settings.data / FILE_NAME).exists():
-                    await self._changed()
+                if not self._records.are_current:
+                    await self._tell_of_change()
                 await self._tell_balancer()
                 await self._renew_certificate()
                 self._rest_or_rise()
@@ -337,8 +335,16 @@ class Fleet:
                 log("certificate not renewed", level=logging.ERROR, error=str(error))
             self._is_certified = False
 
-    async def _changed(self) -> None:
-        state = FleetState(
+    async def _tell_of_change(self) -> None:
+        """Whoever follows the processes: metrics, files, the balancer."""
+        state = self._describe()
+        engines = Tally(role for role, _ in self._slots if role not in SERVICE_ROLES)
+        self._metrics.note_state(state, engines)
+        self._records.write(state)
+        await self._tell_balancer()
+
+    def _describe(self) -> FleetState:
+        return FleetState(
             parent=os.getpid(),
             processes=[
                 *(line for s in self._slots.values() if (line := s.describe()) is not None),
@@ -348,18 +354,6 @@ class Fleet:
             metrics=self._metrics_server.port,
             deaths=self._endings.deaths(),
         )
-        engines = Tally(role for role, _ in self._slots if role not in SERVICE_ROLES)
-        self._metrics.note_state(state, engines)
-        try:
-            write_state(self._settings.data, state)
-            write_targets(self._settings.run, state)
-            self._is_written = True
-        except OSError as error:
-            if self._is_written:
-                say(f"The list of processes cannot be written: {error}. Everything else goes on.")
-                log("state not written", level=logging.ERROR, error=str(error))
-            self._is_written = False
-        await self._tell_balancer()
 
     async def _tell_balancer(self) -> None:
         slots = {slot: s for slot, s in self._slots.items() if slot[0] in PUBLIC_ROLES}
