@@ -13,8 +13,8 @@ from fleet.settings import FleetSettings, read_settings
 from ops.bundle import write_archive, write_bundle
 from ops.doctor.report import print_diagnosis
 from ops.kubernetes import ApiRefused
+from ops.passwords import SECRETS
 from ops.settings import in_containers
-from ops.starts import SECRETS
 from ops.status import print_status
 from ops.top import watch
 from ops.trail import print_logs, read_files

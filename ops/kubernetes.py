@@ -16,7 +16,7 @@ import msgspec
 
 from fleet.data.state import Death, FleetState, ProcessState, State, WantedState
 from fleet.settings import SERVICE_ROLES
-from ops.starts import SECRETS
+from ops.passwords import SECRETS
 
 T = TypeVar("T")
 

@@ -4,32 +4,18 @@ looks."""
 import asyncio
 import re
 import time
-from pathlib import Path
 from typing import Final
 
-from common.process.settings import join_password
 from fleet.processes.probe import Address
 from ops.doctor.queries import ask_start
+from ops.passwords import database_url
 
-SECRETS: Final = Path("/run/secrets")
 TIMEOUT_SECONDS: Final = 2
 _VALKEY_UPTIME: Final = re.compile(rb"^uptime_in_seconds:(\d+)", re.MULTILINE)
 _ASK: Final = {
     "valkey": b"AUTH ops none\r\nINFO server\r\n",  # deploy/valkey/ops.acl
     "cache": b"INFO server\r\n",
 }
-
-
-def database_url(role: str, secrets: Path = SECRETS) -> str:
-    """As in docker-compose.yml, with the password from a file."""
-    password = (secrets / f"{role}-database.password").read_text().strip()
-    return f"postgresql://hubbub_{role}:{password}@{role}-database:5432/hubbub_{role}"
-
-
-def with_password(url: str, role: str, secrets: Path = SECRETS) -> str:
-    """A URL that names only a user, completed with the password from a file."""
-    password = (secrets / f"{role}-database.password").read_text().strip()
-    return join_password(url, password)
 
 
 async def engine_start(service: str, role: str, address: Address) -> float:

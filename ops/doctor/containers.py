@@ -16,7 +16,7 @@ from ops.doctor.collecting import collect_processes
 from ops.doctor.queries import ask_database
 from ops.doctor.scene import BusFacts, Scene
 from ops.kubernetes import Account, read_pods
-from ops.starts import database_url, with_password
+from ops.passwords import database_url, with_password
 from ops.watch import PUBLIC_TLS, ask_watcher
 
 BALANCER: Final = Address("haproxy", 8080)
