@@ -4,6 +4,7 @@ from typing import Final
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from common.process import symptoms
 from common.process.tally import Tally
 
 REQUESTS: Final = Tally(
@@ -22,6 +23,4 @@ READS: Final = Counter(
     "Cached reads, by what was read and from where: this process, a cache node, or its owner.",
     ("of", "source"),
 )
-CACHE_NODES_OUT: Final = Gauge(
-    "hubbub_edge_cache_nodes_out", "Cache nodes that are not asked for now."
-)
+CACHE_NODES_OUT: Final = Gauge(symptoms.CACHE_NODES_OUT, "Cache nodes that are not asked for now.")

@@ -4,7 +4,7 @@ from typing import Final
 
 from prometheus_client import Counter, Gauge, Histogram
 
-from common.process.symptoms import STORE_FAILING as STORE_FAILING_NAME
+from common.process import symptoms
 from common.process.tally import Tally
 
 REQUESTS: Final = Tally(
@@ -27,7 +27,7 @@ REMOVED: Final = Counter("hubbub_files_removed", "Files whose bytes were removed
 SWEEP_FAILED: Final = Counter("hubbub_files_sweep_failed", "Rounds of the sweep that failed")
 STORE_UP: Final = Gauge("hubbub_files_store_up", "1 while the store of the bytes gives and takes")
 STORE_FAILING: Final = Gauge(
-    STORE_FAILING_NAME, "1 for what is wrong with the store of the bytes", ["why"]
+    symptoms.STORE_FAILING, "1 for what is wrong with the store of the bytes", ["why"]
 )
 PUSHES: Final = Counter(
     "hubbub_files_pushes", "Pushes to browsers, by what became of them", ["end"]

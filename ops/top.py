@@ -15,6 +15,7 @@ from rich.live import Live
 from rich.panel import Panel
 from rich.table import Table
 
+from common.process.symptoms import CANARY_SILENT_SECONDS, OPEN_CIRCUIT
 from fleet.data.state import FleetState
 from fleet.processes.probe import Address, http_body, metrics_path
 from fleet.settings import SERVICE_ROLES, FleetSettings
@@ -34,8 +35,8 @@ _COUNTERS: Final = (
     "hubbub_chats_sends_refused_total",
 )  # fmt: skip
 _GAUGES: Final = (
-    "hubbub_realtime_sockets", "hubbub_realtime_bus_up", "hubbub_open_circuit",
-    "hubbub_realtime_canary_silent_seconds", "hubbub_realtime_unsent_bytes",
+    "hubbub_realtime_sockets", "hubbub_realtime_bus_up", OPEN_CIRCUIT,
+    CANARY_SILENT_SECONDS, "hubbub_realtime_unsent_bytes",
     "hubbub_chats_outbox_age_seconds", "hubbub_users_in_doubt_transactions",
 )  # fmt: skip
 _TIMES: Final = (
@@ -99,9 +100,9 @@ def _health(span: Span) -> str:
     troubles = [
         text
         for is_so, text in (
-            (span.highest("hubbub_realtime_canary_silent_seconds") > SILENT_SECONDS,
+            (span.highest(CANARY_SILENT_SECONDS) > SILENT_SECONDS,
              "messages do not come back over the bus"),
-            (span.now("hubbub_open_circuit") > 0, "a circuit is open"),
+            (span.now(OPEN_CIRCUIT) > 0, "a circuit is open"),
             (span.now("hubbub_chats_outbox_age_seconds") > SILENT_SECONDS, "the outbox waits"),
             (span.now("hubbub_users_in_doubt_transactions") > 0, "transactions are in doubt"),
         )
@@ -179,7 +180,7 @@ def _replicas(state: FleetState, span: Span) -> Panel:
 def _calls(role: str, span: Span) -> tuple[str, str]:
     """Event loop lag, and services whose circuit is open."""
     lag = span.quantile("hubbub_loop_lag_seconds", 0.99, role=role)
-    is_open = span.now("hubbub_open_circuit", role=role)
+    is_open = span.now(OPEN_CIRCUIT, role=role)
     return _ms(lag).strip(), "[red]open[/]" if is_open else "ok"
 
 

@@ -10,6 +10,7 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
+from common.process import symptoms
 from realtime.fan_out.bus_watch import REASONS
 from realtime.fan_out.fan_out import FanOut
 from realtime.fan_out.upstream import Chats
@@ -100,15 +101,15 @@ class NodeCollector(Collector):
                 "Written and not yet taken by the kernel, of all sockets.",
                 services.connections.unsent_bytes,
             ),
-            (
-                "canary_silent_seconds",
-                "Since a canary came back the whole way.",
-                fan_out.canary.silent_seconds,
-            ),
         ):
             yield GaugeMetricFamily(PREFIX + name, text, value=value)
+        yield GaugeMetricFamily(
+            symptoms.CANARY_SILENT_SECONDS,
+            "Since a canary came back the whole way.",
+            value=fan_out.canary.silent_seconds,
+        )
         polling = GaugeMetricFamily(
-            f"{PREFIX}polling", "1 while chats is polled for this reason.", labels=["reason"]
+            symptoms.POLLING, "1 while chats is polled for this reason.", labels=["reason"]
         )
         for reason in REASONS:
             polling.add_metric([reason], reason in fan_out.heads.reasons)

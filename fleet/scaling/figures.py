@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from common.process.symptoms import OPEN_CIRCUIT
 from fleet.scaling.scaler import Figures
 
 FAILED: Final = "failed"
@@ -20,7 +21,6 @@ _FILES_REQUESTS: Final = "hubbub_files_requests_total"
 _FILES_RECEIVED: Final = "hubbub_files_received_bytes_total"
 _FILES_SENT: Final = "hubbub_files_sent_bytes_total"
 _BUS: Final = "hubbub_realtime_bus_up"
-_OPEN: Final = "hubbub_open_circuit"
 _USES: Final = "hubbub_pool_uses_total"
 _WAITED: Final = "hubbub_pool_waited_seconds_total"
 _HELD: Final = "hubbub_pool_held_seconds_total"
@@ -33,7 +33,7 @@ BUSY_USES: Final = 20.0  # of the database, per second: with fewer, other proces
 
 def names_of(role: str) -> list[str]:
     """The samples that `figures_of` uses."""
-    names = [f"{_LAG}_sum", f"{_LAG}_count", _OPEN]
+    names = [f"{_LAG}_sum", f"{_LAG}_count", OPEN_CIRCUIT]
     match role:
         case "edge":
             return [*names, _REQUESTS, _REQUEST_SECONDS]
@@ -109,7 +109,7 @@ def figures_of(
         queue=_queue(role, spans, lag),
         database=_ratio(spans, _HELD, _USES),
         failing=_ratio(spans, FAILED, _REQUESTS),
-        cut_off=any(span.now(_OPEN) > 0 or span.now(_BUS, 1.0) == 0 for span in spans),
+        cut_off=any(span.now(OPEN_CIRCUIT) > 0 or span.now(_BUS, 1.0) == 0 for span in spans),
     )
 
 
