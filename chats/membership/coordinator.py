@@ -154,14 +154,9 @@ class Coordinator:
         self, key: ResultKey, plan: Plan, change: Change, began: datetime, seconds: float
     ) -> bool:
         """Whether it is committed, no later than `seconds` after `began`; False: try again."""
-        transaction = new_id() if plan.memberships is not None else None
-        if plan.memberships is not None and transaction is not None:
-            vote, no = await self._prepare(transaction, change, plan.memberships, seconds)
-            after = after_vote(vote)
-            if after.step is not Step.STORE:
-                CHANGES.labels(after.step.name.lower()).inc()
-                self._finish(transaction, change.chat, after)
-                raise no
+        transaction = None
+        if plan.memberships is not None:
+            transaction = await self._prepare(change, plan.memberships, seconds)
         stored, committed = await self._store(key, plan.result, change, transaction, began, seconds)
         after = after_store(stored)
         if after.step is Step.ASK:
@@ -175,10 +170,10 @@ class Coordinator:
             raise unavailable()
         return after.step is Step.ANSWER
 
-    async def _prepare(
-        self, transaction: str, change: Change, part: Memberships, seconds: float
-    ) -> tuple[Vote, Refusal]:
-        """users' vote, and the refusal for the caller unless it is a yes."""
+    async def _prepare(self, change: Change, part: Memberships, seconds: float) -> str:
+        """The transaction that users has voted for. Raises Refusal: its no, or `unavailable` if its
+        vote is unknown; then there is nothing to store."""
+        transaction = new_id()
         request = PrepareMemberships(
             transaction=transaction,
             user=change.by,
@@ -193,8 +188,11 @@ class Coordinator:
                 "prepare", request, Empty, key=change.chat, timeout=min(PREPARE_SECONDS, seconds)
             )
         except Refusal as refusal:
-            return Vote.UNKNOWN if refusal.code == "unavailable" else Vote.NO, refusal
-        return Vote.YES, unavailable()
+            after = after_vote(Vote.UNKNOWN if refusal.code == "unavailable" else Vote.NO)
+            CHANGES.labels(after.step.name.lower()).inc()
+            self._finish(transaction, change.chat, after)
+            raise
+        return transaction
 
     async def _store(
         self,
