@@ -3,7 +3,7 @@
 from typing import Final
 
 from common.calls.calls import Calls
-from common.calls.lanes import Lanes
+from common.calls.lanes import Lanes, Spacing
 from common.protocol.errors import Refusal
 from common.protocol.items import (
     AnyItem,
@@ -25,9 +25,7 @@ MAX_BATCH_ITEMS: Final = 256
 MAX_BATCH_CHARACTERS: Final = 1_048_576
 # Between the beginnings of two calls, after one of 4 to 63 items: a call costs much more than one.
 # Where calls are larger by themselves both cores are busy, and a pause would only leave one idle.
-APART_SECONDS: Final = 0.006
-FEWEST_APART: Final = 4
-MANY_ITEMS: Final = 64
+SPACING: Final = Spacing(pause_seconds=0.006, fewest=4, many=64, returning=True)
 
 
 class Appends:
@@ -41,10 +39,7 @@ class Appends:
             max_items=MAX_BATCH_ITEMS,
             size_of=_size,
             max_size=MAX_BATCH_CHARACTERS,
-            pause=APART_SECONDS,
-            fewest=FEWEST_APART,
-            many=MANY_ITEMS,
-            returning=True,
+            spacing=SPACING,
         )
 
     async def store_message(self, item: SendItem | EditItem) -> MessageStored:

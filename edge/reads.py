@@ -14,7 +14,7 @@ import msgspec
 from prometheus_client import Counter
 
 from common.calls.calls import Calls
-from common.calls.lanes import Lanes
+from common.calls.lanes import Lanes, Spacing
 from common.process.memory_cache import MemoryCache
 from common.protocol.chats import (
     Chat,
@@ -40,8 +40,9 @@ MAX_PAGES_A_CALL: Final = 16
 MAX_BYTES_A_CALL: Final = 40_000_000  # 16 pages of the default size
 MAX_SHOWN_BYTES: Final = 50_000  # of a message: JSON takes six bytes for U+0001
 MAX_PEOPLE_A_CALL: Final = 100
-READS_PAUSE_SECONDS: Final = 0.002  # readers within it share a call; a single one is not delayed
-READERS_CROWD: Final = 4  # in a call: those that read again get this much longer to join the next
+# Readers within the pause share a call; a single one is not delayed. After a call of a crowd, those
+# that read again get as long once more to join the next.
+SPACING: Final = Spacing(pause_seconds=0.002, crowd=4, returning=True)
 MAX_LOADS: Final = 64  # at a time; below the connections to a cache node
 MEMORY_SECONDS: Final = 600.0
 PLACE_BYTES: Final = 36  # what CPython needs to store the end of each message
@@ -107,9 +108,7 @@ def _share(
         max_items=most,
         size_of=size_of,
         max_size=MAX_BYTES_A_CALL,
-        pause=READS_PAUSE_SECONDS,
-        crowd=READERS_CROWD,
-        returning=True,
+        spacing=SPACING,
     )
 
 

@@ -151,8 +151,8 @@ def an_answer_of_the_wrong_size_ends_a_lane() -> None:
             for asked, result in zip(batch, results, strict=True):
                 lanes._leave(asked.key)
                 asked.done(result)
-            if lanes._pause and len(lane.waiting) < lanes._max_items:
-                await asyncio.sleep(lanes._pause)
+            if lanes._spacing.pause_seconds and len(lane.waiting) < lanes._max_items:
+                await asyncio.sleep(lanes._spacing.pause_seconds)
         del lanes._lanes[name]
 
     _put(common.calls.lanes.Lanes, "_run", run)

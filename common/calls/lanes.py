@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from typing import Final, Generic, TypeVar, cast
+from typing import Final, Generic, NamedTuple, TypeVar, cast
 
 import msgspec
 
@@ -29,6 +29,39 @@ MAX_WAITING_ITEMS: Final = 10_000  # more would not be served within their 5 s
 MAX_AGE_SPREAD_SECONDS: Final = 1.0
 FEWEST_GATHERED: Final = 48  # items of a call: after fewer the next one does not gather
 MAX_GATHER_SECONDS: Final = 0.004
+
+
+class Spacing(NamedTuple):
+    """When a lane's next call begins: at once, unless said otherwise.
+
+    It begins `pause_seconds` after the last one began, twice that after one of `crowd` items or
+    more, and at once after one of fewer than `fewest`, or of `many` or more; after one of
+    `FEWEST_GATHERED` items or more, it also waits for the share `gather` of the time that the last
+    one took.
+    `returning`: callers ask again soon after an answer, so the pause ends early, once as many wait
+    as were answered or already waited when it began. If `ahead` items wait, a full batch unless
+    said otherwise, the next call is sent before the results of the last one are handed out.
+    """
+
+    pause_seconds: float = 0.0
+    crowd: int = sys.maxsize
+    fewest: int = 0
+    many: int = sys.maxsize
+    gather: float = 0.0
+    returning: bool = False
+    ahead: int | None = None
+
+    def due(self, began: float, items: int, now: float) -> float:
+        """When the next call may begin, after one of so many items that has ended `now`."""
+        due = began
+        if self.fewest <= items < self.many:
+            due += self.pause_seconds * (2 if items >= self.crowd else 1)
+        if self.gather and items >= FEWEST_GATHERED:
+            due = max(due, now + min(MAX_GATHER_SECONDS, self.gather * (now - began)))
+        return due
+
+
+AT_ONCE: Final = Spacing()
 
 
 class _Asked(msgspec.Struct, Generic[Item, Result]):
@@ -54,16 +87,7 @@ class _Lane(Generic[Item, Result]):
 class Lanes(Generic[Item, Result]):
     """`lane_of` names a key's lane (the replica that owns it). `call` gets the first item's key,
     the items and the seconds that they have left; it returns one result per item, in order, or
-    raises Refusal for all. `size_of` gives the bytes that count against a batch's `max_size`.
-
-    The next call begins `pause` seconds after the last one began, twice that after one of `crowd`
-    items or more, and at once after one of fewer than `fewest`, or of `many` or more; after one of
-    `FEWEST_GATHERED` items or more, it also waits for the share `gather` of the time that the last
-    one took.
-    `returning`: callers ask again soon after an answer, so the pause ends early, once as many wait
-    as were answered or already waited when it began. If `ahead` items wait, a full batch unless
-    said otherwise, the next call is sent before the results of the last one are handed out.
-    """
+    raises Refusal for all. `size_of` gives the bytes that count against a batch's `max_size`."""
 
     def __init__(
         self,
@@ -73,13 +97,7 @@ class Lanes(Generic[Item, Result]):
         max_items: int,
         size_of: Callable[[Item], int] = lambda _: 0,
         max_size: int = 0,
-        pause: float = 0.0,
-        crowd: int = sys.maxsize,
-        fewest: int = 0,
-        many: int = sys.maxsize,
-        gather: float = 0.0,
-        returning: bool = False,
-        ahead: int | None = None,
+        spacing: Spacing = AT_ONCE,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._lane_of = lane_of
@@ -87,13 +105,8 @@ class Lanes(Generic[Item, Result]):
         self._max_items = max_items
         self._size_of = size_of
         self._max_size = max_size
-        self._pause = pause
-        self._crowd = crowd
-        self._fewest = fewest
-        self._many = many
-        self._gather = gather
-        self._returning = returning
-        self._ahead = max_items if ahead is None else ahead
+        self._spacing = spacing
+        self._ahead = max_items if spacing.ahead is None else spacing.ahead
         self._clock = clock
         self._lanes: dict[str, _Lane[Item, Result]] = {}
         # The lane where a key has items waiting, so that it keeps its order when its owner changes.
@@ -140,10 +153,12 @@ class Lanes(Generic[Item, Result]):
                     await self._send_ahead(lane)
                 batch = lane.called.pop(0)
                 self._answer(batch, results)
-                due = self._earliest(began, len(batch))
+                due = self._spacing.due(began, len(batch), self._clock())
                 if lane.ahead is None and due > began and len(lane.waiting) < self._ahead:
                     enough = min(len(batch) + len(lane.waiting), self._ahead)
-                    await self._pause_until(lane, due, enough if self._returning else sys.maxsize)
+                    if not self._spacing.returning:
+                        enough = sys.maxsize
+                    await self._pause_until(lane, due, enough)
         finally:
             del self._lanes[name]
             if lane.ahead is not None:
@@ -179,16 +194,6 @@ class Lanes(Generic[Item, Result]):
         finally:
             timer.cancel()
             lane.is_enough = None
-
-    def _earliest(self, began: float, items: int) -> float:
-        """When the next call may begin, after one of so many items."""
-        due = began
-        if self._fewest <= items < self._many:
-            due += self._pause * (2 if items >= self._crowd else 1)
-        if self._gather and items >= FEWEST_GATHERED:
-            now = self._clock()
-            due = max(due, now + min(MAX_GATHER_SECONDS, self._gather * (now - began)))
-        return due
 
     def _answer(
         self, batch: list[_Asked[Item, Result]], results: Sequence[Result | Refusal] | None

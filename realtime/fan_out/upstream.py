@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Final, NamedTuple, TypeVar
 
 from common.calls.calls import Calls
-from common.calls.lanes import Lanes
+from common.calls.lanes import Lanes, Spacing
 from common.calls.replicas import Replicas
 from common.process.logs import current_trace, log
 from common.process.trace import new_trace
@@ -22,14 +22,12 @@ T = TypeVar("T")
 MAX_USERS_A_CALL: Final = 1_000
 # Each call is a query of the database. The call of a single client does not wait; of thousands that
 # come at once, to several nodes, each waits a little, and a hundred or more share a query.
-MEMBERSHIPS_PAUSE_SECONDS: Final = 0.05
-MEMBERSHIPS_CROWD: Final = 30
+MEMBERSHIPS_SPACING: Final = Spacing(pause_seconds=0.05, crowd=30)
 MAX_SLICES_A_CALL: Final = 100
 MAX_SENDS_A_CALL: Final = 256
 # Between the beginnings of two calls, after one of so many sends: a call costs much more than one.
-SENDS_APART_SECONDS: Final = 0.005
-FEWEST_APART: Final = 4
-SENDS_AHEAD: Final = 48  # with so many waiting, chats gets them while the last callers are told
+# With 48 waiting, chats gets them while the last callers are told.
+SENDS_SPACING: Final = Spacing(pause_seconds=0.005, fewest=4, gather=0.25, returning=True, ahead=48)
 MAX_HEADS_A_CALL: Final = 10_000
 MAX_JOINS_A_CALL: Final = 1_000
 MAX_COMPANIONS_A_CALL: Final = 20
@@ -55,8 +53,7 @@ class Chats:
             lambda _: "any",
             self._ask_memberships,
             max_items=MAX_USERS_A_CALL,
-            pause=MEMBERSHIPS_PAUSE_SECONDS,
-            crowd=MEMBERSHIPS_CROWD,
+            spacing=MEMBERSHIPS_SPACING,
         )
         self._slices: Lanes[tuple[str, int, int], c.Slice] = Lanes(
             calls.preferred, self._ask_slices, max_items=MAX_SLICES_A_CALL
@@ -68,11 +65,7 @@ class Chats:
             calls.preferred,
             self._ask_sends,
             max_items=MAX_SENDS_A_CALL,
-            pause=SENDS_APART_SECONDS,
-            fewest=FEWEST_APART,
-            gather=0.25,
-            returning=True,
-            ahead=SENDS_AHEAD,
+            spacing=SENDS_SPACING,
         )
 
     def call_on_restore(self, forget: Callable[[], None]) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Final, Protocol
 
-from common.calls.lanes import Lanes
+from common.calls.lanes import Lanes, Spacing
 from common.process.logs import log
 from common.protocol.errors import Refusal
 from common.protocol.frames import Read
@@ -77,7 +77,7 @@ class Markers:
             max_items=MAX_MOVES_A_CALL,
             size_of=lambda batch: len(batch.moves),
             max_size=MAX_MOVES_A_CALL,
-            pause=PAUSE_SECONDS,
+            spacing=Spacing(PAUSE_SECONDS),
         )
 
     def read(self, reader: Reader, frame: Read) -> bool:

@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 
 from common.calls import lanes as module
-from common.calls.lanes import FEWEST_GATHERED, Lanes
+from common.calls.lanes import FEWEST_GATHERED, Lanes, Spacing
 
 
 async def test_a_lane_may_pause_between_calls() -> None:
@@ -19,7 +19,7 @@ async def test_a_lane_may_pause_between_calls() -> None:
         return items
 
     lanes: Lanes[int, int] = Lanes(
-        lambda _: "", call, max_items=3, pause=0.05, crowd=3,
+        lambda _: "", call, max_items=3, spacing=Spacing(0.05, crowd=3),
         clock=lambda: 100.0,  # no time passes between the start of a call and its pause
     )  # fmt: skip
     await lanes.fetch("a", 1)
@@ -40,7 +40,7 @@ async def test_a_lane_may_gather_a_crowd() -> None:
         await asyncio.sleep(0.02)
         return items
 
-    lanes: Lanes[int, int] = Lanes(lambda _: "", call, max_items=99, gather=1.0)
+    lanes: Lanes[int, int] = Lanes(lambda _: "", call, max_items=99, spacing=Spacing(gather=1.0))
     again = partial(lanes.ask, "", -1, lambda _: None)
 
     def ask_soon(_: object) -> None:
@@ -72,7 +72,9 @@ async def test_a_pause_ends_when_all_have_come_back() -> None:
         await asyncio.sleep(0.01)
         return items
 
-    lanes: Lanes[int, int] = Lanes(lambda _: "", call, max_items=9, pause=3600, returning=True)
+    lanes: Lanes[int, int] = Lanes(
+        lambda _: "", call, max_items=9, spacing=Spacing(3600, returning=True)
+    )
 
     async def ask_twice(item: int) -> None:
         await lanes.fetch("", item)
@@ -96,7 +98,9 @@ async def test_whoever_does_not_come_back_is_waited_for_until_the_pause_ends() -
         calls.append(items)
         return items
 
-    lanes: Lanes[int, int] = Lanes(lambda _: "", call, max_items=9, pause=0.01, returning=True)
+    lanes: Lanes[int, int] = Lanes(
+        lambda _: "", call, max_items=9, spacing=Spacing(0.01, returning=True)
+    )
     async with asyncio.timeout(60):
         await asyncio.gather(*(lanes.fetch("", item) for item in range(3)))
         assert await lanes.fetch("", 3) == 3
@@ -117,7 +121,7 @@ async def test_few_do_not_wait_for_others() -> None:
         return items
 
     lanes: Lanes[int, int] = Lanes(
-        lambda _: "", call, max_items=9, pause=3600, fewest=2, returning=True
+        lambda _: "", call, max_items=9, spacing=Spacing(3600, fewest=2, returning=True)
     )
     async with asyncio.timeout(60):
         lanes.ask("", 0, lambda _: None)
@@ -137,7 +141,7 @@ async def test_many_do_not_wait_for_others() -> None:
             lanes.ask("", 3, lambda _: None)
         return items
 
-    lanes: Lanes[int, int] = Lanes(lambda _: "", call, max_items=9, pause=3600, many=3)
+    lanes: Lanes[int, int] = Lanes(lambda _: "", call, max_items=9, spacing=Spacing(3600, many=3))
     for item in range(3):
         lanes.ask("", item, lambda _: None)
     async with asyncio.timeout(60):
@@ -157,7 +161,7 @@ async def test_so_many_that_wait_are_sent_before_others_are_told() -> None:
                 lanes.ask("", item, lambda result: seen.append(f"told {result}"))
         return items
 
-    lanes: Lanes[int, int] = Lanes(lambda _: "", call, max_items=9, pause=3600, ahead=3)
+    lanes: Lanes[int, int] = Lanes(lambda _: "", call, max_items=9, spacing=Spacing(3600, ahead=3))
     lanes.ask("", 0, lambda result: seen.append(f"told {result}"))
     async with asyncio.timeout(60):
         while len(seen) < 3:  # noqa: ASYNC110 - polls a list
@@ -171,7 +175,7 @@ async def test_a_full_batch_does_not_wait_for_the_pause() -> None:
     async def call(_: str, items: list[int], __: float) -> list[int]:
         return items
 
-    lanes: Lanes[int, int] = Lanes(lambda _: "", call, max_items=3, pause=3600)
+    lanes: Lanes[int, int] = Lanes(lambda _: "", call, max_items=3, spacing=Spacing(3600))
     asked = [lanes.fetch("a", item) for item in range(6)]
     assert await asyncio.wait_for(asyncio.gather(*asked), 60) == list(range(6))
 
