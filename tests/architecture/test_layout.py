@@ -3,6 +3,7 @@
 import ast
 import re
 import subprocess
+from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -15,6 +16,11 @@ PACKAGES = (
     "simulation",
 )  # fmt: skip
 MAX_LINES = 400
+# Migrations that were made at the same time. They are applied, so they keep their names.
+NUMBERS_USED_TWICE = {
+    "chats": {"0004", "0006", "0018", "0023"},
+    "users": {"0015"},
+}
 UNWANTED_NAMES = {"utils", "util", "helpers", "helper", "managers", "manager", "base", "misc"}
 # Which external package may be imported where; a folder stands for all files in it.
 ALLOWED_IMPORTS = {
@@ -205,6 +211,15 @@ def test_nothing_is_left_for_later_in_a_comment() -> None:
         if mark.search(line)
     ]
     assert marked == []
+
+
+@pytest.mark.parametrize("service", NUMBERS_USED_TWICE)
+def test_a_migration_takes_a_number_of_its_own(service: str) -> None:
+    """Two with the same number are applied in the order of their names, whichever was made first,
+    and a database that has the first gets them in another order than a new one."""
+    numbers = Counter(path.name[:4] for path in (ROOT / service / "migrations").glob("*.sql"))
+    twice = {number for number, times in numbers.items() if times > 1}
+    assert twice == NUMBERS_USED_TWICE[service]
 
 
 def test_no_test_is_skipped() -> None:
