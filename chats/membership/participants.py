@@ -1,7 +1,6 @@
 """Participants: adding, removing, leaving, and who owns the chat after that."""
 
 import msgspec
-from msgspec import UNSET
 
 from chats.access import chat_for_owner, chat_for_participant, direct_stays, owner_only
 from chats.log.encoding import UNSTAMPED
@@ -10,13 +9,14 @@ from chats.membership.chats import (
     change_of,
     draft_snapshot,
     plan_end,
+    show_chat,
     too_many_participants,
 )
 from chats.membership.coordinator import Coordinator, Memberships, Plan
 from chats.store.changes import ResultKey
 from chats.store.chats import ChatRow, find_participants, list_participants
 from common.database.pool import Pool
-from common.protocol.chats import AddParticipants, Chat, Control, Done, JoinChat, RemoveParticipant
+from common.protocol.chats import AddParticipants, Control, Done, JoinChat, RemoveParticipant
 from common.protocol.errors import not_found
 from common.protocol.events import ParticipantAdded, ParticipantRemoved
 from common.protocol.fields import check_fields, wrong_with_participants
@@ -64,16 +64,7 @@ async def join_chat(pool: Pool, coordinator: Coordinator, request: JoinChat) -> 
 def _plan_addition(
     row: ChatRow, shown: list[str], new: tuple[str, ...], request: AddParticipants
 ) -> Plan:
-    after = Chat(
-        id=row.id,
-        chat_name=row.name,
-        participants=shown,
-        participant_count=row.participant_count + len(new),
-        owner=row.owner,
-        seq=0,
-        kind="group",
-        topic=UNSET if row.topic is None else row.topic,
-    )
+    after = show_chat(row._replace(participant_count=row.participant_count + len(new)), shown)
     snapshot = msgspec.Raw(draft_snapshot(after, by=request.user))
     event = ParticipantAdded(chat=row.id, by=request.user, users=list(new), **UNSTAMPED)
     join = Control(seq=0, action="join", users=list(new), snapshot=snapshot)
