@@ -45,13 +45,13 @@ def said_at(one: SaidOf, now: float) -> Said:
     return Said(one.is_active, gone_at, now)
 
 
-def keep_said(one: SaidOf, now_ms: int) -> str:
-    """As a value of the node's hash."""
+def encode_kept(one: SaidOf, now_ms: int) -> str:
+    """As a value of the node's hash in Valkey."""
     value = f"{one.is_active:d}"
     return value if one.gone_ms == THERE else f"{value}:{now_ms - one.gone_ms}"
 
 
-def read_kept(value: bytes, now: float, now_ms: int) -> Said:
+def decode_kept(value: bytes, now: float, now_ms: int) -> Said:
     """What a node said before it was asked, if anything. Raises ValueError."""
     is_active, is_gone, gone_at_ms = value.partition(b":")
     ago = max(0, now_ms - int(gone_at_ms)) / 1000 if is_gone else 0.0

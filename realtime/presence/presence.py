@@ -21,9 +21,9 @@ from realtime.presence.clock import StoppableClock
 from realtime.presence.messages import (
     Asks,
     decode_asks,
+    decode_kept,
     decode_tells,
     encode,
-    read_kept,
     said_at,
 )
 from realtime.presence.telling import LEASE_MS, ROLE, USERS_A_MESSAGE, Teller
@@ -213,7 +213,7 @@ class Presence:
         for node, values in zip(nodes, found or [], strict=False):
             for user, value in zip(users, values, strict=True):
                 if value is not None:
-                    self._watching.hear(user, node, read_kept(value, now, now_ms))
+                    self._watching.hear(user, node, decode_kept(value, now, now_ms))
 
     async def _ask(self, users: Sequence[str]) -> None:
         """Returns when all nodes that receive it have answered."""

@@ -11,7 +11,7 @@ from common.valkey.valkey import Valkey
 from realtime.counters import Counters
 from realtime.fan_out.hub import Hub, Person
 from realtime.presence.home import Home
-from realtime.presence.messages import THERE, Asks, SaidOf, Tells, encode, keep_said
+from realtime.presence.messages import THERE, Asks, SaidOf, Tells, encode, encode_kept
 
 ROLE: Final = "presence"  # of the leases
 LEASE_MS: Final = 7_500
@@ -101,7 +101,7 @@ class Teller:
             if person is None or not self._home.is_watched(user):
                 gone.append(user)
             else:
-                values[user] = keep_said(_say(person, now), now_ms)
+                values[user] = encode_kept(_say(person, now), now_ms)
         key = self._topics.presence_of(self._node)
         is_kept = await self._valkey.keep_fields(key, values, gone, seconds=KEPT_SECONDS)
         if not is_kept:
