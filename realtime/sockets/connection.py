@@ -32,6 +32,7 @@ from realtime.sockets.tokens import Ending, judge_refresh, judge_token
 PING_SECONDS: Final = (20.0, 25.0)  # of each connection, somewhere between
 MAX_SENDS_IN_FLIGHT: Final = 128  # of one socket; above it nothing more is read from it
 MAX_WAITING_BYTES: Final = 65_536  # sent before `ready`; likewise
+MAX_ANSWER_BYTES: Final = 65_536  # unsent answers of the session, above the bound of all others
 
 
 class Connection(asyncio.Protocol):
@@ -343,7 +344,7 @@ class Connection(asyncio.Protocol):
                     transport.close()
                 elif not transport.is_closing():
                     transport.write_eof()
-            elif self.unsent_bytes > self._unsent_limit + 65_536:
+            elif self.unsent_bytes > self._unsent_limit + MAX_ANSWER_BYTES:
                 session.must_abort = True  # floods us with pings and reads no pong
             elif self._held and session.state is State.READY:
                 self._hold(data)  # an answer stays after the events before it
