@@ -17,7 +17,7 @@ import msgspec
 from prometheus_client import Counter, Gauge, Histogram
 
 from common.calls.circuits import OPEN_AFTER_SECONDS, Circuits
-from common.calls.http_client import HttpClient
+from common.calls.http_client import HttpClient, Response
 from common.calls.replicas import Replicas
 from common.process.certificates import describe_tls
 from common.process.logs import log
@@ -263,6 +263,11 @@ class Calls:
             return None
         finally:
             del self._waiting[waiting]
+        return self._take(answered, address, name, started)
+
+    def _take(self, answered: Response, address: str, name: str, started: float) -> bytes | None:
+        """The same for an answer that has come. Raises Refusal: the other side's, or that it gave
+        up."""
         if answered.status == 200:
             self._note(address, "served", started)
             if self._circuits.need_probes or self._key_refused_by:
