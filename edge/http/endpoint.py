@@ -48,51 +48,16 @@ def _create_endpoint(
     handle, status = operation.handler.__get__(routes), operation.status
     if turns is not None and operation.in_turns:
         handle = turns.bound(handle)
-    body_shape, body_is_optional = operation.body, operation.body_is_optional
-    query_reader = QueryReader(operation.query) if operation.query else None
-    takes_key = operation.takes_key
-    takes_caller = "caller" in operation.parameters
-    takes_request = "request" in operation.parameters
+    read_arguments = _create_reader(operation, balancer, demand_role)
     sentences = {
         of: encode_json(Confirmation(message=answer))
         for of, answer in operation.answers.items()
         if isinstance(answer, str)
     }
-    roles = ROLES.get(operation.who)
-    texts, ids = (
-        [
-            (name, text.read)
-            for name, text in operation.path_parameters.items()
-            if text.refuses == code
-        ]
-        for code in ("invalid_request", "not_found")
-    )
 
     async def respond(request: AnyRequest) -> Response[bytes]:
-        arguments: dict[str, Any] = {}
-        body = None
-        if body_shape is not None:
-            body = await read_body(request, body_shape, optional=body_is_optional)
-            arguments["body"] = body
-        if query_reader is not None:
-            arguments["query"] = query_reader.read(request.scope["query_string"])
-        if takes_key:
-            own = read_key(request, body.own_key() if body else UNSET)
-            arguments["key"] = (
-                RequestKey(own, True) if own else RequestKey(balancer.request_key(request), False)
-            )
-        for name, read in texts:
-            arguments[name] = read(request.scope["path_params"][name])
-        if roles is not None:
-            await demand_role(request.scope["user"].user, roles)
-        for name, read in ids:
-            arguments[name] = read(request.scope["path_params"][name])
-        if takes_caller:
-            arguments["caller"] = request.scope["user"]
-        if takes_request:
-            arguments["request"] = request
         answered: Response[bytes] | Struct | Mapping[str, str] | int | None = await handle(
-            **arguments
+            **await read_arguments(request)
         )
         match answered:
             case Struct():
@@ -119,6 +84,54 @@ def _create_endpoint(
             },
         },
     )(_has_responded)
+
+
+def _create_reader(
+    operation: Operation, balancer: Balancer, demand_role: DemandRole
+) -> Callable[[AnyRequest], Awaitable[dict[str, Any]]]:
+    """Reads the arguments of the handler from a request. Raises Refusal, in the contract's order of
+    checks."""
+    body_shape, body_is_optional = operation.body, operation.body_is_optional
+    query_reader = QueryReader(operation.query) if operation.query else None
+    takes_key = operation.takes_key
+    takes_caller = "caller" in operation.parameters
+    takes_request = "request" in operation.parameters
+    roles = ROLES.get(operation.who)
+    texts, ids = (
+        [
+            (name, text.read)
+            for name, text in operation.path_parameters.items()
+            if text.refuses == code
+        ]
+        for code in ("invalid_request", "not_found")
+    )
+
+    async def read_arguments(request: AnyRequest) -> dict[str, Any]:
+        arguments: dict[str, Any] = {}
+        body = None
+        if body_shape is not None:
+            body = await read_body(request, body_shape, optional=body_is_optional)
+            arguments["body"] = body
+        if query_reader is not None:
+            arguments["query"] = query_reader.read(request.scope["query_string"])
+        if takes_key:
+            own = read_key(request, body.own_key() if body else UNSET)
+            arguments["key"] = (
+                RequestKey(own, True) if own else RequestKey(balancer.request_key(request), False)
+            )
+        for name, read in texts:
+            arguments[name] = read(request.scope["path_params"][name])
+        if roles is not None:
+            await demand_role(request.scope["user"].user, roles)
+        for name, read in ids:
+            arguments[name] = read(request.scope["path_params"][name])
+        if takes_caller:
+            arguments["caller"] = request.scope["user"]
+        if takes_request:
+            arguments["request"] = request
+        return arguments
+
+    return read_arguments
 
 
 async def _has_responded() -> None:
