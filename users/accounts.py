@@ -274,27 +274,8 @@ class Accounts:
             password_number=found.password_number if is_proved else None,
         )
 
-        async def attempt() -> tuple[store.AccountRow, list[str]] | None:
-            after, revoked = found, list[str]()
-            async with begin(self._pool) as connection:
-                if not await is_session_alive(connection, request.user, request.session):
-                    raise unauthenticated()
-                if request.email is not None or request.password is not None:
-                    changed = await store.update_account(connection, request.user, change)
-                    if changed is None:
-                        return None  # another password was set at the same time
-                    after = changed
-                if shown:
-                    # Only this field in the statement: concurrent changes of other fields are kept.
-                    after = await store.update_shown(connection, request.user, shown) or after
-                if request.password is not None:
-                    revoked = await revoke_sessions_of(
-                        connection, request.user, keep=request.session
-                    )
-            return after, revoked
-
         try:
-            done = await retry_busy(attempt)
+            done = await retry_busy(lambda: self._store_change(request, found, change, shown))
         except store.EmailTaken:
             raise Refusal("email_taken", "Another account has this e-mail address.") from None
         if done is None:
@@ -308,6 +289,31 @@ class Accounts:
         after, revoked = done
         await self._sessions.announce_revocations(revoked, "password changed")
         return _own_account(after)
+
+    async def _store_change(
+        self,
+        request: ChangeProfile,
+        found: store.AccountRow,
+        change: store.AccountChange,
+        shown: dict[str, str | None],
+    ) -> tuple[store.AccountRow, list[str]] | None:
+        """The account after it, and the sessions that it ends; None if another password was set at
+        the same time."""
+        after, revoked = found, list[str]()
+        async with begin(self._pool) as connection:
+            if not await is_session_alive(connection, request.user, request.session):
+                raise unauthenticated()
+            if request.email is not None or request.password is not None:
+                changed = await store.update_account(connection, request.user, change)
+                if changed is None:
+                    return None
+                after = changed
+            if shown:
+                # Only these fields in the statement: concurrent changes of other fields are kept.
+                after = await store.update_shown(connection, request.user, shown) or after
+            if request.password is not None:
+                revoked = await revoke_sessions_of(connection, request.user, keep=request.session)
+        return after, revoked
 
     async def _repeat_change(self, found: store.AccountRow) -> OwnAccount:
         await store.settle_what_was_found(self._pool)
