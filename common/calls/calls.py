@@ -16,7 +16,7 @@ from typing import Final, TypeVar
 import msgspec
 from prometheus_client import Counter, Gauge, Histogram
 
-from common.calls.circuits import OPEN_AFTER_SECONDS, Circuits
+from common.calls.circuit import OPEN_AFTER_SECONDS, Circuit
 from common.calls.http_client import HttpClient, Response
 from common.calls.replicas import Replicas
 from common.process.certificates import describe_tls
@@ -101,7 +101,7 @@ class Calls:
         self._replicas = replicas
         self._name = http.name_of(replicas.role)
         self._clock = clock
-        self._circuits = Circuits(open_after)
+        self._circuit = Circuit(open_after)
         self._key_refused_by: set[str] = set()
         self._retrying = 0
         self._well = asyncio.Event()
@@ -144,7 +144,7 @@ class Calls:
         body = _encode(request)
         deadline = self._clock() + timeout
         pause = FIRST_PAUSE_SECONDS
-        while not self._circuits.is_open:
+        while not self._circuit.is_open:
             addresses = self._in_order(key)
             for address in addresses:
                 left = deadline - self._clock()
@@ -198,12 +198,12 @@ class Calls:
             await rest.pause(WATCH_EVERY_SECONDS, WATCH_AT_REST_SECONDS)
             started = self._clock()
             if not await self.any_is_ready():
-                self._circuits.fail(started)
+                self._circuit.fail(started)
                 self._start_prober()
 
     def _in_order(self, key: str) -> Sequence[str]:
         ranked = self._replicas.ranked(key)
-        out = self._circuits.out
+        out = self._circuit.out
         return sorted(ranked, key=out.__contains__) if out else ranked
 
     async def _wait_until_well(self, deadline: float, pause: float) -> None:
@@ -213,7 +213,7 @@ class Calls:
         Raises Refusal at the deadline, while the role's circuit is open, and if too many calls wait
         already.
         """
-        if self._circuits.is_open or self._retrying >= MAX_RETRYING_CALLS:
+        if self._circuit.is_open or self._retrying >= MAX_RETRYING_CALLS:
             raise self._give_up()
         self._well.clear()
         self._start_prober()
@@ -256,7 +256,7 @@ class Calls:
             return None
         except OSError as error:
             self._note(address, "broken")
-            if isinstance(error, ssl.SSLError) and address not in self._circuits.out:
+            if isinstance(error, ssl.SSLError) and address not in self._circuit.out:
                 reason = describe_tls(error)
                 log("call not made", level=logging.ERROR, replica=address, error=reason)
             self._break_off(address, name, started, type(error).__name__)
@@ -270,8 +270,8 @@ class Calls:
         up."""
         if answered.status == 200:
             self._note(address, "served", started)
-            if self._circuits.need_probes or self._key_refused_by:
-                self._circuits.serve(address)
+            if self._circuit.need_probes or self._key_refused_by:
+                self._circuit.serve(address)
                 self._key_refused_by.discard(address)
                 self._publish_state()
             return answered.body
@@ -293,14 +293,14 @@ class Calls:
             self._note(address, "refused", started)
             raise refusal
         self._note(address, "not served")
-        self._circuits.fail(started)
+        self._circuit.fail(started)
         self._start_prober()
         return None
 
     def _break_off(self, address: str, name: str, started: float, reason: str) -> None:
-        if address not in self._circuits.out:
+        if address not in self._circuit.out:
             log("replica out", replica=address, call=name, error=reason)
-        self._circuits.break_off(address, started)
+        self._circuit.break_off(address, started)
         self._start_prober()
 
     def _start_prober(self) -> None:
@@ -309,17 +309,17 @@ class Calls:
 
     async def _probe_until_well(self) -> None:
         while not self._http.is_closed:
-            was_open = self._circuits.is_open
+            was_open = self._circuit.is_open
             ready = await self._probe()
-            self._circuits.judge(ready, self._clock())
-            if was_open != self._circuits.is_open:
-                log("circuit", to=self._replicas.role, open=self._circuits.is_open)
-                if self._circuits.is_open:
+            self._circuit.judge(ready, self._clock())
+            if was_open != self._circuit.is_open:
+                log("circuit", to=self._replicas.role, open=self._circuit.is_open)
+                if self._circuit.is_open:
                     self._end_waiting()
             if any(ready.values()):
                 self._well.set()
             self._publish_state()
-            if not self._circuits.need_probes and self._well.is_set():
+            if not self._circuit.need_probes and self._well.is_set():
                 return
             await asyncio.sleep(PROBE_EVERY_SECONDS)
 
@@ -345,8 +345,8 @@ class Calls:
             return False
 
     def _publish_state(self) -> None:
-        OPEN_CIRCUITS.labels(self._replicas.role).set(self._circuits.is_open)
-        REPLICAS_OUT.labels(self._replicas.role).set(len(self._circuits.out))
+        OPEN_CIRCUITS.labels(self._replicas.role).set(self._circuit.is_open)
+        REPLICAS_OUT.labels(self._replicas.role).set(len(self._circuit.out))
         self._key_refused_by.intersection_update(self._replicas.addresses)  # others are gone
         REFUSED_BY.labels(self._replicas.role).set(len(self._key_refused_by))
 

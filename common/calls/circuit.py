@@ -1,8 +1,8 @@
-"""Circuits: which replicas of a role are out, and whether the circuit of the whole role is open.
+"""The circuit of a role: whether the whole role is given up, and which of its replicas are out.
 
-A replica that fails is out, and asked last, until a probe finds it ready. A role's circuit opens
-when no call was served for five seconds and a probe finds no replica ready; calls themselves wait
-out shorter outages, such as the restart of a process. Pure; time is an argument.
+A replica that fails is out, and asked last, until a probe finds it ready. The circuit opens when no
+call was served for five seconds and a probe finds no replica ready; calls themselves wait out
+shorter outages, such as the restart of a process. Pure; time is an argument.
 """
 
 from collections.abc import Mapping
@@ -11,8 +11,8 @@ from typing import Final
 OPEN_AFTER_SECONDS: Final = 5.0
 
 
-class Circuits:
-    """The circuits of one role. Moments are seconds of a single clock of any kind."""
+class Circuit:
+    """Of one role. Moments are seconds of a single clock of any kind."""
 
     def __init__(self, open_after: float = OPEN_AFTER_SECONDS) -> None:
         self._open_after = open_after
