@@ -17,7 +17,7 @@ from common.calls.balancer import BALANCER_HEADER, read_balancer_header, request
 from common.process.logs import log
 from common.process.rest import NEVER, Rest
 from common.process.trace import enter_trace
-from common.protocol.errors import PROBLEM_TYPE, Refusal, invalid, not_found, unavailable
+from common.protocol.errors import PROBLEM_TYPE, Refusal, internal, invalid, not_found, unavailable
 from common.protocol.ids import WRONG_ID, is_id
 from files.metrics import REQUESTS, SENT
 from files.store import BytesMissing, StoreUnavailable
@@ -135,7 +135,7 @@ class Web:
             answer = answer_refusal(unavailable())
         except Exception:
             log("unhandled error", level=logging.ERROR, exception=True)
-            answer = answer_refusal(Refusal("internal", "Something went wrong here."))
+            answer = answer_refusal(internal())
         try:
             if answer is not None:
                 status = answer.status

@@ -27,7 +27,7 @@ from common.process.logs import log
 from common.process.rest import NEVER, Rest
 from common.process.tally import Tally
 from common.process.trace import enter_trace
-from common.protocol.errors import PROBLEM_TYPE, Refusal, not_found, unavailable
+from common.protocol.errors import PROBLEM_TYPE, Refusal, internal, not_found, unavailable
 
 Q = TypeVar("Q", bound=msgspec.Struct)
 A = TypeVar("A", bound=msgspec.Struct)
@@ -144,7 +144,7 @@ class CallService:
             return _problem(refusal)
         except Exception:
             log("unhandled error", level=logging.ERROR, exception=True, path=request.path)
-            return _problem(_bug())
+            return _problem(internal())
 
     async def _handle_call(self, request: Request) -> Response:
         started = time.perf_counter()
@@ -159,7 +159,7 @@ class CallService:
             response = _problem(unavailable())
         except Exception:
             log("unhandled error", level=logging.ERROR, exception=True, call=name)
-            response = _problem(_bug())
+            response = _problem(internal())
         name = name if name in self._calls else UNKNOWN
         seconds = time.perf_counter() - started
         SERVED.note((name, response.status), seconds)
@@ -237,7 +237,3 @@ def _problem(refusal: Refusal) -> Response:
     """RFC 9457 problem+json."""
     body = _encode(refusal.problem())
     return Response(refusal.status, body, PROBLEM_TYPE, refusal.http_headers())
-
-
-def _bug() -> Refusal:
-    return Refusal("internal", "Something went wrong here.")

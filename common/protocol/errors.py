@@ -105,6 +105,11 @@ def unavailable() -> Refusal:
     return Refusal("unavailable", "The service is unavailable. Try again soon.", retry_after=1)
 
 
+def internal() -> Refusal:
+    """The answer to a bug, which tells nothing about it."""
+    return Refusal("internal", "Something went wrong here.")
+
+
 def invalid(field: str, detail: str) -> Refusal:
     """One field that breaks a rule."""
     return Refusal(

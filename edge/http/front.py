@@ -17,11 +17,11 @@ from litestar.types import ASGIApp, HTTPScope, Message, Receive, Send
 from common.process.logs import log, log_request
 from common.process.rest import NEVER, Rest
 from common.process.trace import enter_trace
-from common.protocol.errors import Refusal, not_found
+from common.protocol.errors import Refusal, internal, not_found
 from edge.http.answer import Answer
 from edge.http.headers import find_header
 from edge.http.joined_writes import take_whole
-from edge.http.refusals import internal_error, problem_answer
+from edge.http.refusals import problem_answer
 from edge.http.served import Serve, send_response
 from edge.metrics import REQUESTS
 
@@ -128,7 +128,7 @@ class Front:
             log("unhandled error", level=logging.ERROR, exception=True)
             if sender.status:
                 raise  # the answer has begun: only breaking the connection can signal the error
-            await problem_answer(internal_error()).send_itself(scope, receive, sender)
+            await problem_answer(internal()).send_itself(scope, receive, sender)
         finally:
             name = route.template if route else UNKNOWN_ROUTE
             seconds = time.perf_counter() - started

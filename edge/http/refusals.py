@@ -8,7 +8,7 @@ from litestar import Response
 from litestar.exceptions import HTTPException
 
 from common.process.logs import log
-from common.protocol.errors import PROBLEM_TYPE, Refusal, unavailable
+from common.protocol.errors import PROBLEM_TYPE, Refusal, internal, unavailable
 from edge.http.answer import Answer
 from edge.http.request import AnyRequest
 
@@ -35,12 +35,7 @@ def answer_framework(_: AnyRequest, error: HTTPException) -> Response[bytes]:
 
 def answer_bug(_: AnyRequest, error: Exception) -> Response[bytes]:
     log("unhandled error", level=logging.ERROR, exception=True)
-    return problem_answer(internal_error())
-
-
-def internal_error() -> Refusal:
-    """The answer to a bug, which tells clients nothing about it."""
-    return Refusal("internal", "Something went wrong here.")
+    return problem_answer(internal())
 
 
 EXCEPTION_HANDLERS: dict[Any, Any] = {
