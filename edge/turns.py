@@ -20,10 +20,7 @@ READS_AT_ONCE: Final = 4  # of a user, in one process
 class Turns:
     """One per process."""
 
-    def __init__(
-        self, at_once: int = READS_AT_ONCE, patience_seconds: float = DEADLINE_SECONDS
-    ) -> None:
-        self._at_once = at_once
+    def __init__(self, patience_seconds: float = DEADLINE_SECONDS) -> None:
         self._patience_seconds = patience_seconds
         self._reading: dict[str, int] = {}
         self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
@@ -35,7 +32,7 @@ class Turns:
         async def handle_in_turn(caller: Claims, **arguments: Any) -> Any:
             user = caller.user
             reading = self._reading.get(user, 0)
-            if reading >= self._at_once:
+            if reading >= READS_AT_ONCE:
                 return await self._handle_later(partial(handle, caller=caller, **arguments), user)
             self._reading[user] = reading + 1
             try:

@@ -30,17 +30,12 @@ class SigningKey(NamedTuple):
 
 
 class KeyRing:
-    """The keys as last read. `clock` is for tokens, `monotonic` for the age of keys."""
+    """The keys as last read. `clock` is for tokens."""
 
     def __init__(
-        self,
-        keys: Iterable[SigningKey] = (),
-        *,
-        clock: Callable[[], float] = time.time,
-        monotonic: Callable[[], float] = time.monotonic,
+        self, keys: Iterable[SigningKey] = (), *, clock: Callable[[], float] = time.time
     ) -> None:
         self._clock = clock
-        self._monotonic = monotonic
         self._published: dict[Ed25519PrivateKey, dict[str, Any]] = {}
         self.replace(keys)
 
@@ -71,7 +66,7 @@ class KeyRing:
         return jwt.encode(claims, key.private, algorithm=ALGORITHM, headers={"kid": key.kid})
 
     def _signing_key(self) -> SigningKey:
-        known_everywhere = self._monotonic() - PUBLISHED_BEFORE_USE_SECONDS
+        known_everywhere = time.monotonic() - PUBLISHED_BEFORE_USE_SECONDS
         known = [key for key in self._keys if key.made_at <= known_everywhere]
         return known[-1] if known else self._keys[0]
 

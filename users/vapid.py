@@ -7,7 +7,6 @@ Browsers tie their subscriptions to its public half, so it is replaced only if i
 import asyncio
 import time
 from base64 import urlsafe_b64encode
-from collections.abc import Callable
 from typing import Final, NamedTuple
 
 import jwt
@@ -45,12 +44,9 @@ class _Token(NamedTuple):
 class PushKey:
     """Read from the database, or created there, when it is first needed."""
 
-    def __init__(
-        self, pool: Pool, wrapping: Wrapping, *, clock: Callable[[], float] = time.time
-    ) -> None:
+    def __init__(self, pool: Pool, wrapping: Wrapping) -> None:
         self._pool = pool
         self._wrapping = wrapping
-        self._clock = clock
         self._private: EllipticCurvePrivateKey | None = None
         self._public = ""
         self._reading = asyncio.Lock()
@@ -82,7 +78,7 @@ class PushKey:
     async def authorization(self, origin: str, contact: str) -> str:
         """The header for a push service. Raises DatabaseUnavailable."""
         private = await self._read()
-        now = self._clock()
+        now = time.time()
         token = self._tokens.get((origin, contact))
         if token is None or now - token.made_at > USED_SECONDS:
             if len(self._tokens) >= MAX_TOKENS:

@@ -6,7 +6,7 @@ item is stored at once.
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from time import monotonic
 from typing import NamedTuple, cast
 
@@ -118,12 +118,9 @@ class Appender:
     transaction keeps a chat's lock, that chat's items are retried once, separately; later ones are
     refused as long as the lock is held. So other chats go on."""
 
-    def __init__(
-        self, pool: Pool, announcer: Announcer, *, clock: Callable[[], float] = monotonic
-    ) -> None:
+    def __init__(self, pool: Pool, announcer: Announcer) -> None:
         self._pool = pool
         self._announcer = announcer
-        self._clock = clock
         self._waiting: deque[_Waiting] = deque()
         SENDS_WAITING.set_function(self._waiting.__len__)
         self._running: set[asyncio.Task[None]] = set()
@@ -137,7 +134,7 @@ class Appender:
             return []
         if seconds <= 0 or len(self._waiting) >= MAX_WAITING:
             raise unavailable()
-        call = _Call(len(items), self._clock(), seconds)
+        call = _Call(len(items), monotonic(), seconds)
         for place, item in enumerate(items):
             if (refusal := judge(item)) is not None:
                 call.settle(place, refuse(refusal))
@@ -204,12 +201,12 @@ class Appender:
     async def _append_measured(self, batch: list[_Entry]) -> None:
         if not batch:
             return
-        began = self._clock()
+        began = monotonic()
         try:
             await self._append(batch)
         finally:  # count nothing before the statement is sent: a message waits for it
             SENDS_WAIT_SECONDS.observe(began - batch[0].waiting[0].call.since)
-            BATCH_SECONDS.observe(self._clock() - began)
+            BATCH_SECONDS.observe(monotonic() - began)
 
     async def _append(self, batch: list[_Entry]) -> None:
         """Settles each item. A batch that fails is appended again for the callers that still wait;

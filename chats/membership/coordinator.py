@@ -78,18 +78,10 @@ class Coordinator:
     committed, once its caller has given up.
     """
 
-    def __init__(
-        self,
-        pool: Pool,
-        users: Calls,
-        announcer: Announcer,
-        *,
-        clock: Callable[[], float] = monotonic,
-    ) -> None:
+    def __init__(self, pool: Pool, users: Calls, announcer: Announcer) -> None:
         self._pool = pool
         self._users = users
         self._announcer = announcer
-        self._clock = clock
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._finishing: set[asyncio.Task[bool]] = set()
         self._acknowledged: list[str] = []
@@ -106,14 +98,14 @@ class Coordinator:
         changes too fast or the caller's time is over. Raises DatabaseUnavailable before anything
         was tried.
         """
-        deadline = self._clock() + call_seconds.get()
+        deadline = monotonic() + call_seconds.get()
         with CHANGE_SECONDS.time():
             async with self._turn(turn, deadline):
                 for _ in range(MAX_ATTEMPTS):
                     began, known = await begin_attempt(self._pool, key)
                     if known is not None:
                         return known
-                    left = deadline - self._clock()
+                    left = deadline - monotonic()
                     if left <= 0:
                         break
                     # If there is nothing left to change, another replica may have changed it for
@@ -141,7 +133,7 @@ class Coordinator:
         # Only saves attempts that must fail; versions and keys decide what is right.
         lock = self._turns.setdefault(turn, asyncio.Lock())
         try:
-            async with asyncio.timeout(deadline - self._clock()):
+            async with asyncio.timeout(deadline - monotonic()):
                 await lock.acquire()
         except TimeoutError:
             raise unavailable() from None

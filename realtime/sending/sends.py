@@ -5,7 +5,6 @@ chats decides whether the sender is in the chat. Knows no frame's encoding excep
 """
 
 import time
-from collections.abc import Callable
 from functools import partial
 from typing import Protocol
 
@@ -39,18 +38,16 @@ class Sends:
         buckets: SharedBuckets,
         rate_factor: int,
         counters: Counters,
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._lanes = lanes
         self._buckets = buckets
         self._rate = SENDS.times(rate_factor)
         self._counters = counters
-        self._clock = clock
 
     def submit(self, sender: Sender, send: Send) -> None:
         """Answers later, in the order of submission within a chat."""
         sender.sends_in_flight += 1
-        since = self._clock()
+        since = time.monotonic()
         # The bucket that edge uses too.
         verdict = self._buckets.take_at_once(SEND_KIND, sender.user, self._rate)
         if verdict is not None:
@@ -81,7 +78,7 @@ class Sends:
     def _answer(
         self, sender: Sender, send: Send, since: float, result: AppendResult | Refusal
     ) -> None:
-        self._counters.send_times.note(self._clock() - since)
+        self._counters.send_times.note(time.monotonic() - since)
         sender.sends_in_flight -= 1
         if isinstance(result, MessageStored):
             sent = Sent(
