@@ -119,7 +119,7 @@ async def open_edge(settings: EdgeSettings) -> AsyncIterator[Public]:
             ChatRoutes(chats, reads, limits),
             MessageRoutes(chats, reads, appends),
             ChangeRoutes(appends, limits),
-            FileRoutes(chats, LinkSigner(*settings.link_secrets)),
+            FileRoutes(chats, LinkSigner(settings.link_key, service.shared_key)),
             OwnRoutes(chats),
             InstanceRoutes(administration),
             OverviewRoutes(Overview(http, valkey, nodes, users_calls, chats_calls, all_replicas)),

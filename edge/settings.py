@@ -69,13 +69,6 @@ class EdgeSettings(msgspec.Struct, frozen=True):
         """Whether browsers reach the system over TLS."""
         return self.origins[:1] != () and self.origins[0].startswith("https://")
 
-    @property
-    def link_secrets(self) -> list[str]:
-        """The first key signs: while processes of 0.1.0 run beside this one, the key that they
-        know."""
-        old = self.service.shared_key
-        return [self.link_key] if old is None else [old, self.link_key]
-
 
 def read_edge_settings(env: Mapping[str, str] = os.environ) -> EdgeSettings:
     """Raises SettingsError with a message for the operator."""

@@ -76,7 +76,7 @@ async def open_files(settings: FilesSettings) -> AsyncIterator[Public]:
             store,
             uploads,
             Avatars(users, pictures, previews),
-            LinkSigner(*settings.link_secrets),
+            LinkSigner(settings.link_key, service.shared_key),
             service.rate_factor,
         )
         courier = Courier(

@@ -105,13 +105,6 @@ class FilesSettings(msgspec.Struct, frozen=True):
         ),
     ] = 2
 
-    @property
-    def link_secrets(self) -> list[str]:
-        """The first key signs: while processes of 0.1.0 run beside this one, the key that they
-        know."""
-        old = self.service.shared_key
-        return [self.link_key] if old is None else [old, self.link_key]
-
 
 def read_files_settings(env: Mapping[str, str] = os.environ) -> FilesSettings:
     """Raises SettingsError with a message for the operator."""

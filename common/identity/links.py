@@ -24,11 +24,12 @@ class Link(NamedTuple):
 
 
 class LinkSigner:
-    """Signs with a key derived from the first secret; links signed with the other secrets are valid
-    too."""
+    """Signs with a key derived from the secret. With `shared`, the single credential of 0.1.0,
+    links are signed as processes of that release can read them; those of both are valid."""
 
-    def __init__(self, *secrets: str) -> None:
-        self._keys = [hmac.digest(secret.encode(), _PURPOSE, sha256) for secret in secrets]
+    def __init__(self, secret: str, shared: str | None = None) -> None:
+        secrets = [secret] if shared is None else [shared, secret]
+        self._keys = [hmac.digest(one.encode(), _PURPOSE, sha256) for one in secrets]
 
     def sign(self, link: Link) -> str:
         """The link's signed part: one component of a path."""

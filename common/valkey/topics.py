@@ -11,7 +11,7 @@ PARTITIONS: Final = 128
 
 
 class Topics:
-    """Channel names under one prefix. All ids in them come from servers."""
+    """Names of channels and keys under one prefix. All ids in them come from servers."""
 
     def __init__(self, prefix: str = "") -> None:
         self._prefix = prefix
