@@ -225,9 +225,9 @@ class ClusterBus:
         if self._connections.get(place) is connection:  # otherwise we closed it
             del self._connections[place]
             self._cluster.avoid(place)
-            self._fret(ended.result())
+            self._report_trouble(ended.result())
 
-    def _fret(self, reason: str) -> None:
+    def _report_trouble(self, reason: str) -> None:
         if not self._trouble.is_set():
             self._reason = reason
             self._trouble.set()
@@ -243,7 +243,7 @@ class ClusterBus:
                 self._homes.pop(int(slot), None)
             else:
                 self._homes.clear()
-            self._fret(kind.lower())
+            self._report_trouble(kind.lower())
             return True
         if type(item) is list and item[0] == b"sunsubscribe" and item[1] is not None:
             topic = item[1].decode()
@@ -251,7 +251,7 @@ class ClusterBus:
                 leaving[topic] -= 1
             elif leaving.pop(topic, 0) == 0:
                 self._homes.pop(_slot(topic), None)
-                self._fret("moved")
+                self._report_trouble("moved")
             return True
         return False
 
@@ -281,7 +281,7 @@ class ClusterBus:
                 self._homes[slot] = home
                 self._send(home, slot, wanted, topics)
             elif wanted and self.is_up:
-                self._fret("a new shard")
+                self._report_trouble("a new shard")
 
     def _find_home(self, slot: int) -> BusConnection | None:
         """For the first topics of a slot."""
