@@ -2,16 +2,14 @@
 made from the structs of frames and events. Pure, no I/O."""
 
 from collections.abc import Iterable
-from typing import Any, Final, get_args
+from typing import Any, get_args
 
 import msgspec
 
 from common.protocol.close_codes import CloseCode
 from common.protocol.events import AnyEvent
-from common.protocol.frames import AnyClientFrame, AnyServerFrame
+from common.protocol.frames import SUBPROTOCOL, AnyClientFrame, AnyServerFrame
 from edge.openapi import REF, tidy
-
-PROTOCOL: Final = "chat.v1"
 
 
 def describe_socket() -> dict[str, Any]:
@@ -37,7 +35,7 @@ def describe_socket() -> dict[str, Any]:
             "title": "Hubbub's socket",
             "version": "1",
             "description": "JSON objects in text frames, several in a frame one per line. "
-            f"The subprotocol is {PROTOCOL}. Close codes: {codes}.",
+            f"The subprotocol is {SUBPROTOCOL}. Close codes: {codes}.",
         },
         "channels": {
             "socket": {
@@ -49,7 +47,7 @@ def describe_socket() -> dict[str, Any]:
                         "headers": {
                             "type": "object",
                             "required": ["Sec-WebSocket-Protocol"],
-                            "properties": {"Sec-WebSocket-Protocol": {"const": PROTOCOL}},
+                            "properties": {"Sec-WebSocket-Protocol": {"const": SUBPROTOCOL}},
                         },
                     }
                 },

@@ -1,11 +1,12 @@
 """The frames of the socket that are not events: one struct each, and one union per direction."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 
 from common.protocol.limits import (
     MAX_ATTACHMENTS,
+    MAX_CLIENT_MESSAGE_BYTES,
     MAX_MENTIONS,
     MAX_MESSAGE_BYTES,
     MAX_RESUMED_CHATS,
@@ -13,6 +14,8 @@ from common.protocol.limits import (
 )
 from common.protocol.own import Notify
 from common.protocol.wire import Id, Seq, Wire
+
+SUBPROTOCOL: Final = "chat.v1"
 
 PresenceState = Literal["online", "away", "offline"]
 
@@ -94,9 +97,9 @@ class Ready(ServerFrame, tag="ready", omit_defaults=False):
     chats: dict[Id, int]
     behind: list[Id]
     read: dict[Id, int]
-    protocol: Literal["chat.v1"] = "chat.v1"
+    protocol: Literal["chat.v1"] = SUBPROTOCOL
     ping_seconds: int = 25
-    max_frame: int = 65536
+    max_frame: int = MAX_CLIENT_MESSAGE_BYTES
 
 
 class Sent(ServerFrame, tag="sent"):

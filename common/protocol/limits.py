@@ -13,6 +13,7 @@ MAX_ATTACHMENTS: Final = 10
 MAX_EMOJI_A_MESSAGE: Final = 20
 MAX_EDITS_A_MESSAGE: Final = 1_000
 MAX_BODY_BYTES: Final = 65_536
+MAX_CLIENT_MESSAGE_BYTES: Final = 65_536  # on a socket, its fragments together
 MAX_FILE_BYTES: Final = 25 * 2**20
 MAX_FILES_A_LINK: Final = 50
 MAX_HEADER_BYTES: Final = 16_384

@@ -10,9 +10,9 @@ from typing import Final, NamedTuple
 import msgspec
 
 from common.protocol.errors import PROBLEM_TYPE, Refusal
+from common.protocol.frames import SUBPROTOCOL
 
 SOCKET_PATH: Final = "/ws"
-SUBPROTOCOL: Final = "chat.v1"
 
 _REFUSED_BY_PROTOCOL: Final[Mapping[int, tuple[str, str, dict[str, str]]]] = {
     400: (

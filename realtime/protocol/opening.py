@@ -18,8 +18,9 @@ from websockets.utils import accept_key
 
 from common.calls.balancer import BALANCER_HEADER
 from common.protocol.errors import Refusal
+from common.protocol.frames import SUBPROTOCOL
 from common.protocol.limits import MAX_HEADER_BYTES
-from realtime.protocol.handshake import SUBPROTOCOL, Upgrade, refusal_of_status
+from realtime.protocol.handshake import Upgrade, refusal_of_status
 
 # The library's own limits, of a line and of their number, are never reached: the total size of the
 # headers is checked here.

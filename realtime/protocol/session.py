@@ -20,6 +20,7 @@ from websockets.protocol import State as WireState
 from common.protocol.close_codes import CloseCode
 from common.protocol.errors import Refusal
 from common.protocol.frames import AnyClientFrame, Connect, Expiring, Ping
+from common.protocol.limits import MAX_CLIENT_MESSAGE_BYTES
 from realtime.protocol.client_frames import NotAnObject, Refused, is_well_formed, read_line
 from realtime.protocol.frames import PING, PONG, encode_frame, error_frame
 from realtime.protocol.handshake import Upgrade, http_refusal
@@ -28,7 +29,6 @@ from realtime.protocol.opening import Opening
 from realtime.protocol.refusals import Refusals
 from realtime.protocol.texts import Texts, is_utf8
 
-MAX_CLIENT_MESSAGE_BYTES: Final = 65_536
 HANDSHAKE_TIMEOUT_SECONDS: Final = 10.0
 CONNECT_TIMEOUT_SECONDS: Final = 10.0
 CLOSE_TIMEOUT_SECONDS: Final = 5.0
