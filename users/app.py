@@ -68,7 +68,7 @@ def create_users(settings: Settings) -> Service:
     memberships = Memberships(pool)
     push_key = PushKey(pool, wrapping)
     push = Push(pool, push_key, chats_calls, settings.push)
-    tasks: list[asyncio.Task[None]] = []
+    lease: list[asyncio.Task[None]] = []
 
     async def find_missing() -> str | None:
         try:
@@ -92,28 +92,25 @@ def create_users(settings: Settings) -> Service:
         join = partial(invitations.join_left_over, rest)
         unusable = (SigningKeysError, DatabaseUnavailable)
         with contextlib.closing(http):
-            tasks.extend(
-                start(work)
-                for work in (
-                    announce_replica(valkey, "users", common.advertise, rest),
-                    watch_replicas(valkey, chats, rest),
-                    keep_resolving(pool, chats_calls, rest),
-                    again("join", ROUND_SECONDS, join, in_turn=False),
-                    again("delete accounts", ROUND_SECONDS, deletions.run),
-                    keep_purging(pool, rest),
-                    again("reload keys", RELOAD_SECONDS, keys.reload_again, survives=unusable),
-                )
-            )
+            lease.append(start(announce_replica(valkey, "users", common.advertise, rest)))
+            work = [
+                start(watch_replicas(valkey, chats, rest)),
+                start(keep_resolving(pool, chats_calls, rest)),
+                start(again("join", ROUND_SECONDS, join, in_turn=False)),
+                start(again("delete accounts", ROUND_SECONDS, deletions.run)),
+                start(keep_purging(pool, rest)),
+                start(again("reload keys", RELOAD_SECONDS, keys.reload_again, survives=unusable)),
+            ]
             try:
                 yield
             finally:
-                await stop(tasks)
+                await stop([*lease, *work])
         passwords.close()
         await pool.close()
         valkey.close()
 
     async def withdraw() -> None:
-        await stop(tasks[:1])  # the task that announces this replica
+        await stop(lease)
 
     calls = create_calls(
         accounts,
