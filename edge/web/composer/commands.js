@@ -5,6 +5,10 @@
 const SHRUG = "¯\\_(ツ)_/¯";
 const COMMAND = /^\/([a-z]+)(?:\s+([^]*))?$/u; // a path such as /etc/hosts is not one
 const AGAIN = "Send it again";
+const MOST_TOPIC = 250; // characters
+
+/** Those that would lose the text after them. */
+const ALONE = new Set(["archive", "leave", "mute", "unmute"]);
 
 const COMMANDS = [
   { name: "archive", help: "Put the chat away until somebody writes in it" },
@@ -27,8 +31,11 @@ export function commandsFor(start, { isOwner, isGroup }) {
  * sending again, then the text that is sent, or the action instead. With only `words` there is
  * nothing to send. `does` is `{archive(), leave(), mute(isMuted), setTopic(topic)}`.
  */
-export function commandIn(text, { isGroup, does }) {
+export function commandIn(text, { isOwner, isGroup, does }) {
   const [, name, rest = ""] = COMMAND.exec(text.trim()) ?? [];
+  if (rest !== "" && ALONE.has(name)) {
+    return { words: `Nothing can stand after /${name}. ${AGAIN} to send it as text.`, text };
+  }
   switch (name) {
     case undefined:
       return null;
@@ -40,8 +47,7 @@ export function commandIn(text, { isGroup, does }) {
     case "unmute":
       return { act: () => does.mute(name === "mute") };
     case "topic":
-      if (rest === "") return { words: "Write the topic after it: /topic Lunch at noon" };
-      return { act: () => does.setTopic(rest) };
+      return topicIn(rest, { isOwner, isGroup, does });
     case "leave":
       if (!isGroup) return { words: "A direct chat cannot be left. You can /archive it." };
       return {
@@ -51,4 +57,15 @@ export function commandIn(text, { isGroup, does }) {
     default:
       return { words: `There is no command /${name}. ${AGAIN} to send it as text.`, text };
   }
+}
+
+/** What the server would refuse is explained here, where the text is still in the field. */
+function topicIn(topic, { isOwner, isGroup, does }) {
+  if (!isGroup) return { words: "A direct chat has no topic." };
+  if (!isOwner) return { words: "Only the owner of the chat can set its topic." };
+  if (topic === "") return { words: "Write the topic after it: /topic Lunch at noon" };
+  if ([...topic].length > MOST_TOPIC) {
+    return { words: `A topic has ${MOST_TOPIC} characters at most.` };
+  }
+  return { act: () => does.setTopic(topic) };
 }

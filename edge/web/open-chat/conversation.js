@@ -235,8 +235,8 @@ export class Conversation {
             return { words: "Commands are still loading. Send it again in a moment." };
           }
           const chat = this.#chat;
-          const { isGroup } = powersIn(chat, this.#me);
-          return this.#aids.commandIn(text, { isGroup, does: this.#deeds(chat) });
+          const who = { ...powersIn(chat, this.#me), does: this.#deeds(chat) };
+          return this.#aids.commandIn(text, who);
         },
         edit: ({ seq, messageId }, text) => post({ kind: "edit", of: seq, messageId }, text),
         editLast: () => this.#editLast(),

@@ -2,14 +2,14 @@ import { commandIn, commandsFor } from "/web/composer/commands.js";
 import { rule, same } from "./checks.js";
 
 /** The result of sending a text, and the actions it caused. */
-function sent(text, { isGroup = true } = {}) {
+function sent(text, { isGroup = true, isOwner = isGroup } = {}) {
   const done = [];
   const does = {
     archive: () => done.push("archive"), leave: () => done.push("leave"),
     mute: (isMuted) => done.push(isMuted ? "mute" : "unmute"),
     setTopic: (topic) => done.push(`topic ${topic}`),
   };
-  const command = commandIn(text, { isGroup, does });
+  const command = commandIn(text, { isOwner, isGroup, does });
   command?.act?.();
   return { command, done };
 }
@@ -33,6 +33,24 @@ rule("a topic is set as it stands, over several lines and with what looks like a
 rule("a topic that is missing is asked for, and nothing is sent", () => {
   const { command: { words, text, act } } = sent("/topic ");
   same([words.includes("/topic"), text, act], [true, undefined, undefined]);
+});
+
+rule("a topic that would be refused is not lost: the reason is said, and nothing is sent", () => {
+  const long = "x".repeat(250);
+  same(sent(`/topic ${long}`).done, [`topic ${long}`]);
+  const refused = [[`/topic ${long}x`], ["/topic Noon", { isOwner: false }], ["/topic Noon", { isGroup: false }]];
+  for (const [text, who] of refused) {
+    const { command: { words, text: as, act } } = sent(text, who);
+    same([words.includes("topic"), as, act], [true, undefined, undefined]);
+  }
+});
+
+rule("a sentence that begins with a command that takes no text is no command", () => {
+  for (const text of ["/archive the old plans", "/mute everybody", "/unmute Bob", "/leave it there"]) {
+    const { command, done } = sent(text);
+    same([command.text, done], [text, []]);
+    same(command.words.includes(text.split(" ")[0]), true);
+  }
 });
 
 rule("an unknown command says so, and can be sent as text", () => {
