@@ -1,6 +1,7 @@
 /**
  * The context of a message being written: whom it mentions, what commands may do.
  */
+import { blocksOf } from "./prose.js";
 import { otherOf } from "./words.js";
 
 const WRITTEN = /(?<![\w@.])@([A-Za-z0-9_.-]{3,32})/gu;
@@ -51,8 +52,17 @@ export async function lookUpMentions(text, where) {
 /** `[{name, id}]` of the names after an `@`; the id is undefined if it is nobody known here. */
 function writtenIn(text, { chat: { detail }, names }) {
   const people = isCut(detail) ? names.ids : detail.participants;
-  return [...text.matchAll(WRITTEN)].map(([, written]) => {
+  return [...sayingOf(text).matchAll(WRITTEN)].map(([, written]) => {
     const name = written.replace(/[._-]+$/u, ""); // unless somebody's name ends with a stop
     return { name, id: names.oneCalled(written, people) ?? names.oneCalled(name, people) };
   });
+}
+
+/** The parts of a text that can name somebody, one on each line: neither code nor addresses. */
+function sayingOf(text) {
+  const inline = (pieces) => pieces.flatMap(({ kind, text: said, pieces: inner }) => (
+    kind === "text" ? [said] : inline(inner ?? [])
+  ));
+  return blocksOf(text).flatMap(({ pieces = [], items = [pieces] }) => items.flatMap(inline))
+    .join("\n");
 }

@@ -53,6 +53,14 @@ rule("a stop behind a name is no part of it, and an address mentions nobody", as
   same(mentionsIn("write to me@ann.example or @@bob", { chat, names }), []);
 });
 
+rule("code and addresses mention nobody, as they are shown", async () => {
+  const { chat, names } = await parts({ count: 2 });
+  const code = "```java\n@Bob void run();\n```";
+  same(mentionsIn(`\`@bob\` https://example.org/@bob/1\n${code}`, { chat, names }), []);
+  same(mentionsIn(`${code}\n- **@bob** wrote \`@ann\``, { chat, names }), ["id of bob"]);
+  same(mentionsIn("> @ann said\n@bob", { chat, names }), ["id of ann", "id of bob"]);
+});
+
 rule("whoever is mentioned twice is mentioned once", async () => {
   const { chat, names } = await parts({ count: 2 });
   same(mentionsIn("@bob, @BOB and @Bob", { chat, names }), ["id of bob"]);
