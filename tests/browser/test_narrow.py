@@ -306,6 +306,19 @@ async def test_the_way_back_says_what_waits_in_other_chats(open_page: OpenPage) 
     assert badge["x"] + badge["width"] <= face["x"]
 
 
+async def test_f6_passes_over_the_list_that_a_chat_covers(open_page: OpenPage) -> None:
+    """From the field to the head of the chat and back."""
+    play, _ = make_play()
+    page = await open_page(play, viewport={"width": 640, "height": 400})
+    await page.get_by_role("link", name="Summer party").click()
+    field = page.get_by_role("textbox", name="Message to")
+    await expect(field).to_be_focused()
+    await page.keyboard.press("F6")
+    await expect(page.locator(".bar h1 button")).to_be_focused()
+    await page.keyboard.press("Shift+F6")
+    await expect(field).to_be_focused()
+
+
 async def test_the_way_back_does_not_count_the_open_chat(open_page: OpenPage) -> None:
     """Even while not all of it is read."""
     play, party = make_play()

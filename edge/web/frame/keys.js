@@ -19,8 +19,9 @@ export function hearKeys(listen, does) {
 
 /** Moves from one of the `[node, focus()]` to the next (1) or the previous (-1). */
 export function goAround(places, by) {
-  const at = places.findIndex(([node]) => node.contains(document.activeElement));
-  places.at((Math.max(at, by > 0 ? -1 : 0) + by) % places.length)[1]();
+  const shown = places.filter(([node]) => node.checkVisibility()); // a chat may cover the list
+  const at = shown.findIndex(([node]) => node.contains(document.activeElement));
+  shown.at((Math.max(at, by > 0 ? -1 : 0) + by) % shown.length)[1]();
 }
 
 /** Whether something lies over the page. */
