@@ -150,6 +150,19 @@ async def test_a_day_amid_a_sentence_is_written_small(open_page: OpenPage) -> No
     await expect(page.locator(".day")).to_have_text("Today")
 
 
+async def test_the_start_of_a_chat_shows_what_it_is_now(open_page: OpenPage) -> None:
+    """Its new name, and the button for adding people to its owner alone."""
+    play, chat = party()
+    page = await open_page(play)
+    await page.get_by_role("link", name="Party").click()
+    add = page.locator(".intro").get_by_role("button", name="Add people")
+    await expect(add).to_be_visible()
+    bob = play.ids["bob"]
+    play.tell(chat, "chat.updated", "ann", minutes=9, chatName="Feast", owner=bob)
+    await expect(page.locator(".intro h2")).to_have_text("Feast")
+    await expect(add).to_have_count(0)
+
+
 SPOKEN = """log => {
     window.spoken = [];
     const isSilent = node => node.closest?.('[aria-live=off], [aria-busy=true]');

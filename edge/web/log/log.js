@@ -243,8 +243,10 @@ export class Log {
       ? "Loading earlier messages" : "Earlier messages come with the connection";
     this.#top.textContent = isBegin ? "" : coming;
     const intro = this.node.querySelector(".intro");
-    if (isNew && !intro) this.#list.before(this.#intro(this.#chat));
-    else if (!isNew) intro?.remove();
+    const wanted = isNew ? this.#intro(this.#chat) : null;
+    if (wanted?.isEqualNode(intro)) return;
+    intro?.remove();
+    if (wanted) this.#list.before(wanted);
   }
 
   #goTo(seq) {
