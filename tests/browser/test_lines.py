@@ -163,6 +163,22 @@ async def test_the_start_of_a_chat_shows_what_it_is_now(open_page: OpenPage) -> 
     await expect(add).to_have_count(0)
 
 
+async def test_what_is_answered_stands_right_above_the_field(open_page: OpenPage) -> None:
+    """There is no gap between them, as there is between the fields of other forms."""
+    play, chat = party()
+    play.say(chat, "bob", "Which ones?")
+    page = await open_page(play)
+    await page.get_by_role("link", name="Party").click()
+    await page.locator(".line").hover()
+    await page.get_by_role("button", name="Reply", exact=True).click()
+    head, field = [
+        await page.locator(f".write > {part}").bounding_box() for part in (".replying", ".main")
+    ]
+    assert head
+    assert field
+    assert head["y"] + head["height"] == field["y"]
+
+
 SPOKEN = """log => {
     window.spoken = [];
     const isSilent = node => node.closest?.('[aria-live=off], [aria-busy=true]');
