@@ -177,3 +177,22 @@ async def test_a_finger_that_moves_takes_no_suggestion(open_page: OpenPage) -> N
     await option.tap()
     await expect(field).to_have_value("@cleo ")
     await expect(field).to_be_focused()
+
+
+# The pixels of a column through the middle of a node that press it.
+REACH = """node => {
+    const { left, width } = node.getBoundingClientRect();
+    const rows = [...Array(innerHeight).keys()];
+    return rows.filter(y => node.contains(document.elementFromPoint(left + width / 2, y))).length;
+}"""
+
+
+async def test_a_finger_reaches_the_name_of_a_chat_and_every_emoji(open_page: OpenPage) -> None:
+    """They can be pressed within 44 pixels, like everything else."""
+    play, _ = make_play()
+    page = await open_page(play, viewport=PHONE, has_touch=True, is_mobile=True)
+    await page.get_by_role("link", name="Summer party").tap()
+    await expect(page.locator(".completion")).to_have_count(1)  # the helpers of a chat have loaded
+    assert await page.locator(".bar h1 button").evaluate(REACH) >= 44
+    await page.get_by_role("button", name="Emoji", exact=True).tap()
+    assert await page.locator(".emoji-grid button").first.evaluate(REACH) >= 44
