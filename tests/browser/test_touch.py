@@ -196,3 +196,17 @@ async def test_a_finger_reaches_the_name_of_a_chat_and_every_emoji(open_page: Op
     assert await page.locator(".bar h1 button").evaluate(REACH) >= 44
     await page.get_by_role("button", name="Emoji", exact=True).tap()
     assert await page.locator(".emoji-grid button").first.evaluate(REACH) >= 44
+
+
+async def test_a_tablet_has_the_text_in_the_middle_of_its_line(open_page: OpenPage) -> None:
+    """Beside the buttons, which are higher for fingers."""
+    play, _ = make_play()
+    page = await open_page(play, viewport={"width": 820, "height": 1180}, has_touch=True)
+    await page.get_by_role("link", name="Summer party").tap()
+    parts = page.locator(".write .main > *:visible")
+    await expect(parts).to_have_count(5)
+    middles = await parts.evaluate_all("""nodes => nodes.map(node => {
+        const { top, height } = node.getBoundingClientRect();
+        return top + height / 2;
+    })""")
+    assert len(set(middles)) == 1
