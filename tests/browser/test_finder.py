@@ -279,3 +279,22 @@ async def test_a_phone_finds_by_touch(open_page: OpenPage) -> None:
     assert (await hit.bounding_box() or {})["height"] >= 44
     await hit.tap()
     await expect(page.locator(".line.found")).to_be_in_viewport()
+
+
+async def test_the_finder_outlives_the_chat_below_it(open_page: OpenPage) -> None:
+    """What is typed there stays when the open chat is deleted; after closing it there is none."""
+    play = Play()
+    chat = play.start("Party", "bob")
+    page = await open_page(play)
+    await page.get_by_role("link", name="Party").click()
+    await page.keyboard.press("Control+k")
+    find = page.get_by_role("combobox", name="Find a chat, a person")
+    await find.fill("lanterns")
+    play.tell(chat, "chat.deleted", "bob", minutes=200)
+    await expect(page.get_by_text("deleted the chat")).to_be_visible()
+    await expect(find).to_have_value("lanterns")
+    await expect(find).to_be_focused()
+    await page.keyboard.press("Escape")
+    await expect(find).to_have_count(0)
+    await expect(page.locator(".composer")).to_have_count(0)
+    await expect(page.get_by_text("deleted the chat")).to_be_visible()

@@ -44,6 +44,12 @@ export class Route {
     this.#show(place?.isEnd ? { seq: null, place: null } : { seq, place });
   }
 
+  /** The open chat is gone. Its address stays as long as something lies over the page. */
+  lose() {
+    this.open = null;
+    this.#show({ seq: null, place: null });
+  }
+
   /** The reader has left the message in the address for the end of its chat. */
   toEnd() {
     if (this.#at === null) return;

@@ -71,6 +71,11 @@ export class Sheets {
     this.#isComing = false;
   }
 
+  /** Whether one is open. */
+  get isOpen() {
+    return document.querySelector("dialog[open]:not(.viewer)") !== null;
+  }
+
   /** For good. */
   closeAll() {
     this.#parts.layers.end();

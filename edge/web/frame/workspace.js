@@ -256,7 +256,8 @@ export class Workspace {
 
   #left(chat) {
     if (this.#route.open !== chat) return;
-    this.#goTo(null);
+    if (this.#sheets.isOpen) this.#route.lose(); // what is typed there belongs to no chat
+    else this.#goTo(null);
     if (chat.left?.by === this.#me.id) return;
     this.say(leftInWords(chat, this.#me.id, (id) => this.#names.of(id)));
   }
