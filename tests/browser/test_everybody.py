@@ -90,7 +90,7 @@ async def test_everything_is_done_by_keyboard(open_page: OpenPage) -> None:
     await expect(page.get_by_role("tab", name="Settings")).to_be_focused()
     await keys.press("Escape")
     await expect(field).to_be_focused()
-    await keys.press("Alt+ArrowUp")
+    await keys.press("Alt+ArrowDown")
     await expect(page.locator(".bar h1")).to_have_text("Kitchen")
     await keys.press("Control+/")
     await expect(page.get_by_role("dialog", name="Keys")).to_be_visible()

@@ -152,6 +152,24 @@ async def test_the_open_chat_is_in_view(open_page: OpenPage) -> None:
     await expect(now).to_be_in_viewport(ratio=1)
 
 
+async def test_an_unread_chat_stays_where_it_was_opened(open_page: OpenPage) -> None:
+    """Among the unread ones, so that the next of many is beside it; it moves when one leaves it."""
+    play = Play()
+    for number in range(40):
+        play.say(play.start(f"Room {number}", "bob"), "bob", "hello", minutes=100 + number)
+    page = await open_page(play)
+    unread = page.get_by_role("region", name="Unread").locator(".row .title")
+    await unread.nth(1).click()
+    await expect(page.locator(".bar h1")).to_have_text("Room 38")
+    await expect(page.locator(".row[aria-current] .badge")).to_have_count(0)
+    await expect(unread.nth(1)).to_have_text("Room 38")
+    await expect(unread.first).to_be_in_viewport()
+    await page.keyboard.press("Alt+Shift+ArrowDown")
+    await expect(page.locator(".bar h1")).to_have_text("Room 37")
+    await expect(unread.nth(1)).to_have_text("Room 37")
+    await expect(page.get_by_role("region", name="Chats").locator(".row")).to_have_count(1)
+
+
 async def test_a_chat_that_moves_keeps_the_focus(open_page: OpenPage) -> None:
     """The others move around it, whichever of them rises."""
     play = Play()

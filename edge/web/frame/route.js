@@ -19,6 +19,7 @@ export class Route {
     this.#layers = layers;
     this.#show = show;
     this.open = undefined; // the open chat, null for none, undefined at first
+    this.wasUnread = false; // when it was opened
   }
 
   goTo(chat) {
@@ -40,6 +41,7 @@ export class Route {
     if (chat === this.open && !isNamed) return;
     const place = chat && this.#place?.chat === chat.id ? this.#place : null;
     this.#place = null;
+    if (chat !== this.open) this.wasUnread = chat?.waiting > 0;
     this.open = chat;
     this.#show(place?.isEnd ? { seq: null, place: null } : { seq, place });
   }

@@ -355,9 +355,9 @@ export class Workspace {
   }
 
   #sections() {
+    const { open, wasUnread } = this.#route;
     return sectionsOf(this.#chats.sorted(), {
-      open: this.#route.open,
-      isUnreadFirst: this.#list.isUnreadFirst,
+      open, wasUnread, isUnreadFirst: this.#list.isUnreadFirst,
       isDirect: ({ detail }) => otherOf(detail, this.#me.id) !== null,
     });
   }

@@ -4,12 +4,11 @@
  */
 
 /**
- * `[{name, chats}]` without empty sections; `chats` are newest first. The open chat stays in place
- * while being read, so it does not count as unread. With `isUnreadFirst` unread ones have a
- * section.
+ * `[{name, chats}]` without empty sections; `chats` are newest first. With `isUnreadFirst` unread
+ * ones have a section. The open chat stays in the one in which it was opened (`wasUnread`).
  */
-export function sectionsOf(chats, { open, isDirect, isUnreadFirst = true }) {
-  const isUnread = (chat) => isUnreadFirst && chat !== open && chat.waiting > 0;
+export function sectionsOf(chats, { open, wasUnread = false, isDirect, isUnreadFirst = true }) {
+  const isUnread = (chat) => isUnreadFirst && (chat === open ? wasUnread : chat.waiting > 0);
   const kept = chats.filter((chat) => !chat.mine.archived);
   const read = kept.filter((chat) => !isUnread(chat));
   return [
