@@ -125,6 +125,16 @@ async def test_who_is_signed_in_takes_an_invitation(enter: OpenWindow, owner: Pe
     await expect(bob.page.get_by_text("The owner's link is for a new account")).to_be_visible()
 
 
+async def test_who_has_just_joined_is_told_nothing(open_window: OpenWindow, owner: Person) -> None:
+    """By an invitation that leads into no chat."""
+    window = await open_window()
+    await follow(window, await invite(owner))
+    await fill(window, "joy", "Join")
+    await expect(window.state).to_have_text("live")
+    await expect(window.page.get_by_text("No chats yet.")).to_be_visible()
+    await expect(window.page.locator(".notes")).to_have_text("")
+
+
 async def test_whoever_logs_in_with_an_invitation_takes_it(
     open_window: OpenWindow, owner: Person
 ) -> None:

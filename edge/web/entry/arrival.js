@@ -6,14 +6,14 @@ import { refusalInWords } from "../text/words.js";
 
 /**
  * Follows it, and puts the chat that it leads to into the address. Returns the text to show, or "".
- * Raises NoAnswer.
+ * `hasJoined` if it has just made the account. Raises NoAnswer.
  */
-export async function followLink({ kind, code }, { api, instance }) {
+export async function followLink({ kind, code, hasJoined }, { api, instance }) {
   if (kind === "owner") return OWNER_LINK_TAKEN_BY_ACCOUNT;
   try {
     const path = `/api/invite/${encodeURIComponent(code)}/take`;
     const { chat } = await api.call("POST", path, { isSafe: true }); // one use per person
-    if (chat === null) return alreadyIn(instance.name);
+    if (chat === null) return hasJoined ? "" : alreadyIn(instance.name);
     history.replaceState(null, "", `#${chat}`);
     return "";
   } catch (error) {

@@ -127,7 +127,7 @@ export class EntryForm {
   /** With the owner's link, asks for the name of the team first. */
   #entered(user) {
     if (this.#link?.kind !== "owner") {
-      this.#onEntered(user, this.#link);
+      this.#onEntered(user, this.#link && { ...this.#link, hasJoined: true });
       return;
     }
     this.#forgetLink();

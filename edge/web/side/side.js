@@ -28,7 +28,7 @@ export class Side {
       "div",
       { class: "none", hidden: true },
       element("p", { class: "hint" },
-        `No chats yet. Find somebody, or wait until one adds ${me.username}.`),
+        `No chats yet. Find somebody, or wait until somebody adds you as ${me.username}.`),
       element("button", { type: "button", class: "strong", onclick: does.find }, "Find somebody"),
       element("button", { type: "button", onclick: does.newChat }, "New chat"),
     );
