@@ -179,6 +179,20 @@ async def test_what_is_answered_stands_right_above_the_field(open_page: OpenPage
     assert head["y"] + head["height"] == field["y"]
 
 
+async def test_a_text_that_is_too_long_is_an_error(open_page: OpenPage) -> None:
+    """In the colour of errors; until then it only says how much is left."""
+    play, _ = party()
+    page = await open_page(play)
+    await page.get_by_role("link", name="Party").click()
+    field, said = page.locator(".write textarea"), page.locator(".limit")
+    colours = []
+    for length, words in ((8_192, "0 bytes left"), (8_193, "1 bytes too long")):
+        await field.fill("x" * length)
+        await expect(said).to_contain_text(words)
+        colours.append(await said.evaluate("node => getComputedStyle(node).color"))
+    assert colours[0] != colours[1]
+
+
 SPOKEN = """log => {
     window.spoken = [];
     const isSilent = node => node.closest?.('[aria-live=off], [aria-busy=true]');
