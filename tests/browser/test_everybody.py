@@ -142,6 +142,29 @@ async def test_each_paragraph_has_the_direction_of_its_script(open_page: OpenPag
     assert await field.evaluate("field => getComputedStyle(field).direction") == "rtl"
 
 
+# Whether the first letter of the text in a node is inside it.
+STARTS_INSIDE = """node => {
+    const range = document.createRange();
+    range.setStart(node.lastChild, 1);
+    range.setEnd(node.lastChild, 2);
+    const [letter, box] = [range, node].map(one => one.getBoundingClientRect());
+    return letter.left >= box.left && letter.right <= box.right;
+}"""
+
+
+async def test_a_message_that_is_answered_is_seen_from_its_beginning(open_page: OpenPage) -> None:
+    """Also one that begins at the right: it is cut off at the left."""
+    play, party = make_play()
+    play.say(party, "bob", ARABIC * 20)
+    page = await open_page(play)
+    await page.get_by_role("link", name="Summer party").click()
+    await page.locator(".line").last.hover()
+    await page.get_by_role("button", name="Reply", exact=True).click()
+    said = page.locator(".replying .cut").last
+    await expect(said).to_contain_text(ARABIC)
+    assert await said.evaluate(STARTS_INSIDE)
+
+
 async def test_a_caret_that_moves_on_is_not_completed(open_page: OpenPage) -> None:
     """The suggestions close when the caret leaves the word, and Enter sends the text as written."""
     play, _ = make_play()

@@ -58,8 +58,7 @@ export class Composer {
     this.#go = element(
       "button",
       { class: "strong send", type: "submit", "aria-label": "Send", title: "Send" },
-      element("span", {}, "Send"),
-      icon("up-arrow"),
+      element("span", {}, "Send"), icon("up-arrow"),
     );
     const quiet = (name, label, kind, take) => {
       const button = element(
@@ -244,8 +243,9 @@ export class Composer {
     if (row === null) return;
     const what = this.#edited
       ? [element("b", {}, "Edit message")]
-      : [element("span", { class: "unseen" }, "Reply to "), element("b", { dir: "auto" }, row.name),
-        ` ${saidIn(row.text, row.attachments)}`];
+      : [element("span", { class: "unseen" }, "Reply to "),
+        element("b", { class: "cut", dir: "auto" }, row.name), " ",
+        element("span", { class: "cut", dir: "auto" }, saidIn(row.text, row.attachments))];
     const close = element(
       "button",
       {
@@ -257,8 +257,8 @@ export class Composer {
       },
       icon("close"),
     );
-    this.#about.replaceChildren(icon(this.#edited ? "edit" : "reply", { small: true }),
-      element("span", { class: "cut" }, ...what), close);
+    const mark = this.#edited ? "edit" : "reply";
+    this.#about.replaceChildren(icon(mark, { small: true }), ...what, close);
   }
 
   /** Cancels the edit, then the reply. False if there is neither. */

@@ -26,7 +26,11 @@ export function openMessageMenu({ row, choices, six, anchor, layers, react, pick
   );
   const quick = row.isGone ? [] : [quickReactions({ row, six, close, react, pick: all }), null];
   const said = saidIn(row.text, row.attachments);
-  const of = element("p", { class: "said-of cut" }, element("b", { dir: "auto" }, row.mine ? "You" : row.name), ` ${said}`);
+  const of = element(
+    "p", { class: "said-of" },
+    element("b", { class: "cut", dir: "auto" }, row.mine ? "You" : row.name), " ",
+    element("span", { class: "cut", dir: "auto" }, said),
+  );
   const items = [of, ...quick, ...choices.filter((one) => !one?.isOnlyQuick)];
   const menu = openMenu({ label: "Message", anchor, layers, items });
   return menu;
