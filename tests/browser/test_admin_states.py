@@ -189,3 +189,13 @@ async def test_the_overview_says_what_flows(open_admin: Open) -> None:
     stat = page.locator(".stat").filter(has_text="Deliveries a minute")
     await expect(stat.locator("strong")).to_have_text(re.compile(r"^[\d,.]+$"))
     await expect(page.get_by_text("1.8 GB")).to_be_visible()
+
+
+async def test_a_long_name_leaves_the_user_name_whole(open_admin: Open) -> None:
+    """By which a person is found here."""
+    play = AdminPlay()
+    play.users[play.ids["esra"]] |= {"displayName": "Esra " + "Long " * 10}
+    page = await open_admin(play, viewport=PHONE)
+    await go(page, "People")
+    name = page.locator(".who .soft", has_text="esra")
+    assert await name.evaluate("node => node.scrollWidth <= node.clientWidth")
