@@ -130,6 +130,7 @@ def create_chats(settings: ChatsSettings) -> Service:
             await coordinator.drain()
         finally:
             await stop([*lease, *work])
+            await feeder.stop()
             with contextlib.suppress(DatabaseUnavailable):  # another replica sweeps it up
                 await publisher.mark_published()
                 await coordinator.forget_acknowledged()

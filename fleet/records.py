@@ -24,7 +24,7 @@ class Records:
         return not self._has_failed and (self._data / FILE_NAME).exists()
 
     def write(self, state: FleetState) -> None:
-        """Reports the first of several failures: the fleet goes on without them."""
+        """If it fails several times, reports the first; the fleet goes on."""
         try:
             write_state(self._data, state)
             write_targets(self._run, state)

@@ -336,7 +336,7 @@ class Fleet:
             self._is_certified = False
 
     async def _tell_of_change(self) -> None:
-        """Whoever follows the processes: metrics, files, the balancer."""
+        """Updates what depends on the processes: metrics, files, the balancer."""
         state = self._describe()
         engines = Tally(role for role, _ in self._slots if role not in SERVICE_ROLES)
         self._metrics.note_state(state, engines)

@@ -2,12 +2,14 @@
 
 Every 0.6 s a replica feeds the chats of which it has announced events. What a replica left when it
 died is found by comparing every chat's progress with its log, at startup and periodically. pace.py
-decides how much of its time that takes while the machine is at its limit. A search does not wait
-for that: it has its user's own chats fed.
+decides how much of its time that takes while the machine is at its limit. A search has its user's
+own chats fed first if they are behind.
 """
 
 import asyncio
+from bisect import bisect_right
 from collections.abc import Iterable
+from itertools import accumulate
 from time import monotonic
 from typing import Final
 
@@ -18,16 +20,18 @@ from chats.metrics import (
     SEARCH_LACKS_WORDS,
 )
 from chats.search.pace import LOOK_SECONDS, Pace
-from chats.store.search import list_overdue
+from chats.store.search import Overdue, list_overdue
 from chats.store.search_feed import feed, has_index_of_words, list_chats_behind
 from chats.turns import next_turn
 from common.database.failures import DatabaseUnavailable
 from common.database.pool import Pool
+from common.process.logs import log
+from common.process.tasks import stop
 from common.protocol.ids import LOWEST_ID
 
 FEED_SECONDS: Final = 0.6  # more rows per chat cost less each; found within a second
 SEARCH_SECONDS: Final = 0.5  # at most, for the chats of one search
-RETRY_SECONDS: Final = 0.005  # another replica may be feeding the same chats
+RETRY_SECONDS: Final = 0.01  # another replica may be feeding the same chats
 COMPARE_SECONDS: Final = 300.0
 COMPARE_AGAIN_SECONDS: Final = 5.0  # after one that failed: noted chats are fed meanwhile
 _CHATS_AT_ONCE: Final = 32
@@ -49,6 +53,7 @@ class Feeder:
         self._pace = Pace(monotonic())
         self._rows = _MOST_ROWS
         self._searching = asyncio.Lock()  # one search at a time has chats fed
+        self._for_searches: set[asyncio.Task[None]] = set()
 
     def note(self, chats: Iterable[str], events: int) -> None:
         """So many events of these chats were stored at once."""
@@ -79,28 +84,41 @@ class Feeder:
 
     async def feed_overdue(self, reader: str, chat: str | None) -> None:
         """Feeds what a search in the reader's chats, or in the one, does not find because feeding
-        gives way; all of it unless that takes longer than half a second."""
-        end = monotonic() + SEARCH_SECONDS
-        try:
-            async with asyncio.timeout(SEARCH_SECONDS):
-                await self._searching.acquire()
-        except TimeoutError:
-            return
-        try:
-            await self._feed_overdue(reader, chat, end)
-        finally:
-            self._searching.release()
+        gives way. Waits for half a second at most; a transaction that takes longer goes on."""
+        feeding = asyncio.create_task(
+            self._feed_overdue(reader, chat, monotonic() + SEARCH_SECONDS)
+        )
+        self._for_searches.add(feeding)
+        feeding.add_done_callback(self._for_searches.discard)
+        await asyncio.wait({feeding}, timeout=SEARCH_SECONDS)
+
+    async def stop(self) -> None:
+        """Ends what goes on for searches."""
+        await stop(self._for_searches)
 
     async def _feed_overdue(self, reader: str, chat: str | None, end: float) -> None:
-        while overdue := await list_overdue(self._pool, reader, chat):
-            some = [one for one in overdue if one not in self._alone and one not in self._failing]
-            if not some or monotonic() >= end:
-                return
-            try:
-                await self._feed(some[:_CHATS_AT_ONCE])
-            except DatabaseUnavailable:
-                return  # the next pass meets it too, and reports it
-            await asyncio.sleep(RETRY_SECONDS)
+        try:
+            async with self._searching:
+                while monotonic() < end:
+                    overdue = await list_overdue(self._pool, reader, chat)
+                    waiting = [one for one in overdue if one.chat not in self._failing]
+                    if not waiting:
+                        return
+                    await self._feed_until(end, waiting)
+                    await asyncio.sleep(RETRY_SECONDS)
+        except DatabaseUnavailable as error:  # the pass over all chats meets it too
+            log("chats of a search not fed", error=repr(error))
+
+    async def _feed_until(self, end: float, waiting: list[Overdue]) -> None:
+        """Chats of which the index lacks little come first, so that one with many messages keeps no
+        other from it."""
+        waiting.sort(key=lambda one: (one.chat in self._alone, one.rows))
+        while waiting and monotonic() < end:
+            rows = list(accumulate(one.rows for one in waiting[:_CHATS_AT_ONCE]))
+            most = max(1, bisect_right(rows, self._rows))
+            some = next_turn([one.chat for one in waiting], self._alone, most)
+            more, _ = await self._feed(some)
+            waiting = waiting[len(some) :] + [Overdue(one, self._rows) for one in more]
 
     async def _give_way(self, took: float, behind: float) -> None:
         """Waits after work that took so long, while the machine is at its limit: after a slow
@@ -148,7 +166,12 @@ class Feeder:
         finally:
             # Those that were noted again meanwhile keep their earlier time.
             others = {chat: at for chat, at in self._noted.items() if chat not in left}
-            self._noted = {**others, **{chat: since[chat] for chat in chats if chat in left}}
+            again = {
+                chat: min(since[chat], self._noted.get(chat, since[chat]))
+                for chat in chats
+                if chat in left
+            }
+            self._noted = {**others, **again}
         SEARCH_FED.inc(fed.changes)
         return fed.more
 

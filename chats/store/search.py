@@ -22,8 +22,10 @@ OVERDUE_SECONDS: Final = 0.5  # what is younger is fed soon
 
 # By the times in the events themselves, which are of PostgreSQL's clock.
 _OVERDUE = """
-SELECT p.chat::text FROM participants p LEFT JOIN search_progress s ON s.chat = p.chat
-CROSS JOIN LATERAL (
+SELECT p.chat::text, (
+    SELECT seq FROM log WHERE chat = p.chat ORDER BY seq DESC LIMIT 1
+) - coalesce(s.upto, 0)
+FROM participants p LEFT JOIN search_progress s ON s.chat = p.chat CROSS JOIN LATERAL (
     SELECT event FROM log WHERE chat = p.chat AND seq > coalesce(s.upto, 0) ORDER BY seq LIMIT 1
 ) l
 WHERE p.member = %s::uuid AND (%s::uuid IS NULL OR p.chat = %s::uuid)
@@ -31,14 +33,13 @@ WHERE p.member = %s::uuid AND (%s::uuid IS NULL OR p.chat = %s::uuid)
         < clock_timestamp() - make_interval(secs => %s)
 """
 _SEARCH = f"""
-(SELECT h.ms, h.message::text, show_message(l.event, c.current, c.reactions)
+SELECT h.ms, h.message::text, show_message(l.event, c.current, c.reactions)
 FROM search_messages(
     %s::uuid, %s::uuid, %s::text, %s::text[], %s::tsquery, %s::bigint, %s::uuid, %s::bigint
 ) AS h
 JOIN log l ON l.chat = h.chat AND l.seq = h.seq
 LEFT JOIN changed_messages c ON c.chat = h.chat AND c.seq = h.seq
-ORDER BY h.ms DESC, h.message DESC)
-UNION ALL (SELECT NULL, NULL, NULL WHERE EXISTS ({_OVERDUE}))
+UNION ALL SELECT NULL, NULL, NULL WHERE EXISTS ({_OVERDUE})
 """  # noqa: S608 - no input
 
 
@@ -59,9 +60,18 @@ async def find_messages(
         ),
     )
     found = [(Cursor(ms, message), event) for ms, message, event in rows if event is not None]
+    found.sort(reverse=True)
     return found, len(found) < len(rows)
 
 
-async def list_overdue(pool: Pool, reader: str, chat: str | None) -> list[str]:
-    """The reader's chats, or the one, of which the index has lacked an event for too long."""
-    return [one for (one,) in await fetch(pool, _OVERDUE, (reader, chat, chat, OVERDUE_SECONDS))]
+class Overdue(NamedTuple):
+    """A chat of which the index lacks so many rows, one of them for too long."""
+
+    chat: str
+    rows: int
+
+
+async def list_overdue(pool: Pool, reader: str, chat: str | None) -> list[Overdue]:
+    """Among the reader's chats, or the one."""
+    rows = await fetch(pool, _OVERDUE, (reader, chat, chat, OVERDUE_SECONDS))
+    return [Overdue(*row) for row in rows]

@@ -88,8 +88,8 @@ def judge_search_index(scene: Scene) -> Iterator[Finding]:
             chats = process.samples.get(SEARCH_BEHIND_CHATS, 0.0)
             yield Finding(
                 f"The search index has lacked events of {chats:.0f} chats for {seconds:.0f} s.",
-                f"{process.name} could not feed it, or is under load; what was said since may be "
-                f"missing.{scene.log_of(process.name)}",
+                f"{process.name} could not feed it, or is under load; searches may lack what was "
+                f"said since.{scene.log_of(process.name)}",
                 replace_services(scene, "chats", condition="where its database is well (check 8)"),
             )
     if any(process.samples.get(SEARCH_LACKS_WORDS) for process in scene.processes):

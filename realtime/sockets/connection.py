@@ -204,14 +204,15 @@ class Connection(asyncio.Protocol):
             self._go_on_once_told(found, partial(self._admit, found, connect))
 
     def _go_on_once_told(self, claims: Claims, go_on: Callable[[], None]) -> None:
-        """From then on no older refresh token is of use."""
+        """Calls `go_on` once users knows that the token is in use: that ends the older refresh
+        tokens."""
         if self._services.credentials.is_untold(claims):
+            self.session_id = claims.session  # it may be revoked meanwhile
             self._services.spawn(self._wait_until_told(claims, go_on))
         else:
             go_on()
 
     async def _wait_until_told(self, claims: Claims, go_on: Callable[[], None]) -> None:
-        self.session_id = claims.session  # it may be revoked meanwhile
         await self._services.credentials.wait_until_told(claims)
         if self._session.state is not State.ENDING:
             go_on()

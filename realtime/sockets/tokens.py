@@ -1,4 +1,4 @@
-"""The tokens that a client sends: whose they are, or what it is told instead. No I/O."""
+"""Judges the tokens that a client sends: their claims, or the refusal. No I/O."""
 
 from typing import Final, NamedTuple
 

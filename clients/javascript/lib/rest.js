@@ -107,7 +107,7 @@ export class Rest {
     const made = key ?? (KEYED.has(method) ? newId() : undefined);
     const { tokens } = this;
     const ask = () => {
-      if (tokens !== null && this.tokens === null) throw refusal(401, LOG_IN_FIRST);
+      if (tokens !== null && this.tokens?.user !== tokens.user) throw refusal(401, LOG_IN_FIRST);
       return this.attempt(method, path, body, made, user);
     };
     return this.repeat(ask, repeatMs);

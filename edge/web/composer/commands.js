@@ -47,7 +47,7 @@ export function commandIn(text, { isOwner, isGroup, does }) {
     case "unmute":
       return { act: () => does.mute(name === "mute") };
     case "topic":
-      return topicIn(rest, { isOwner, isGroup, does });
+      return topicIn(rest, text, { isOwner, isGroup, does });
     case "leave":
       if (!isGroup) return { words: "A direct chat cannot be left. You can /archive it." };
       return {
@@ -60,9 +60,11 @@ export function commandIn(text, { isOwner, isGroup, does }) {
 }
 
 /** What the server would refuse is explained here, where the text is still in the field. */
-function topicIn(topic, { isOwner, isGroup, does }) {
-  if (!isGroup) return { words: "A direct chat has no topic." };
-  if (!isOwner) return { words: "Only the owner of the chat can set its topic." };
+function topicIn(topic, text, { isOwner, isGroup, does }) {
+  if (!isGroup) return { words: `A direct chat has no topic. ${AGAIN} to send it as text.`, text };
+  if (!isOwner) {
+    return { words: `Only the owner of the chat can set its topic. ${AGAIN} to send it as text.`, text };
+  }
   if (topic === "") return { words: "Write the topic after it: /topic Lunch at noon" };
   if ([...topic].length > MOST_TOPIC) {
     return { words: `A topic has ${MOST_TOPIC} characters at most.` };

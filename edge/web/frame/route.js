@@ -46,7 +46,7 @@ export class Route {
     this.#show(place?.isEnd ? { seq: null, place: null } : { seq, place });
   }
 
-  /** The open chat is gone. Its address stays as long as something lies over the page. */
+  /** The open chat is gone; its address stays while something lies over the page. */
   lose() {
     this.open = null;
     this.#show({ seq: null, place: null });

@@ -35,13 +35,17 @@ rule("a topic that is missing is asked for, and nothing is sent", () => {
   same([words.includes("/topic"), text, act], [true, undefined, undefined]);
 });
 
-rule("a topic that would be refused is not lost: the reason is said, and nothing is sent", () => {
+rule("a topic that would be refused is not lost: the reason is said, and others can send it as text", () => {
   const long = "x".repeat(250);
   same(sent(`/topic ${long}`).done, [`topic ${long}`]);
-  const refused = [[`/topic ${long}x`], ["/topic Noon", { isOwner: false }], ["/topic Noon", { isGroup: false }]];
-  for (const [text, who] of refused) {
-    const { command: { words, text: as, act } } = sent(text, who);
-    same([words.includes("topic"), as, act], [true, undefined, undefined]);
+  const refused = [
+    [`/topic ${long}x`, {}, undefined],
+    ["/topic Noon", { isOwner: false }, "/topic Noon"],
+    ["/topic Noon", { isGroup: false }, "/topic Noon"],
+  ];
+  for (const [text, who, as] of refused) {
+    const { command } = sent(text, who);
+    same([command.words.includes("topic"), command.text, command.act], [true, as, undefined]);
   }
 });
 

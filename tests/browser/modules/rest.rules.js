@@ -81,6 +81,15 @@ rule("it gives up when the session has ended, and does not use the cookie of the
   same([(await failing).code, asked.length], ["unauthenticated", 1]);
 });
 
+rule("it does not go on in the session of another user", async () => {
+  const { rest, clock, asked } = parts([refused(503, "unavailable"), GOOD]);
+  const failing = failed(rest.call("GET", "/x"));
+  await settle();
+  rest.tokens = { ...TOKENS, user: "another" };
+  await clock.pass(500);
+  same([(await failing).code, asked.length], ["unauthenticated", 1]);
+});
+
 rule("a page that closes makes its last call at once, with the token that it has", async () => {
   const asked = [];
   const fetch = (path, { method, headers, keepalive }) => {

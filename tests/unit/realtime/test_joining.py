@@ -75,7 +75,6 @@ async def test_a_token_is_accepted_once_users_knows_that_it_is_in_use() -> None:
     credentials.is_untold = lambda _: not told.is_set()
     credentials.wait_until_told = lambda _: told.wait()
     _, ended = node.connect()
-    await asyncio.sleep(0)
     node.services.connections.end_sessions(["session"])
     assert CloseCode.SESSION_REVOKED.to_bytes(2) in ended.data
     connection, wire = node.connect()
