@@ -101,10 +101,10 @@ class Play:
             self.mine[chat]["read"] = len(log)
 
     async def hang_up(self) -> None:
-        """Closes all sockets."""
+        """Closes all sockets, as a server that restarts does."""
         sockets, self._sockets = self._sockets, []
         for socket in sockets:
-            await socket.close()
+            await socket.close(code=1012)
 
     def show(self, chat: str) -> dict[str, Any]:
         """A chat as ann sees it."""
@@ -138,6 +138,9 @@ class Play:
                     "read": {chat: mine["read"] for chat, mine in self.mine.items()},
                 }  # fmt: skip
                 socket.send(json.dumps(ready))
+                for chat, seq in frame["resume"].items():
+                    for missed in self.logs.get(chat, [])[seq:]:
+                        socket.send(json.dumps(missed))
             elif frame["type"] == "ping":
                 socket.send('{"type":"pong"}')
             elif frame["type"] == "watch":

@@ -17,7 +17,7 @@ from tests.browser.company import (
     until,
 )
 from tests.browser.conftest import OpenPage, OpenWindow
-from tests.browser.stage import Play
+from tests.browser.stage import Play, party
 from tests.fixtures.window import Window
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -49,6 +49,21 @@ async def test_a_chat_does_not_wait_for_the_history_of_another(open_page: OpenPa
     await page.get_by_role("link", name="Slow").click()
     is_over.set()
     await expect(log.get_by_text("a word in Slow")).to_be_visible()
+
+
+async def test_what_was_missed_comes_with_the_next_socket(open_page: OpenPage) -> None:
+    """The page resumes after the last event that it has, and requests no events."""
+    play, chat = party()
+    play.say(chat, "bob", "before")
+    page = await open_page(play)
+    await page.get_by_role("link", name="Party").click()
+    await expect(page.locator(".line")).to_have_count(1)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    await play.hang_up()
+    play.say(chat, "bob", "meanwhile")
+    await expect(page.locator(".line").last).to_contain_text("meanwhile")
+    assert [url for url in asked if HISTORY.search(url)] == []
 
 
 async def test_a_slow_line_loads_one_page_and_keeps_the_place(enter: OpenWindow) -> None:
