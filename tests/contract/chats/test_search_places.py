@@ -85,7 +85,7 @@ async def _find(pool: Pool, reader: str, limit: int) -> list[tuple[int, str]]:
     found = [NEWEST]
     page = found[:0]
     while page or len(found) == 1:
-        rows = await find_messages(pool, reader, None, None, query, found[-1], limit)
+        rows, _ = await find_messages(pool, reader, None, None, query, found[-1], limit)
         page = [cursor for cursor, _ in rows]
         found += page
     return [(cursor.ms, cursor.message) for cursor in found[1:]]
