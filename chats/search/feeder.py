@@ -111,7 +111,7 @@ class Feeder:
 
     async def _feed_until(self, end: float, waiting: list[Overdue]) -> None:
         """Chats of which the index lacks little come first, so that one with many messages keeps no
-        other from it."""
+        other from it. One that fails stays noted, and the pass over all chats reports it."""
         waiting.sort(key=lambda one: (one.chat in self._alone, one.rows))
         while waiting and monotonic() < end:
             rows = list(accumulate(one.rows for one in waiting[:_CHATS_AT_ONCE]))

@@ -72,6 +72,6 @@ class Overdue(NamedTuple):
 
 
 async def list_overdue(pool: Pool, reader: str, chat: str | None) -> list[Overdue]:
-    """Among the reader's chats, or the one."""
+    """Those among the reader's chats; with `chat`, that one if it is among them."""
     rows = await fetch(pool, _OVERDUE, (reader, chat, chat, OVERDUE_SECONDS))
     return [Overdue(*row) for row in rows]

@@ -8,11 +8,11 @@ from common.database.failures import DatabaseUnavailable, naming_failures
 from common.database.migrations import migrate
 from common.database.pool import Pool
 
-# Each deletes at most so many rows. Revocations outlive every access token. A
-# revoked session stays for a log-out that is repeated; a committed transaction for a `prepare` that
-# comes late, and no call lives for minutes. A dead session's tokens are deleted before it, and so
-# are an invitation's uses: there may be many, and a cascade has no limit. A session's last
-# refresh is its user's last visit, which nothing else records once the session is gone.
+# Each deletes at most so many rows. Revocations outlive every access token. A revoked session stays
+# for a log-out that is repeated; a committed transaction for a `prepare` that comes late, and no
+# call lives for minutes. A dead session's tokens are deleted before it, and so are an invitation's
+# uses: there may be many, and a cascade has no limit. A session's last refresh is its user's last
+# visit, which nothing else records once the session is gone.
 #
 # Rows that may be renewed are checked twice: a statement that has waited for a row checks it again,
 # but not against a subquery. Promised times are in hours: the database may be in a time zone in
