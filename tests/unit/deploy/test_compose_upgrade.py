@@ -23,7 +23,7 @@ case "$*" in
     esac
     for container in $(grep -slx exited *); do echo running >"$container"; done
     while [ "$(ls | wc -l)" -lt "$number" ]; do
-        echo running >"$(mktemp "$RELEASE-XXXXXX")"
+        echo running >"$RELEASE-$(date +%s%N)"
     done
     [ "$RELEASE" != bad ]
     ;;
