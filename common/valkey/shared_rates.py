@@ -2,13 +2,15 @@
 
 A process decides by itself while it knows a bucket: it has just received Valkey's count of it, and
 few of its own takes are not in that count. It reports these to Valkey a little later, all of a
-bucket at once. From a bucket whose count is older and that has filled up since, it gives out one
-token. Everything else is asked of Valkey, because another process may have emptied the bucket.
-While Valkey does not answer, each process counts alone, and later reports how empty its bucket is.
+bucket at once, and each bucket at a time of its own. From a bucket whose count is older and that
+has filled up since, it gives out one token. Everything else is asked of Valkey, because another
+process may have emptied the bucket. While Valkey does not answer, each process counts alone, and
+later reports how empty its bucket is.
 """
 
 import asyncio
 import logging
+import random
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -16,6 +18,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 from common.process.logs import log
+from common.valkey.due import Due
 from common.valkey.rates import Rate, Verdict, judge
 from common.valkey.valkey import Answered, Script, Valkey
 
@@ -27,6 +30,9 @@ MAX_REMEMBERED: Final = 5_000  # of full buckets
 MAX_BUCKETS: Final = 100_000  # in all
 MAX_UNCOUNTED_SHARE: Final = 0.1  # of a burst: what a process may give out beyond a known bucket
 TELL_SECONDS: Final = 0.2  # after a take that was given out; `ask` reports it at once
+# For a bucket that is known: after Valkey's count was received. Spread, because the buckets of a
+# crowd that are reported together occupy Valkey for some milliseconds.
+TELL_KNOWN_SECONDS: Final = (0.5, 0.8)
 MAX_BATCH: Final = 500
 MAX_UNTOLD: Final = 10_000
 
@@ -114,10 +120,9 @@ class SharedBuckets:
         self._clock = clock
         # By kind and whom; the ones with the latest answers from Valkey are at the end.
         self._buckets: OrderedDict[tuple[str, str], _Bucket] = OrderedDict()
-        self._untold: list[_Take] = []
+        self._untold = Due[_Take](self._tell)
         self._waiting: list[_Take] = []
         self._teller: asyncio.Task[None] | None = None
-        self._tells_soon = False
         self._left_alone_until = float("-inf")
 
     async def take(self, kind: str, whom: str, rate: Rate) -> Verdict:
@@ -145,7 +150,7 @@ class SharedBuckets:
             return None
         verdict = bucket.take(rate, now)
         if verdict.allowed:
-            self._tell_soon(bucket, rate, 1, is_alone)
+            self._tell_later(bucket, rate, 1, now)
         return verdict
 
     def ask(self, kind: str, whom: str, rate: Rate, done: Done) -> None:
@@ -159,6 +164,8 @@ class SharedBuckets:
         if is_full or now < self._left_alone_until:
             self._decide_alone(take, now)
             return
+        if bucket.untold is not None:
+            self._tell([bucket.untold])  # before the question for more
         self._waiting.append(take)
         bucket.asked += 1
         self._start_telling()
@@ -169,7 +176,7 @@ class SharedBuckets:
         bucket = self._buckets.get((kind, whom)) or self._make(kind, whom, now)
         bucket.full_at -= 1 / rate.per_second
         if not bucket.is_counted_alone:
-            self._tell_soon(bucket, rate, -1, now < self._left_alone_until)
+            self._tell_later(bucket, rate, -1, now)
 
     async def give_back_everywhere(self, kind: str, whom: str, rate: Rate) -> None:
         """The same; if Valkey answers, all processes know of it when this returns."""
@@ -204,25 +211,26 @@ class SharedBuckets:
         bucket = self._buckets[kind, whom] = _Bucket(kind, whom)
         return bucket
 
-    def _tell_soon(self, bucket: _Bucket, rate: Rate, cost: int, is_alone: bool) -> None:
+    def _tell_later(self, bucket: _Bucket, rate: Rate, cost: int, now: float) -> None:
         if (untold := bucket.untold) is not None:
             untold.rate = rate
             untold.cost += cost
             untold.given += 1
-        elif len(self._untold) < MAX_UNTOLD and not is_alone:
+        elif len(self._untold) < MAX_UNTOLD and now >= self._left_alone_until:
             bucket.untold = _Take(bucket, rate, cost, 1)
-            self._untold.append(bucket.untold)
+            self._untold.add(bucket.untold, _told_in(now - bucket.heard_at))
         else:
             bucket.is_counted_alone = True
             return
         bucket.given += 1
-        if not self._tells_soon:
-            self._tells_soon = True
-            asyncio.get_running_loop().call_later(TELL_SECONDS, self._tell)
 
-    def _tell(self) -> None:
-        self._tells_soon = False
-        if self._untold:
+    def _tell(self, due: list[_Take]) -> None:
+        """Reports those that were not reported before they were due."""
+        for take in due:
+            if take.bucket.untold is take:
+                take.bucket.untold = None
+                self._waiting.append(take)
+        if self._waiting:
             self._start_telling()
 
     def _start_telling(self) -> None:
@@ -230,8 +238,8 @@ class SharedBuckets:
             self._teller = asyncio.create_task(self._tell_all())
 
     async def _tell_all(self) -> None:
-        while self._waiting or (self._untold and not self._tells_soon):
-            batch = self._take_batch()
+        while self._waiting:
+            batch, self._waiting = self._waiting[:MAX_BATCH], self._waiting[MAX_BATCH:]
             results: list[Any] | None = None
             try:
                 with suppress(TimeoutError):
@@ -239,24 +247,13 @@ class SharedBuckets:
                         results = await self._ask_valkey(batch)
             finally:  # also when cancelled: no caller is left waiting
                 if results is None:
-                    batch += [*self._drain_untold(), *self._waiting]
+                    self._tell(self._untold.drain())
+                    batch += self._waiting
                     self._waiting = []
                     self._left_alone_until = self._clock() + LEAVE_ALONE_SECONDS
                 self._hear(batch, results)
             if results is None:
                 log("limits are local for now")
-
-    def _take_batch(self) -> list[_Take]:
-        """Reports of tokens given out of a bucket precede questions for more of it."""
-        self._waiting[:0] = self._drain_untold()
-        batch, self._waiting = self._waiting[:MAX_BATCH], self._waiting[MAX_BATCH:]
-        return batch
-
-    def _drain_untold(self) -> list[_Take]:
-        untold, self._untold = self._untold, []
-        for take in untold:
-            take.bucket.untold = None
-        return untold
 
     def _ask_valkey(self, batch: list[_Take]) -> Answered:
         now = self._clock()
@@ -305,6 +302,15 @@ class SharedBuckets:
 def _alone_full_in(bucket: _Bucket, now: float) -> int:
     """In microseconds; 0 if Valkey knows of all takes."""
     return round(max(0.0, bucket.full_at - now) * 1e6) if bucket.is_counted_alone else 0
+
+
+def _told_in(age: float) -> float:
+    """Seconds until a take is reported, of a bucket whose count was received so long ago: before
+    that count is too old to decide by."""
+    if age >= KNOWN_SECONDS:
+        return TELL_SECONDS
+    due = random.uniform(*TELL_KNOWN_SECONDS)  # noqa: S311 - spreads load
+    return max(0.0, due - age)
 
 
 def _call(done: Done, verdict: Verdict) -> None:
