@@ -69,6 +69,35 @@ async def test_the_index_of_words_is_not_asked_about_few_blocks(database_url: st
         assert await _count_index_scans(pool) > before
 
 
+async def test_a_search_in_a_small_instance_reads_little_of_it(database_url: str) -> None:
+    """Also before PostgreSQL has statistics: of each chat two blocks and those that have the words,
+    and of the log hardly more than what is found."""
+    await set_up_database(database_url)
+    ann = new_id()
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        found = [_fill(connection, ann, [ann], 40, lambda seq: seq == 7) for _ in range(4)]
+    async with create_pool(database_url, size=1, min_size=1, options=PLAN_OPTIONS) as pool:
+        before = await _count_rows_read(pool)
+        query = parse_query('"alpha beta"')
+        assert query is not None
+        rows, _ = await find_messages(pool, ann, None, None, query, NEWEST, LIMIT)
+        after = await _count_rows_read(pool)
+    assert sorted((c.ms, c.message) for c, _ in rows) == sorted(m for [m] in found)
+    assert after["search_blocks"] - before["search_blocks"] == 2 * 4 + 4
+    assert after["log"] - before["log"] <= 3 * 4
+
+
+async def _count_rows_read(pool: Pool) -> dict[str, int]:
+    """By table, by whatever way."""
+    await fetch(pool, "SELECT pg_stat_force_next_flush()")
+    counts = await fetch(
+        pool,
+        "SELECT relname, seq_tup_read + coalesce(idx_tup_fetch, 0) FROM pg_stat_user_tables"
+        " WHERE relname IN ('log', 'search_blocks')",
+    )
+    return dict(counts)
+
+
 async def _count_index_scans(pool: Pool) -> int:
     await fetch(pool, "SELECT pg_stat_force_next_flush()")
     [(scans,)] = await fetch(
