@@ -14,7 +14,13 @@ from edge.http.endpoint import RESPOND, create_endpoints
 from edge.routes.chats import ChatRoutes
 from edge.routes.messages import MessageRoutes
 from edge.routes.search import SearchRoutes
-from edge.turns import READS_AT_ONCE, Turns
+from edge.turns import (
+    LARGE_BYTES,
+    LARGE_READS_AT_ONCE,
+    READS_AT_ONCE,
+    REMEMBERED_SECONDS,
+    Turns,
+)
 
 CHAT = "00000000-0000-4000-8000-000000000000"
 
@@ -56,14 +62,14 @@ def source() -> Source:
 
 @pytest.fixture
 def read(source: Source) -> Callable[[str], Awaitable[bytes]]:
-    bound = Turns().bound(source.read)
+    bound = Turns().bound(source.read, len)
     return lambda user: bound(caller=claims_of(user))
 
 
 @pytest.fixture
 def read_soon(source: Source) -> Callable[[str], Awaitable[bytes]]:
     """Refused after half a second."""
-    bound = Turns(patience_seconds=0.5).bound(source.read)
+    bound = Turns(patience_seconds=0.5).bound(source.read, len)
     return lambda user: bound(caller=claims_of(user))
 
 
@@ -96,13 +102,13 @@ async def test_large_reads_of_a_user_are_answered_in_turns(
         request = make_request(user, query)
         return asyncio.create_task(respond(request))
 
-    asked = [ask("ann") for _ in range(20)]
+    asked = [ask("ann") for _ in range(READS_AT_ONCE + 4)]
     await until(lambda: len(source.reading) == READS_AT_ONCE)
     asked.append(ask("ben"))
     await until(lambda: "ben" in source.reading)
     assert source.reading.count("ann") == READS_AT_ONCE
     source.end.set()
-    assert [answer.content for answer in await asyncio.gather(*asked)] == [source.page] * 21
+    assert [answer.content for answer in await asyncio.gather(*asked)] == [source.page] * len(asked)
 
 
 async def test_a_long_list_is_compressed_before_the_turn_ends(source: Source) -> None:
@@ -134,6 +140,61 @@ def make_request(user: str, query: bytes, *headers: tuple[bytes, bytes]) -> Any:
             "headers": list(headers),
         }
     )  # fmt: skip
+
+
+async def test_only_a_few_are_read_at_once_by_a_user_whose_answers_were_large(
+    source: Source,
+) -> None:
+    """Those that are being read end first. A minute after the last large one it is as before."""
+    now = 100.0
+    bound = Turns(clock=lambda: now).bound(source.read, len)
+
+    def ask(user: str, count: int) -> list[asyncio.Future[Any]]:
+        return [asyncio.ensure_future(bound(caller=claims_of(user))) for _ in range(count)]
+
+    source.page = b"x" * LARGE_BYTES
+    asked = ask("ann", READS_AT_ONCE + LARGE_READS_AT_ONCE + 1)
+    await until(lambda: len(source.reading) == READS_AT_ONCE)
+    source.end.set()
+    await asyncio.gather(*asked)
+    source.end.clear()
+    source.reading.clear()
+    source.page = b"{}"
+    asked = ask("ann", READS_AT_ONCE) + ask("ben", READS_AT_ONCE)
+    await until(lambda: source.reading.count("ben") == READS_AT_ONCE)
+    assert source.reading.count("ann") == LARGE_READS_AT_ONCE
+    source.end.set()
+    await asyncio.gather(*asked)
+    source.end.clear()
+    source.reading.clear()
+    now += REMEMBERED_SECONDS
+    asked = ask("ann", READS_AT_ONCE)
+    await until(lambda: len(source.reading) == READS_AT_ONCE)
+    source.end.set()
+    await asyncio.gather(*asked)
+
+
+async def test_large_answers_narrow_what_is_read_at_once_while_others_wait(source: Source) -> None:
+    """After the first large answers, turns are passed on only when fewer are being read."""
+    most = 0
+
+    async def read(caller: Claims) -> bytes:
+        nonlocal most
+        source.reading.append(caller.user)
+        await asyncio.sleep(0)
+        if len(asked) - left() > READS_AT_ONCE:
+            most = max(most, len(source.reading))
+        source.reading.pop()
+        return b"x" * LARGE_BYTES
+
+    bound = Turns().bound(read, len)
+    asked = [asyncio.ensure_future(bound(caller=claims_of("ann"))) for _ in range(64)]
+
+    def left() -> int:
+        return sum(not one.done() for one in asked)
+
+    await asyncio.gather(*asked)
+    assert most <= LARGE_READS_AT_ONCE
 
 
 async def test_a_turn_that_does_not_come_in_time_is_refused(
