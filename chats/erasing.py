@@ -9,10 +9,7 @@ from chats.store.log import SentMessage, list_messages_of
 from chats.store.own import forget_own
 from common.calls.service import call_seconds
 from common.database.pool import Pool
-from common.protocol.chats import (
-    DeleteMessagesOf,
-    MessagesDeleted,
-)
+from common.protocol.chats import DeleteMessagesOf, MessagesDeleted
 from common.protocol.direct import DirectChats, EndAccount
 from common.protocol.errors import unavailable
 from common.protocol.ids import new_id

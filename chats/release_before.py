@@ -6,9 +6,9 @@ import msgspec
 from chats.own.read_cache import ReadCache
 from chats.own.views import get_views
 from common.database.pool import Pool
-from common.protocol.chats import Internal, View, ViewsRequest
+from common.protocol.chats import View, ViewsRequest
 from common.protocol.items import AppendResult, MessageStored, Refused, SendItem
-from common.protocol.wire import Wire
+from common.protocol.wire import Internal, Wire
 
 
 class SendsRequest(Internal):

@@ -8,14 +8,11 @@ from chats.own.state import get_chat
 from chats.store.changes import ResultKey
 from chats.store.direct import find_direct_chat
 from common.database.pool import Pool
-from common.protocol.chats import (
-    Chat,
-    GetChat,
-    Internal,
-)
+from common.protocol.chats import Chat, GetChat
 from common.protocol.direct import DirectChat, OpenDirectChat
 from common.protocol.errors import Refusal, invalid, not_found
 from common.protocol.ids import new_id
+from common.protocol.wire import Internal
 
 
 class _Opened(Internal):

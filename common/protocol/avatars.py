@@ -1,25 +1,25 @@
 """Avatars: the calls to users about them, and their paths."""
 
-from common.protocol.wire import Wire
+from common.protocol.wire import Internal
 
 MAX_AVATAR_BYTES = 5 * 2**20
 AVATAR_PIXELS = 256  # each side
 
 
-class SetAvatar(Wire, omit_defaults=False):
+class SetAvatar(Internal):
     """None: removes the picture. May be repeated."""
 
     user: str
     avatar: str | None
 
 
-class AvatarSet(Wire, omit_defaults=False):
+class AvatarSet(Internal):
     """The picture that it replaced, whose bytes may be deleted."""
 
     replaced: str | None
 
 
-class AvatarIds(Wire, omit_defaults=False):
+class AvatarIds(Internal):
     """In the answer: those that are in use now."""
 
     ids: list[str]

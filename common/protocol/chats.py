@@ -11,12 +11,7 @@ import msgspec
 
 from common.protocol.events import ChatKind
 from common.protocol.own import Mine
-from common.protocol.wire import Wire
-
-
-class Internal(Wire, omit_defaults=False):
-    """Seen by services only; default values are always written out."""
-
+from common.protocol.wire import Internal
 
 # ---- who joins or leaves at which seq; the same in the log row and in the payload
 

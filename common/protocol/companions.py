@@ -1,7 +1,7 @@
 """The call to chats that tells who shares a chat with whom: only they may watch each other's
 presence."""
 
-from common.protocol.chats import Internal
+from common.protocol.wire import Internal
 
 
 class CompanionsWanted(Internal):

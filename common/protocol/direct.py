@@ -1,6 +1,7 @@
 """The calls to chats about direct chats: opening one, and closing those of a deleted account."""
 
-from common.protocol.chats import Chat, Internal
+from common.protocol.chats import Chat
+from common.protocol.wire import Internal
 
 
 class OpenDirectChat(Internal):

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import msgspec
 
-from common.protocol.wire import Id, Wire
+from common.protocol.wire import Id, Internal, Wire
 
 
 class Attachment(Wire):
@@ -24,7 +24,7 @@ class Attachment(Wire):
     preview: bool | msgspec.UnsetType = msgspec.UNSET
 
 
-class BeginUpload(Wire, omit_defaults=False):
+class BeginUpload(Internal):
     """An upload is about to begin, for the file `id`. `size` is the declared size, 0 if none was
     declared.
 
@@ -41,13 +41,13 @@ class BeginUpload(Wire, omit_defaults=False):
     at_once: int
 
 
-class UploadBegun(Wire, omit_defaults=False):
+class UploadBegun(Internal):
     """`known` is the key's first result, if there is one: then there is nothing to do."""
 
     known: Attachment | None
 
 
-class FinishUpload(Wire, omit_defaults=False):
+class FinishUpload(Internal):
     """The bytes are stored. May be repeated. Refused: `not_found`, `invalid_request`."""
 
     id: str
@@ -58,14 +58,14 @@ class FinishUpload(Wire, omit_defaults=False):
     preview: bool | None
 
 
-class DropUpload(Wire, omit_defaults=False):
+class DropUpload(Internal):
     """Abandons the upload, unless it is finished already: then nothing changes. Otherwise its bytes
     may be deleted, even if it is doomed or forgotten already."""
 
     id: str
 
 
-class FindFile(Wire, omit_defaults=False):
+class FindFile(Internal):
     """For `reader`, who must take part in `chat`; both are None for a request with a valid link.
     Refused: `not_found`."""
 
@@ -74,7 +74,7 @@ class FindFile(Wire, omit_defaults=False):
     reader: str | None
 
 
-class StoredFile(Wire, omit_defaults=False):
+class StoredFile(Internal):
     """What serving it needs. `preview` is None if the file is no picture."""
 
     name: str
@@ -83,7 +83,7 @@ class StoredFile(Wire, omit_defaults=False):
     preview: bool | None
 
 
-class DeleteFile(Wire, omit_defaults=False):
+class DeleteFile(Internal):
     """Refused: `not_found`, `forbidden` if a message has it or it belongs to another user."""
 
     user: str
@@ -92,7 +92,7 @@ class DeleteFile(Wire, omit_defaults=False):
     key: str
 
 
-class FindFiles(Wire, omit_defaults=False):
+class FindFiles(Internal):
     """Those of a chat for which links are wanted. Refused: `not_found` for the chat."""
 
     user: str
@@ -100,20 +100,20 @@ class FindFiles(Wire, omit_defaults=False):
     ids: list[str]
 
 
-class FilesFound(Wire, omit_defaults=False):
+class FilesFound(Internal):
     """Which of them exist, and which have a preview."""
 
     previews: dict[str, bool]
 
 
-class ListDoomed(Wire, omit_defaults=False):
+class ListDoomed(Internal):
     """Files whose bytes may be deleted, including uploads that were never finished and files that
     no message took in time."""
 
     limit: int
 
 
-class FileIds(Wire, omit_defaults=False):
+class FileIds(Internal):
     """In answers: the files in question. `keep_uploads`: their bytes still arrive. `forget_files`:
     their bytes are gone. `known_files`: which of them does chats know at all?"""
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from msgspec import UNSET, UnsetType
 
-from common.protocol.chats import Internal
+from common.protocol.wire import Internal
 
 Role = Literal["owner", "admin", "member"]
 SignUpMode = Literal["open", "invite", "closed"]

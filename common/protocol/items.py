@@ -5,8 +5,8 @@ Items of all kinds travel together, in batches, from edge and realtime to chats.
 
 import msgspec
 
-from common.protocol.chats import Internal
 from common.protocol.events import LinkPreview
+from common.protocol.wire import Internal
 
 
 class Item(Internal, tag_field="kind", kw_only=True):

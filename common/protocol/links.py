@@ -2,8 +2,8 @@
 
 from typing import Final, Literal
 
-from common.protocol.chats import Internal
 from common.protocol.events import LinkPreview
+from common.protocol.wire import Internal
 
 LinkMode = Literal["on", "off", "local"]
 """`local`: pages of this machine, for tests."""

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from common.protocol.wire import Wire
+from common.protocol.wire import Internal
 
 Notify = Literal["all", "mentions", "none"]
 
@@ -13,7 +13,7 @@ def own_key(user: str) -> str:
     return user[-1]
 
 
-class Mine(Wire, omit_defaults=False):
+class Mine(Internal):
     """The reader's own state: their marker, how many messages lie above it (counted up to 100), and
     their settings for the chat."""
 
@@ -24,7 +24,7 @@ class Mine(Wire, omit_defaults=False):
     archived: bool
 
 
-class MoveMarker(Wire, omit_defaults=False):
+class MoveMarker(Internal):
     """Moves the marker forward to `seq`, or with `back` back to it. `asked`: when the client asked,
     in microseconds since 1970; a forward move is ignored if the marker was moved back since. 0:
     now. `origin`: the socket that knows it already, in its node's naming."""
@@ -37,25 +37,25 @@ class MoveMarker(Wire, omit_defaults=False):
     origin: str = ""
 
 
-class MoveMarkers(Wire, omit_defaults=False):
+class MoveMarkers(Internal):
     """Those of many users, in the order in which they asked; refused ones are left out."""
 
     moves: list[MoveMarker]
 
 
-class MarkersMoved(Wire, omit_defaults=False):
+class MarkersMoved(Internal):
     """The number of markers that have moved."""
 
     moved: int
 
 
-class Marker(Wire, omit_defaults=False):
+class Marker(Internal):
     """Its current position."""
 
     read: int
 
 
-class ChangeMine(Wire, omit_defaults=False):
+class ChangeMine(Internal):
     """None fields stay."""
 
     user: str

@@ -8,7 +8,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from common.protocol.chats import Internal
+from common.protocol.wire import Internal
 
 _BOOLEANS: Final = (b"false", b"true")
 _LENGTHS: Final = b'{"lengths":['

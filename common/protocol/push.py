@@ -5,7 +5,7 @@ import re
 from typing import Final, Literal
 from urllib.parse import urlsplit
 
-from common.protocol.chats import Internal
+from common.protocol.wire import Internal
 
 PushMode = Literal["on", "off", "local"]
 """`local`: also allows push services on this machine, over http, for tests."""

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from msgspec import UNSET, UnsetType
 
-from common.protocol.chats import Internal
+from common.protocol.wire import Internal
 
 
 class Account(Internal):

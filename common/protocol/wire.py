@@ -17,6 +17,10 @@ class Wire(msgspec.Struct, rename="camel", omit_defaults=True, kw_only=True):
     """A JSON object; absent fields are left out."""
 
 
+class Internal(Wire, omit_defaults=False):
+    """Of calls between services: default values are always written out."""
+
+
 def wire_time(moment: datetime) -> str:
     """`2026-01-02T03:04:05.678Z`: UTC, three digits."""
     return (
