@@ -1,6 +1,6 @@
 """Messages of the nodes' canaries: written to the outbox as events are, in one transaction."""
 
-from chats.store.query import fetch
+from chats.store.query import execute, fetch
 from common.database.pool import Pool
 
 _STORE = """
@@ -14,7 +14,7 @@ INSERT INTO outbox (chat, first, last) SELECT id, number, number FROM message
 RETURNING id
 """
 _FORGET = """
-DELETE FROM canaries WHERE at < clock_timestamp() - %s::float8 * interval '1 second' RETURNING 1
+DELETE FROM canaries WHERE at < clock_timestamp() - %s::float8 * interval '1 second'
 """
 
 
@@ -27,4 +27,4 @@ async def store_canary_message(pool: Pool, canary: str, number: int) -> int:
 
 async def forget_silent_canaries(pool: Pool, *, older_than_seconds: float) -> None:
     """Deletes those of nodes that are gone."""
-    await fetch(pool, _FORGET, (older_than_seconds,))
+    await execute(pool, _FORGET, (older_than_seconds,))

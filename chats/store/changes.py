@@ -6,7 +6,7 @@ from typing import NamedTuple
 import psycopg
 
 from chats.store.arrays import id_array
-from chats.store.query import fetch
+from chats.store.query import execute, fetch
 from common.database.failures import DatabaseBusy, DatabaseUnavailable, retry_busy
 from common.database.pool import Pool
 from common.database.primary import SETTLE_WHAT_WAS_FOUND
@@ -169,9 +169,9 @@ async def begin_attempt(pool: Pool, key: ResultKey) -> Attempt:
 
 async def keep_result(pool: Pool, key: ResultKey, result: bytes) -> None:
     """For a request that had nothing to change. An existing result stays."""
-    async with pool.connection() as connection:
-        await connection.execute(
-            "INSERT INTO results (caller, scope, key, result) VALUES (%s, %s, %s, %s)"
-            " ON CONFLICT DO NOTHING",
-            (*key, result),
-        )
+    await execute(
+        pool,
+        "INSERT INTO results (caller, scope, key, result) VALUES (%s, %s, %s, %s)"
+        " ON CONFLICT DO NOTHING",
+        (*key, result),
+    )

@@ -1,7 +1,7 @@
 """Deletes rows that are no longer needed. Compares with `now()`, because PostgreSQL cannot use an
 index to compare with `clock_timestamp()`, which may differ for each row."""
 
-from chats.store.query import HEAD_OF_CHAT
+from chats.store.query import HEAD_OF_CHAT, execute, fetch
 from common.database.pool import Pool
 
 _PURGE = f"""
@@ -35,28 +35,24 @@ SELECT rows FROM counted, doomed
 
 async def drop_old_aborts(pool: Pool, seconds: float) -> None:
     """Decisions to abort that nobody can ask for, or commit against, any more."""
-    async with pool.connection() as connection:
-        await connection.execute(
-            "DELETE FROM decisions WHERE NOT committed AND at < now() - %s * interval '1 second'",
-            (seconds,),
-        )
+    await execute(
+        pool,
+        "DELETE FROM decisions WHERE NOT committed AND at < now() - %s * interval '1 second'",
+        (seconds,),
+    )
 
 
 async def drop_old_results(pool: Pool, seconds: float, limit: int) -> None:
     """First results whose keys no longer have to be recognised."""
-    async with pool.connection() as connection:
-        await connection.execute(
-            "DELETE FROM results WHERE (caller, scope, key) IN (SELECT caller, scope, key"
-            " FROM results WHERE at < now() - %s * interval '1 second' ORDER BY at LIMIT %s)",
-            (seconds, limit),
-        )
+    await execute(
+        pool,
+        "DELETE FROM results WHERE (caller, scope, key) IN (SELECT caller, scope, key"
+        " FROM results WHERE at < now() - %s * interval '1 second' ORDER BY at LIMIT %s)",
+        (seconds, limit),
+    )
 
 
 async def purge_deleted_chat(pool: Pool, *, older_than_seconds: float, rows: int) -> bool:
     """Deletes up to so many rows of one deleted chat's log, all but its last; returns whether there
     was such a chat."""
-    async with pool.connection() as connection:
-        found = await (
-            await connection.execute(_PURGE, (older_than_seconds, rows, rows))
-        ).fetchone()
-    return found is not None
+    return bool(await fetch(pool, _PURGE, (older_than_seconds, rows, rows)))

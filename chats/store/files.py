@@ -3,7 +3,7 @@
 from typing import Any, Final, NamedTuple
 
 from chats.store.arrays import id_array
-from chats.store.query import fetch
+from chats.store.query import execute, fetch
 from common.database.pool import Pool
 from common.database.primary import SETTLE_WHAT_WAS_FOUND
 from common.protocol.files import BeginUpload, FinishUpload
@@ -60,15 +60,13 @@ UPDATE files SET doomed_at = clock_timestamp() WHERE id IN (
 _DOOM_OF_DELETED = """
 WITH gone AS MATERIALIZED (
     SELECT id FROM chats WHERE deleted_at IS NOT NULL AND NOT purged
-), doomed AS (
-    UPDATE files SET doomed_at = clock_timestamp() WHERE id IN (
-        SELECT f.id FROM gone CROSS JOIN LATERAL (
-            SELECT id FROM files WHERE chat = gone.id AND doomed_at IS NULL
-            LIMIT %(most)s::bigint FOR UPDATE SKIP LOCKED
-        ) AS f LIMIT %(most)s::bigint
-    ) RETURNING id
 )
-SELECT count(*) FROM doomed
+UPDATE files SET doomed_at = clock_timestamp() WHERE id IN (
+    SELECT f.id FROM gone CROSS JOIN LATERAL (
+        SELECT id FROM files WHERE chat = gone.id AND doomed_at IS NULL
+        LIMIT %(most)s::bigint FOR UPDATE SKIP LOCKED
+    ) AS f LIMIT %(most)s::bigint
+)
 """
 
 
@@ -111,10 +109,10 @@ async def _take_step(pool: Pool, query: str, parameters: tuple[Any, ...]) -> Ste
 
 async def keep_uploads(pool: Pool, files: list[str]) -> None:
     """Makes them count as uploads in progress for a while."""
-    await fetch(
+    await execute(
         pool,
         "UPDATE files SET told_at = clock_timestamp() WHERE id = ANY (%s::uuid[])"
-        " AND stored_at IS NULL AND doomed_at IS NULL RETURNING id",
+        " AND stored_at IS NULL AND doomed_at IS NULL",
         (id_array(files),),
     )
 
@@ -122,10 +120,10 @@ async def keep_uploads(pool: Pool, files: list[str]) -> None:
 async def drop_upload(pool: Pool, file: str) -> bool:
     """Dooms it if it is not finished, and returns whether it is not. It may be doomed already, with
     its chat, and even forgotten: then bytes that arrived after the sweep belong to no file."""
-    await fetch(
+    await execute(
         pool,
         "UPDATE files SET doomed_at = clock_timestamp() WHERE id = %s::uuid"
-        " AND stored_at IS NULL AND doomed_at IS NULL RETURNING id",
+        " AND stored_at IS NULL AND doomed_at IS NULL",
         (file,),
     )
     # In a statement of its own: the one above may have waited for the end of this very upload.
@@ -179,22 +177,22 @@ async def delete_file(pool: Pool, file: str, chat: str, user: str, key: str) -> 
 
 async def doom_files_of(pool: Pool, uploader: str) -> None:
     """Dooms files of theirs that no message has attached, in all chats."""
-    await fetch(
+    await execute(
         pool,
         "UPDATE files SET doomed_at = clock_timestamp() WHERE uploader = %s::uuid"
-        " AND seq IS NULL AND doomed_at IS NULL RETURNING id",
+        " AND seq IS NULL AND doomed_at IS NULL",
         (uploader,),
     )
 
 
 async def doom_left_over(pool: Pool, limit: int) -> None:
     """Dooms uploads that were never finished, and files that no message took in time."""
-    await fetch(pool, f"{_DOOM_LEFT_OVER} RETURNING id", (BROKEN_SECONDS, UNTAKEN_SECONDS, limit))
+    await execute(pool, _DOOM_LEFT_OVER, (BROKEN_SECONDS, UNTAKEN_SECONDS, limit))
 
 
 async def doom_files_of_deleted(pool: Pool) -> None:
     """Dooms files of deleted chats, some at a time."""
-    await fetch(pool, _DOOM_OF_DELETED, {"most": DOOMED_AT_ONCE})
+    await execute(pool, _DOOM_OF_DELETED, {"most": DOOMED_AT_ONCE})
 
 
 async def list_doomed(pool: Pool, limit: int) -> list[str]:
@@ -210,9 +208,9 @@ async def list_doomed(pool: Pool, limit: int) -> list[str]:
 
 async def forget_files(pool: Pool, files: list[str]) -> None:
     """Of the doomed ones."""
-    await fetch(
+    await execute(
         pool,
-        "DELETE FROM files WHERE id = ANY (%s::uuid[]) AND doomed_at IS NOT NULL RETURNING id",
+        "DELETE FROM files WHERE id = ANY (%s::uuid[]) AND doomed_at IS NOT NULL",
         (id_array(files),),
     )
 

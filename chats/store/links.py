@@ -4,7 +4,7 @@ from typing import Final, NamedTuple
 
 from psycopg.types.json import Jsonb
 
-from chats.store.query import fetch
+from chats.store.query import execute, fetch
 from common.database.pool import Pool
 
 MAX_WAITING: Final = 2_000  # messages; further ones get no previews
@@ -47,11 +47,8 @@ class LinksRow(NamedTuple):
 
 async def keep_links(pool: Pool, rows: list[LinksRow]) -> int:
     """Returns how many could be stored."""
-    async with pool.connection() as connection:
-        kept = await connection.execute(
-            _KEEP, (Jsonb([row._asdict() for row in rows]), MAX_WAITING, MAX_WAITING)
-        )
-    return kept.rowcount
+    kept = Jsonb([row._asdict() for row in rows])
+    return await execute(pool, _KEEP, (kept, MAX_WAITING, MAX_WAITING))
 
 
 async def claim_links(pool: Pool, limit: int, seconds: float) -> list[LinksRow]:
@@ -62,8 +59,8 @@ async def claim_links(pool: Pool, limit: int, seconds: float) -> list[LinksRow]:
 
 async def forget_links(pool: Pool, row: LinksRow) -> None:
     """Not those of a later text."""
-    async with pool.connection() as connection:
-        await connection.execute(
-            "DELETE FROM links_to_preview WHERE chat = %s::uuid AND seq = %s AND text_seq = %s",
-            (row.chat, row.seq, row.text_seq),
-        )
+    await execute(
+        pool,
+        "DELETE FROM links_to_preview WHERE chat = %s::uuid AND seq = %s AND text_seq = %s",
+        (row.chat, row.seq, row.text_seq),
+    )

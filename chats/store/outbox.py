@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from chats.store.arrays import id_array, number_array
 from chats.store.log import LogRow
-from chats.store.query import fetch
+from chats.store.query import execute, fetch
 from common.database.pool import Pool
 
 MAX_COUNTED = 10_000
@@ -100,8 +100,7 @@ async def read_claimed_events(
 async def mark_published(pool: Pool, ids: list[int]) -> None:
     """Deletes these rows. If a deletion is lost, the rows are published again, so it waits for no
     disk."""
-    async with pool.connection() as connection:
-        await connection.execute(_SETTLE, (number_array(ids),))
+    await execute(pool, _SETTLE, (number_array(ids),))
 
 
 async def find_newest_id(pool: Pool) -> int:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 from chats.store.arrays import id_array, number_array, text_array
-from chats.store.query import HEAD_OF_CHAT, fetch
+from chats.store.query import HEAD_OF_CHAT, execute, fetch
 from chats.store.statement import Statement
 from common.database.pool import Pool
 from common.protocol.own import Notify
@@ -251,15 +251,14 @@ async def count_blocks(pool: Pool, chats: Iterable[str]) -> None:
 
 async def forget_own(pool: Pool, member: str) -> None:
     """Deletes all of this user's own state."""
-    async with pool.connection() as connection:
-        await connection.execute("DELETE FROM own_chats WHERE member = %s::uuid", (member,))
+    await execute(pool, "DELETE FROM own_chats WHERE member = %s::uuid", (member,))
 
 
 async def set_own(
     pool: Pool, chat: str, member: str, notify: str | None, archived: bool | None
 ) -> bool:
     """None fields stay. False for a user who does not take part."""
-    rows = await fetch(
+    changed = await execute(
         pool,
         f"""
         INSERT INTO own_chats AS o (member, chat, notify, archived)
@@ -272,8 +271,7 @@ async def set_own(
             archived = CASE
                 WHEN %(archived)s::boolean IS NULL THEN o.archived ELSE excluded.archived
             END
-        RETURNING true
         """,  # noqa: S608 - constants
         {"chat": chat, "member": member, "notify": notify, "archived": archived},
     )
-    return bool(rows)
+    return changed > 0

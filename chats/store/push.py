@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from chats.store.arrays import id_array, number_array
-from chats.store.query import fetch
+from chats.store.query import execute, fetch
 from common.database.pool import Pool
 
 # For each reader the newest message of others that the chat's setting lets through, and the newest
@@ -91,21 +91,21 @@ async def has_push_readers(pool: Pool) -> bool:
 
 
 async def add_push_reader(pool: Pool, member: str) -> None:
-    async with pool.connection() as connection:
-        await connection.execute(
-            "INSERT INTO push_readers (member, since) VALUES (%s, clock_timestamp())"
-            " ON CONFLICT (member) DO UPDATE SET since = excluded.since",
-            (member,),
-        )
+    await execute(
+        pool,
+        "INSERT INTO push_readers (member, since) VALUES (%s, clock_timestamp())"
+        " ON CONFLICT (member) DO UPDATE SET since = excluded.since",
+        (member,),
+    )
 
 
 async def forget_push_readers(pool: Pool, members: Iterable[str], before: datetime) -> None:
     """Except for those who have subscribed again since."""
-    async with pool.connection() as connection:
-        await connection.execute(
-            "DELETE FROM push_readers WHERE member = ANY (%s::uuid[]) AND since < %s",
-            (id_array(members), before),
-        )
+    await execute(
+        pool,
+        "DELETE FROM push_readers WHERE member = ANY (%s::uuid[]) AND since < %s",
+        (id_array(members), before),
+    )
 
 
 async def find_messages_to_push(pool: Pool, ranges: list[Range]) -> tuple[list[Found], datetime]:

@@ -21,3 +21,9 @@ async def fetch(
     """All rows; parameters and rows travel in binary."""
     async with pool.connection() as connection:
         return await (await connection.execute(query, parameters, binary=True)).fetchall()
+
+
+async def execute(pool: Pool, query: str, parameters: tuple[Any, ...] | Mapping[str, Any]) -> int:
+    """For a statement that changes rows; returns how many."""
+    async with pool.connection() as connection:
+        return (await connection.execute(query, parameters)).rowcount

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from chats.search.blocks import BLOCK_MESSAGES, Block, Entry, Open, make_blocks
 from chats.search.feeding import Changes, UnfedRow, changes_of
 from chats.store.arrays import id_array, number_array
-from chats.store.query import fetch
+from chats.store.query import HEAD_OF_CHAT, fetch
 from common.database.failures import wanting_tables
 from common.database.pool import Connection, Pool, begin
 
@@ -28,12 +28,12 @@ _ADD_ENTRIES = (
     " string_to_array(%s::text, E'\\n'), string_to_array(%s::text, E'\\n'))"
 )
 _UNHURRIED = ("statement_timeout = 0", "transaction_timeout = 0", "lock_timeout = 0")
-_BEHIND = """
+_BEHIND = f"""
 SELECT c.id::text, coalesce(p.upto, 0) < c.head FROM (
-    SELECT c.id, (SELECT l.seq FROM log l WHERE l.chat = c.id ORDER BY l.seq DESC LIMIT 1) AS head
+    SELECT c.id, {HEAD_OF_CHAT} AS head
     FROM (SELECT id FROM chats WHERE id > %s::uuid ORDER BY id LIMIT %s) AS c
 ) AS c LEFT JOIN search_progress p ON p.chat = c.id ORDER BY c.id
-"""
+"""  # noqa: S608 - constants
 
 
 class Fed(NamedTuple):
@@ -167,8 +167,7 @@ async def _forget(connection: Connection, chat: str, rows: int) -> bool:
 async def list_chats_behind(pool: Pool, after: str, limit: int) -> tuple[list[str], str | None]:
     """Of the next `limit` chats by id those with rows that are not in the index, and the id after
     which to continue, or None at the end."""
-    async with pool.connection() as connection:
-        rows = await (await connection.execute(_BEHIND, (after, limit))).fetchall()
+    rows = await fetch(pool, _BEHIND, (after, limit))
     behind = [chat for chat, is_behind in rows if is_behind]
     return behind, rows[-1][0] if len(rows) == limit else None
 

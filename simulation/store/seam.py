@@ -21,7 +21,7 @@ from simulation.store.users import MembershipChange
 
 LOCK_TIMEOUT_SECONDS: Final = 1.0
 LOCK_RETRY_SECONDS: Final = 0.01
-KEPT: Final = {"voting", "set_up_database", "fetch"}  # unchanged: no statement of their own
+KEPT: Final = {"voting", "set_up_database", "fetch", "execute"}  # no statement of their own
 
 
 def install_model() -> None:
