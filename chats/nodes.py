@@ -114,14 +114,12 @@ async def get_heads(pool: Pool, request: HeadsRequest) -> HeadsAnswer:
 
 async def get_joins(pool: Pool, request: JoinsRequest) -> JoinsAnswer:
     """For nodes that may have missed a join."""
-    wanted = [(one.user, one.chat) for one in request.wanted]
-    return JoinsAnswer(seqs=await find_last_joins(pool, wanted))
+    return JoinsAnswer(seqs=await find_last_joins(pool, request.wanted))
 
 
 async def get_companions(pool: Pool, request: CompanionsRequest) -> CompanionsAnswer:
     """One query for all of them."""
-    wanted = [(one.user, one.others) for one in request.wanted]
-    return CompanionsAnswer(companions=await list_companions(pool, wanted))
+    return CompanionsAnswer(companions=await list_companions(pool, request.wanted))
 
 
 async def get_changes(pool: Pool, recent: RecentChanges) -> Digest:

@@ -37,9 +37,7 @@ async def _read_views(
     pool: Pool, cache: ReadCache, wanted: Sequence[ViewWanted]
 ) -> tuple[str, list[tuple[View, bool]]]:
     """The epoch, and each view and whether it is from one snapshot."""
-    epoch, rows = await read_views(
-        pool, [(w.chat, w.user, w.details, w.after, w.amount, w.own) for w in wanted]
-    )
+    epoch, rows = await read_views(pool, wanted)
     views = [(_NOT_ALLOWED if row is None else _show(row), True) for row in rows]
     states = {nth: row.state for nth, row in enumerate(rows) if row and row.state}
     if states:

@@ -38,10 +38,7 @@ async def add_reader(pool: Pool, request: AddPushReader) -> Done:
 
 async def describe_pushes(pool: Pool, request: DescribePushes) -> PushNotes:
     """One query for all of them."""
-    wanted = [
-        (one.user, one.chat, one.first, one.seq, one.level == "mentions") for one in request.wanted
-    ]
-    told = await read_messages_to_push(pool, wanted)
+    told = await read_messages_to_push(pool, request.wanted)
     return PushNotes(notes=[None if one is None else note_of(one) for one in told])
 
 

@@ -5,6 +5,7 @@ from typing import NamedTuple
 from chats.store.arrays import id_array
 from chats.store.query import HEAD_OF_CHAT, fetch
 from common.database.pool import Pool
+from common.protocol.companions import CompanionsWanted
 from common.protocol.instance import ChatsCounted
 from common.protocol.limits import MAX_PARTICIPANTS_SHOWN
 
@@ -124,20 +125,20 @@ async def read_epoch(pool: Pool) -> str:
     return epoch
 
 
-async def list_companions(pool: Pool, wanted: list[tuple[str, list[str]]]) -> list[list[str]]:
-    """For each user and some others, which of the others share a chat with the user."""
-    pairs = [(person, other) for person, others in wanted for other in others]
+async def list_companions(pool: Pool, wanted: list[CompanionsWanted]) -> list[list[str]]:
+    """Those of the others who share a chat with the user, for each one wanted."""
+    pairs = [(one.user, other) for one in wanted for other in one.others]
     rows = await fetch(
         pool,
         "SELECT list_sharing(%s::uuid[], %s::uuid[])",
-        (id_array([one for one, _ in pairs]), id_array([other for _, other in pairs])),
+        (id_array([user for user, _ in pairs]), id_array([other for _, other in pairs])),
     )
     sharing = {nth - 1 for (nth,) in rows}
     found: list[list[str]] = []
     start = 0
-    for _, others in wanted:
-        found.append([other for nth, other in enumerate(others, start) if nth in sharing])
-        start += len(others)
+    for one in wanted:
+        found.append([other for nth, other in enumerate(one.others, start) if nth in sharing])
+        start += len(one.others)
     return found
 
 

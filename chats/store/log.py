@@ -7,6 +7,7 @@ from chats.store.query import HEAD_OF_CHAT, fetch
 from chats.store.statement import Statement
 from chats.store.stretches import Stretch, stretch_arrays
 from common.database.pool import Pool
+from common.protocol.chats import JoinWanted
 from common.protocol.ids import LOWEST_ID
 from common.protocol.limits import MAX_SLICE_BYTES, MAX_SLICE_EVENTS
 
@@ -126,9 +127,9 @@ async def read_slices(
     return list(zip(heads, slices, strict=True))
 
 
-async def find_last_joins(pool: Pool, wanted: list[tuple[str, str]]) -> list[int]:
-    """For each (user, chat) the seq of the event with which they last joined, or 0."""
-    parameters = (id_array([chat for _, chat in wanted]), id_array([user for user, _ in wanted]))
+async def find_last_joins(pool: Pool, wanted: list[JoinWanted]) -> list[int]:
+    """The seq of the event with which each user last joined the chat, or 0."""
+    parameters = (id_array([one.chat for one in wanted]), id_array([one.user for one in wanted]))
     return [seq for (seq,) in await fetch(pool, _LAST_JOINS, parameters)]
 
 

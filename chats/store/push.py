@@ -1,13 +1,14 @@
 """SQL of Web Push: who has a browser that wants notifications, which messages those are, and what
 to say about one."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
 
 from chats.store.arrays import id_array, number_array
 from chats.store.query import execute, fetch
 from common.database.pool import Pool
+from common.protocol.push import PushWanted
 
 # For each reader the newest message of others that the chat's setting lets through, and the newest
 # that is personal, which is all that some of their browsers want.
@@ -126,20 +127,17 @@ async def find_messages_to_push(pool: Pool, ranges: list[Range]) -> tuple[list[F
         return [Found(*row) for row in await answer.fetchall()], now[0]
 
 
-async def read_messages_to_push(
-    pool: Pool, wanted: list[tuple[str, str, int, int, bool]]
-) -> list[Told | None]:
-    """For readers, chats, seqs from the first to the last, and whether only personal messages are
-    wanted, in this order; None if there is nothing to notify of."""
+async def read_messages_to_push(pool: Pool, wanted: Sequence[PushWanted]) -> list[Told | None]:
+    """For each one wanted; None if there is nothing to notify of."""
     rows = await fetch(
         pool,
         _DESCRIBE,
         (
-            id_array(member for member, *_ in wanted),
-            id_array(chat for _, chat, *_ in wanted),
-            number_array(first for *_, first, _, _ in wanted),
-            number_array(last for *_, last, _ in wanted),
-            number_array(is_personal for *_, is_personal in wanted),
+            id_array(one.user for one in wanted),
+            id_array(one.chat for one in wanted),
+            number_array(one.first for one in wanted),
+            number_array(one.seq for one in wanted),
+            number_array(one.level == "mentions" for one in wanted),
         ),
     )
     told = {nth: Told(*rest) for nth, *rest in rows}

@@ -1,6 +1,7 @@
 """What many readers may see of chats, in one statement: the same rows decide who may read and what
 there is to read."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from chats.store.arrays import id_array, number_array
@@ -9,6 +10,7 @@ from chats.store.history import CURRENT
 from chats.store.own import OwnState
 from chats.store.statement import Statement
 from common.database.pool import Pool
+from common.protocol.chats import ViewWanted
 
 
 class ViewRow(NamedTuple):
@@ -49,20 +51,18 @@ LEFT JOIN own_chats o ON w.own AND o.member = m.member AND o.chat = m.chat
 )
 
 
-async def read_views(
-    pool: Pool, wanted: list[tuple[str, str, bool, int, int, bool]]
-) -> tuple[str, list[ViewRow | None]]:
-    """The epoch, and for each (chat, reader, details, after, amount, own) the view, or None if the
-    reader does not take part. The epoch is empty if nobody does."""
+async def read_views(pool: Pool, wanted: Sequence[ViewWanted]) -> tuple[str, list[ViewRow | None]]:
+    """The epoch, and each view, or None if its reader does not take part. The epoch is empty if
+    nobody does."""
     rows = await _VIEWS.fetch(
         pool,
         (
-            id_array([chat for chat, *_ in wanted]),
-            id_array([reader for _, reader, *_ in wanted]),
-            number_array([details for _, _, details, *_ in wanted]),
-            number_array([after for *_, after, _, _ in wanted]),
-            number_array([amount for *_, amount, _ in wanted]),
-            number_array([own for *_, own in wanted]),
+            id_array([one.chat for one in wanted]),
+            id_array([one.user for one in wanted]),
+            number_array([one.details for one in wanted]),
+            number_array([one.after for one in wanted]),
+            number_array([one.amount for one in wanted]),
+            number_array([one.own for one in wanted]),
         ),
     )
     found: list[ViewRow | None] = [None] * len(wanted)

@@ -58,7 +58,7 @@ class Chats:
         self._slices: Lanes[tuple[str, int, int], c.Slice] = Lanes(
             calls.preferred, self._ask_slices, max_items=MAX_SLICES_A_CALL
         )
-        self._companions: Lanes[tuple[str, Sequence[str]], list[str]] = Lanes(
+        self._companions: Lanes[CompanionsWanted, list[str]] = Lanes(
             lambda _: "any", self._ask_companions, max_items=MAX_COMPANIONS_A_CALL
         )
         self.sends: Lanes[AnyItem, AppendResult] = Lanes(
@@ -114,7 +114,8 @@ class Chats:
 
     async def companions(self, user: str, others: Sequence[str]) -> set[str]:
         """Those of the others who share a chat with the user, and the user themself."""
-        return {*await self._companions.fetch("any", (user, others)), user}
+        wanted = CompanionsWanted(user=user, others=list(others))
+        return {*await self._companions.fetch("any", wanted), user}
 
     def preferred(self, key: str) -> str:
         """The replica that is asked first for the key."""
@@ -162,11 +163,9 @@ class Chats:
         return [found[user] for user in users]
 
     async def _ask_companions(
-        self, _: str, wanted: list[tuple[str, Sequence[str]]], seconds: float
+        self, _: str, wanted: list[CompanionsWanted], seconds: float
     ) -> list[list[str]]:
-        request = CompanionsRequest(
-            wanted=[CompanionsWanted(user=user, others=list(others)) for user, others in wanted]
-        )
+        request = CompanionsRequest(wanted=wanted)
         answer = await self._calls.call(
             "companions", request, CompanionsAnswer, key=_any_key(), timeout=seconds
         )

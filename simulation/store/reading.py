@@ -10,6 +10,8 @@ from chats.store.markers import CLOSE_MICROSECONDS, Move, Moved
 from chats.store.own import Counted, Listed, ListWanted, OwnRow, OwnState
 from chats.store.stretches import Stretch
 from chats.store.views import ViewRow
+from common.protocol.chats import JoinWanted, ViewWanted
+from common.protocol.companions import CompanionsWanted
 from common.protocol.limits import (
     MAX_PARTICIPANTS_SHOWN,
     MAX_SLICE_BYTES,
@@ -82,14 +84,14 @@ class Reading(Tables):
             if member in wanted
         ]
 
-    def list_companions(self, wanted: list[tuple[str, list[str]]]) -> list[list[str]]:
+    def list_companions(self, wanted: list[CompanionsWanted]) -> list[list[str]]:
         return [
             [
                 other
-                for other in others
-                if any(user in c.members and other in c.members for c in self.chats.values())
+                for other in one.others
+                if any({one.user, other} <= chat.members.keys() for chat in self.chats.values())
             ]
-            for user, others in wanted
+            for one in wanted
         ]
 
     # ---- the log
@@ -151,8 +153,8 @@ class Reading(Tables):
         real = {id_: chat.head if (chat := self.chats.get(id_)) else 0 for id_ in heads}
         return {id_: head for id_, head in real.items() if head != heads[id_]}
 
-    def find_last_joins(self, wanted: list[tuple[str, str]]) -> list[int]:
-        return [self._last_join(chat, user) for user, chat in wanted]
+    def find_last_joins(self, wanted: list[JoinWanted]) -> list[int]:
+        return [self._last_join(one.chat, one.user) for one in wanted]
 
     def _last_join(self, id_: str, user: str) -> int:
         chat = self.chats.get(id_)
@@ -213,22 +215,21 @@ class Reading(Tables):
         is_close = move.asked - turned_back < CLOSE_MICROSECONDS
         return Moved(before, read, is_close=is_close)
 
-    def read_views(
-        self, wanted: list[tuple[str, str, bool, int, int, bool]]
-    ) -> tuple[str, list[ViewRow | None]]:
-        views: list[ViewRow | None] = []
-        for id_, reader, details, after, amount, own in wanted:
-            chat = self._chat_of(id_, reader)
-            if chat is None:
-                views.append(None)
-                continue
-            messages = [e.event for e in chat.log.values() if e.kind == "message" and e.seq > after]
-            newest = [] if after else messages[::-1][:amount]
-            shown = _shown(chat) if details else None
-            since = messages[:amount] if after else []
-            state = self._state(id_, reader) if own else None
-            views.append(ViewRow(self._row(id_, chat), shown, newest, since, state))
+    def read_views(self, wanted: Sequence[ViewWanted]) -> tuple[str, list[ViewRow | None]]:
+        views = [self._view(one) for one in wanted]
         return (self.epoch if any(views) else ""), views
+
+    def _view(self, wanted: ViewWanted) -> ViewRow | None:
+        id_, after, amount = wanted.chat, wanted.after, wanted.amount
+        chat = self._chat_of(id_, wanted.user)
+        if chat is None:
+            return None
+        messages = [e.event for e in chat.log.values() if e.kind == "message" and e.seq > after]
+        newest = [] if after else messages[::-1][:amount]
+        shown = _shown(chat) if wanted.details else None
+        since = messages[:amount] if after else []
+        state = self._state(id_, wanted.user) if wanted.own else None
+        return ViewRow(self._row(id_, chat), shown, newest, since, state)
 
 
 def _shown(chat: Chat) -> list[str]:

@@ -31,7 +31,8 @@ from chats.store.query import PLAN_OPTIONS
 from chats.store.schema import set_up_database
 from chats.store.stretches import Stretch
 from common.database.pool import Pool, create_pool
-from common.protocol.chats import Control
+from common.protocol.chats import Control, JoinWanted, ViewWanted
+from common.protocol.companions import CompanionsWanted
 from common.protocol.events import ChatUpdated, Message
 from common.protocol.ids import new_id
 from simulation.store.chats import ChatsDatabase
@@ -266,7 +267,11 @@ class Both:
         assert without_epoch[0] == without_epoch[1]
         await self.ask(chats.list_participants, chat, 2)
         await self.ask(chats.find_participants, chat, people)
-        await self.ask(chats.list_companions, [(person, people), (self.person(), self.some())])
+        companions = [
+            CompanionsWanted(user=person, others=people),
+            CompanionsWanted(user=self.person(), others=self.some()),
+        ]
+        await self.ask(chats.list_companions, companions)
         real = await chats.list_memberships(self.pool, people)
         assert sorted(real[1]) == sorted(self.model.list_memberships(people)[1])
         stretches = [Stretch(self.chat(), self.person(), self.seq(), 3) for _ in range(3)]
@@ -275,9 +280,16 @@ class Both:
         wanted = [(self.chat(), self.seq(), self.random.choice((-1, 3))) for _ in range(4)]
         await self.ask(log.read_slices, wanted)
         await self.ask(log.compare_heads, {one: self.seq() for one in self.chats})
-        await self.ask(log.find_last_joins, [(self.person(), self.chat()) for _ in range(3)])
+        joins = [JoinWanted(user=self.person(), chat=self.chat()) for _ in range(3)]
+        await self.ask(log.find_last_joins, joins)
         asked = [
-            (self.chat(), self.person(), self.random.random() < 0.5, self.seq(), 2, False)
+            ViewWanted(
+                chat=self.chat(),
+                user=self.person(),
+                details=self.random.random() < 0.5,
+                after=self.seq(),
+                amount=2,
+            )
             for _ in range(4)
         ]
         real_views = await views.read_views(self.pool, asked)
