@@ -3,7 +3,7 @@
 from typing import Final
 
 from chats.log.appending import Appender
-from chats.store.links import LinksRow, claim_links, forget_links
+from chats.store.links import claim_links, forget_links
 from common.calls.service import call_seconds
 from common.database.pool import Pool
 from common.protocol.chats import Done
@@ -36,5 +36,5 @@ async def settle(pool: Pool, appender: Appender, request: SettleLinks) -> Done:
         if isinstance(result, Refused) and result.code == "unavailable":
             raise unavailable()  # the chat is locked: the links are claimed again
         is_new = isinstance(result, ChangeStored) and result.is_new
-    await forget_links(pool, LinksRow(**{f: getattr(links, f) for f in LinksRow._fields}))
+    await forget_links(pool, links.chat, links.seq, links.text_seq)
     return Done(changed=is_new)

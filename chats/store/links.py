@@ -57,10 +57,10 @@ async def claim_links(pool: Pool, limit: int, seconds: float) -> list[LinksRow]:
     return [LinksRow(*row) for row in rows]
 
 
-async def forget_links(pool: Pool, row: LinksRow) -> None:
+async def forget_links(pool: Pool, chat: str, seq: int, text_seq: int) -> None:
     """Not those of a later text."""
     await execute(
         pool,
         "DELETE FROM links_to_preview WHERE chat = %s::uuid AND seq = %s AND text_seq = %s",
-        (row.chat, row.seq, row.text_seq),
+        (chat, seq, text_seq),
     )
