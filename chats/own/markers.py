@@ -5,7 +5,7 @@ nodes, because most users have no other socket, and a message each would cost mo
 import asyncio
 import time
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 from chats.metrics import MARKER_SECONDS, MARKERS
 from chats.store.markers import Move, Moved, find_marker, move_markers
@@ -16,7 +16,7 @@ from common.protocol.errors import invalid, not_found, unavailable
 from common.protocol.frames import MarkerMoved
 from common.protocol.notices import Notice, pack_notice, pack_notices
 from common.protocol.own import Marker, MarkersMoved, MoveMarker, MoveMarkers
-from common.valkey.valkey import Valkey
+from common.valkey.valkey import Answered, Valkey
 
 MAX_MOVES_A_BATCH: Final = 1_000
 FRAMES_SECONDS: Final = 0.4  # a node reports its sockets' moves four times a second
@@ -115,7 +115,7 @@ class Markers:
             ]
         self._valkey.publish(messages).add_done_callback(self._count_nodes)
 
-    def _count_nodes(self, answered: asyncio.Future[list[Any] | None]) -> None:
+    def _count_nodes(self, answered: Answered) -> None:
         if answers := answered.result():
             self._nodes = answers[0]
 

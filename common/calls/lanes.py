@@ -18,6 +18,7 @@ import msgspec
 
 from common.calls.calls import DEADLINE_SECONDS
 from common.process.logs import current_trace, log
+from common.process.tasks import set_unless_done
 from common.protocol.errors import Refusal, unavailable
 
 Item = TypeVar("Item")
@@ -129,14 +130,14 @@ class Lanes(Generic[Item, Result]):
         deadline = self._clock() + DEADLINE_SECONDS
         lane.waiting.append(_Asked(key, item, done, current_trace.get(), deadline))
         if lane.is_enough is not None and len(lane.waiting) >= lane.enough:
-            _end(lane.is_enough)
+            set_unless_done(lane.is_enough, None)
         if lane.task is None:
             lane.task = asyncio.create_task(self._run(name, lane))
 
     async def fetch(self, key: str, item: Item) -> Result:
         """The same for a caller that awaits the result. Raises Refusal."""
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
-        self.ask(key, item, partial(_settle, future))
+        self.ask(key, item, partial(_hand_over, future))
         return await future
 
     @property
@@ -188,7 +189,7 @@ class Lanes(Generic[Item, Result]):
         loop = asyncio.get_running_loop()
         lane.enough, lane.is_enough = enough, loop.create_future()
         ended = lane.is_enough
-        timer = loop.call_later(due - self._clock(), _end, ended)
+        timer = loop.call_later(due - self._clock(), set_unless_done, ended, None)
         try:
             await ended
         finally:
@@ -270,12 +271,7 @@ class Lanes(Generic[Item, Result]):
             self._pinned[key] = (name, waiting - 1)
 
 
-def _end(pause: asyncio.Future[None]) -> None:
-    if not pause.done():
-        pause.set_result(None)
-
-
-def _settle(asker: asyncio.Future[Result], result: Result | Refusal) -> None:
+def _hand_over(asker: asyncio.Future[Result], result: Result | Refusal) -> None:
     if asker.done():  # the caller has gone away
         return
     if isinstance(result, Refusal):

@@ -1,13 +1,16 @@
-"""Background tasks of a process: starting them, and making sure that they end."""
+"""Tasks of a process and futures: starting background work, making sure that it ends, answering
+those who wait."""
 
 import asyncio
 import logging
 import os
 import signal
 from collections.abc import Coroutine, Iterable
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from common.process.logs import log
+
+T = TypeVar("T")
 
 CANCEL_AGAIN_SECONDS: Final = 2.0  # longer than any task takes to clean up
 
@@ -34,3 +37,9 @@ async def stop(tasks: Iterable[asyncio.Task[None]]) -> None:
         for task in left:
             task.cancel()
         _, left = await asyncio.wait(left, timeout=CANCEL_AGAIN_SECONDS)
+
+
+def set_unless_done(future: asyncio.Future[T], result: T) -> None:
+    """Its caller may have been cancelled meanwhile."""
+    if not future.done():
+        future.set_result(result)

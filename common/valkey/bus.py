@@ -15,6 +15,7 @@ import hiredis
 
 from common.process.logs import log
 from common.process.rest import NEVER, Rest
+from common.process.tasks import set_unless_done
 from common.valkey.address import ValkeyAddress
 
 HEALTH_SECONDS: Final = 0.25
@@ -68,8 +69,7 @@ class BusConnection(asyncio.Protocol):
         self.end(type(error).__name__ if error else "closed")
 
     def end(self, reason: str) -> None:
-        if not self.lost.done():
-            self.lost.set_result(reason)
+        set_unless_done(self.lost, reason)
         for number in list(self._pings):
             self._answer(number, heard=False)
         if self._transport is not None:
@@ -107,8 +107,7 @@ class BusConnection(asyncio.Protocol):
 
     def _answer(self, number: bytes, *, heard: bool) -> None:
         for answered in self._pings.pop(number):
-            if not answered.done():  # or its caller went away
-                answered.set_result(heard)
+            set_unless_done(answered, heard)
 
 
 class Bus:

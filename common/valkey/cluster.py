@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import hiredis
 
 from common.process.logs import log
+from common.process.tasks import set_unless_done
 from common.valkey.address import DEFAULT_PORT, ValkeyAddress
 
 SCHEMES: Final = {"valkey+cluster": "redis", "valkeys+cluster": "rediss"}  # without and with TLS
@@ -180,12 +181,11 @@ class _Asking(asyncio.Protocol):
         self._reader.feed(data)
         while (answer := self._reader.gets()) is not False:
             self._answers.append(answer)
-            if len(self._answers) == self._commands and not self.answered.done():
-                self.answered.set_result(self._answers)
+            if len(self._answers) == self._commands:
+                set_unless_done(self.answered, self._answers)
 
     def connection_lost(self, _: Exception | None) -> None:
-        if not self.answered.done():
-            self.answered.set_result(None)
+        set_unless_done(self.answered, None)
 
 
 async def ask_one(address: ValkeyAddress, commands: Sequence[Sequence[str]]) -> list[Any] | None:

@@ -16,6 +16,7 @@ import hiredis
 
 from common.process.logs import log
 from common.process.rest import NEVER, Rest
+from common.process.tasks import set_unless_done
 from common.valkey.bus import (
     CONNECT_TIMEOUT_SECONDS,
     HEALTH_SECONDS,
@@ -93,8 +94,7 @@ class ClusterBus:
 
         def tell(heard: bool) -> None:
             for answered in waiting:
-                if not answered.done():
-                    answered.set_result(heard)
+                set_unless_done(answered, heard)
 
         self._ping_all(tell)
 
@@ -171,12 +171,7 @@ class ClusterBus:
         for slot, home in moves:
             self._move(slot, home)
         answered: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-
-        def tell(heard: bool) -> None:
-            if not answered.done():
-                answered.set_result(heard)
-
-        self._ping_all(tell)
+        self._ping_all(partial(set_unless_done, answered))
         try:
             async with asyncio.timeout(SETTLE_SECONDS + self._count / 100_000):
                 return await answered and not self._trouble.is_set()
@@ -313,8 +308,8 @@ class ClusterBus:
         everything.add_done_callback(lambda done: tell(not done.cancelled() and all(done.result())))
         for connection, answer in zip(connections, answers, strict=True):
             connection.ping([answer])
-            if connection.lost.done() and not answer.done():
-                answer.set_result(False)
+            if connection.lost.done():
+                set_unless_done(answer, False)
 
     async def _watch_connections(self) -> None:
         """Each must answer a PING several times a second, until cancelled."""

@@ -13,10 +13,9 @@ from typing import Any, Final
 import hiredis
 
 from common.process.logs import log
+from common.process.tasks import set_unless_done
 from common.valkey.cluster import Cluster, Place, slot_of
-from common.valkey.pipeline import NOT_REACHED, ValkeyPipeline
-
-Answers = list[Any] | None
+from common.valkey.pipeline import NOT_REACHED, Answers, ValkeyPipeline
 
 # In other commands it is the first argument.
 _KEY_PLACES: Final = {"EVAL": 3, "EVALSHA": 3, "EVAL_RO": 3, "EVALSHA_RO": 3}
@@ -71,9 +70,9 @@ class ClusterPipeline:
             if await self._cluster.learn():
                 self._send(commands, done, may_repeat=False)
             else:
-                _settle(done, None)
+                set_unless_done(done, None)
         except asyncio.CancelledError:
-            _settle(done, None)
+            set_unless_done(done, None)
             raise
 
     def _send(
@@ -88,7 +87,7 @@ class ClusterPipeline:
             place = self._find(command)
             if place is None:
                 self._learn_again()
-                _settle(done, None)
+                set_unless_done(done, None)
                 return
             parts.setdefault(place, []).append(number)
         batch = _Batch(commands, done, len(parts), may_repeat)
@@ -169,11 +168,11 @@ class ClusterPipeline:
         await self._learn_and_send([batch.commands[number] for number in refused], again)
         answers = await again
         if answers is None:
-            _settle(batch.done, None)
+            set_unless_done(batch.done, None)
             return
         for number, answer in zip(refused, answers, strict=True):
             batch.answers[number] = answer
-        _settle(batch.done, batch.answers)
+        set_unless_done(batch.done, batch.answers)
 
     def _learn_again(self) -> None:
         if self._learning is None and not self._is_closed:
@@ -209,9 +208,4 @@ class _Batch:
         self.may_repeat = may_repeat
 
     def fail(self) -> None:
-        _settle(self.done, None)
-
-
-def _settle(done: asyncio.Future[Answers], answers: Answers) -> None:
-    if not done.done():
-        done.set_result(answers)
+        set_unless_done(self.done, None)

@@ -9,13 +9,17 @@ import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final, NamedTuple, TypeAlias, cast
 
 import hiredis
 
 from common.process.logs import log
+from common.process.tasks import set_unless_done
 from common.valkey.address import ValkeyAddress
 from common.valkey.client import ANSWER_TIMEOUT_SECONDS, CONNECT_TIMEOUT_SECONDS
+
+Answers: TypeAlias = list[Any] | None
+"""An answer to each command; None if Valkey may have executed some of them, or none."""
 
 _pack: Callable[[tuple[Any, ...]], bytes] = hiredis.pack_command
 
@@ -29,13 +33,13 @@ class _Asked(NamedTuple):
     data: bytes
     commands: int
     answers: list[Any]
-    done: asyncio.Future[list[Any] | None]
+    done: asyncio.Future[Answers]
 
 
 class _Connection(asyncio.Protocol):
     """Answers come in the order of commands; when it ends, unanswered commands fail."""
 
-    def __init__(self, judge: Callable[[list[Any]], list[Any] | None]) -> None:
+    def __init__(self, judge: Callable[[list[Any]], Answers]) -> None:
         self._reader = hiredis.Reader()
         self._judge = judge
         self._transport: asyncio.Transport | None = None
@@ -48,7 +52,7 @@ class _Connection(asyncio.Protocol):
 
     def write(self, asked: _Asked) -> None:
         if self._transport is None:
-            _settle(asked, None)
+            set_unless_done(asked.done, None)
             return
         self._asked.append(asked)
         self._transport.write(asked.data)
@@ -67,7 +71,7 @@ class _Connection(asyncio.Protocol):
         if self._overdue is not None:
             self._overdue.cancel()
         while self._asked:
-            _settle(self._asked.popleft(), None)
+            set_unless_done(self._asked.popleft().done, None)
 
     def data_received(self, data: bytes) -> None:
         self._reader.feed(data)
@@ -78,7 +82,7 @@ class _Connection(asyncio.Protocol):
             oldest = self._asked[0]
             oldest.answers.append(answer)
             if len(oldest.answers) == oldest.commands:
-                _settle(self._asked.popleft(), self._judge(oldest.answers))
+                set_unless_done(self._asked.popleft().done, self._judge(oldest.answers))
         if self._overdue is not None:
             self._overdue.cancel()
             self._overdue = None
@@ -117,16 +121,16 @@ class ValkeyPipeline:
         self._connecting: asyncio.Task[None] | None = None
         self._is_closed = False
 
-    def ask(self, commands: Sequence[tuple[Any, ...]]) -> asyncio.Future[list[Any] | None]:
+    def ask(self, commands: Sequence[tuple[Any, ...]]) -> asyncio.Future[Answers]:
         """The answers to all of them. None, if Valkey is down, slow or refuses one, means that it
         may have executed some."""
-        done: asyncio.Future[list[Any] | None] = asyncio.get_running_loop().create_future()
+        done: asyncio.Future[Answers] = asyncio.get_running_loop().create_future()
         if not commands:
             done.set_result([])
             return done
         asked = _Asked(b"".join(map(_pack, commands)), len(commands), [], done)
         if self._is_closed:
-            _settle(asked, None)
+            set_unless_done(asked.done, None)
             return done
         if self._connection is not None and self._connection.is_open:
             self._connection.write(asked)
@@ -166,22 +170,22 @@ class ValkeyPipeline:
     def _fail_waiting(self) -> None:
         waiting, self._waiting = self._waiting, []
         for asked in waiting:
-            _settle(asked, [NOT_REACHED] * asked.commands if self._keeps_refusals else None)
+            set_unless_done(
+                asked.done, [NOT_REACHED] * asked.commands if self._keeps_refusals else None
+            )
 
 
-def _abort_unless_let_in(
-    connection: _Connection, answered: asyncio.Future[list[Any] | None]
-) -> None:
+def _abort_unless_let_in(connection: _Connection, answered: asyncio.Future[Answers]) -> None:
     """The next connection logs in again: by then the password may have been changed back."""
     if answered.cancelled() or not (said := answered.result()) or _unless_refused(said) is None:
         connection.abort()
 
 
-def _keep(answers: list[Any]) -> list[Any] | None:
+def _keep(answers: list[Any]) -> Answers:
     return answers
 
 
-def _unless_refused(answers: list[Any]) -> list[Any] | None:
+def _unless_refused(answers: list[Any]) -> Answers:
     for answer in answers:
         if isinstance(answer, hiredis.ReplyError):
             log(
@@ -191,8 +195,3 @@ def _unless_refused(answers: list[Any]) -> list[Any] | None:
             )
             return None
     return answers
-
-
-def _settle(asked: _Asked, answers: list[Any] | None) -> None:
-    if not asked.done.done():  # its caller was not cancelled
-        asked.done.set_result(answers)

@@ -17,11 +17,10 @@ from common.valkey.bus import Bus
 from common.valkey.cluster import Cluster, is_cluster, is_sharded, slot_of
 from common.valkey.cluster_bus import ClusterBus
 from common.valkey.cluster_pipeline import ClusterPipeline
-from common.valkey.pipeline import ValkeyPipeline
+from common.valkey.pipeline import Answers, ValkeyPipeline
 from common.valkey.topics import Topics
 
-Answered: TypeAlias = "asyncio.Future[list[Any] | None]"
-"""An answer to each command; None if Valkey may have executed some of them, or none."""
+Answered: TypeAlias = "asyncio.Future[Answers]"
 
 AnyBus: TypeAlias = Bus | ClusterBus
 

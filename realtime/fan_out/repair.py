@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 from typing import Any, Final
 
+from common.process.tasks import set_unless_done
 from common.protocol.chats import Slice
 from common.protocol.errors import Refusal
 from common.protocol.payload import Payload
@@ -44,7 +45,7 @@ class Repair:
         if room.stream.head >= head:
             return
         reached: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        room.waiters.append((head, partial(_settle, reached)))
+        room.waiters.append((head, partial(set_unless_done, reached, None)))
         room.stream.learn(head)
         self.want(room)
         await reached
@@ -76,11 +77,6 @@ class Repair:
             self._take(room, payload)
         room.stream.learn(found.head)
         room.stream.settle(found.head, known_when_asked)
-
-
-def _settle(future: asyncio.Future[None]) -> None:
-    if not future.done():  # its caller may have given up
-        future.set_result(None)
 
 
 def payload_of(found: Slice) -> Payload:

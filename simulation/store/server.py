@@ -15,6 +15,7 @@ import psycopg
 import psycopg_pool
 
 from common.database.failures import naming_failures
+from common.process.tasks import set_unless_done
 from simulation.processes import OWNER, Process
 
 WORK_SECONDS: Final = 0.0006  # of a statement, at most, when nothing is wrong
@@ -76,7 +77,7 @@ class Connection:
             work += server.slowness * server.random.random()
         if link.is_cut:
             passed: asyncio.Future[None] = server.loop.create_future()
-            link.hold(partial(_settle, passed))
+            link.hold(partial(set_unless_done, passed, None))
             try:
                 async with asyncio.timeout(CLIENT_PATIENCE_SECONDS):
                     await passed
@@ -194,14 +195,7 @@ class Pool:
         else:
             self._idle.append(connection)
         if self._waiting:
-            turn = self._waiting.pop(0)
-            if not turn.done():
-                turn.set_result(None)
-
-
-def _settle(future: "asyncio.Future[None]") -> None:
-    if not future.done():
-        future.set_result(None)
+            set_unless_done(self._waiting.pop(0), None)
 
 
 def read_end(connection: Connection) -> None:
