@@ -45,7 +45,7 @@ class BusConnection(asyncio.Protocol):
         self._pings: dict[bytes, Sequence[asyncio.Future[bool]]] = {}
         self._number = 0
         self.lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        self.missed = 0
+        self._missed = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # uvloop's own is not of that class
@@ -79,6 +79,11 @@ class BusConnection(asyncio.Protocol):
         if self._transport is not None and not self.lost.done():
             self._transport.write(hiredis.pack_command(parts))  # type: ignore[arg-type] # its stub allows one part only
 
+    def command_topics(self, command: str, topics: Iterable[str]) -> None:
+        names = list(topics)
+        for start in range(0, len(names), TOPICS_A_COMMAND):
+            self.command(command, *names[start : start + TOPICS_A_COMMAND])
+
     def ping(self, waiting: Sequence[asyncio.Future[bool]] = ()) -> None:
         """Answered after all earlier commands; `waiting` are told whether the answer came."""
         self._number += 1
@@ -86,9 +91,14 @@ class BusConnection(asyncio.Protocol):
         self._pings[number] = waiting
         self.command("PING", number)
 
-    @property
-    def awaits_answer(self) -> bool:
-        return bool(self._pings)
+    def check(self) -> None:
+        """To be called every HEALTH_SECONDS: a connection that no longer answers is ended."""
+        if not self._pings:
+            self.ping()
+            return
+        self._missed += 1
+        if self._missed >= MAX_MISSED_ANSWERS:
+            self.end("no answer")
 
     def _hear(self, item: Any) -> None:
         if self._expects(item):
@@ -98,7 +108,7 @@ class BusConnection(asyncio.Protocol):
             self.end("refused")
             return
         # Commands are answered in order: the PING may come after a million topics.
-        self.missed = 0
+        self._missed = 0
         # While subscribed, PING is answered with a list; before the first subscription, with its
         # number.
         number = item[1] if type(item) is list and item[0] == b"pong" else item
@@ -200,12 +210,7 @@ class Bus:
         subscribed.add_done_callback(lambda f: self._come_up(changed) if f.result() else None)
         while not connection.lost.done():
             await self._rest.wait_for(connection.lost, HEALTH_SECONDS)
-            if connection.awaits_answer:
-                connection.missed += 1
-                if connection.missed >= MAX_MISSED_ANSWERS:
-                    connection.end("no answer")
-            else:
-                connection.ping()
+            connection.check()
         self._connection = None
         if self.is_up:
             self.is_up = False
@@ -231,8 +236,5 @@ class Bus:
         self._send("UNSUBSCRIBE", [topic for topic, wanted in news.items() if not wanted])
 
     def _send(self, command: str, topics: Iterable[str]) -> None:
-        if self._connection is None:
-            return
-        names = list(topics)
-        for start in range(0, len(names), TOPICS_A_COMMAND):
-            self._connection.command(command, *names[start : start + TOPICS_A_COMMAND])
+        if self._connection is not None:
+            self._connection.command_topics(command, topics)

@@ -20,9 +20,7 @@ from common.process.tasks import set_unless_done
 from common.valkey.bus import (
     CONNECT_TIMEOUT_SECONDS,
     HEALTH_SECONDS,
-    MAX_MISSED_ANSWERS,
     RETRY_SECONDS,
-    TOPICS_A_COMMAND,
     BusConnection,
     Messages,
 )
@@ -292,9 +290,7 @@ class ClusterBus:
             command = f"S{command}"
             if not wanted and home in self._leaving:  # otherwise it is lost
                 self._leaving[home].update(topics)
-        names = list(topics)
-        for start in range(0, len(names), TOPICS_A_COMMAND):
-            home.command(command, *names[start : start + TOPICS_A_COMMAND])
+        home.command_topics(command, topics)
 
     def _ping_all(self, tell: Callable[[bool], None]) -> None:
         """`tell` is called once all servers have answered, or one has not."""
@@ -316,12 +312,7 @@ class ClusterBus:
         while True:
             await self._rest.pause(HEALTH_SECONDS)
             for connection in list(self._connections.values()):
-                if not connection.awaits_answer:
-                    connection.ping()
-                    continue
-                connection.missed += 1
-                if connection.missed >= MAX_MISSED_ANSWERS:
-                    connection.end("no answer")
+                connection.check()
 
 
 def _slot(topic: str) -> int:
