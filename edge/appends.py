@@ -2,8 +2,11 @@
 
 from typing import Final
 
+import msgspec
+
 from common.calls.calls import Calls
 from common.calls.lanes import Lanes, Spacing
+from common.process.trace import followed_trace
 from common.protocol.errors import Refusal
 from common.protocol.items import (
     AnyItem,
@@ -55,6 +58,8 @@ class Appends:
         return result
 
     async def _append(self, item: AnyItem) -> MessageStored | ChangeStored:
+        if trace := followed_trace.get():
+            item = msgspec.structs.replace(item, trace=trace)
         result = await self._lanes.fetch(item.chat, item)
         if isinstance(result, Refused):
             raise Refusal(result.code, result.detail, errors=result.errors)

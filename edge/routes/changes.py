@@ -6,7 +6,6 @@ from urllib.parse import unquote_to_bytes
 from msgspec import UNSET, UnsetType
 
 from common.identity.tokens import Claims
-from common.process.trace import followed_trace
 from common.protocol.emoji import WRONG_EMOJI, qualify_emoji
 from common.protocol.errors import invalid
 from common.protocol.ids import new_id
@@ -100,7 +99,6 @@ class ChangeRoutes:
                 key=key.id,
                 message=body.message,
                 mentions=body.mentions,
-                trace=followed_trace.get() or UNSET,
             )
         )
         if not stored.is_new:
@@ -129,7 +127,6 @@ class ChangeRoutes:
                 user=caller.user,
                 message_id=message_id,
                 key=new_id(),
-                trace=followed_trace.get() or UNSET,
             )
         )
 
@@ -147,7 +144,6 @@ class ChangeRoutes:
                 user=caller.user,
                 message_id=message_id,
                 emoji=emoji,
-                trace=followed_trace.get() or UNSET,
             )
         )
         if not stored.is_new:
@@ -171,7 +167,6 @@ class ChangeRoutes:
                 message_id=message_id,
                 key=key.id,
                 emoji=emoji,
-                trace=followed_trace.get() or UNSET,
             )
         )
         if not stored.is_new:

@@ -5,7 +5,6 @@ from typing import Annotated
 from msgspec import UNSET, Meta, UnsetType
 
 from common.identity.tokens import Claims
-from common.process.trace import followed_trace
 from common.protocol.events import AnyEvent, CurrentMessage
 from common.protocol.items import SendItem
 from common.protocol.limits import MAX_SLICE_EVENTS, wrong_with_message
@@ -126,7 +125,6 @@ class MessageRoutes:
                 reply_to=body.reply_to,
                 mentions=body.mentions,
                 attachments=body.attachments,
-                trace=followed_trace.get() or UNSET,
             )
         )
         info = MessageInfo(

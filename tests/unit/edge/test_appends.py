@@ -3,7 +3,10 @@
 import asyncio
 from typing import Any
 
+from msgspec import UNSET, UnsetType
+
 from common.calls.calls import Calls
+from common.process.trace import enter_trace
 from common.protocol.errors import Refusal
 from common.protocol.items import (
     AppendAnswer,
@@ -15,12 +18,15 @@ from common.protocol.items import (
 )
 from edge.appends import MAX_BATCH_ITEMS, Appends
 
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+
 
 class Chats(Calls):
     """Answers in order once `go` is set; records the requests."""
 
     def __init__(self) -> None:
         self.batches: list[list[str]] = []
+        self.traces: list[str | UnsetType] = []
         self.go = asyncio.Event()
         self.error: Refusal | None = None
 
@@ -31,6 +37,7 @@ class Chats(Calls):
         assert (name, answer) == ("append", AppendAnswer)
         assert isinstance(request, AppendRequest)
         self.batches.append([item.message for item in request.items])
+        self.traces += [item.trace for item in request.items]
         await self.go.wait()
         if self.error:
             raise self.error
@@ -115,3 +122,14 @@ async def test_a_request_is_bounded() -> None:
     results = await asyncio.gather(*(appends.store_message(item(str(n))) for n in range(count)))
     assert [result.message for result in results] == [str(n) for n in range(count)]
     assert max(len(batch) for batch in chats.batches) == MAX_BATCH_ITEMS
+
+
+async def test_a_message_takes_the_trace_of_its_request_with_it() -> None:
+    """Only if the client asked for tracing."""
+    chats = Chats()
+    chats.go.set()
+    appends = Appends(chats)
+    await appends.store_message(item("x"))
+    enter_trace(f"00-{TRACE}-b7ad6b7169203331-01")
+    await appends.store_message(item("y"))
+    assert chats.traces == [UNSET, TRACE]
