@@ -32,7 +32,7 @@ from edge.http.balancer import Balancer
 from edge.http.cookies import SessionCookie
 from edge.http.endpoint import ENCODED, RESPOND, create_endpoints
 from edge.http.front import Front, Route, RouteTable
-from edge.http.refusals import EXCEPTION_HANDLERS
+from edge.http.refusals import answer_error
 from edge.http.request import AnyRequest
 from edge.http.served import serves_of
 from edge.known_addresses import KnownAddresses
@@ -168,7 +168,7 @@ def create_app(
     app = Litestar(
         handlers,
         before_request=answer,
-        exception_handlers=EXCEPTION_HANDLERS,
+        exception_handlers={Exception: answer_error},
         openapi_config=None,
         logging_config=None,
     )

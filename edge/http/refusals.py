@@ -1,7 +1,6 @@
 """How a refusal, a fault of the framework and a bug are answered: RFC 9457 problem+json."""
 
 import logging
-from typing import Any
 
 import msgspec
 from litestar import Response
@@ -19,38 +18,21 @@ def problem_answer(refusal: Refusal) -> Answer:
     )
 
 
-def answer_refusal(_: AnyRequest, refusal: Refusal) -> Response[bytes]:
-    if refusal.code == "unavailable":
-        refusal = unavailable()  # without what services tell each other in headers
-    return problem_answer(refusal)
+def answer_error(_: AnyRequest, error: Exception) -> Response[bytes]:
+    match error:
+        case Refusal(code="unavailable"):
+            return problem_answer(unavailable())  # without what services tell each other in headers
+        case Refusal():
+            return problem_answer(error)
+        case HTTPException():
+            return problem_answer(_refusal_of_framework(error))
+        case _:
+            log("unhandled error", level=logging.ERROR, exception=True)
+            return problem_answer(internal())
 
 
-def answer_framework(_: AnyRequest, error: HTTPException) -> Response[bytes]:
-    """What Litestar itself refuses; its own sentences may hold what the client sent."""
+def _refusal_of_framework(error: HTTPException) -> Refusal:
+    """Litestar's own sentences may hold what the client sent."""
     codes = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
     fallback = "invalid_request" if error.status_code < 500 else "internal"
-    code = codes.get(error.status_code, fallback)
-    return problem_answer(Refusal(code, "The request is not valid."))
-
-
-def answer_bug(_: AnyRequest, error: Exception) -> Response[bytes]:
-    log("unhandled error", level=logging.ERROR, exception=True)
-    return problem_answer(internal())
-
-
-EXCEPTION_HANDLERS: dict[Any, Any] = {
-    Refusal: answer_refusal,
-    HTTPException: answer_framework,
-    Exception: answer_bug,
-}
-
-
-def answer_error(request: AnyRequest, error: Exception) -> Response[bytes]:
-    """As Litestar would choose among them."""
-    match error:
-        case Refusal():
-            return answer_refusal(request, error)
-        case HTTPException():
-            return answer_framework(request, error)
-        case _:
-            return answer_bug(request, error)
+    return Refusal(codes.get(error.status_code, fallback), "The request is not valid.")
