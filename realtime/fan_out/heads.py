@@ -82,7 +82,8 @@ class Heads:
     async def compare_all(self) -> None:
         """Compares all heads every 30 s and after each outage, until cancelled."""
         while True:
-            await _wait(self._compare_now, COMPARE_SECONDS)
+            # Not `self._rest`: the request that ends a rest would begin a comparison.
+            await NEVER.wait(self._compare_now, COMPARE_SECONDS)
             self._compare_now.clear()
             await self._rooms.compare(self._rooms.find_all())
 
@@ -147,12 +148,3 @@ def may_lack(digests: Sequence[Digest], seconds: float) -> bool:
     """Whether the digests of a poll may not cover everything that was changed in the last
     `seconds`: a replica that was restarted has forgotten what it did before."""
     return seconds > min([MAX_GAP_SECONDS, *(digest.age for digest in digests)])
-
-
-async def _wait(event: asyncio.Event, seconds: float) -> None:
-    """Waits for the event, at most so long."""
-    try:
-        async with asyncio.timeout(seconds):
-            await event.wait()
-    except TimeoutError:
-        pass
