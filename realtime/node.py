@@ -1,13 +1,12 @@
 """Assembles a realtime process: the only place where its parts are created."""
 
 import asyncio
-import logging
 import resource
 import secrets
 import time
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, closing
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import prometheus_client
 
@@ -36,28 +35,9 @@ from realtime.sockets.keepalive import Wheel
 from realtime.sockets.pending import PendingHandshakes
 from realtime.sockets.server import turn_wheel
 from realtime.sockets.services import Services
+from realtime.tasks import Tasks
 
 SPARE_DESCRIPTORS = 200  # calls to services, the bus, logs
-
-
-class Tasks:
-    """Short-lived tasks; a bug in one is logged, and does not end the others."""
-
-    def __init__(self) -> None:
-        self._running: set[asyncio.Task[None]] = set()
-
-    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-        self._running.add(task)
-        task.add_done_callback(self._finish)
-
-    async def stop(self) -> None:
-        await stop(self._running)
-
-    def _finish(self, task: asyncio.Task[None]) -> None:
-        self._running.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            logging.getLogger("hubbub").error("task failed", exc_info=error)
 
 
 class Node:

@@ -20,6 +20,7 @@ from realtime.fan_out.repair import Repair
 from realtime.fan_out.rooms import Rooms
 from realtime.fan_out.subscriptions import Subscriptions
 from realtime.fan_out.upstream import Chats
+from realtime.tasks import Spawn
 
 
 class FanOut(NamedTuple):
@@ -56,7 +57,7 @@ def create_fan_out(
     chats: Chats,
     replicas: Replicas,
     counters: Counters,
-    spawn: Callable[[Coroutine[Any, Any, None]], object],
+    spawn: Spawn,
     clock: Callable[[], float],
     rest: Rest = NEVER,
 ) -> FanOut:

@@ -9,10 +9,10 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import ExitStack
 from functools import partial
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 import msgspec
 
@@ -31,6 +31,7 @@ from realtime.fan_out.replay import lines_since
 from realtime.fan_out.rooms import ROOMS_A_TURN, Rooms
 from realtime.fan_out.upstream import MAX_SLICES_A_CALL, Chats, Memberships, insist
 from realtime.protocol.frames import encode_frame, event_frames
+from realtime.tasks import Spawn
 
 JOIN_TIMEOUT_SECONDS: Final = 10.0
 RETRY_SECONDS: Final = 0.25
@@ -91,7 +92,7 @@ class Joiner:
         rooms: Rooms,
         notices: Notices,
         counters: Counters,
-        spawn: Callable[[Coroutine[Any, Any, None]], object],
+        spawn: Spawn,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._hub = hub

@@ -7,9 +7,9 @@ heard while they have a socket here and a minute longer.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Sequence
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -24,6 +24,7 @@ from realtime.fan_out.rooms import LINGER_SECONDS, REORDER_GRACE_SECONDS, SWEEP_
 from realtime.fan_out.subscriptions import Subscriptions
 from realtime.fan_out.upstream import Chats, insist
 from realtime.protocol.frames import event_frames, text_frame
+from realtime.tasks import Spawn
 
 USERS_A_TURN: Final = 500  # whose memberships are read at once after an outage
 MAX_ROUNDS: Final = 25  # of slices; a chat that outpaces us is left to the next notice
@@ -42,7 +43,7 @@ class Notices:
         chats: Chats,
         subscriptions: Subscriptions,
         topics: Topics,
-        spawn: Callable[[Coroutine[Any, Any, None]], object],
+        spawn: Spawn,
         rest: Rest = NEVER,
     ) -> None:
         self._rest = rest

@@ -1,9 +1,9 @@
 """Fills gaps: events that a room misses are fetched from chats once for all its listeners."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 from common.process.tasks import set_unless_done
 from common.protocol.chats import Slice
@@ -12,20 +12,21 @@ from common.protocol.payload import Payload
 from realtime.counters import Counters
 from realtime.fan_out.hub import Room
 from realtime.fan_out.replay import first_seq
+from realtime.tasks import Spawn
 
 RETRY_SECONDS: Final = 0.2
 
 
 class Repair:
     """`fetch` asks chats for the events after a seq; `take` delivers them; `abandon` gets a room
-    whose gap can no longer be filled; `spawn` runs a task."""
+    whose gap can no longer be filled."""
 
     def __init__(
         self,
         fetch: Callable[[str, int], Awaitable[Slice]],
         take: Callable[[Room, Payload], None],
         abandon: Callable[[Room], None],
-        spawn: Callable[[Coroutine[Any, Any, None]], object],
+        spawn: Spawn,
         counters: Counters,
     ) -> None:
         self._fetch = fetch

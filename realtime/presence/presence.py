@@ -29,6 +29,7 @@ from realtime.presence.messages import (
 from realtime.presence.telling import LEASE_MS, ROLE, USERS_A_MESSAGE, Teller
 from realtime.presence.watching import Watching
 from realtime.protocol.frames import encode_frame
+from realtime.tasks import Spawn
 
 WATCHES: Final = Rate(per_second=1, burst=10)  # per socket
 TICK_SECONDS: Final = 0.25
@@ -83,7 +84,7 @@ class Presence:
         companions: Companions,
         rate_factor: int,
         counters: Counters,
-        spawn: Callable[[Coroutine[Any, Any, None]], object],
+        spawn: Spawn,
         clock: Callable[[], float],
         rest: Rest = NEVER,
     ) -> None:

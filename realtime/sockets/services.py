@@ -1,7 +1,7 @@
 """The node's services for its connections."""
 
-from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
 
 from common.identity.credentials import Credentials
 from common.process.rest import NEVER, Rest
@@ -17,6 +17,7 @@ from realtime.sockets.admission import Admission
 from realtime.sockets.connections import Connections
 from realtime.sockets.keepalive import Wheel
 from realtime.sockets.pending import PendingHandshakes
+from realtime.tasks import Spawn
 
 if TYPE_CHECKING:
     from realtime.sockets.connection import Connection
@@ -40,5 +41,5 @@ class Services(NamedTuple):
     counters: Counters
     connections: Connections
     clock: Callable[[], float]
-    spawn: Callable[[Coroutine[Any, Any, None]], object]
+    spawn: Spawn
     rest: Rest = NEVER
