@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import ExitStack
 from functools import partial
+from operator import attrgetter
 from typing import Final, NamedTuple, Protocol
 
 import msgspec
@@ -61,12 +62,23 @@ class _Entrant(NamedTuple):
         return self.guest.joining is not self.joining
 
 
+class _Gap(NamedTuple):
+    """The events above `seq` up to `head`."""
+
+    chat: str
+    seq: int
+    head: int
+
+    @property
+    def size(self) -> int:
+        return self.head - self.seq
+
+
 class _Missed(NamedTuple):
-    """Chats whose events a resuming socket has missed: `behind` for its client to catch up on, and
-    (chat, seq, head) of those whose events above seq it gets here."""
+    """What a resuming socket has missed: in the chats `behind`, more than it gets from us."""
 
     behind: list[str]
-    wanted: list[tuple[str, int, int]]
+    wanted: list[_Gap]
 
 
 class _Joined(NamedTuple):
@@ -189,13 +201,13 @@ class Joiner:
         return self._welcome(entrant, memberships, heads, missed.behind, [])
 
     def _find_rooms(
-        self, joining: Joining, memberships: dict[str, int]
+        self, joining: Joining, read_heads: dict[str, int]
     ) -> list[tuple[Room, int]] | None:
         """None if a room must reach its head first, or if they are too many for one turn."""
-        if len(memberships) > ROOMS_A_TURN or joining.joined:
+        if len(read_heads) > ROOMS_A_TURN or joining.joined:
             return None
         found = []
-        for chat, head in memberships.items():
+        for chat, head in read_heads.items():
             room = self._rooms.find(chat) or self._rooms.open(chat, head)
             if room.stream.head < head:
                 return None
@@ -255,19 +267,19 @@ class Joiner:
         self._counters.replayed += len(replay)
         return _Joined(len(heads), len(behind), seconds)
 
-    async def _place(self, entrant: _Entrant, memberships: dict[str, int]) -> dict[str, int]:
+    async def _place(self, entrant: _Entrant, read_heads: dict[str, int]) -> dict[str, int]:
         """Attaches the socket to its chats; returns for each the head from which on it hears it."""
         guest, joining = entrant.guest, entrant.joining
         heads: dict[str, int] = {}
         late: list[tuple[Room, int]] = []
         if entrant.is_gone():
             return heads
-        joining.awaited = dict(memberships)
+        joining.awaited = dict(read_heads)
         for chat, seq in tuple(joining.joined.items()):
-            if chat not in memberships:
+            if chat not in read_heads:
                 self._notices.join(guest.user, chat, seq)
         with ExitStack() as holding:
-            for number, (chat, head) in enumerate(memberships.items(), 1):
+            for number, (chat, head) in enumerate(read_heads.items(), 1):
                 room = self._rooms.find(chat) or self._rooms.open(chat, head)
                 if room.stream.head < head:
                     late.append((room, head))
@@ -309,7 +321,7 @@ class Joiner:
             if not 0 <= head - seq <= MAX_SLICE_EVENTS:
                 missed.behind.append(chat)
             elif seq < head:
-                missed.wanted.append((chat, seq, head))
+                missed.wanted.append(_Gap(chat, seq, head))
         return missed
 
     async def _replay(
@@ -325,44 +337,39 @@ class Joiner:
         miss the fewest events come first, so that a few large ones do not keep them out.
         """
         behind = missed.behind
-        wanted = sorted(missed.wanted, key=_count_missed)
+        wanted = sorted(missed.wanted, key=attrgetter("size"))
         replay: list[bytes] = []
         total = fetched = 0
         while wanted and fetched <= MAX_REPLAY_BYTES:
             part, wanted = wanted[:CHATS_A_FETCH], wanted[CHATS_A_FETCH:]
-            found = await asyncio.gather(*(self._lines(entrant.guest.user, *one) for one in part))
+            found = await asyncio.gather(*(self._lines(entrant.guest.user, gap) for gap in part))
             if entrant.is_gone():
                 return None
-            for (chat, seq, head), lines in zip(part, found, strict=True):
+            for gap, lines in zip(part, found, strict=True):
                 size = sum(map(len, lines))
                 fetched += size
-                is_whole = len(lines) == head - seq and size <= MAX_SLICE_BYTES
+                is_whole = len(lines) == gap.size and size <= MAX_SLICE_BYTES
                 if not is_whole or total + size > MAX_REPLAY_BYTES:
-                    behind.append(chat)
+                    behind.append(gap.chat)
                     continue
                 total += size
                 replay += lines
-        behind += [chat for chat, _, _ in wanted]
+        behind += [gap.chat for gap in wanted]
         return self._welcome(entrant, memberships, heads, behind, replay)
 
-    async def _lines(self, user: str, chat: str, seq: int, head: int) -> list[bytes]:
-        """Events above `seq` up to `head`, or fewer if they are more than a slice may hold."""
+    async def _lines(self, user: str, gap: _Gap) -> list[bytes]:
+        """Its events, or fewer if they are more than a slice may hold."""
         while True:
-            # A replica that does not know of a deletion above `head` must not serve the text that
+            # A replica that does not know of a deletion above the gap must not serve the text that
             # it blanked.
-            room = self._rooms.find(chat)
-            upto = max(head, room.stream.head) if room else head
-            ask = partial(self._chats.slice, chat, seq, upto)
+            room = self._rooms.find(gap.chat)
+            upto = max(gap.head, room.stream.head) if room else gap.head
+            ask = partial(self._chats.slice, gap.chat, gap.seq, upto)
             found = await insist(ask, every_seconds=RETRY_SECONDS)
-            lines = lines_since(found, user, head)
-            if found.head >= head or len(lines) == head - seq:
+            lines = lines_since(found, user, gap.head)
+            if found.head >= gap.head or len(lines) == gap.size:
                 return lines
             await asyncio.sleep(RETRY_SECONDS)  # a replica that has not seen it yet
-
-
-def _count_missed(wanted: tuple[str, int, int]) -> int:
-    _, seq, head = wanted
-    return head - seq
 
 
 def _fail(entrant: _Entrant) -> None:
