@@ -18,11 +18,11 @@ from common.protocol.fields import (
     wrong_with_email,
     wrong_with_password,
     wrong_with_status,
+    wrong_with_text,
     wrong_with_username,
 )
 from common.protocol.ids import new_id
 from common.protocol.instance import SignUpMode
-from common.protocol.limits import wrong_with_text
 from common.protocol.users import (
     Account,
     ChangeProfile,

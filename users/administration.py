@@ -11,7 +11,7 @@ from common.database.failures import retry_busy
 from common.database.pool import Connection, Pool, begin
 from common.identity.wrapping import Wrapping, WrongSecret
 from common.protocol.errors import invalid, not_found
-from common.protocol.fields import check_fields, wrong_with_password
+from common.protocol.fields import check_fields, wrong_with_password, wrong_with_text
 from common.protocol.ids import LOWEST_ID
 from common.protocol.instance import (
     RESET_SECONDS,
@@ -25,7 +25,6 @@ from common.protocol.instance import (
     UserPage,
     UsersCounted,
 )
-from common.protocol.limits import wrong_with_text
 from common.protocol.users import Empty
 from common.protocol.wire import wire_time
 from users.codes import hash_code, new_code

@@ -2,8 +2,8 @@
 
 from common.database.pool import Pool
 from common.protocol.errors import not_found
+from common.protocol.fields import wrong_with_text
 from common.protocol.ids import is_id
-from common.protocol.limits import wrong_with_text
 from common.protocol.users import GetPerson, ListPeople, PeopleFound, Person, SearchPeople
 from users.store import people as store
 

@@ -17,6 +17,7 @@ from common.protocol.events import (
     ReactionAdded,
     ReactionRemoved,
 )
+from common.protocol.fields import WRONG_MESSAGE, wrong_with_mentions, wrong_with_message
 from common.protocol.ids import WRONG_ID, is_id, new_id
 from common.protocol.items import (
     AnyItem,
@@ -32,14 +33,7 @@ from common.protocol.items import (
     SendItem,
     UnreactItem,
 )
-from common.protocol.limits import (
-    MAX_ATTACHMENTS,
-    MAX_EDITS_A_MESSAGE,
-    MAX_EMOJI_A_MESSAGE,
-    WRONG_MESSAGE,
-    wrong_with_mentions,
-    wrong_with_message,
-)
+from common.protocol.limits import MAX_ATTACHMENTS, MAX_EDITS_A_MESSAGE, MAX_EMOJI_A_MESSAGE
 
 _WITH_TEXT: Final = (SendItem, EditItem)  # searching a tuple is faster than a union
 _WHY_NOT: Final = {

@@ -1,7 +1,7 @@
 """The rules of single fields: each check returns None, or a sentence that says what is wrong.
 
 Text is checked as it was sent, never trimmed or changed. users and chats hold what they store to
-these rules; edge uses them to refuse a request before it calls a service.
+these rules; edge and realtime use them to refuse a request before they call a service.
 """
 
 import re
@@ -13,8 +13,9 @@ from common.protocol.errors import Refusal
 from common.protocol.ids import WRONG_IDS, is_id
 from common.protocol.limits import (
     MAX_CHAT_NAME_CHARACTERS,
+    MAX_MENTIONS,
+    MAX_MESSAGE_BYTES,
     MAX_PARTICIPANTS_A_REQUEST,
-    wrong_with_text,
 )
 
 USERNAME_PATTERN: Final = r"^[A-Za-z0-9_.-]{3,32}\Z"
@@ -30,6 +31,7 @@ MAX_DISPLAY_NAME_CHARACTERS: Final = 64
 MAX_STATUS_CHARACTERS: Final = 140
 MAX_TOPIC_CHARACTERS: Final = 250
 MAX_FILE_NAME_CHARACTERS: Final = 255
+WRONG_MESSAGE: Final = f"must be 1 to {MAX_MESSAGE_BYTES:,} bytes"
 
 # Unicode's White_Space property (PropList.txt), which str.isspace() is a little wider than.
 WHITE_SPACE: Final = frozenset(
@@ -45,6 +47,35 @@ BIDIRECTIONAL_CONTROLS: Final = frozenset(
 
 _match_username = re.compile(USERNAME_PATTERN).match
 _match_deleted = re.compile(r"^deleted-.{8}\Z", re.IGNORECASE).match
+
+
+def wrong_with_text(text: str) -> str | None:
+    """NUL and lone surrogates cannot be stored and are refused everywhere."""
+    if "\0" in text:
+        return "must not contain NUL"
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return "must be valid Unicode"
+    return None
+
+
+def wrong_with_message(text: str, *, may_be_empty: bool = False) -> str | None:
+    """A message is 1 to 8,192 bytes of UTF-8; it may be empty if it has files."""
+    if wrong := wrong_with_text(text):
+        return wrong
+    if not text and may_be_empty:
+        return None
+    if not 1 <= len(text.encode()) <= MAX_MESSAGE_BYTES:
+        return WRONG_MESSAGE
+    return None
+
+
+def wrong_with_mentions(users: list[str]) -> str | None:
+    """At most 50 ids, as they are listed."""
+    if len(users) > MAX_MENTIONS:
+        return f"must be at most {MAX_MENTIONS} of them"
+    return None if all(map(is_id, users)) else WRONG_IDS
 
 
 def wrong_with_username(text: str) -> str | None:

@@ -1,11 +1,6 @@
-"""Limits of the public contract, and the checks of text that edge and realtime share.
-
-Each check returns None or a sentence that says what is wrong. Nothing is trimmed or normalised.
-"""
+"""Limits of the public contract."""
 
 from typing import Final
-
-from common.protocol.ids import WRONG_IDS, is_id
 
 MAX_MESSAGE_BYTES: Final = 8_192
 MAX_MENTIONS: Final = 50
@@ -28,38 +23,8 @@ MAX_WATCHED_USERS: Final = 200  # per socket
 MAX_SLICE_EVENTS: Final = 200
 MAX_SLICE_BYTES: Final = 262_144
 
-WRONG_MESSAGE: Final = f"must be 1 to {MAX_MESSAGE_BYTES:,} bytes"
 ACCESS_TOKEN_SECONDS: Final = 15 * 60
 REFRESH_TOKEN_SECONDS: Final = 30 * 24 * 3600
-
-
-def wrong_with_text(text: str) -> str | None:
-    """NUL and lone surrogates cannot be stored and are refused everywhere."""
-    if "\0" in text:
-        return "must not contain NUL"
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return "must be valid Unicode"
-    return None
-
-
-def wrong_with_message(text: str, *, may_be_empty: bool = False) -> str | None:
-    """A message is 1 to 8,192 bytes of UTF-8; it may be empty if it has files."""
-    if wrong := wrong_with_text(text):
-        return wrong
-    if not text and may_be_empty:
-        return None
-    if not 1 <= len(text.encode()) <= MAX_MESSAGE_BYTES:
-        return WRONG_MESSAGE
-    return None
-
-
-def wrong_with_mentions(users: list[str]) -> str | None:
-    """At most 50 ids, as they are listed."""
-    if len(users) > MAX_MENTIONS:
-        return f"must be at most {MAX_MENTIONS} of them"
-    return None if all(map(is_id, users)) else WRONG_IDS
 
 
 def is_nested_too_deep(data: bytes) -> bool:

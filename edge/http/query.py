@@ -13,9 +13,8 @@ from msgspec import NODEFAULT
 from msgspec import inspect as types
 
 from common.protocol.errors import invalid
-from common.protocol.fields import check_fields
+from common.protocol.fields import check_fields, wrong_with_text
 from common.protocol.ids import UUID_PATTERN, WRONG_ID, is_id
-from common.protocol.limits import wrong_with_text
 from common.protocol.wire import MAX_SEQ
 from edge.bodies import Query
 

@@ -8,9 +8,13 @@ from msgspec import UNSET, Meta, UnsetType
 from common.identity.gate import Gate
 from common.identity.tokens import Claims
 from common.protocol.errors import Refusal
-from common.protocol.fields import wrong_with_email, wrong_with_password, wrong_with_username
+from common.protocol.fields import (
+    wrong_with_email,
+    wrong_with_password,
+    wrong_with_text,
+    wrong_with_username,
+)
 from common.protocol.instance import DeleteOwnAccount
-from common.protocol.limits import wrong_with_text
 from common.protocol.users import Account, Grant, SignUp
 from edge.bodies import (
     AnswerBody,

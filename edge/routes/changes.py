@@ -8,9 +8,9 @@ from msgspec import UNSET, UnsetType
 from common.identity.tokens import Claims
 from common.protocol.emoji import WRONG_EMOJI, qualify_emoji
 from common.protocol.errors import invalid
+from common.protocol.fields import wrong_with_message
 from common.protocol.ids import new_id
 from common.protocol.items import DeleteItem, EditItem, ReactItem, UnreactItem
-from common.protocol.limits import wrong_with_message
 from common.protocol.wire import Id
 from edge.appends import Appends
 from edge.bodies import AnswerBody, Mentions, MessageText, RequestBody, Wrongs

@@ -6,8 +6,9 @@ from msgspec import UNSET, Meta, UnsetType
 
 from common.identity.tokens import Claims
 from common.protocol.events import AnyEvent, CurrentMessage
+from common.protocol.fields import wrong_with_message
 from common.protocol.items import SendItem
-from common.protocol.limits import MAX_SLICE_EVENTS, wrong_with_message
+from common.protocol.limits import MAX_SLICE_EVENTS
 from common.protocol.pages import PageWanted
 from common.protocol.wire import Id, Seq
 from edge.appends import Appends

@@ -7,7 +7,7 @@ from msgspec import UNSET, UnsetType
 from common.identity.gate import Gate
 from common.identity.tokens import Claims
 from common.protocol.errors import Refusal, invalid, not_found
-from common.protocol.limits import wrong_with_text
+from common.protocol.fields import wrong_with_text
 from common.protocol.wire import Id
 from edge.bodies import AnswerBody, RequestBody
 from edge.http.answer import Answer, json_answer

@@ -10,14 +10,10 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from common.protocol.errors import Refusal
+from common.protocol.fields import wrong_with_mentions, wrong_with_message
 from common.protocol.frames import AnyClientFrame, Connect, Send
 from common.protocol.ids import is_id
-from common.protocol.limits import (
-    MAX_RESUMED_CHATS,
-    is_nested_too_deep,
-    wrong_with_mentions,
-    wrong_with_message,
-)
+from common.protocol.limits import MAX_RESUMED_CHATS, is_nested_too_deep
 from common.protocol.wrong import explain
 
 _decoder: Final[msgspec.json.Decoder[AnyClientFrame]] = msgspec.json.Decoder(AnyClientFrame)
