@@ -235,13 +235,11 @@ class Hub:
         for person in self.people.values():
             person.left.clear()
 
-    def is_idle(self, one: Room | Person, seconds: float) -> bool:
-        """Whether the room has had no listeners, or the user no socket, for so long."""
-        since = one.idle_since
+    def is_idle(self, room: Room, seconds: float) -> bool:
+        """Whether it has had no listeners for so long."""
         # A gap may contain the join of a user here: it is filled first, however long chats is
         # down.
-        is_busy = isinstance(one, Room) and (one.holds or one.is_repairing)
-        return since is not None and since < self._clock() - seconds and not is_busy
+        return self._is_past(room.idle_since, seconds) and not (room.holds or room.is_repairing)
 
     def list_idle_rooms(self, seconds: float) -> list[Room]:
         return [room for room in self.rooms.values() if self.is_idle(room, seconds)]
@@ -252,7 +250,10 @@ class Hub:
 
     def take_idle_people(self, seconds: float) -> list[Person]:
         """Removes and returns users who have had no socket for so long."""
-        idle = [person for person in self.people.values() if self.is_idle(person, seconds)]
+        idle = [one for one in self.people.values() if self._is_past(one.idle_since, seconds)]
         for person in idle:
             del self.people[person.user]
         return idle
+
+    def _is_past(self, moment: float | None, seconds: float) -> bool:
+        return moment is not None and moment < self._clock() - seconds
