@@ -10,7 +10,7 @@ from chats.log.window import Recent, Tail, Window
 from chats.metrics import SLICES, WINDOW_BYTES
 from chats.store.canaries import store_canary_message
 from chats.store.chats import list_companions, list_memberships, read_epoch
-from chats.store.log import LogRow, compare_heads, find_last_joins, read_slices
+from chats.store.log import Doubted, LogRow, compare_heads, find_last_joins, read_slices
 from chats.store.outbox import list_unpublished
 from common.database.pool import Pool
 from common.protocol.chats import (
@@ -39,9 +39,9 @@ async def get_memberships(pool: Pool, request: MembershipsRequest) -> Membership
     epoch, memberships = await list_memberships(pool, request.users)
     heads: dict[str, dict[str, int]] = {user: {} for user in request.users}
     markers: dict[str, list[int]] = {user: [] for user in request.users}
-    for user, chat, head, marker in memberships:
-        heads[user][chat] = head
-        markers[user].append(marker)
+    for one in memberships:
+        heads[one.user][one.chat] = one.head
+        markers[one.user].append(one.read)
     return MembershipsAnswer(
         epoch=epoch,
         chats=[heads[user] for user in request.users],
@@ -55,7 +55,7 @@ async def get_slices(pool: Pool, window: Window, request: SlicesRequest) -> Slic
     wanted = request.wanted
     here = [window.list_events(w.chat, w.after, MAX_SLICE_EVENTS) for w in wanted]
     doubted = [
-        (w.chat, w.after, -1 if recent is None else recent.last)
+        Doubted(w.chat, w.after, None if recent is None else recent.last)
         for w, recent in zip(wanted, here, strict=True)
         if not _reaches(recent, w.upto)
     ]

@@ -23,6 +23,15 @@ class ChatRow(NamedTuple):
     topic: str | None = None
 
 
+class Membership(NamedTuple):
+    """Of a user in a chat with this head; their read marker is at `read`."""
+
+    user: str
+    chat: str
+    head: int
+    read: int
+
+
 MAX_COUNTED = 100_000
 COLUMNS = (
     f"c.id::text, c.name, c.owner::text, {HEAD_OF_CHAT}, c.version, c.participant_count, c.topic"
@@ -80,12 +89,12 @@ async def list_participants(pool: Pool, chat: str, limit: int) -> list[str]:
     return [member for (member,) in rows]
 
 
-async def find_participants(pool: Pool, chat: str, people: list[str]) -> set[str]:
+async def find_participants(pool: Pool, chat: str, users: list[str]) -> set[str]:
     """Those of the users who take part."""
     rows = await fetch(
         pool,
         "SELECT member::text FROM participants WHERE chat = %s::uuid AND member = ANY (%s::uuid[])",
-        (chat, id_array(people)),
+        (chat, id_array(users)),
     )
     return {member for (member,) in rows}
 
@@ -142,16 +151,14 @@ async def list_companions(pool: Pool, wanted: list[CompanionsWanted]) -> list[li
     return found
 
 
-async def list_memberships(
-    pool: Pool, people: list[str]
-) -> tuple[str, list[tuple[str, str, int, int]]]:
-    """The epoch, and (user, chat, head, read marker) of every chat that these users are in."""
+async def list_memberships(pool: Pool, users: list[str]) -> tuple[str, list[Membership]]:
+    """The epoch, and all memberships of these users."""
     rows = await fetch(
         pool,
         f"SELECT i.epoch::text, p.member::text, c.id::text, {HEAD_OF_CHAT}, read_marker(p, o)"  # noqa: S608
         " FROM installation i LEFT JOIN (participants p JOIN chats c ON c.id = p.chat"
         " LEFT JOIN own_chats o ON o.member = p.member AND o.chat = p.chat)"
         " ON p.member = ANY (%s::uuid[])",
-        (id_array(people),),
+        (id_array(users),),
     )
-    return rows[0][0], [tuple(row[1:]) for row in rows if row[1]]
+    return rows[0][0], [Membership(*row[1:]) for row in rows if row[1]]

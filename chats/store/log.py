@@ -104,18 +104,24 @@ async def list_events_for(
     return found
 
 
-async def read_slices(
-    pool: Pool, wanted: list[tuple[str, int, int]]
-) -> list[tuple[int, list[LogRow]]]:
-    """For each (chat, after, known) the chat's head and, unless that is `known`, the rows above
-    `after`: at most a slice, at least one if there is one."""
+class Doubted(NamedTuple):
+    """The events above `after`, unless the chat's head is still the `known` one."""
+
+    chat: str
+    after: int
+    known: int | None
+
+
+async def read_slices(pool: Pool, wanted: list[Doubted]) -> list[tuple[int, list[LogRow]]]:
+    """For each the chat's head and, unless that is `known`, the rows above `after`: at most a
+    slice, at least one if there is one."""
     rows = await fetch(
         pool,
         _SLICES,
         (
-            id_array([chat for chat, _, _ in wanted]),
-            number_array([after for _, after, _ in wanted]),
-            number_array([known for _, _, known in wanted]),
+            id_array([one.chat for one in wanted]),
+            number_array([one.after for one in wanted]),
+            number_array([-1 if one.known is None else one.known for one in wanted]),
         ),
     )
     heads = [0] * len(wanted)

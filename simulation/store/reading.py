@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from chats.log.encoding import decode_controls
-from chats.store.chats import ChatRow
+from chats.store.chats import ChatRow, Membership
 from chats.store.history import MessagesRead
-from chats.store.log import EventsRead, LogRow
+from chats.store.log import Doubted, EventsRead, LogRow
 from chats.store.markers import CLOSE_MICROSECONDS, Move, Moved
 from chats.store.own import Counted, Listed, ListWanted, OwnRow, OwnState
 from chats.store.stretches import Stretch
@@ -68,17 +68,17 @@ class Reading(Tables):
         found = self.chats.get(chat)
         return list(found.members)[:limit] if found else []
 
-    def find_participants(self, chat: str, people: list[str]) -> set[str]:
+    def find_participants(self, chat: str, users: list[str]) -> set[str]:
         found = self.chats.get(chat)
-        return {one for one in people if found is not None and one in found.members}
+        return {one for one in users if found is not None and one in found.members}
 
     def read_epoch(self) -> str:
         return self.epoch
 
-    def list_memberships(self, people: list[str]) -> tuple[str, list[tuple[str, str, int, int]]]:
-        wanted = set(people)
+    def list_memberships(self, users: list[str]) -> tuple[str, list[Membership]]:
+        wanted = set(users)
         return self.epoch, [
-            (member, id_, chat.head, self._marker(id_, member))
+            Membership(member, id_, chat.head, self._marker(id_, member))
             for id_, chat in self.chats.items()
             for member in chat.members
             if member in wanted
@@ -138,7 +138,7 @@ class Reading(Tables):
             page.append(entry)
         return page
 
-    def read_slices(self, wanted: list[tuple[str, int, int]]) -> list[tuple[int, list[LogRow]]]:
+    def read_slices(self, wanted: list[Doubted]) -> list[tuple[int, list[LogRow]]]:
         slices = []
         for id_, after, known in wanted:
             chat = self.chats.get(id_)

@@ -277,8 +277,10 @@ class Both:
         stretches = [Stretch(self.chat(), self.person(), self.seq(), 3) for _ in range(3)]
         await self.ask(history.list_messages_below, stretches)
         await self.ask(log.list_events_for, stretches, 100_000)
-        wanted = [(self.chat(), self.seq(), self.random.choice((-1, 3))) for _ in range(4)]
-        await self.ask(log.read_slices, wanted)
+        doubted = [
+            log.Doubted(self.chat(), self.seq(), self.random.choice((None, 3))) for _ in range(4)
+        ]
+        await self.ask(log.read_slices, doubted)
         await self.ask(log.compare_heads, {one: self.seq() for one in self.chats})
         joins = [JoinWanted(user=self.person(), chat=self.chat()) for _ in range(3)]
         await self.ask(log.find_last_joins, joins)
