@@ -1,4 +1,4 @@
-"""The only calls to users and chats, one method each. Decides nothing."""
+"""Calls to users and chats, one method each. Decides nothing."""
 
 from collections.abc import Sequence
 from typing import TypeVar

@@ -87,7 +87,7 @@ class CacheNodes:
                 if is_well:
                     node.is_out = False
                     log("cache node back", node=node.name)
-            self._count()
+            self._note_out()
 
     async def close(self) -> None:
         for node in self._nodes.values():
@@ -103,7 +103,7 @@ class CacheNodes:
         if not node.is_out:
             node.is_out = True
             log("cache node out", node=node.name, error=reason)
-            self._count()
+            self._note_out()
 
     def count(self) -> int:
         """The number of nodes."""
@@ -113,7 +113,7 @@ class CacheNodes:
         """The number of nodes skipped now."""
         return sum(node.is_out for node in self._nodes.values())
 
-    def _count(self) -> None:
+    def _note_out(self) -> None:
         out = self.count_out()
         CACHE_NODES_OUT.set(out)
         if out:

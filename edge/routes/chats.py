@@ -21,7 +21,7 @@ from common.protocol.ids import new_id
 from common.protocol.own import Mine
 from common.protocol.wire import Id
 from edge.bodies import AnswerBody, ChatName, Ids, Query, RequestBody, Topic, Wrongs, wrong_if_sent
-from edge.http.answer import Answer, PackedAnswer, json_answer
+from edge.http.answer import Answer, CompressedAnswer, json_answer
 from edge.http.request import AnyRequest, RequestKey
 from edge.limits import Limits
 from edge.operation import Who, delete, get, patch, post, put
@@ -197,7 +197,7 @@ class ChatRoutes:
             limit=query.limit,
             by_activity=query.order == "activity",
         )
-        answer = PackedAnswer(await self._chats.list_chats(wanted))
+        answer = CompressedAnswer(await self._chats.list_chats(wanted))
         await answer.settle_in_thread(request.scope)
         return answer
 

@@ -29,7 +29,7 @@ from edge.bodies import (
     or_none,
     wrong_if_sent,
 )
-from edge.http.answer import Answer, PackedAnswer, encode_json
+from edge.http.answer import Answer, CompressedAnswer, encode_json
 from edge.limits import Limits
 from edge.operation import get, patch
 from edge.reads import Reads
@@ -134,7 +134,7 @@ class ProfileRoutes:
             active=profile.active,
             chats=profile.chats,
         )
-        return PackedAnswer(encode_json(MeAnswer(user=me)))  # many chats are many ids
+        return CompressedAnswer(encode_json(MeAnswer(user=me)))  # many chats are many ids
 
     @patch(
         "/api/user/me",

@@ -7,12 +7,14 @@ from typing import Any
 import pytest
 
 import edge.http.answer
-from edge.http.answer import MOST_AT_ONCE_BYTES, PackedAnswer
+from edge.http.answer import MOST_AT_ONCE_BYTES, CompressedAnswer
 
 LONG = b'{"chats":[' + b",".join([b'{"chatName":"Kitchen"}'] * 500) + b"]}"
 
 
-async def sent(answer: PackedAnswer, *headers: tuple[bytes, bytes]) -> tuple[dict[Any, Any], bytes]:
+async def sent(
+    answer: CompressedAnswer, *headers: tuple[bytes, bytes]
+) -> tuple[dict[Any, Any], bytes]:
     """The headers and the body that a client with these headers gets."""
     messages: list[Any] = []
 
@@ -29,7 +31,7 @@ async def sent(answer: PackedAnswer, *headers: tuple[bytes, bytes]) -> tuple[dic
 
 async def test_a_long_list_is_compressed_for_whoever_takes_that() -> None:
     """Content-Length is the compressed length, and Vary tells caches what the answer depends on."""
-    headers, body = await sent(PackedAnswer(LONG), (b"accept-encoding", b"br, gzip;q=0.5"))
+    headers, body = await sent(CompressedAnswer(LONG), (b"accept-encoding", b"br, gzip;q=0.5"))
     assert gzip.decompress(body) == LONG
     assert len(body) < len(LONG) / 20
     assert headers[b"content-length"] == b"%d" % len(body)
@@ -43,7 +45,7 @@ async def test_a_long_list_is_compressed_for_whoever_takes_that() -> None:
 )
 async def test_whoever_does_not_take_it_gets_it_as_it_is(accepted: str) -> None:
     """This includes clients that refuse gzip (q=0 with any number of digits) but accept others."""
-    answered, body = await sent(PackedAnswer(LONG), (b"accept-encoding", accepted.encode()))
+    answered, body = await sent(CompressedAnswer(LONG), (b"accept-encoding", accepted.encode()))
     assert body == LONG
     assert b"content-encoding" not in answered
     assert answered[b"content-length"] == b"%d" % len(LONG)
@@ -52,13 +54,13 @@ async def test_whoever_does_not_take_it_gets_it_as_it_is(accepted: str) -> None:
 @pytest.mark.parametrize("accepted", ["*", "GZIP", "*;q=0, gzip", "gzip;q=0.001", "br;q=0,gzip"])
 async def test_whoever_takes_it_gets_it(accepted: str) -> None:
     """By name or by `*`; a name takes precedence over `*`."""
-    answered, _ = await sent(PackedAnswer(LONG), (b"accept-encoding", accepted.encode()))
+    answered, _ = await sent(CompressedAnswer(LONG), (b"accept-encoding", accepted.encode()))
     assert answered[b"content-encoding"] == b"gzip"
 
 
 async def test_it_is_compressed_once() -> None:
     """An answer that could not be sent at once is settled again."""
-    answer = PackedAnswer(LONG)
+    answer = CompressedAnswer(LONG)
     accepting = (b"accept-encoding", b"gzip")
     answer.settle({"headers": [accepting]})  # type: ignore[typeddict-item]
     _, body = await sent(answer, accepting)
@@ -72,29 +74,29 @@ async def test_what_takes_long_is_compressed_in_a_thread(
     monkeypatch: pytest.MonkeyPatch, body: bytes, aside: bool
 ) -> None:
     """And once. What takes less time than a thread is compressed when it is sent."""
-    packed_in: list[threading.Thread] = []
-    pack = edge.http.answer._pack
+    compressed_in: list[threading.Thread] = []
+    compress = edge.http.answer._compress
 
     def note(of: bytes) -> bytes:
-        packed_in.append(threading.current_thread())
-        return pack(of)
+        compressed_in.append(threading.current_thread())
+        return compress(of)
 
-    monkeypatch.setattr(edge.http.answer, "_pack", note)
-    answer, accepting = PackedAnswer(body), (b"accept-encoding", b"gzip")
+    monkeypatch.setattr(edge.http.answer, "_compress", note)
+    answer, accepting = CompressedAnswer(body), (b"accept-encoding", b"gzip")
     await answer.settle_in_thread({"headers": [accepting]})  # type: ignore[typeddict-item]
-    assert len(packed_in) == aside
+    assert len(compressed_in) == aside
     headers, content = await sent(answer, accepting)
     assert headers[b"content-length"] == b"%d" % len(content)
     if len(body) > 2:
         assert gzip.decompress(content) == body
         assert headers[b"vary"] == b"accept-encoding"
-        assert [thread is not threading.main_thread() for thread in packed_in] == [aside]
+        assert [thread is not threading.main_thread() for thread in compressed_in] == [aside]
 
 
 async def test_a_long_answer_is_as_it_is_for_whoever_does_not_take_gzip() -> None:
     """It depends on the request all the same."""
     body = b"x" * (MOST_AT_ONCE_BYTES + 1)
-    answer = PackedAnswer(body)
+    answer = CompressedAnswer(body)
     await answer.settle_in_thread({"headers": []})  # type: ignore[typeddict-item]
     headers, content = await sent(answer)
     assert (content, headers[b"vary"]) == (body, b"accept-encoding")
@@ -102,5 +104,5 @@ async def test_a_long_answer_is_as_it_is_for_whoever_does_not_take_gzip() -> Non
 
 async def test_what_is_short_is_not_compressed() -> None:
     """Compression would save nothing."""
-    answered, body = await sent(PackedAnswer(b"{}"), (b"accept-encoding", b"gzip"))
+    answered, body = await sent(CompressedAnswer(b"{}"), (b"accept-encoding", b"gzip"))
     assert (body, b"vary" in answered) == (b"{}", False)
