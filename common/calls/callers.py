@@ -115,8 +115,6 @@ def _hash(credential: str) -> bytes:
 def _read_file(path: str) -> CredentialHashes:
     try:
         return read_callers(Path(path).read_text())
-    except OSError as error:
-        raise ValueError(f"cannot read {path}: {error.strerror}") from error
     except ValueError as error:
         raise ValueError(f"{path} {error}") from error
 

@@ -26,8 +26,8 @@ class SettingsError(Exception):
 
 
 class Kind(NamedTuple):
-    """What a variable may contain. `parse` raises ValueError with what is wrong; `absent` is the
-    value if there is neither a variable nor a default."""
+    """What a variable may contain. `parse` raises ValueError with what is wrong, OSError if it is a
+    file that cannot be read; `absent` is the value if there is neither a variable nor a default."""
 
     says: str
     parse: Callable[[str], Any]
@@ -58,6 +58,8 @@ class Variable(NamedTuple):
             return self.kind.absent
         try:
             return self.kind.parse(text)
+        except OSError as error:
+            raise SettingsError(f"{self.name}: cannot read {text}: {error.strerror}") from error
         except ValueError as error:
             raise SettingsError(f"{self.name}: {error}") from error
 
@@ -186,10 +188,7 @@ def _parse_files_url(text: str) -> str:
 
 def _read_secret(path: str) -> str:
     """Rejects a secret that is short or looks like a default."""
-    try:
-        secret = Path(path).read_text().strip()
-    except OSError as error:
-        raise ValueError(f"cannot read {path}: {error.strerror}") from error
+    secret = Path(path).read_text().strip()
     if len(secret) < MIN_SECRET_CHARACTERS:
         raise ValueError(f"{path} holds no secret of {MIN_SECRET_CHARACTERS} characters or more")
     folded = secret.lower()
@@ -200,12 +199,7 @@ def _read_secret(path: str) -> str:
 
 def _read_old_secret(path: str) -> str | None:
     """None if the file is empty, as it is when the old secret is no longer needed."""
-    try:
-        if not Path(path).read_text().strip():
-            return None
-    except OSError as error:
-        raise ValueError(f"cannot read {path}: {error.strerror}") from error
-    return _read_secret(path)
+    return _read_secret(path) if Path(path).read_text().strip() else None
 
 
 TEXT: Final = Kind("text", str, "")
