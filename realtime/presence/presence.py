@@ -5,7 +5,7 @@ afterwards nodes say again which users they have, and ask for the users that the
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import partial
 from typing import Any, Final, Protocol
 
@@ -13,7 +13,7 @@ from common.process.rest import NEVER, Rest
 from common.protocol.errors import Refusal
 from common.protocol.frames import Presence as PresenceFrame
 from common.valkey.rates import Buckets, Rate
-from common.valkey.valkey import Valkey
+from common.valkey.valkey import Answered, Valkey
 from realtime.counters import Counters
 from realtime.fan_out.hub import Hub, Write
 from realtime.fan_out.subscriptions import Subscriptions
@@ -26,18 +26,14 @@ from realtime.presence.messages import (
     encode,
     said_at,
 )
-from realtime.presence.telling import LEASE_MS, ROLE, USERS_A_MESSAGE, Teller
+from realtime.presence.node_leases import NodeLeases
+from realtime.presence.telling import USERS_A_MESSAGE, Teller
 from realtime.presence.watching import Watching
 from realtime.protocol.frames import encode_frame
 from realtime.tasks import Spawn
 
 WATCHES: Final = Rate(per_second=1, burst=10)  # per socket
 TICK_SECONDS: Final = 0.25
-BEAT_SECONDS: Final = 2.5
-# A node that died did so, at the latest, when its next beat was due, with some delay: so long
-# before its lease ran out.
-GONE_MS: Final = LEASE_MS - 3_000
-REMEMBERED_MS: Final = 60_000  # expired leases
 ANSWERS_SECONDS: Final = 0.5  # how long nodes may take to say which users they have
 
 Companions = Callable[[str, Sequence[str]], Coroutine[Any, Any, set[str]]]
@@ -102,17 +98,12 @@ class Presence:
         self._clock = clock
         self._now = StoppableClock(clock)
         self._teller = Teller(node, hub, valkey, counters, clock)
+        self._leases = NodeLeases(node, valkey, self._teller.keep, self._hear_dead, self._now)
         self._watching: Watching[Watcher] = Watching()
         self._lists: dict[Watcher, list[list[str]]] = {}  # that are not answered yet
         self._learning: dict[str, asyncio.Event] = {}  # by user: set when nodes have answered
         self._ups = 0  # how often the bus came up, as far as noticed
-        self._up_at = float("-inf")  # when it came up again after it was down
-        self._next_beat = 0.0
-        self._judges_from = 0.0  # until then an expired lease proves nothing
-        self._beating = asyncio.Lock()
         self._asks_all = False  # at the next beat: Valkey did not accept the last time
-        self._lease_ends: dict[str, int] = {}  # by node, in ms of Valkey's clock
-        self._dead: dict[str, float] = {}  # by node, since when
         self._last_number = 0
         self._questions: dict[int, _Question] = {}  # that wait for answers, by number
         subscriptions.add(self._topics.presence_asks, self._hear_asks)
@@ -197,7 +188,7 @@ class Presence:
             for one in self._teller.say(users):
                 self._watching.hear(one.user, self._node, said_at(one, self._now()))
             return
-        await self._beat()
+        await self._leases.beat()
         await self._read_kept(users)
         try:
             async with asyncio.timeout(ANSWERS_SECONDS):
@@ -207,7 +198,7 @@ class Presence:
 
     async def _read_kept(self, users: Sequence[str]) -> None:
         """What nodes have said that may be gone by now; the others will say it again."""
-        nodes = [node for node in self._lease_ends if node != self._node]
+        nodes = self._leases.others
         keys = [self._topics.presence_of(node) for node in nodes]
         found = await self._valkey.get_fields(keys, users)
         now, now_ms = self._now(), self._valkey.now_ms()
@@ -264,19 +255,16 @@ class Presence:
             return False
         self._now.start()
         if self._bus.ups != self._ups:
-            if self._ups:  # again: nodes that could not renew their leases are still alive
-                self._up_at = self._now()
-                self._judges_from = self._up_at + 2 * BEAT_SECONDS
+            self._leases.start_over(again=self._ups > 0)
             self._ups = self._bus.ups
-            self._next_beat = 0.0
             self._teller.tell_of_all()
             self._ask_again(everybody=True)
         return True
 
     async def _tick(self) -> None:
         now = self._now()
-        if now >= self._next_beat and (self._watching or self._teller.watched):
-            await self._beat()
+        if self._leases.is_due and (self._watching or self._teller.watched):
+            await self._leases.beat()
             self._teller.forget_gone()
             asks_all, self._asks_all = self._asks_all, False
             self._ask_again(everybody=asks_all)
@@ -288,39 +276,8 @@ class Presence:
             for watcher in change.watchers:
                 watcher.write(frame)
 
-    async def _beat(self) -> None:
-        """Shows that this node is alive, and checks which others are, unless that was done
-        recently; waits for a check that is already in progress."""
-        async with self._beating:
-            now = self._now()
-            if now >= self._next_beat:
-                self._next_beat = now + BEAT_SECONDS
-                await self._look_at_leases()
-
-    async def _look_at_leases(self) -> None:
-        await self._teller.keep()
-        found = await self._valkey.list_lease_ends(ROLE, REMEMBERED_MS)
-        if found is None:
-            return
-        now_ms = found.now_ms
-        self._lease_ends |= found.ends
-        self._lease_ends = {
-            node: end for node, end in self._lease_ends.items() if end > now_ms - 2 * REMEMBERED_MS
-        }
-        if self._now() >= self._judges_from:
-            self._judge(self._now(), now_ms)
-
-    def _judge(self, now: float, now_ms: int) -> None:
-        """Finds nodes whose lease has expired, unless they may not have been able to renew it since
-        Valkey is back."""
-        dead: dict[str, float] = {}
-        for node, end in self._lease_ends.items():
-            if end < now_ms and node != self._node:
-                ago = (now_ms - end + GONE_MS) / 1000
-                dead[node] = self._dead.get(node, max(self._up_at, now - ago))
-        is_back = any(self._lease_ends.get(node, 0) >= now_ms for node in self._dead)
-        self._dead = dead
-        self._watching.hear_dead(dead, now)
+    def _hear_dead(self, dead: Mapping[str, float], is_back: bool) -> None:
+        self._watching.hear_dead(dead, self._now())
         if is_back:  # it was only paused, and what it had said is forgotten
             self._ask_again(everybody=True)
 
@@ -336,9 +293,7 @@ class Presence:
         )
         asked.add_done_callback(partial(self._note_asked, users, now, everybody))
 
-    def _note_asked(
-        self, users: list[str], at: float, everybody: bool, asked: "asyncio.Future[Any]"
-    ) -> None:
+    def _note_asked(self, users: list[str], at: float, everybody: bool, asked: Answered) -> None:
         if asked.result() is not None:
             self._watching.note_asked(users, at)
         elif everybody:
