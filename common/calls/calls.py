@@ -14,11 +14,12 @@ from collections.abc import Callable, Sequence
 from typing import Final, TypeVar
 
 import msgspec
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import Counter, Gauge
 
 from common.calls.circuit import OPEN_AFTER_SECONDS, Circuit
 from common.calls.http_client import HttpClient, Response
 from common.calls.replicas import Replicas
+from common.calls.tries import Tries
 from common.process.certificates import describe_tls
 from common.process.logs import log
 from common.process.rest import NEVER, Rest
@@ -37,7 +38,6 @@ WATCH_AT_REST_SECONDS: Final = 10.0
 FIRST_PAUSE_SECONDS: Final = 0.05  # before a call's second round; doubles each time
 MAX_PAUSE_SECONDS: Final = 0.8
 MAX_RETRYING_CALLS: Final = 10_000  # the retry budget of one process for one role
-MAX_KEPT_TRIES: Final = 256  # counters; above that, those of replicas that are gone are dropped
 
 DEADLINE_HEADER: Final = "X-Hubbub-Deadline-Ms"
 GAVE_UP_HEADER: Final = "X-Hubbub-Gave-Up"
@@ -46,17 +46,6 @@ another."""
 KEY_REFUSED_HEADER: Final = "X-Hubbub-Key-Refused"
 """On a 401 or 403: it concerns the calling service, not the user for whom it calls."""
 
-TRIES: Final = Counter(
-    "hubbub_calls_total",
-    "Tries of calls to replicas, by how they ended.",
-    ("to", "replica", "outcome"),
-)
-SECONDS: Final = Histogram(
-    "hubbub_call_seconds",
-    "How long tries of calls took that were served or refused.",
-    ("to",),
-    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5),
-)
 GIVEN_UP: Final = Counter(
     "hubbub_calls_given_up_total", "Calls that no replica served in time.", ("to",)
 )
@@ -107,9 +96,7 @@ class Calls:
         self._well = asyncio.Event()
         self._waiting: dict[asyncio.Timeout, None] = {}  # of calls under way, oldest first
         self._prober: asyncio.Task[None] | None = None
-        # By replica and outcome: looking up a label costs more than counting.
-        self._tries: dict[tuple[str, str], Counter] = {}
-        self._seconds = SECONDS.labels(replicas.role)
+        self._tries = Tries(replicas, clock)
         GIVEN_UP.labels(replicas.role)  # from the start: an alert must not miss the first one
         self._publish_state()
 
@@ -250,12 +237,12 @@ class Calls:
                     address, f"/calls/{name}", body, headers, self._name
                 )
         except TimeoutError:
-            self._note(address, "timed out")
+            self._tries.note(address, "timed out")
             if fair:
                 self._break_off(address, name, started, "TimeoutError")
             return None
         except OSError as error:
-            self._note(address, "broken")
+            self._tries.note(address, "broken")
             if isinstance(error, ssl.SSLError) and address not in self._circuit.out:
                 reason = describe_tls(error)
                 log("call not made", level=logging.ERROR, replica=address, error=reason)
@@ -269,7 +256,7 @@ class Calls:
         """The same for an answer that has come. Raises Refusal: the other side's, or that it gave
         up."""
         if answered.status == 200:
-            self._note(address, "served", started)
+            self._tries.note(address, "served", started)
             if self._circuit.need_probes or self._key_refused_by:
                 self._circuit.serve(address)
                 self._key_refused_by.discard(address)
@@ -287,12 +274,12 @@ class Calls:
             self._key_refused_by.add(address)
             self._publish_state()
         elif _GAVE_UP in answered.headers:
-            self._note(address, "not served")
+            self._tries.note(address, "not served")
             raise gave_up()
         elif (refusal := _read_refusal(answered.status, answered.body)) is not None:
-            self._note(address, "refused", started)
+            self._tries.note(address, "refused", started)
             raise refusal
-        self._note(address, "not served")
+        self._tries.note(address, "not served")
         self._circuit.fail(started)
         self._start_prober()
         return None
@@ -349,25 +336,6 @@ class Calls:
         REPLICAS_OUT.labels(self._replicas.role).set(len(self._circuit.out))
         self._key_refused_by.intersection_update(self._replicas.addresses)  # others are gone
         REFUSED_BY.labels(self._replicas.role).set(len(self._key_refused_by))
-
-    def _note(self, address: str, outcome: str, started: float | None = None) -> None:
-        tries = self._tries.get((address, outcome))
-        if tries is None:
-            if len(self._tries) >= MAX_KEPT_TRIES:
-                self._forget_tries()
-            tries = TRIES.labels(self._replicas.role, address, outcome)
-            self._tries[address, outcome] = tries
-        tries.inc()
-        if started is not None:
-            self._seconds.observe(self._clock() - started)
-
-    def _forget_tries(self) -> None:
-        """Drops the counters of replicas that are gone: new ones get new addresses for as long as
-        this process lives."""
-        known = self._replicas.addresses
-        for address, outcome in [one for one in self._tries if one[0] not in known]:
-            del self._tries[address, outcome]
-            TRIES.remove(self._replicas.role, address, outcome)
 
     def _give_up(self) -> Refusal:
         GIVEN_UP.labels(self._replicas.role).inc()

@@ -5,10 +5,11 @@ from contextlib import closing, suppress
 import msgspec
 import pytest
 
-from common.calls import calls as calls_module
-from common.calls.calls import TRIES, Calls
+from common.calls import tries
+from common.calls.calls import Calls
 from common.calls.http_client import HttpClient
 from common.calls.replicas import Replicas
+from common.calls.tries import TRIES
 from common.protocol.errors import Refusal
 
 
@@ -26,7 +27,7 @@ async def test_counters_of_replicas_that_are_gone_are_dropped(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Only once there are many; those of known replicas stay."""
-    monkeypatch.setattr(calls_module, "MAX_KEPT_TRIES", 6)
+    monkeypatch.setattr(tries, "MAX_COUNTERS", 6)
     stays, comes, *gone = [f"127.0.0.1:{port}" for port in range(1, 8)]  # nothing listens there
     with closing(HttpClient()) as http:
         known = Replicas("counted", ())
