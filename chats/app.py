@@ -27,7 +27,7 @@ from chats.own.markers import Markers
 from chats.own.read_cache import ReadCache
 from chats.own.state import OwnSettings
 from chats.push.feeder import OFFER_SECONDS, PushFeeder
-from chats.search.feeder import FEED_SECONDS, Feeder
+from chats.search.feeder import FEED_SECONDS, SearchFeeder
 from chats.settings import ChatsSettings
 from chats.store.chats import read_epoch
 from chats.store.query import PLAN_OPTIONS
@@ -76,7 +76,7 @@ def create_chats(settings: ChatsSettings) -> Service:
 
     publisher = Publisher(valkey, pool)
     sweep = Sweep(pool, publisher, recent)
-    feeder = Feeder(pool)
+    feeder = SearchFeeder(pool)
     users_calls = Calls(http, users)
     pushes = PushFeeder(pool, users_calls)
     links = LinkFeeder(pool) if settings.link_previews != "off" else None

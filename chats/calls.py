@@ -18,7 +18,7 @@ from chats.own.read_cache import ReadCache
 from chats.own.state import OwnSettings
 from chats.push import notes
 from chats.release_before import LooksAnswer, SendsAnswer, SendsRequest, look, show_sent
-from chats.search.feeder import Feeder
+from chats.search.feeder import SearchFeeder
 from chats.search.search import search
 from chats.store.decisions import decide, forget_commits
 from common.calls.service import Call, call_seconds
@@ -100,7 +100,7 @@ def create_calls(
     markers: Markers,
     own_settings: OwnSettings,
     cache: ReadCache,
-    feeder: Feeder,
+    feeder: SearchFeeder,
 ) -> list[Call[Any, Any]]:
     async def append(asked: AppendRequest) -> AppendAnswer:
         return AppendAnswer(results=await appender.append(asked.items, call_seconds.get()))

@@ -8,7 +8,7 @@ from chats.log.outbox import Publication, Publisher
 from chats.log.window import Recent, Window
 from chats.metrics import WINDOW_BYTES
 from chats.push.feeder import PushFeeder
-from chats.search.feeder import Feeder
+from chats.search.feeder import SearchFeeder
 from common.protocol.chats import Control
 
 
@@ -33,7 +33,7 @@ class Announcer:
         window: Window,
         recent: RecentChanges,
         publisher: Publisher,
-        feeder: Feeder,
+        feeder: SearchFeeder,
         pushes: PushFeeder,
         links: LinkFeeder | None,
     ) -> None:

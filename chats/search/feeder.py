@@ -41,7 +41,7 @@ _COMPARED_AT_ONCE: Final = 2_000
 _FORGOTTEN_AT_ONCE: Final = 500
 
 
-class Feeder:
+class SearchFeeder:
     """`note` receives chats with new events; `run` feeds the noted ones."""
 
     def __init__(self, pool: Pool) -> None:

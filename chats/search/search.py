@@ -6,7 +6,7 @@ from typing import Final
 import msgspec
 
 from chats.access import chat_for_participant
-from chats.search.feeder import Feeder
+from chats.search.feeder import SearchFeeder
 from chats.search.query import MAX_QUERY_CHARACTERS, parse_query
 from chats.store.search import NEWEST, Cursor, find_messages
 from common.database.pool import Pool
@@ -17,7 +17,7 @@ from common.protocol.ids import is_id
 _CURSOR: Final = re.compile(r"([0-9]{1,18})-([0-9a-f-]{36})")
 
 
-async def search(pool: Pool, feeder: Feeder, request: SearchRequest) -> SearchAnswer:
+async def search(pool: Pool, feeder: SearchFeeder, request: SearchRequest) -> SearchAnswer:
     """Raises Refusal `invalid_request`, or `not_found` for a chat that the user is not in."""
     if len(request.query) > MAX_QUERY_CHARACTERS:
         raise invalid("q", f"must have at most {MAX_QUERY_CHARACTERS} characters")

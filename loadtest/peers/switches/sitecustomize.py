@@ -42,8 +42,8 @@ OFF = (
         ("chats.log.outbox", "Sweep.measure", _nothing_later),
     ),
     (
-        ("chats.search.feeder", "Feeder.note", _nothing),
-        ("chats.search.feeder", "Feeder._feed", _no_chats),
+        ("chats.search.feeder", "SearchFeeder.note", _nothing),
+        ("chats.search.feeder", "SearchFeeder._feed", _no_chats),
     ),
 )
 

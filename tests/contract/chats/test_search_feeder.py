@@ -12,7 +12,7 @@ import chats.search.feeder
 import chats.store.search_feed
 from chats.log.encoding import draft_event, stamp
 from chats.metrics import BACKGROUND_FAILED, SEARCH_BEHIND_SECONDS
-from chats.search.feeder import Feeder
+from chats.search.feeder import SearchFeeder
 from chats.search.feeding import Changes, UnfedRow, changes_of
 from chats.search.pace import Pace
 from chats.store.query import PLAN_OPTIONS
@@ -67,7 +67,7 @@ async def test_a_slow_transaction_in_a_crowd_holds_feeding_up_no_longer_than_the
         chat = make_chat(connection)
         connection.execute(SLOW_BLOCKS % 0.02)
         async with create_pool(database_url, size=1, min_size=1) as pool, asyncio.timeout(10):
-            feeder = Feeder(pool)
+            feeder = SearchFeeder(pool)
             feeder.note([chat], MESSAGES)  # at once, and then no more
             await feeder.run()
         fed = connection.execute("SELECT upto FROM search_progress WHERE chat = %s", (chat,))
@@ -90,7 +90,7 @@ async def test_a_replica_goes_on_while_words_are_made(
     with psycopg.connect(database_url, autocommit=True) as connection:
         chat = make_chat(connection)
         async with create_pool(database_url, size=1, min_size=1) as pool:
-            feeder = Feeder(pool)
+            feeder = SearchFeeder(pool)
             feeder.note([chat], 1)
             await feeder.run()
     assert set(seen) == {True}
@@ -115,7 +115,7 @@ async def test_words_that_take_long_are_made_in_several_transactions(
     with psycopg.connect(database_url, autocommit=True) as connection:
         noted = [make_chat(connection, 8) for _ in range(2)]
         async with create_pool(database_url, size=1, min_size=1) as pool:
-            feeder = Feeder(pool)
+            feeder = SearchFeeder(pool)
             feeder.note(noted, 1)
             await feeder.run()
         fed = connection.execute("SELECT chat::text, upto FROM search_progress").fetchall()
@@ -129,7 +129,7 @@ async def test_what_cannot_be_put_into_the_index_is_tried_again(database_url: st
         chat = make_chat(connection)
         connection.execute("ALTER TABLE search_open RENAME TO search_away")
         async with create_pool(database_url, size=1, min_size=1) as pool, asyncio.timeout(60):
-            feeder = Feeder(pool)
+            feeder = SearchFeeder(pool)
             feeder.note([chat], MESSAGES)
             before = failures()
             task = asyncio.create_task(
@@ -153,7 +153,7 @@ async def test_how_far_behind_it_is_counts_from_the_oldest_event(database_url: s
         chat = make_chat(connection)
         connection.execute("ALTER TABLE search_open RENAME TO search_away")
     async with create_pool(database_url, size=1, min_size=1) as pool:
-        feeder = Feeder(pool)
+        feeder = SearchFeeder(pool)
         first = monotonic()
         feeder.note([chat], MESSAGES)
         await asyncio.sleep(0.3)
@@ -177,7 +177,7 @@ async def test_a_chat_that_cannot_be_fed_keeps_no_other_from_it(database_url: st
             f"'{bad}' OR upto = 0) NOT VALID"
         )
         async with create_pool(database_url, size=1, min_size=1) as pool:
-            feeder = Feeder(pool)
+            feeder = SearchFeeder(pool)
             feeder.note([bad, good], MESSAGES)
             with pytest.raises(psycopg.errors.CheckViolation):
                 await feeder.run()
@@ -195,7 +195,7 @@ async def test_a_chat_that_takes_too_long_keeps_no_other_from_the_index(database
         connection.execute(SLOW_CHAT % slow)
         options = f"{PLAN_OPTIONS} -c transaction_timeout=500"
         async with create_pool(database_url, size=1, min_size=1, options=options) as pool:
-            feeder = Feeder(pool)
+            feeder = SearchFeeder(pool)
             feeder.note(noted, MESSAGES)
             for _ in range(5):
                 with pytest.raises(DatabaseUnavailable):
@@ -219,7 +219,7 @@ async def test_a_comparison_that_fails_keeps_nothing_from_the_index(
     with psycopg.connect(database_url, autocommit=True) as connection:
         chat = make_chat(connection)
         async with create_pool(database_url, size=1, min_size=1) as pool:
-            feeder = Feeder(pool)
+            feeder = SearchFeeder(pool)
             for _ in range(MESSAGES):
                 feeder.note([chat], 1)
             with pytest.raises(DatabaseUnreachable):
@@ -249,7 +249,7 @@ async def test_a_chat_that_cannot_be_fed_takes_no_time_from_sends(
             f"'{bad}' OR upto = 0) NOT VALID"
         )
         async with create_pool(database_url, size=1, min_size=1) as pool:
-            feeder = Feeder(pool)
+            feeder = SearchFeeder(pool)
             feeder.note([bad], 1)
             with pytest.raises(psycopg.errors.CheckViolation):
                 await feeder.run()
@@ -302,7 +302,7 @@ async def feed_all(database_url: str, chat: str) -> int:
         create_pool(database_url, size=1, min_size=1, options=options) as pool,
         asyncio.timeout(60),
     ):
-        feeder = Feeder(pool)
+        feeder = SearchFeeder(pool)
         for _ in range(MESSAGES):
             feeder.note([chat], 1)  # not a crowd, to which feeding would yield
         while not is_done:

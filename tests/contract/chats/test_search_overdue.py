@@ -6,7 +6,7 @@ import psycopg
 import pytest
 
 import chats.search.feeder
-from chats.search.feeder import Feeder
+from chats.search.feeder import SearchFeeder
 from chats.store.query import PLAN_OPTIONS
 from chats.store.schema import set_up_database
 from common.database.pool import create_pool
@@ -22,7 +22,7 @@ async def test_a_search_has_its_readers_chats_fed(database_url: str) -> None:
         made = [make_chat(connection) for _ in range(3)]
         join(connection, reader, *made[:2])
         async with create_pool(database_url, size=1, min_size=1) as pool:
-            feeder = Feeder(pool)
+            feeder = SearchFeeder(pool)
             for _ in range(10):  # on a slow machine one search is not enough
                 await feeder.feed_overdue(reader, None)
         assert progress(connection) == dict.fromkeys(made[:2], MESSAGES)
@@ -36,7 +36,7 @@ async def test_a_search_in_one_chat_has_only_that_one_fed(database_url: str) -> 
         one, other = make_chat(connection), make_chat(connection)
         join(connection, reader, one, other)
         async with create_pool(database_url, size=1, min_size=1) as pool:
-            feeder = Feeder(pool)
+            feeder = SearchFeeder(pool)
             for _ in range(10):
                 await feeder.feed_overdue(reader, one)
         assert progress(connection) == {one: MESSAGES}
@@ -54,7 +54,7 @@ async def test_a_search_leaves_new_messages_to_the_next_pass(database_url: str) 
             " convert_to(replace(convert_from(event, 'UTF8'), '2026-01-01', '2999-01-01'), 'UTF8')"
         )
         async with create_pool(database_url, size=1, min_size=1) as pool:
-            await Feeder(pool).feed_overdue(reader, None)
+            await SearchFeeder(pool).feed_overdue(reader, None)
         assert progress(connection) == {}
 
 
@@ -70,7 +70,7 @@ async def test_a_chat_that_fails_keeps_no_search_from_the_others(database_url: s
             f"'{bad}' OR upto = 0) NOT VALID"
         )
         async with create_pool(database_url, size=1, min_size=1) as pool:
-            feeder = Feeder(pool)
+            feeder = SearchFeeder(pool)
             for _ in range(4):
                 await feeder.feed_overdue(reader, None)
         assert {chat: upto for chat, upto in progress(connection).items() if upto} == {good: 5}
@@ -88,7 +88,7 @@ async def test_a_chat_that_takes_too_long_keeps_no_search_from_the_others(
         connection.execute(SLOW_CHAT % slow)
         options = f"{PLAN_OPTIONS} -c transaction_timeout=300"
         async with create_pool(database_url, size=1, min_size=1, options=options) as pool:
-            feeder = Feeder(pool)
+            feeder = SearchFeeder(pool)
             for _ in range(4):  # of the same user, one after the other
                 await feeder.feed_overdue(reader, None)
         assert {chat: upto for chat, upto in progress(connection).items() if upto} == {good: 5}
@@ -103,7 +103,7 @@ async def test_a_search_does_not_wait_for_a_transaction_that_takes_long(database
         join(connection, reader, slow)
         connection.execute(SLOW_CHAT % slow)
         async with create_pool(database_url, size=1, min_size=1) as pool:
-            feeder = Feeder(pool)
+            feeder = SearchFeeder(pool)
             async with asyncio.timeout(3):
                 await feeder.feed_overdue(reader, None)
             await feeder.stop()
@@ -120,7 +120,7 @@ async def test_a_chat_with_many_messages_keeps_no_search_from_the_others(
         flooded, quiet = make_chat(connection, 10_000), make_chat(connection, 3)
         join(connection, reader, flooded, quiet)
         async with create_pool(database_url, size=1, min_size=1) as pool:
-            feeder = Feeder(pool)
+            feeder = SearchFeeder(pool)
             await feeder.feed_overdue(reader, None)
             await feeder.stop()
         fed = progress(connection)
