@@ -8,7 +8,7 @@ import msgspec
 from chats.access import chat_for_participant
 from chats.search.feeder import SearchFeeder
 from chats.search.query import MAX_QUERY_CHARACTERS, parse_query
-from chats.store.search import NEWEST, Cursor, find_messages
+from chats.store.search import NEWEST, Cursor, PageSought, find_messages
 from common.database.pool import Pool
 from common.protocol.chats import SearchAnswer, SearchRequest
 from common.protocol.errors import invalid
@@ -27,16 +27,22 @@ async def search(pool: Pool, feeder: SearchFeeder, request: SearchRequest) -> Se
     before = NEWEST if request.before is None else _read_cursor(request.before)
     if request.chat is not None:
         await chat_for_participant(pool, request.chat, request.user)
-    wanted = (request.user, request.chat, request.sender, query, before, request.limit + 1)
-    found, is_behind = await find_messages(pool, *wanted)
-    if is_behind:
-        await feeder.feed_overdue(request.user, request.chat)
-        found, _ = await find_messages(pool, *wanted)
-    page = found[: request.limit]
-    return SearchAnswer(
-        messages=[msgspec.Raw(message) for _, message in page],
-        next=f"{page[-1][0].ms}-{page[-1][0].message}" if len(found) > len(page) else None,
+    sought = PageSought(
+        request.user, request.chat, request.sender, query, before, request.limit + 1
     )
+    found = await find_messages(pool, sought)
+    if found.is_behind:
+        await feeder.feed_overdue(request.user, request.chat)
+        found = await find_messages(pool, sought)
+    page = found.hits[: request.limit]
+    return SearchAnswer(
+        messages=[msgspec.Raw(hit.message) for hit in page],
+        next=_write_cursor(page[-1].place) if len(found.hits) > len(page) else None,
+    )
+
+
+def _write_cursor(place: Cursor) -> str:
+    return f"{place.ms}-{place.message}"
 
 
 def _read_cursor(text: str) -> Cursor:

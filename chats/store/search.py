@@ -43,12 +43,34 @@ UNION ALL SELECT NULL, NULL, NULL WHERE EXISTS ({_OVERDUE})
 """  # noqa: S608 - no input
 
 
-async def find_messages(
-    pool: Pool, reader: str, chat: str | None, sender: str | None, query: Query, before: Cursor,
-    limit: int,
-) -> tuple[list[tuple[Cursor, bytes]], bool]:  # fmt: skip
-    """In the chats that the reader takes part in, or the one, the newest that are older than
-    `before`; and whether some may be missing, because a chat is overdue."""
+class PageSought(NamedTuple):
+    """In the chats that the reader takes part in, or the one, the newest messages that are older
+    than `before`, from anybody or the one sender."""
+
+    reader: str
+    chat: str | None
+    sender: str | None
+    query: Query
+    before: Cursor
+    limit: int
+
+
+class Hit(NamedTuple):
+    """A message as it is shown now."""
+
+    place: Cursor
+    message: bytes
+
+
+class PageFound(NamedTuple):
+    """The newest first. Some may be missing if a chat is overdue."""
+
+    hits: list[Hit]
+    is_behind: bool
+
+
+async def find_messages(pool: Pool, sought: PageSought) -> PageFound:
+    reader, chat, sender, query, before, limit = sought
     terms = query.terms if sender is None else f"{query.terms} & '@{sender}'"
     strings = sorted(query.strings, key=len, reverse=True)  # the first one excludes most lines
     rows = await fetch(
@@ -59,9 +81,9 @@ async def find_messages(
             *(reader, chat, chat, OVERDUE_SECONDS),
         ),
     )
-    found = [(Cursor(ms, message), event) for ms, message, event in rows if event is not None]
-    found.sort(reverse=True)
-    return found, len(found) < len(rows)
+    hits = [Hit(Cursor(ms, message), event) for ms, message, event in rows if event is not None]
+    hits.sort(reverse=True)
+    return PageFound(hits, is_behind=len(hits) < len(rows))
 
 
 class Overdue(NamedTuple):

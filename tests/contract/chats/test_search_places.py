@@ -11,7 +11,7 @@ from chats.search.feeding import UnfedRow, changes_of
 from chats.search.query import parse_query
 from chats.store.query import PLAN_OPTIONS, fetch
 from chats.store.schema import set_up_database
-from chats.store.search import NEWEST, find_messages
+from chats.store.search import NEWEST, PageSought, find_messages
 from common.database.pool import Pool, create_pool
 from common.protocol.events import Message
 from common.protocol.ids import new_id
@@ -114,8 +114,8 @@ async def _find(pool: Pool, reader: str, limit: int) -> list[tuple[int, str]]:
     found = [NEWEST]
     page = found[:0]
     while page or len(found) == 1:
-        rows, _ = await find_messages(pool, reader, None, None, query, found[-1], limit)
-        page = [cursor for cursor, _ in rows]
+        sought = PageSought(reader, None, None, query, found[-1], limit)
+        page = [hit.place for hit in (await find_messages(pool, sought)).hits]
         found += page
     return [(cursor.ms, cursor.message) for cursor in found[1:]]
 
