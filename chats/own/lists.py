@@ -8,7 +8,7 @@ from typing import Final, TypeAlias
 import msgspec
 
 from chats.membership.chats import show_chat
-from chats.own.read_cache import ReadCache, Shown
+from chats.own.read_cache import ReadCache, ShownChat, ShownChats
 from chats.own.state import MAX_TRIES, show_last, show_mine
 from chats.store.chats import find_shown_chats
 from chats.store.own import (
@@ -82,36 +82,38 @@ class Lists:
         changed = {
             chat: state
             for chat, state, _ in listed
-            if (known := before.get(chat)) is None or known[0] != state
+            if (known := before.get(chat)) is None or known.state != state
         }
         self._cache.count_listed(len(listed) - len(changed))
         if not changed:
-            return [before[chat][1] for chat, _, _ in listed]
+            return [before[chat].text for chat, _, _ in listed]
         whole, behind = await self._show_changed(user, changed)
         if whole:
             self._cache.keep_list(user, held, whole)
         shown = whole | behind
         return [
-            (shown if chat in changed else before)[chat][1]
+            (shown if chat in changed else before)[chat].text
             for chat, _, _ in listed
             if chat in shown or chat not in changed
         ]
 
-    async def _show_changed(self, user: str, states: Mapping[str, OwnState]) -> tuple[Shown, Shown]:
+    async def _show_changed(
+        self, user: str, states: Mapping[str, OwnState]
+    ) -> tuple[ShownChats, ShownChats]:
         """As `_read`. What is behind in the end changes faster than it is read."""
         versions: dict[str, int] = {}
         whole, behind = await self._read(user, states, versions)
         for _ in range(MAX_TRIES - 1):
             if not behind:
                 break
-            states = {chat: state for chat, (state, _) in behind.items()}
+            states = {chat: one.state for chat, one in behind.items()}
             more, behind = await self._read(user, states, versions)
             whole |= more
         return whole, behind
 
     async def _read(
         self, user: str, states: Mapping[str, OwnState], versions: dict[str, int]
-    ) -> tuple[Shown, Shown]:
+    ) -> tuple[ShownChats, ShownChats]:
         """Those of them that the user is in, each in that state or a later one; and those whose
         chat is in this state and the user's own state of an earlier one, since there was an event
         between the two reads. `versions` are those of the chats that the previous call read, and
@@ -124,12 +126,12 @@ class Lists:
         if len(cached) < len(own):
             missing = [chat for chat in own if chat not in cached]
             found = await find_shown_chats(self._pool, user, missing)
-        whole: Shown = {}
-        behind: Shown = {}
+        whole: ShownChats = {}
+        behind: ShownChats = {}
         for chat, (state, row) in own.items():
             mine = _encode(show_mine(row))
             if (text := cached.get(chat)) is not None:
-                whole[chat] = state, b'%b,"mine":%b}' % (text, mine)
+                whole[chat] = ShownChat(state, b'%b,"mine":%b}' % (text, mine))
             elif chat in found:
                 now, participants = found[chat]
                 if versions.get(chat) == now.version:
@@ -141,9 +143,9 @@ class Lists:
                 shown = b'%b,"mine":%b}' % (text, mine)
                 if current.seq == state.head:
                     self._cache.keep_chat(chat, state, text)
-                    whole[chat] = state, shown
+                    whole[chat] = ShownChat(state, shown)
                 else:
-                    behind[chat] = state._replace(head=current.seq), shown
+                    behind[chat] = ShownChat(state._replace(head=current.seq), shown)
         return whole, behind
 
 

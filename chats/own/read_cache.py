@@ -28,15 +28,21 @@ _SHOWN: Final = {
 }
 
 
-Shown: TypeAlias = dict[str, tuple[OwnState, bytes]]
-"""A user's chats, encoded, each with its state."""
+class ShownChat(NamedTuple):
+    """A user's chat in this state, encoded."""
+
+    state: OwnState
+    text: bytes
+
+
+ShownChats: TypeAlias = dict[str, ShownChat]
 
 
 class CachedList(NamedTuple):
     """What was shown; valid until a moment of the clock."""
 
     until: float
-    shown: Shown
+    shown: ShownChats
 
 
 class ReadCache:
@@ -50,12 +56,12 @@ class ReadCache:
         held: CachedList | None = self._memory.get(_list_key(user))
         return held or CachedList(time.monotonic() + SECONDS, {})
 
-    def keep_list(self, user: str, held: CachedList, more: Shown) -> None:
-        """Stores these chats with their states."""
+    def keep_list(self, user: str, held: CachedList, more: ShownChats) -> None:
+        """Stores these chats too."""
         shown = {**held.shown, **more}
         if len(shown) > MAX_LISTED:
             shown = dict(more)
-        size = sum(LISTED_BYTES + len(text) for _, text in shown.values())
+        size = sum(LISTED_BYTES + len(one.text) for one in shown.values())
         left = held.until - time.monotonic()
         self._memory.put(_list_key(user), CachedList(held.until, shown), size, left)
         HELD_BYTES.set(self._memory.size)
