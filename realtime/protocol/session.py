@@ -279,10 +279,20 @@ class Session:
     # ---- what the server decides
 
     def welcome(self, seconds_left: float, now: float) -> None:
-        """The token is valid for so long; also called after a refresh."""
+        """The token is valid for so long."""
         self._expiry = now + seconds_left + EXPIRY_GRACE_SECONDS
         if self.state is State.READY:
             self._plan_notice()
+
+    def prolong(self, seconds_left: float, now: float) -> float:
+        """The client has sent another token. Of all that it sent, the one that expires last counts:
+        two may be accepted in another order than they were made in. Returns how long it is valid.
+        """
+        left_before = self._expiry - EXPIRY_GRACE_SECONDS - now
+        if seconds_left <= left_before:
+            return left_before
+        self.welcome(seconds_left, now)
+        return seconds_left
 
     def _plan_notice(self) -> None:
         self._notice = self._expiry - EXPIRY_GRACE_SECONDS - EXPIRY_NOTICE_SECONDS

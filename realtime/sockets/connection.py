@@ -238,8 +238,7 @@ class Connection(asyncio.Protocol):
             self._go_on_once_told(claims, partial(self._prolong, claims))
 
     def _prolong(self, claims: Claims) -> None:
-        left = claims.expires - time.time()
-        self._session.welcome(left, self._services.clock())
+        left = self._session.prolong(claims.expires - time.time(), self._services.clock())
         self._session.send(encode_frame(Refreshed(expires_in=round(left))))
 
     def _type(self, typing: Typing) -> None:

@@ -1,6 +1,7 @@
 """A socket that joins, at chosen moments: it ends early, rooms are dropped, chats are many."""
 
 import asyncio
+import time
 from typing import Any, cast
 from uuid import UUID
 
@@ -91,6 +92,27 @@ async def test_a_token_is_accepted_once_users_knows_that_it_is_in_use() -> None:
     assert [said["type"] for said in objects_in(wire)] == ["ready", "pong"]
     told.set()
     await until(lambda: b'"refreshed"' in wire.data)
+
+
+async def test_the_token_that_expires_last_counts_whichever_is_accepted_last() -> None:
+    """Of two refreshes the older token may wait for users; both answers have the newer expiry."""
+    node = QuietNode()
+    credentials: Any = node.services.credentials
+    lives, told = {"t": 600, "older": 30, "newer": 900}, asyncio.Event()
+    credentials.verify = lambda token: Claims(
+        USER, "session", lives[token], int(time.time()) + lives[token]
+    )
+    connection, wire = await node.connect_and_wait()
+    credentials.is_untold = lambda claims: claims.generation == lives["older"] and not told.is_set()
+    credentials.wait_until_told = lambda _: told.wait()
+    for token in ("older", "newer"):
+        connection.data_received(text({"type": "refresh", "token": token}))
+    told.set()
+    await until(lambda: wire.data.count(b'"refreshed"') == 2)
+    connection.tick()
+    _, *answers = objects_in(wire)
+    assert [answer["type"] for answer in answers] == ["refreshed", "refreshed"]
+    assert [answer["expiresIn"] for answer in answers] == pytest.approx([900, 900], abs=2)
 
 
 async def test_a_room_is_kept_while_a_socket_joins_it() -> None:

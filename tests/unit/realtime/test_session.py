@@ -116,7 +116,7 @@ def test_the_token_runs_out() -> None:
     session = ready_session(seconds_left=70.0)
     session.tick(10.0)
     assert said(session) == [{"type": "expiring", "seconds": 60}]
-    session.welcome(900.0, 30.0)
+    assert session.prolong(900.0, 30.0) == 900.0
     session.receive(client_frame(0x8A, b""), 30.0)
     session.tick(76.0)
     assert 4003 not in said(session)
