@@ -22,7 +22,7 @@ class Sender(Protocol):
     """A socket that waits for answers."""
 
     user: str
-    sends_in_flight: int
+    unanswered: int
 
     def reply(self, frame: bytes) -> None: ...
 
@@ -46,7 +46,7 @@ class Sends:
 
     def submit(self, sender: Sender, send: Send) -> None:
         """Answers later, in the order of submission within a chat."""
-        sender.sends_in_flight += 1
+        sender.unanswered += 1
         since = time.monotonic()
         # The bucket that edge uses too.
         verdict = self._buckets.take_at_once(SEND_KIND, sender.user, self._rate)
@@ -58,7 +58,7 @@ class Sends:
 
     def _pass_on(self, sender: Sender, send: Send, since: float, verdict: Verdict) -> None:
         if not verdict.allowed:
-            sender.sends_in_flight -= 1
+            sender.unanswered -= 1
             refusal = Refusal("rate_limited", "Too many messages.", retry_after=verdict.retry_after)
             sender.refuse(refusal, send.chat, send.client_id)
             return
@@ -79,7 +79,7 @@ class Sends:
         self, sender: Sender, send: Send, since: float, result: AppendResult | Refusal
     ) -> None:
         self._counters.send_times.note(time.monotonic() - since)
-        sender.sends_in_flight -= 1
+        sender.unanswered -= 1
         if isinstance(result, MessageStored):
             sent = Sent(
                 chat=send.chat,

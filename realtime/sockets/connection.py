@@ -30,7 +30,7 @@ from realtime.sockets.services import Services
 from realtime.sockets.tokens import Ending, judge_refresh, judge_token
 
 PING_SECONDS: Final = (20.0, 25.0)  # of each connection, somewhere between
-MAX_SENDS_IN_FLIGHT: Final = 128  # of one socket; above it nothing more is read from it
+MAX_UNANSWERED: Final = 128  # sends and refreshes; above it nothing more is read from the socket
 MAX_WAITING_BYTES: Final = 65_536  # sent before `ready`; likewise
 MAX_ANSWER_BYTES: Final = 65_536  # unsent answers of the session, above the bound of all others
 
@@ -41,7 +41,7 @@ class Connection(asyncio.Protocol):
     __slots__ = (
         "_address", "_held", "_held_bytes", "_is_counted", "_is_reading", "_reads_on", "_services",
         "_session", "_transport", "_unsent_limit", "bucket", "is_active", "is_slow", "joining",
-        "number", "rooms", "sends_in_flight", "session_id", "user", "write",
+        "number", "rooms", "session_id", "unanswered", "user", "write",
     )  # fmt: skip
 
     def __init__(self, services: Services) -> None:
@@ -53,7 +53,7 @@ class Connection(asyncio.Protocol):
         self.is_active = True
         self.rooms: set[Room] = set()
         self.joining: Joining | None = None
-        self.sends_in_flight = 0
+        self.unanswered = 0
         self.bucket = 0
         self.number = 0
         self._address: str | None = None
@@ -168,8 +168,7 @@ class Connection(asyncio.Protocol):
             self._session.refuse_handshake(not_found(), with_body=upgrade.method != "HEAD")
             return
         address = network_of(self._client_address(upgrade))
-        refusal = self._services.admission.enter(address)
-        if refusal is not None:
+        if (refusal := self._services.admission.enter(address)) is not None:
             self._session.refuse_handshake(refusal)
             return
         self._address = address
@@ -213,7 +212,9 @@ class Connection(asyncio.Protocol):
             go_on()
 
     async def _wait_until_told(self, claims: Claims, go_on: Callable[[], None]) -> None:
+        self.unanswered += 1
         await self._services.credentials.wait_until_told(claims)
+        self.unanswered -= 1
         if self._session.state is not State.ENDING:
             go_on()
             self._flush()
@@ -366,7 +367,7 @@ class Connection(asyncio.Protocol):
         reading from a client that is far ahead of that, or of its answers."""
         session = self._session
         is_ahead = session.state is not State.ENDING and (
-            self.sends_in_flight >= MAX_SENDS_IN_FLIGHT or session.waiting_bytes > MAX_WAITING_BYTES
+            self.unanswered >= MAX_UNANSWERED or session.waiting_bytes > MAX_WAITING_BYTES
         )
         has_more = session.has_more
         if has_more and not is_ahead and not self._reads_on:

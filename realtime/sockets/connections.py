@@ -19,7 +19,7 @@ class Socket(Protocol):
     """A connection that can be ended."""
 
     session_id: str
-    sends_in_flight: int
+    unanswered: int
 
     @property
     def unsent_bytes(self) -> int: ...
@@ -59,7 +59,7 @@ class Connections:
             send_away(one)
 
     async def drain(self) -> None:
-        """Ends all connections in batches, those with unanswered sends last."""
+        """Ends all connections in batches, those with unanswered frames last."""
         everybody = list(self._open)
         random.shuffle(everybody)
         size = max(20, len(everybody) // DRAIN_BATCHES)
@@ -79,7 +79,7 @@ class Connections:
 
 def _send_away_if_answered(sockets: Sequence[Socket]) -> None:
     for one in sockets:
-        if not one.sends_in_flight:
+        if not one.unanswered:
             send_away(one)
 
 

@@ -17,6 +17,8 @@ from realtime.fan_out import joining
 from realtime.fan_out.joining import CHATS_A_FETCH, GUESTS_A_TURN, MAX_REPLAY_BYTES
 from realtime.fan_out.rooms import LINGER_SECONDS, ROOMS_A_TURN
 from realtime.fan_out.upstream import Memberships
+from realtime.protocol.session import FRAMES_A_TURN
+from realtime.sockets.connection import MAX_UNANSWERED
 from tests.fixtures.quiet_node import USER, QuietNode, objects_in, until
 from tests.unit.realtime.test_session import text
 
@@ -113,6 +115,30 @@ async def test_the_token_that_expires_last_counts_whichever_is_accepted_last() -
     _, *answers = objects_in(wire)
     assert [answer["type"] for answer in answers] == ["refreshed", "refreshed"]
     assert [answer["expiresIn"] for answer in answers] == pytest.approx([900, 900], abs=2)
+
+
+async def test_nothing_is_read_from_a_socket_with_many_refreshes_that_wait() -> None:
+    """They are bounded like sends, and each is answered."""
+    node = QuietNode()
+    credentials: Any = node.services.credentials
+    connection, wire = await node.connect_and_wait()
+    waiting, told = 0, asyncio.Event()
+
+    async def wait_until_told(_: Claims) -> None:
+        nonlocal waiting
+        waiting += 1
+        await told.wait()
+
+    credentials.is_untold = lambda _: not told.is_set()
+    credentials.wait_until_told = wait_until_told
+    connection.data_received(text({"type": "refresh", "token": "t"}) * 1_000)
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert not wire.is_reading
+    assert waiting < MAX_UNANSWERED + FRAMES_A_TURN
+    told.set()
+    await until(lambda: wire.data.count(b'"refreshed"') == 1_000)
+    assert wire.is_reading
 
 
 async def test_a_room_is_kept_while_a_socket_joins_it() -> None:
