@@ -12,6 +12,8 @@ from aiohttp.test_utils import TestServer
 from hubbub_client import Client, FileStore, MemoryStore, Unauthenticated
 from hubbub_client.rest import Rest, Tokens
 
+from tests.clients.stub import SESSION, refused, somebody, until
+
 
 async def log_in(_: web.Request) -> web.Response:
     body = {"user": {"id": "ben"}, "token": "ben's", "refreshToken": "r", "expiresIn": 900}
@@ -82,6 +84,19 @@ async def test_a_session_that_has_ended_is_forgotten() -> None:
                 await client.chats()
             assert client.rest.tokens is None
         assert store.names("") == ["cursor c", "user"]
+
+
+async def test_changes_go_on_with_the_next_socket_after_a_refusal_that_was_an_error() -> None:
+    """A socket that becomes ready shows that the session is valid."""
+    async with somebody() as (stub, client):
+        stub.answer = lambda _, path: (
+            (200, SESSION) if path.endswith("refresh") else refused(401, "unauthenticated")
+        )
+        with pytest.raises(Unauthenticated):
+            await client.chat("c").rename("Garden")
+        stub.answer = lambda *_: (200, {})
+        await stub.sockets[-1].close(code=1012)
+        await until(lambda: len(client.outbox) == 0)
 
 
 async def test_new_tokens_count_from_when_they_are_kept() -> None:

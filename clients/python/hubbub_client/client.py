@@ -300,6 +300,9 @@ class Client:
                 if self._kept.epoch is None:  # from here on no event is missed
                     self._kept.keep_cursors(output.cursors, self._session.epoch)
                 self.outbox.hurry()
+                # The session is valid: an earlier refusal no longer stops anything.
+                if self.rest.tokens is not None and self.rest.tokens.user == self._session.user:
+                    self.outbox.resume(self._session.user)
             case Deliver(event):
                 self._deliver(event)
             case Now(moment):
