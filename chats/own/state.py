@@ -22,15 +22,20 @@ NOTHING: Final = msgspec.Raw(b"null")
 
 
 async def get_chat(pool: Pool, request: GetChat) -> Chat:
-    """From one snapshot, unless the chat changes faster than it is read. Raises Refusal
-    `not_found`."""
+    """As of one seq, unless the chat changes otherwise than by messages faster than it is read.
+    Raises Refusal `not_found`."""
+    version = None
     for _ in range(MAX_TRIES):
-        found = await shown_chat_for_participant(pool, request.chat, request.user)
         [own] = await count_own(pool, [(request.chat, request.user)])
         if own is None:
             raise not_found()
+        now, participants = await shown_chat_for_participant(pool, request.chat, request.user)
+        if now.version == version:
+            # Only messages have been added since the last read: it was the same at the count.
+            now = now._replace(seq=own.state.head)
+        version = now.version
         chat = msgspec.structs.replace(
-            show_chat(*found), last=show_last(own.row), mine=show_mine(own.row)
+            show_chat(now, participants), last=show_last(own.row), mine=show_mine(own.row)
         )
         if own.state.head == chat.seq:
             break

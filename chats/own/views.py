@@ -19,38 +19,51 @@ _NOT_ALLOWED = View(allowed=False)
 
 
 async def get_views(pool: Pool, cache: ReadCache, request: ViewsRequest) -> ViewsAnswer:
-    """Each from one snapshot: a chat that changed before the reader's own state was counted is read
+    """Each as of one seq: a chat that changed before the reader's own state was counted is read
     again."""
     views = [_NOT_ALLOWED] * len(request.wanted)
-    epoch, left = "", list(range(len(views)))
+    epoch, heads = "", dict.fromkeys(range(len(views)), 0)  # of those to read, at the last count
     for _ in range(MAX_TRIES):
-        if left:
-            found, read = await _read_views(pool, cache, [request.wanted[nth] for nth in left])
-            epoch = epoch or found
-            for nth, (view, _) in zip(left, read, strict=True):
+        if not heads:
+            break
+        found, read = await _read_views(pool, cache, [request.wanted[nth] for nth in heads])
+        epoch = epoch or found
+        counted, heads = heads, {}
+        for (nth, last), (view, head) in zip(counted.items(), read, strict=True):
+            if head == view.seq:
                 views[nth] = view
-            left = [nth for nth, (_, is_whole) in zip(left, read, strict=True) if not is_whole]
+            elif view.version == views[nth].version and _is_only_own(request.wanted[nth]):
+                # Only messages have been added since the last read: it was the same at the count.
+                views[nth].seq = last
+            else:
+                views[nth], heads[nth] = view, head
     return ViewsAnswer(epoch=epoch, views=views)
 
 
 async def _read_views(
     pool: Pool, cache: ReadCache, wanted: Sequence[ViewWanted]
-) -> tuple[str, list[tuple[View, bool]]]:
-    """The epoch, and each view and whether it is from one snapshot."""
+) -> tuple[str, list[tuple[View, int]]]:
+    """The epoch, and each view and the chat's head when the reader's own state was counted, which
+    is its seq if all of it is from one snapshot."""
     epoch, rows = await read_views(pool, wanted)
-    views = [(_NOT_ALLOWED if row is None else _show(row), True) for row in rows]
+    views = [_NOT_ALLOWED if row is None else _show(row) for row in rows]
+    heads = [view.seq for view in views]
     states = {nth: row.state for nth, row in enumerate(rows) if row and row.state}
     if states:
         pairs = [(wanted[nth].chat, wanted[nth].user) for nth in states]
         filled = await cache.fill_own(pool, pairs, list(states.values()))
         for nth, one in zip(states, filled, strict=True):
-            view, _ = views[nth]
             if one is None:
-                views[nth] = _NOT_ALLOWED, True
+                views[nth], heads[nth] = _NOT_ALLOWED, _NOT_ALLOWED.seq
             else:
-                view.last, view.mine = show_last(one.row), show_mine(one.row)
-                views[nth] = view, one.state.head == view.seq
-    return epoch, views
+                views[nth].last, views[nth].mine = show_last(one.row), show_mine(one.row)
+                heads[nth] = one.state.head
+    return epoch, list(zip(views, heads, strict=True))
+
+
+def _is_only_own(wanted: ViewWanted) -> bool:
+    """Whether nothing else is wanted that messages change."""
+    return not wanted.details and not wanted.amount
 
 
 def _show(row: ViewRow) -> View:
