@@ -7,11 +7,10 @@ import { isComposing } from "../parts/composing.js";
 import { element } from "../parts/element.js";
 import { icon } from "../parts/icons.js";
 import { insertInto, isPictureOfText } from "../parts/insertion.js";
+import { roomAfter, roomInWords } from "./room.js";
 import { sendLater } from "./late-sends.js";
 import { saidIn } from "../text/said.js";
 
-const MOST_BYTES = 8_192;
-const SAY_FROM_BYTES = 7_500;
 const TYPING_EVERY_MS = 3_000;
 const JUST_TYPED_MS = 2_000;
 const UNSEEN = /^[\s\p{Default_Ignorable_Code_Point}]*$/u; // what leaves an empty line
@@ -325,7 +324,7 @@ export class Composer {
 
   #send() {
     const text = this.#field.value;
-    if (this.#isVoid(text) || this.#measure() > MOST_BYTES) return;
+    if (this.#isVoid(text) || this.#measure() < 0) return;
     this.#completion?.close();
     const hasFiles = this.#hasFiles();
     if (hasFiles && this.#isHeldBack()) return;
@@ -375,17 +374,14 @@ export class Composer {
     return this.#waits || this.#files.hasFailed;
   }
 
-  /** Counts the bytes of the text, and warns if there are too many. */
+  /** Says how much more text fits if that is little, and returns it in bytes. */
   #measure() {
     const text = this.#field.value;
-    const bytes = new TextEncoder().encode(text).length;
-    const left = MOST_BYTES - bytes;
-    this.#go.disabled = this.#isVoid(text) || left < 0;
-    this.#said.classList.toggle("error", left < 0);
-    if (bytes < SAY_FROM_BYTES) this.#said.textContent = this.#waits ? WAITS : "";
-    else if (left >= 0) this.#said.textContent = `${left} bytes left`;
-    else this.#said.textContent = `${-left} bytes too long for one message: shorten or split it`;
-    return bytes;
+    const room = roomAfter(text);
+    this.#go.disabled = this.#isVoid(text) || room < 0;
+    this.#said.classList.toggle("error", room < 0);
+    this.#said.textContent = roomInWords(room) || (this.#waits ? WAITS : "");
+    return room;
   }
 
   #fit() {
