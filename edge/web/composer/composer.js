@@ -28,8 +28,7 @@ export class Composer {
   #typedAt = -Infinity;
   #changedAt = -Infinity;
   #answered = null; // the row being replied to
-  #edited = null; // the row being edited, and the draft from before
-  #draft = "";
+  #edited = null; // the row being edited, in place of the chat's draft
   #waits = false; // for its files: then it is sent automatically
   #files = null; // as `Files.waiting`, once files can be chosen
   #tray = element("div", { hidden: true });
@@ -59,15 +58,12 @@ export class Composer {
       { class: "strong send", type: "submit", "aria-label": "Send", title: "Send" },
       element("span", {}, "Send"), icon("up-arrow"),
     );
-    const quiet = (name, label, kind, take) => {
-      const button = element(
-        "button",
-        { class: `bare ${kind}`, type: "button", "aria-label": label, title: label,
-          onclick: () => take(button) },
-        icon(name),
-      );
-      return button;
-    };
+    const quiet = (name, label, kind, take) => element(
+      "button",
+      { class: `bare ${kind}`, type: "button", "aria-label": label, title: label,
+        onclick: ({ currentTarget }) => take(currentTarget) },
+      icon(name),
+    );
     const chooser = element("input", {
       type: "file", multiple: true, hidden: true, tabindex: "-1", "aria-hidden": "true",
       onchange: () => {
@@ -122,13 +118,11 @@ export class Composer {
   /** Shows another chat, or the same again: with its draft or unfinished edit. */
   open(chat, title) {
     const { edit } = chat;
-    if (this.#waits) sendLater({ chat: this.#chat, files: this.#files, send: this.#hear.send });
+    this.#sendLater();
     this.#chat = chat;
     this.retitle(title);
     this.#edited = edit && edit.row;
-    this.#draft = chat.draft;
     this.#answered = chat.answered;
-    this.#waits = false;
     this.#completion?.close();
     this.#head();
     this.#set(edit ? edit.text : chat.draft);
@@ -141,7 +135,7 @@ export class Composer {
       return;
     }
     if (this.#edited?.messageId === messageId) {
-      const draft = together(this.#draft, this.#field.value);
+      const draft = together(chat.draft, this.#field.value);
       this.#edited = null;
       this.#set(draft);
       this.#hear.editing(null, chat);
@@ -195,7 +189,7 @@ export class Composer {
   }
 
   edit(row) {
-    if (this.#edited === null) this.#draft = this.#field.value;
+    this.#sendLater();
     this.#hear.editing({ row, text: row.text });
     this.#take({ row, text: row.text });
     this.focus();
@@ -285,8 +279,15 @@ export class Composer {
 
   #endEdit() {
     this.#edited = null;
+    this.#answered = this.#chat.answered;
     this.#head();
-    this.#set(this.#draft);
+    this.#set(this.#chat.draft);
+  }
+
+  /** What waits for its files goes by itself, whatever is written meanwhile. */
+  #sendLater() {
+    if (this.#waits) sendLater({ chat: this.#chat, files: this.#files, send: this.#hear.send });
+    this.#waits = false;
   }
 
   #changed() {

@@ -1,0 +1,42 @@
+"""Files of the next message while an earlier message is edited; on a stage."""
+
+import asyncio
+
+import pytest
+from playwright.async_api import Route, expect
+
+from tests.browser.conftest import OpenPage
+from tests.browser.test_files import PASTE, enter_party, party
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+async def test_a_message_goes_with_its_file_while_another_one_is_edited(
+    open_page: OpenPage,
+) -> None:
+    """The edit stays as it is until its user saves it, and then the field is empty."""
+    play, chat = party()
+    play.say(chat, "ann", "Here they are")
+    page = await enter_party(open_page, play)
+    may_arrive = asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        await may_arrive.wait()
+        await route.continue_()
+
+    await page.route("**/file?name=*", hold)
+    await page.evaluate(PASTE, ["notes.bin", "application/zip", [1, 2, 3]])
+    field = page.locator(".write textarea")
+    await field.press("Enter")
+    await expect(page.get_by_text("It will be sent once its files")).to_be_visible()
+    await field.press("ArrowUp")
+    await expect(field).to_have_value("Here they are")
+    await field.press("End")
+    await field.press_sequentially(" a")
+    may_arrive.set()
+    await expect(page.locator(".line").last).to_contain_text("notes.bin")
+    await expect(field).to_have_value("Here they are a")
+    await field.press_sequentially("ll")
+    await field.press("Enter")
+    await expect(page.get_by_text("Here they are all (edited)")).to_be_visible()
+    await expect(field).to_have_value("")
