@@ -11,6 +11,34 @@ from tests.browser.test_files import PASTE, enter_party, party
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
+async def test_a_file_that_is_chosen_during_an_edit_is_for_the_next_message(
+    open_page: OpenPage,
+) -> None:
+    """An edit cannot add files, and the page says so once, until the edit is saved or cancelled."""
+    play, chat = party()
+    play.say(chat, "ann", "Here they are")
+    page = await enter_party(open_page, play)
+    field, said = page.locator(".write textarea"), page.get_by_text("go with your next message")
+    await field.press("ArrowUp")
+    await expect(field).to_have_value("Here they are")
+    await expect(said).to_have_count(0)
+    await page.evaluate(PASTE, ["notes.bin", "application/zip", [1, 2, 3]])
+    await expect(said).to_be_visible()
+    await expect(page.get_by_role("button", name="Remove notes.bin")).to_be_visible()
+    await said.evaluate(
+        "node => new MutationObserver(() => { window.saidAgain = true; })"
+        ".observe(node, { childList: true })"
+    )
+    await field.fill("Here they are all")
+    await expect(said).to_be_visible()
+    assert not await page.evaluate("window.saidAgain")
+    await field.press("Enter")
+    await expect(page.get_by_text("Here they are all (edited)")).to_be_visible()
+    await expect(said).to_have_count(0)
+    await page.get_by_role("button", name="Send", exact=True).click()
+    await expect(page.locator(".line").last).to_contain_text("notes.bin")
+
+
 async def test_a_message_goes_with_its_file_while_another_one_is_edited(
     open_page: OpenPage,
 ) -> None:

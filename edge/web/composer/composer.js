@@ -15,6 +15,7 @@ const TYPING_EVERY_MS = 3_000;
 const JUST_TYPED_MS = 2_000;
 const UNSEEN = /^[\s\p{Default_Ignorable_Code_Point}]*$/u; // what leaves an empty line
 const WAITS = "It will be sent once its files have uploaded.";
+const KEPT = "An edit adds no files: these go with your next message.";
 
 export class Composer {
   #hear;
@@ -381,7 +382,9 @@ export class Composer {
     const room = roomAfter(text);
     this.#go.disabled = this.#isVoid(text) || room < 0;
     this.#said.classList.toggle("error", room < 0);
-    this.#said.textContent = roomInWords(room) || (this.#waits ? WAITS : "");
+    const isKept = this.#edited !== null && this.#files?.isEmpty === false;
+    const said = roomInWords(room) || (this.#waits ? WAITS : isKept ? KEPT : "");
+    if (this.#said.textContent !== said) this.#said.textContent = said; // is read out once
     return room;
   }
 
