@@ -41,6 +41,16 @@ async def test_a_status_that_is_set_elsewhere_is_not_erased(
     await expect(ann.page.locator(".self")).to_contain_text("On holiday")
 
 
+async def test_the_welcome_follows_the_display_name(enter: OpenWindow) -> None:
+    """It greets by the name that everybody else sees, already behind the open settings."""
+    ann = await enter()
+    await expect(ann.page.get_by_role("heading", name=f"Hello, {ann.name}")).to_be_visible()
+    await ann.open_settings()
+    await ann.field("Display name").fill("Ann Arbor")
+    await ann.button("Save").click()
+    await expect(ann.page.locator(".nothing h2")).to_have_text("Hello, Ann Arbor")
+
+
 async def test_errors_stand_beside_their_field_until_it_is_changed(
     open_window: OpenWindow, enter: OpenWindow
 ) -> None:

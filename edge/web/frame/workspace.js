@@ -145,7 +145,7 @@ export class Workspace {
       },
     });
     const does = { onFind: () => this.#sheets.find(), onNewChat: () => this.#sheets.newChat() };
-    const empty = welcome({ me: this.#me, ...does });
+    const empty = welcome({ hello: this.#side.hello, ...does });
     this.#conversation = new TalkPlace({
       talk: this.#talk,
       empty,

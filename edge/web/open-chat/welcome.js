@@ -2,13 +2,13 @@
  * The welcome shown while no chat is open: what the user can do.
  */
 import { element } from "../parts/element.js";
-import { shownName } from "../state/names.js";
 
-export function welcome({ me, onFind, onNewChat }) {
+/** `hello` is the heading, which follows the user's name. */
+export function welcome({ hello, onFind, onNewChat }) {
   return element(
     "div",
     { class: "nothing" },
-    element("h2", {}, `Hello, ${shownName(me)}`),
+    hello,
     element("p", {},
       "Find somebody by name and write to them, or start a chat for several people."),
     element(

@@ -18,6 +18,7 @@ export class Side {
   #picture = "";
   #said = element("p", { class: "hint notes", role: "status" });
   #name = element("span", { class: "cut", dir: "auto" });
+  hello = element("h2", {}); // of the welcome, with the name that is shown here
 
   /** `does` is `{find(), newChat(), settings(), menu(id, anchor)}`. */
   constructor({ me, names, presence, does }) {
@@ -97,6 +98,7 @@ export class Side {
     const picture = this.#names.pictureOf(this.#me.id);
     if (this.#self.textContent === name && this.#picture === picture) return;
     this.#self.textContent = name;
+    this.hello.textContent = `Hello, ${name}`;
     this.#picture = picture;
     this.#face.replaceChildren(
       avatar(hueOf(this.#me.id), lettersOf(name), { person: true, size: "s32", picture }),
