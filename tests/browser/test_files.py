@@ -170,6 +170,7 @@ async def test_a_message_goes_with_its_file_wherever_its_user_is(
 
     await page.route("**/file?name=*", hold)
     await page.evaluate(PASTE, ["notes.bin", "application/zip", [1, 2, 3]])
+    await expect(page.get_by_role("list", name="Files")).to_contain_text("notes.bin")
     field = page.locator(".write textarea")
     await field.fill("The notes")
     await field.press("Enter")

@@ -54,6 +54,7 @@ async def test_a_message_goes_with_its_file_while_another_one_is_edited(
 
     await page.route("**/file?name=*", hold)
     await page.evaluate(PASTE, ["notes.bin", "application/zip", [1, 2, 3]])
+    await expect(page.get_by_role("list", name="Files")).to_contain_text("notes.bin")
     field = page.locator(".write textarea")
     await field.press("Enter")
     await expect(page.get_by_text("It will be sent once its files")).to_be_visible()
