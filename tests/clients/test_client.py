@@ -103,9 +103,11 @@ def test_a_program_may_close_what_it_iterates_over(stream: Callable[..., Any]) -
 async def test_who_is_watched_before_there_is_a_socket_is_said_on_the_first() -> None:
     """Nothing of the list is lost."""
     async with somebody() as (stub, client):
+        stub.may_begin.clear()
         await stub.sockets[-1].close(code=1012)
         await until(lambda: client._connection.socket is None)
         await client.watch("ben")
+        stub.may_begin.set()
         await until(lambda: stub.said == [{"type": "watch", "users": ["ben"]}])
 
 
