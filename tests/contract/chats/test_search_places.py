@@ -11,7 +11,7 @@ from chats.search.feeding import UnfedRow, changes_of
 from chats.search.query import parse_query
 from chats.store.query import PLAN_OPTIONS, fetch
 from chats.store.schema import set_up_database
-from chats.store.search import NEWEST, PageSought, find_messages
+from chats.store.search import NEWEST, Cursor, PageSought, find_messages
 from common.database.pool import Pool, create_pool
 from common.protocol.events import Message
 from common.protocol.ids import new_id
@@ -78,11 +78,9 @@ async def test_a_search_in_a_small_instance_reads_little_of_it(database_url: str
         found = [_fill(connection, ann, [ann], 40, lambda seq: seq == 7) for _ in range(4)]
     async with create_pool(database_url, size=1, min_size=1, options=PLAN_OPTIONS) as pool:
         before = await _count_rows_read(pool)
-        query = parse_query('"alpha beta"')
-        assert query is not None
-        rows, _ = await find_messages(pool, ann, None, None, query, NEWEST, LIMIT)
+        page = await _find_page(pool, ann, NEWEST, LIMIT)
         after = await _count_rows_read(pool)
-    assert sorted((c.ms, c.message) for c, _ in rows) == sorted(m for [m] in found)
+    assert sorted(page) == sorted(message for [message] in found)
     assert after["search_blocks"] - before["search_blocks"] == 2 * 4 + 4
     assert after["log"] - before["log"] <= 3 * 4
 
@@ -109,15 +107,19 @@ async def _count_index_scans(pool: Pool) -> int:
 
 async def _find(pool: Pool, reader: str, limit: int) -> list[tuple[int, str]]:
     """Time and id of the messages of all pages."""
-    query = parse_query('"alpha beta"')
-    assert query is not None
     found = [NEWEST]
     page = found[:0]
     while page or len(found) == 1:
-        sought = PageSought(reader, None, None, query, found[-1], limit)
-        page = [hit.place for hit in (await find_messages(pool, sought)).hits]
+        page = await _find_page(pool, reader, found[-1], limit)
         found += page
     return [(cursor.ms, cursor.message) for cursor in found[1:]]
+
+
+async def _find_page(pool: Pool, reader: str, before: Cursor, limit: int) -> list[Cursor]:
+    query = parse_query('"alpha beta"')
+    assert query is not None
+    page = await find_messages(pool, PageSought(reader, None, None, query, before, limit))
+    return [hit.place for hit in page.hits]
 
 
 def _fill(
