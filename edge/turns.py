@@ -1,5 +1,5 @@
-"""Turns of the reads that may be large: of a user so many at a time, the others wait for them; only
-a few of a user whose answers were large not long ago.
+"""Turns of the reads that may be large: at most 16 of a user run at a time, 4 if one of their
+answers in the last minute was large; the others wait.
 
 Otherwise a user who reads the largest pages in parallel would fill the calls in which the reads of
 all others travel. Knows nothing of HTTP.
@@ -40,10 +40,10 @@ class Turns:
     def bound(
         self, handle: Callable[..., Awaitable[Any]], size_of: Callable[[Any], int]
     ) -> Callable[..., Awaitable[Any]]:
-        """The handler of a call, in turns of its caller; `size_of` its result, in bytes. Raises
-        Refusal unavailable for a caller who had to wait and has no answer in time."""
+        """The handler of a call, in turns of its caller; `size_of` tells how many bytes its result
+        has. Raises Refusal unavailable for a caller who had to wait and has no answer in time."""
 
-        async def handle_and_see(caller: Claims, **arguments: Any) -> Any:
+        async def handle_and_measure(caller: Claims, **arguments: Any) -> Any:
             result = await handle(caller=caller, **arguments)
             if size_of(result) >= LARGE_BYTES:
                 self._remember(caller.user)
@@ -53,11 +53,11 @@ class Turns:
             user = caller.user
             reading = self._reading.get(user, 0)
             if reading >= self._most(user):
-                later = partial(handle_and_see, caller=caller, **arguments)
+                later = partial(handle_and_measure, caller=caller, **arguments)
                 return await self._handle_later(later, user)
             self._reading[user] = reading + 1
             try:
-                return await handle_and_see(caller=caller, **arguments)
+                return await handle_and_measure(caller=caller, **arguments)
             finally:
                 self._leave(user)
 

@@ -1,11 +1,10 @@
 -- A search reads little of an instance, however few blocks there are, and before PostgreSQL has
--- statistics. It takes the words of a block for cheap to make, and so made those of all blocks where
--- another index gave a condition, too: a search among a few hundred messages took as long as one among
--- millions.
+-- statistics. The planner underestimates what making the words of a block costs: with few blocks it read
+-- all of them by the index of times and made the words of each again.
 
--- The newest blocks of those chats that have the words and are older than `_before`. Only the index of
--- words can find them: there is no other condition that an index could serve, and bitmaps are the one way
--- to use this one, which the sessions of chats exclude.
+-- The newest blocks of those chats that have the words and are older than `_before`. A GIN index can only
+-- be read by a bitmap scan, which PLAN_OPTIONS turns off, so the function turns it on. `IS TRUE` keeps the
+-- indexes of chats and of times out.
 CREATE FUNCTION search_by_words(
     _mine uuid[], _terms tsquery, _ms bigint, _before_ms bigint, _before tid, _most bigint
 ) RETURNS TABLE (place tid, last_ms bigint) LANGUAGE plpgsql STABLE
@@ -18,8 +17,8 @@ BEGIN
     ORDER BY b.last_ms DESC, b.ctid DESC LIMIT _most;
 END $$;
 
--- As in 0032, but by that function; the newest blocks of a chat come in the order of their index, without
--- which all of its blocks were sorted.
+-- As in 0032, but by that function. Without the settings of 0032 the newest blocks of a chat are read in
+-- the order of search_blocks_by_time, instead of being collected by a bitmap and sorted.
 CREATE OR REPLACE FUNCTION search_messages(
     _reader uuid, _chat uuid, _sender text, _strings text[], _terms tsquery,
     _ms bigint, _message uuid, _limit bigint

@@ -17,7 +17,7 @@ from common.protocol.notices import pack_notice
 from common.protocol.own import ChangeMine, Mine
 from common.valkey.valkey import Answered, Valkey
 
-MAX_TRIES: Final = 4  # to read a chat and the user's own state of it in one snapshot
+MAX_TRIES: Final = 4  # to read a chat and the user's own state of it as of one seq
 NOTHING: Final = msgspec.Raw(b"null")
 
 

@@ -22,17 +22,19 @@ async def get_views(pool: Pool, cache: ReadCache, request: ViewsRequest) -> View
     """Each as of one seq: a chat that changed before the reader's own state was counted is read
     again."""
     views = [_NOT_ALLOWED] * len(request.wanted)
-    epoch, heads = "", dict.fromkeys(range(len(views)), 0)  # of those to read, at the last count
+    # Those to read, with the chat's head at the last count; none before the first one.
+    epoch, heads = "", dict[int, int | None].fromkeys(range(len(views)))
     for _ in range(MAX_TRIES):
         if not heads:
             break
         found, read = await _read_views(pool, cache, [request.wanted[nth] for nth in heads])
         epoch = epoch or found
-        counted, heads = heads, {}
-        for (nth, last), (view, head) in zip(counted.items(), read, strict=True):
+        before, heads = heads, {}
+        for (nth, last), (view, head) in zip(before.items(), read, strict=True):
+            is_same = view.version == views[nth].version and _is_only_own(request.wanted[nth])
             if head == view.seq:
                 views[nth] = view
-            elif view.version == views[nth].version and _is_only_own(request.wanted[nth]):
+            elif last is not None and is_same:
                 # Only messages have been added since the last read: it was the same at the count.
                 views[nth].seq = last
             else:
@@ -62,7 +64,7 @@ async def _read_views(
 
 
 def _is_only_own(wanted: ViewWanted) -> bool:
-    """Whether nothing else is wanted that messages change."""
+    """Whether its seq is all that messages change: details have the seq, too."""
     return not wanted.details and not wanted.amount
 
 

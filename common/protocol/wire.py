@@ -18,7 +18,8 @@ class Wire(msgspec.Struct, rename="camel", omit_defaults=True, kw_only=True):
 
 
 class Internal(Wire, omit_defaults=False):
-    """Of calls between services: default values are always written out."""
+    """Default values are always written out: for calls between services, and for what is passed on
+    or stored as it is."""
 
 
 def wire_time(moment: datetime) -> str:

@@ -34,7 +34,7 @@ TELL_SECONDS: Final = 0.2  # after a take that was given out; `ask` reports it a
 # crowd that are reported together occupy Valkey for some milliseconds.
 TELL_KNOWN_SECONDS: Final = (0.5, 0.8)
 MAX_BATCH: Final = 500
-MAX_UNTOLD: Final = 10_000
+MAX_UNTOLD: Final = 10_000  # with those that were asked for before they were due
 
 # The same rule as common.valkey.rates.judge, by Valkey's clock, in microseconds; the bucket is no
 # fuller than the caller's. Returns whether the cost was taken, and in how many microseconds the
@@ -164,11 +164,7 @@ class SharedBuckets:
         if is_full or now < self._left_alone_until:
             self._decide_alone(take, now)
             return
-        if bucket.untold is not None:
-            self._tell([bucket.untold])  # before the question for more
-        self._waiting.append(take)
-        bucket.asked += 1
-        self._start_telling()
+        self._ask(take)
 
     def give_back(self, kind: str, whom: str, rate: Rate) -> None:
         """Gives back the token that was taken last."""
@@ -191,9 +187,7 @@ class SharedBuckets:
             if not answered.done():
                 answered.set_result(None)
 
-        self._waiting.append(_Take(bucket, rate, -1, 1, done))
-        bucket.asked += 1
-        self._start_telling()
+        self._ask(_Take(bucket, rate, -1, 1, done))
         await answered
 
     def _make(self, kind: str, whom: str, now: float) -> _Bucket:
@@ -211,18 +205,28 @@ class SharedBuckets:
         bucket = self._buckets[kind, whom] = _Bucket(kind, whom)
         return bucket
 
+    def _ask(self, take: _Take) -> None:
+        """After what the bucket has given out, so that Valkey counts all of it in order."""
+        if (untold := take.bucket.untold) is not None:
+            self._tell([untold])
+        self._waiting.append(take)
+        take.bucket.asked += 1
+        self._start_telling()
+
     def _tell_later(self, bucket: _Bucket, rate: Rate, cost: int, now: float) -> None:
         if (untold := bucket.untold) is not None:
             untold.rate = rate
             untold.cost += cost
             untold.given += 1
         elif len(self._untold) < MAX_UNTOLD and now >= self._left_alone_until:
-            bucket.untold = _Take(bucket, rate, cost, 1)
-            self._untold.add(bucket.untold, _told_in(now - bucket.heard_at))
+            untold = bucket.untold = _Take(bucket, rate, cost, 1)
+            self._untold.add(untold, _seconds_until_told(now - bucket.heard_at))
         else:
             bucket.is_counted_alone = True
             return
         bucket.given += 1
+        if bucket.given >= rate.burst * MAX_UNCOUNTED_SHARE / 2:
+            self._tell([untold])  # before a take has to wait for Valkey
 
     def _tell(self, due: list[_Take]) -> None:
         """Reports those that were not reported before they were due."""
@@ -304,7 +308,7 @@ def _alone_full_in(bucket: _Bucket, now: float) -> int:
     return round(max(0.0, bucket.full_at - now) * 1e6) if bucket.is_counted_alone else 0
 
 
-def _told_in(age: float) -> float:
+def _seconds_until_told(age: float) -> float:
     """Seconds until a take is reported, of a bucket whose count was received so long ago: before
     that count is too old to decide by."""
     if age >= KNOWN_SECONDS:

@@ -25,7 +25,8 @@ MEANINGS: Final = {
     "server.sent": "Your `send` is stored. It is no event and moves no cursor; it and your own "
     "`message` come in either order.",
     "server.error": "A frame was refused; the socket stays open.",
-    "server.refreshed": "The socket continues with the new token.",
+    "server.refreshed": "The socket continues with whichever of its tokens expires last, in so "
+    "many seconds.",
     "server.pong": "The answer to `ping`.",
     "server.expiring": "The access token expires in so many seconds: refresh it by REST, then send "
     "`refresh`.",

@@ -36,6 +36,7 @@ class Answer(Response[bytes]):
         media_type: str = JSON,
     ) -> None:
         self.content = body
+        self.full_bytes = len(body)  # also of one that is compressed
         self.status_code = status
         self._headers = [
             (b"content-type", media_type.encode()),

@@ -47,7 +47,7 @@ def _create_endpoint(
 ) -> HTTPRouteHandler:
     handle, status = operation.handler.__get__(routes), operation.status
     if turns is not None and operation.in_turns:
-        handle = turns.bound(handle, lambda answer: len(answer.content))
+        handle = turns.bound(handle, lambda answer: answer.full_bytes)
     read_arguments = _create_reader(operation, balancer, demand_role)
     sentences = {
         of: encode_json(Confirmation(message=answer))

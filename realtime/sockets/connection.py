@@ -203,18 +203,19 @@ class Connection(asyncio.Protocol):
             self._go_on_once_told(found, partial(self._admit, found, connect))
 
     def _go_on_once_told(self, claims: Claims, go_on: Callable[[], None]) -> None:
-        """Calls `go_on` once users knows that the token is in use: that ends the older refresh
-        tokens."""
+        """Calls `go_on` once users knows that the token is used: older refresh tokens end then."""
         if self._services.credentials.is_untold(claims):
             self.session_id = claims.session  # it may be revoked meanwhile
+            self.unanswered += 1
             self._services.spawn(self._wait_until_told(claims, go_on))
         else:
             go_on()
 
     async def _wait_until_told(self, claims: Claims, go_on: Callable[[], None]) -> None:
-        self.unanswered += 1
-        await self._services.credentials.wait_until_told(claims)
-        self.unanswered -= 1
+        try:
+            await self._services.credentials.wait_until_told(claims)
+        finally:
+            self.unanswered -= 1
         if self._session.state is not State.ENDING:
             go_on()
             self._flush()
@@ -374,12 +375,11 @@ class Connection(asyncio.Protocol):
             self._reads_on = True
             asyncio.get_running_loop().call_soon(self._read_on)
         is_reading = not is_ahead and not has_more
-        if is_reading is not self._is_reading:
-            self._is_reading = is_reading
-            if is_reading:
-                self._transport.resume_reading()
-            else:
-                self._transport.pause_reading()
+        if is_reading and not self._is_reading:
+            self._transport.resume_reading()
+        elif self._is_reading and not is_reading:
+            self._transport.pause_reading()
+        self._is_reading = is_reading
 
     def _retire(self) -> None:
         """From now on nobody writes to it and it does not count."""

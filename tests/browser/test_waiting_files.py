@@ -62,6 +62,7 @@ async def test_a_message_goes_with_its_file_while_another_one_is_edited(
     await expect(field).to_have_value("Here they are")
     await field.press("End")
     await field.press_sequentially(" a")
+    await expect(page.get_by_text("It will be sent once its files")).to_be_visible()
     may_arrive.set()
     await expect(page.locator(".line").last).to_contain_text("notes.bin")
     await expect(field).to_have_value("Here they are a")

@@ -137,7 +137,7 @@ export class Composer {
     }
     if (this.#edited?.messageId === messageId) {
       const draft = together(chat.draft, this.#field.value);
-      this.#edited = null;
+      [this.#edited, this.#answered] = [null, chat.answered];
       this.#set(draft);
       this.#hear.editing(null, chat);
       this.#hear.draft(draft, chat);
@@ -285,7 +285,7 @@ export class Composer {
     this.#set(this.#chat.draft);
   }
 
-  /** What waits for its files goes by itself, whatever is written meanwhile. */
+  /** What waits for its files goes by itself, unless its draft is changed. */
   #sendLater() {
     if (this.#waits) sendLater({ chat: this.#chat, files: this.#files, send: this.#hear.send });
     this.#waits = false;
@@ -304,9 +304,8 @@ export class Composer {
       return;
     }
     this.#hear.draft(this.#field.value);
-    const now = this.#clock.now();
-    if (this.#field.value.trim() === "" || now - this.#typedAt < TYPING_EVERY_MS) return;
-    this.#typedAt = now;
+    if (this.#field.value.trim() === "" || this.#changedAt < this.#typedAt + TYPING_EVERY_MS) return;
+    this.#typedAt = this.#changedAt;
     this.#hear.typing();
   }
 
@@ -382,8 +381,9 @@ export class Composer {
     const room = roomAfter(text);
     this.#go.disabled = this.#isVoid(text) || room < 0;
     this.#said.classList.toggle("error", room < 0);
-    const isKept = this.#edited !== null && this.#files?.isEmpty === false;
-    const said = roomInWords(room) || (this.#waits ? WAITS : isKept ? KEPT : "");
+    const others = this.#edited !== null && this.#files?.isEmpty === false ? this.#files : null;
+    const waits = others ? others.isPromised : this.#waits;
+    const said = roomInWords(room) || (waits ? WAITS : others ? KEPT : "");
     if (this.#said.textContent !== said) this.#said.textContent = said; // is read out once
     return room;
   }

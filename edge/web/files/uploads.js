@@ -68,6 +68,11 @@ export class Uploads {
   }
 
   /** Calls once nothing is uploading any more; replaces the previous call. */
+  /** Whether they belong to a message that goes by itself. */
+  get isPromised() {
+    return this.#whenSettled !== null;
+  }
+
   whenSettled(call) {
     this.#whenSettled = call;
     this.#settle();

@@ -6,7 +6,7 @@ from common.valkey.due import SLOT_SECONDS, Due
 
 
 async def test_items_are_handed_over_when_they_are_due() -> None:
-    """In their order, those of about the same time together, none of them early."""
+    """In their order, none of them early."""
     handed: list[tuple[float, list[str]]] = []
     loop, started = asyncio.get_running_loop(), asyncio.get_running_loop().time()
     due = Due[str](lambda items: handed.append((loop.time() - started, items)))
