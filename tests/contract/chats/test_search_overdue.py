@@ -87,7 +87,10 @@ async def test_a_chat_that_takes_too_long_keeps_no_search_from_the_others(
         join(connection, reader, slow, good)
         connection.execute(SLOW_CHAT % slow)
         options = f"{PLAN_OPTIONS} -c transaction_timeout=300"
-        async with create_pool(database_url, size=1, min_size=1, options=options) as pool:
+        async with (
+            create_pool(database_url, size=1, min_size=1, options=options) as pool,
+            asyncio.timeout(10),
+        ):
             feeder = SearchFeeder(pool)
             for _ in range(4):  # of the same user, one after the other
                 await feeder.feed_overdue(reader, None)
