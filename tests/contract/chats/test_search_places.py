@@ -12,6 +12,7 @@ from chats.search.query import parse_query
 from chats.store.query import PLAN_OPTIONS, fetch
 from chats.store.schema import set_up_database
 from chats.store.search import NEWEST, Cursor, PageSought, find_messages
+from chats.store.search_feed import feed
 from common.database.pool import Pool, create_pool
 from common.protocol.events import Message
 from common.protocol.ids import new_id
@@ -85,6 +86,23 @@ async def test_a_search_in_a_small_instance_reads_little_of_it(database_url: str
     assert after["log"] - before["log"] <= 3 * 4
 
 
+async def test_a_page_of_open_lines_has_no_gaps_of_deleted_messages(database_url: str) -> None:
+    """The log has deletions that the index has not been told of yet."""
+    await set_up_database(database_url)
+    ann = new_id()
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        chat, rows = _fill_log(connection, ann, [ann], 9, bool, lambda seq: seq)
+        async with create_pool(database_url, size=1, min_size=1, options=PLAN_OPTIONS) as pool:
+            await feed(pool, [chat], len(rows), forget_rows=1)
+            connection.execute(
+                "UPDATE log SET event = overlay(event PLACING %s FROM octet_length(event))"
+                " WHERE chat = %s AND seq = ANY (%s)",
+                (b',"deleted":true}', chat, [3, 5, 6, 7, 8, 9]),
+            )
+            places = await _find(pool, ann, 3)
+    assert places == [_place_of(rows[seq - 1]) for seq in (4, 2, 1)]
+
+
 async def _count_rows_read(pool: Pool) -> dict[str, int]:
     """By table, by whatever way."""
     await fetch(pool, "SELECT pg_stat_force_next_flush()")
@@ -132,6 +150,35 @@ def _fill(
 ) -> list[tuple[int, str]]:
     """Fills a chat with blocks of one message each; returns time and id of those with the
     phrase."""
+    chat, rows = _fill_log(connection, owner, members, blocks, has_phrase, second_of)
+    entries = changes_of(rows).entries[chat]
+    seqs, times = [e.seq for e in entries], [e.ms for e in entries]
+    connection.execute(
+        ADD,
+        (
+            [chat] * blocks, [False] * blocks, seqs, seqs, times, times,
+            "\f".join(e.line for e in entries), "\f".join(e.head for e in entries),
+            "\f".join(e.extra for e in entries),
+        ),
+    )  # fmt: skip
+    return [_place_of(row) for row in rows if has_phrase(row.seq)]
+
+
+def _place_of(row: UnfedRow) -> tuple[int, str]:
+    """Time and id of a message."""
+    [[entry]] = changes_of([row]).entries.values()
+    return entry.ms, entry.head.split()[2]
+
+
+def _fill_log(
+    connection: psycopg.Connection,
+    owner: str,
+    members: list[str],
+    messages: int,
+    has_phrase: Callable[[int], bool],
+    second_of: Callable[[int], int] = lambda seq: seq // 400,
+) -> tuple[str, list[UnfedRow]]:
+    """A new chat and its messages."""
     chat = new_id()
     connection.execute("INSERT INTO chats (id, name, owner) VALUES (%s, 'c', %s)", (chat, owner))
     for position, member in enumerate(members):
@@ -144,7 +191,7 @@ def _fill(
         connection.cursor() as cursor,
         cursor.copy("COPY log (chat, seq, kind, sender, key, event) FROM STDIN") as copied,
     ):
-        for seq in range(1, blocks + 1):
+        for seq in range(1, messages + 1):
             text = "alpha beta" if has_phrase(seq) else "beta alpha"
             key = new_id()
             message = Message(
@@ -155,14 +202,4 @@ def _fill(
             )
             copied.write_row((chat, seq, "message", owner, key, event))
             rows.append(UnfedRow(chat, seq, event))
-    entries = changes_of(rows).entries[chat]
-    seqs, times = [e.seq for e in entries], [e.ms for e in entries]
-    connection.execute(
-        ADD,
-        (
-            [chat] * blocks, [False] * blocks, seqs, seqs, times, times,
-            "\f".join(e.line for e in entries), "\f".join(e.head for e in entries),
-            "\f".join(e.extra for e in entries),
-        ),
-    )  # fmt: skip
-    return [(e.ms, e.head.split()[2]) for e in entries if has_phrase(e.seq)]
+    return chat, rows
