@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from chats.store.arrays import id_array
 from chats.store.query import HEAD_OF_CHAT, fetch
+from chats.store.statement import Statement
 from common.database.pool import Pool
 from common.protocol.companions import CompanionsWanted
 from common.protocol.instance import ChatsCounted
@@ -41,26 +42,23 @@ SHOWN = f"""ARRAY(
     ORDER BY p.position LIMIT {MAX_PARTICIPANTS_SHOWN}
 )"""  # noqa: S608 - a constant
 
+_OF_MEMBER = (
+    " FROM participants m JOIN chats c ON c.id = m.chat"
+    " WHERE m.chat = $1::uuid AND m.member = $2::uuid"
+)
+_CHAT = Statement("chat", f"SELECT {COLUMNS}{_OF_MEMBER}")
+_SHOWN_CHAT = Statement("shown_chat", f"SELECT {COLUMNS}, {SHOWN}{_OF_MEMBER}")
+
 
 async def find_chat_of_member(pool: Pool, chat: str, member: str) -> ChatRow | None:
     """The chat, if it exists and this user takes part."""
-    rows = await fetch(
-        pool,
-        f"SELECT {COLUMNS} FROM participants m JOIN chats c ON c.id = m.chat"  # noqa: S608 - constant
-        " WHERE m.chat = %s::uuid AND m.member = %s::uuid",
-        (chat, member),
-    )
+    rows = await _CHAT.fetch(pool, (chat, member))
     return ChatRow(*rows[0]) if rows else None
 
 
 async def find_shown_chat(pool: Pool, chat: str, member: str) -> tuple[ChatRow, list[str]] | None:
     """The same with its first participants, both from one snapshot."""
-    rows = await fetch(
-        pool,
-        f"SELECT {COLUMNS}, {SHOWN} FROM participants m JOIN chats c ON c.id = m.chat"  # noqa: S608
-        " WHERE m.chat = %s::uuid AND m.member = %s::uuid",
-        (chat, member),
-    )
+    rows = await _SHOWN_CHAT.fetch(pool, (chat, member))
     return (ChatRow(*rows[0][:-1]), rows[0][-1]) if rows else None
 
 

@@ -3,7 +3,7 @@ head."""
 
 from typing import Final, NamedTuple
 
-from chats.store.query import HEAD_OF_CHAT, fetch
+from chats.store.query import HEAD_OF_CHAT
 from chats.store.statement import Statement
 from chats.store.stretches import Stretch, stretch_arrays
 from common.database.pool import Pool
@@ -15,11 +15,6 @@ WHERE l.kind = 'message'
 """
 """The current messages of `l`; more conditions may follow."""
 
-# The same snapshot decides who may read, as in log.py.
-_READABLE: Final = """
-FROM participants m JOIN chats c ON c.id = m.chat
-WHERE m.chat = %s::uuid AND m.member = %s::uuid
-"""
 # One value with all messages: chats would take an array of them apart and join them again. Most
 # messages never change: above the newest one that did, no row of their own is looked up. Without
 # OFFSET 0 that condition would be checked only after searching the index.
@@ -65,11 +60,14 @@ _ABOVE = Statement(
         newest_first=" ORDER BY shown.seq DESC",
     ),
 )  # fmt: skip
-_ONE = f"""
-SELECT {HEAD_OF_CHAT}, ARRAY(
-    {CURRENT} AND l.chat = c.id AND message_id(l.event) = %s::uuid AND d.is_deleted IS NOT TRUE
-) {_READABLE}
-"""
+_ONE = Statement(
+    "message",
+    # The same snapshot decides who may read, as in log.py.
+    f"""
+{CURRENT} AND l.chat = $1::uuid AND message_id(l.event) = $3::uuid AND d.is_deleted IS NOT TRUE
+AND EXISTS (SELECT FROM participants WHERE chat = $1::uuid AND member = $2::uuid)
+""",
+)
 
 
 class MessagesRead(NamedTuple):
@@ -103,5 +101,5 @@ async def _list_messages(
 
 async def find_message(pool: Pool, chat: str, member: str, message: str) -> bytes | None:
     """None if the user does not take part, or the message is deleted or of another chat."""
-    rows = await fetch(pool, _ONE, (message, chat, member))
-    return rows[0][1][0] if rows and rows[0][1] else None
+    rows = await _ONE.fetch(pool, (chat, member, message))
+    return rows[0][0] if rows else None
