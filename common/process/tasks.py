@@ -29,7 +29,7 @@ def start(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
     return task
 
 
-async def stop(tasks: Iterable[asyncio.Task[None]]) -> None:
+async def stop(tasks: Iterable[asyncio.Task[object]]) -> None:
     """Cancels them until they are done. Once is not enough: redis-py loses a cancellation that
     arrives while it connects, and goes on."""
     left = set(tasks)

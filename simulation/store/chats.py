@@ -1,6 +1,6 @@
 """chats' database: each method models the function of that name in chats/store, without waiting."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 
 from chats.log.encoding import stamp
@@ -30,7 +30,7 @@ class ChatsDatabase(Reading, Outbox):
     def list_free_chats(self, chats: Collection[str]) -> set[str]:
         return set(chats)
 
-    def append_events(self, batch: list[NewEvent]) -> tuple[list[Outcome], dict[str, int]]:
+    def append_events(self, batch: Sequence[NewEvent]) -> tuple[list[Outcome], dict[str, int]]:
         at = self._now()
         outcomes: list[Outcome] = []
         ranges: dict[str, tuple[int, int]] = {}
