@@ -7,7 +7,12 @@ Reads the locks and the metadata of the installed packages. Uses no network.
 
 import re
 import sys
-from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from importlib.metadata import (
+    Distribution,
+    PackageMetadata,
+    PackageNotFoundError,
+    distribution,
+)
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -44,11 +49,16 @@ def licence_of(package: Distribution) -> str:
     name = metadata["Name"].lower()
     if name in READ:
         return READ[name]
-    if expression := metadata.get("License-Expression"):
-        return str(expression)
-    classifiers = metadata.get_all("Classifier") or []
+    if expression := _first(metadata, "License-Expression"):
+        return expression
+    classifiers = metadata.get_all("Classifier", [])
     found = [c.rpartition(" :: ")[2] for c in classifiers if c.startswith("License :: ")]
-    return ", ".join(found) or (metadata.get("License") or "unknown").splitlines()[0]
+    return ", ".join(found) or (_first(metadata, "License") or "unknown").splitlines()[0]
+
+
+def _first(metadata: PackageMetadata, field: str) -> str:
+    """Empty if it has none."""
+    return next(iter(metadata.get_all(field, [])), "")
 
 
 def page() -> str:

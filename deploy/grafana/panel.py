@@ -5,7 +5,7 @@ One value serves Grafana's JSON, the tests that run each query, and the images i
 
 from typing import Literal, NamedTuple
 
-Unit = Literal["s", "reqps", "short", "bytes", "percentunit", "ops"]
+Unit = Literal["s", "reqps", "short", "bytes", "Bps", "percentunit", "ops"]
 
 
 class Query(NamedTuple):

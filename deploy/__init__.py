@@ -1,0 +1,1 @@
+"""How Hubbub is installed: locks, containers, hosts, dashboards. No service imports it."""

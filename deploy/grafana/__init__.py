@@ -1,0 +1,1 @@
+"""The dashboards for Grafana, as Python; `dashboards/` holds the JSON that Grafana reads."""
