@@ -28,7 +28,7 @@ def name_emoji() -> str:
 
 
 def _others(about: dict[str, Any]) -> list[str]:
-    return about.get("alias", [])
+    return list(about.get("alias", ()))
 
 
 def _spoken(name: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any, Final
 from aiohttp import WSMsgType, web
 from aiohttp.test_utils import TestServer
 from hubbub_client import Client
+from hubbub_client.events import Event, Restarted
 
 PATIENCE_SECONDS: Final = 20.0
 SESSION: dict[str, Any] = {
@@ -21,6 +22,12 @@ SESSION: dict[str, Any] = {
 LOST: Final = 0  # as a status: the request takes effect, and its answer is lost
 
 Answer = tuple[int, Any]
+
+
+def seq_of(event: Event | Restarted) -> int:
+    """Of an event that has happened in a chat."""
+    assert isinstance(event, Event)
+    return event.seq
 
 
 class Stub:

@@ -240,8 +240,8 @@ async def test_what_happens_between_a_load_and_the_first_socket_is_not_missed(
 
 async def test_an_upload_gives_all_that_the_server_says_of_the_file() -> None:
     """For a picture also its size in pixels, and whether it has a preview."""
-    file = {"id": "f", "name": "a.png", "type": "image/png", "size": 72}
-    picture = {"width": 20, "height": 10, "preview": True}
+    file: dict[str, Any] = {"id": "f", "name": "a.png", "type": "image/png", "size": 72}
+    picture: dict[str, Any] = {"width": 20, "height": 10, "preview": True}
     async with somebody() as (stub, client):
         stub.answer = lambda *_: (201, {"file": file | picture})
         assert await client.chat("c").upload("a.png", b"bytes") == File(**file, **picture)

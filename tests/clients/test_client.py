@@ -23,7 +23,7 @@ from hubbub_client import (
 from hubbub_client.client import MAX_WAITING
 from hubbub_client.rest import Rest
 
-from tests.clients.stub import Answer, Stub, message, refused, serving, somebody, until
+from tests.clients.stub import Answer, Stub, message, refused, seq_of, serving, somebody, until
 
 
 async def hear(stream: AsyncIterator[Any], had: list[Any]) -> None:
@@ -291,7 +291,7 @@ async def test_what_nobody_has_listened_to_for_long_comes_again() -> None:
         stub.ready |= {"chats": {"c": events[-1]["seq"]}, "behind": ["c"]}
         stub.answer = lambda *_: (200, {"events": events[:2], "more": False})
         heard = client.events()
-        assert [(await anext(heard)).seq for _ in range(2)] == [6, 7]
+        assert [seq_of(await anext(heard)) for _ in range(2)] == [6, 7]
         assert stub.connects[-1]["resume"] == {"c": 5}
 
 
@@ -324,7 +324,7 @@ async def test_what_was_dropped_comes_again_after_the_end_of_the_session(
         await until(lambda: stub.connects[-1]["resume"] == {"c": 5})
         await client.until_ready()
         await stub.hear(message(6))
-        assert (await first).seq == 6
+        assert seq_of(await first) == 6
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,6 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
@@ -105,18 +104,23 @@ def logged_in(store: Path) -> Path:
     return store
 
 
-async def command(origin: str, store: Path, *words: str | bytes, **rest: Any) -> tuple[int, str]:
+async def command(
+    origin: str, store: Path, *words: str | bytes, stdout: int | None = None
+) -> tuple[int, str]:
     """Its exit code and its error output."""
-    ran = await asyncio.to_thread(
-        subprocess.run,
-        [sys.executable, "-m", "hubbub_client", "--origin", origin, "--store", store, *words],
-        env={**os.environ, "PYTHONPATH": str(PACKAGE), "PYTHONUTF8": "1"},
-        stdin=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        start_new_session=True,  # without a terminal for a prompt
-        check=False,
-        **rest,
-    )
+
+    def start() -> subprocess.CompletedProcess[bytes]:
+        return subprocess.run(
+            [sys.executable, "-m", "hubbub_client", "--origin", origin, "--store", store, *words],
+            env={**os.environ, "PYTHONPATH": str(PACKAGE), "PYTHONUTF8": "1"},
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=subprocess.PIPE,
+            start_new_session=True,  # without a terminal for a prompt
+            check=False,
+        )
+
+    ran = await asyncio.to_thread(start)
     return ran.returncode, ran.stderr.decode()
 
 

@@ -211,7 +211,7 @@ async def test_a_store_that_fails_holds_up_nothing(server: Server) -> None:
     outbox = Outbox(Full(), server.perform)
     outbox.resume("ann")
     answers = await asyncio.gather(outbox.put(change("1")), outbox.put(change("2")))
-    assert answers == [{"key": "1"}, {"key": "2"}]
+    assert [*answers] == [{"key": "1"}, {"key": "2"}]
     server.error = Forbidden(403, "forbidden", "No.")
     with pytest.raises(Forbidden):
         await outbox.put(change("3"))

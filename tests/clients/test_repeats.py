@@ -6,7 +6,7 @@ from hubbub_client import HubbubError, NotFound, RateLimited, Unauthenticated
 from tests.clients.stub import LOST, Answer, refused, somebody
 
 GONE = refused(404, "not_found")
-DONE = (200, {})
+DONE: Answer = (200, {})
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ async def test_any_other_change_of_what_is_gone_is_refused(monkeypatch: pytest.M
 async def test_a_session_that_is_over_can_be_logged_out_of(lost: int) -> None:
     """Ended by an earlier try or by another device, it leaves nothing behind."""
     async with somebody() as (stub, client):
-        answers = [(LOST, {})] * lost
+        answers: list[Answer] = [(LOST, {})] * lost
         stub.answer = lambda *_: answers.pop(0) if answers else refused(401, "unauthenticated")
         await client.log_out()
         assert client._kept.tokens() is None

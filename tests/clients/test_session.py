@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hubbub_client.events import Restarted
+from hubbub_client.events import Event, Restarted
 from hubbub_client.session import (
     Answer,
     ComeBack,
@@ -32,6 +32,7 @@ def _shown(output: Output | ComeBack | Stop) -> dict[str, Any]:
         case Deliver(Restarted(chat)):
             return {"restarted": chat}
         case Deliver(event):
+            assert isinstance(event, Event)
             return {"deliver": [event.chat, event.seq]}
         case Pull():
             return {"pull": [output.chat, output.after]}

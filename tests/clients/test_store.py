@@ -29,11 +29,11 @@ asyncio.run(hold())
 async def test_a_file_that_nobody_has_any_more_is_closed(tmp_path: Path) -> None:
     """With `from_environment` the program has no handle to close; Python 3.13 warns about open
     ones."""
-    client = Client(store=FileStore(tmp_path / "store"))
-    database = client._kept._store._database  # type: ignore[attr-defined]
+    file = FileStore(tmp_path / "store")
+    client, database = Client(store=file), file._database
     async with client:
         assert database.execute("SELECT 1").fetchone() == (1,)
-    del client
+    del client, file
     gc.collect()
     with pytest.raises(sqlite3.ProgrammingError):
         database.execute("SELECT 1")
