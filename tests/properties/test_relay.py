@@ -186,9 +186,8 @@ def heard_after(log: Log, user: str, start: int) -> list[bytes]:
         control = log.controls.get(seq)
         mine = control is not None and user in control.users
         if mine and control is not None and control.action == "join":
-            snapshot = control.snapshot
-            raw = isinstance(snapshot, msgspec.Raw)
-            lines.append(bytes(snapshot) if raw else log.events[seq - 1])  # type: ignore[arg-type]
+            snapshot, event = control.snapshot, log.events[seq - 1]
+            lines.append(bytes(snapshot) if isinstance(snapshot, msgspec.Raw) else event)
             inside = True
         elif inside:
             lines.append(log.events[seq - 1])

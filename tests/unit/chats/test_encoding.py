@@ -1,5 +1,7 @@
 """Drafts and stamps."""
 
+from typing import Any
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -32,7 +34,7 @@ AT = "2026-01-02T03:04:05.678Z"
 @given(st.text(), st.integers(1, 2**53))
 def test_a_stamped_draft_is_the_event(text: str, seq: int) -> None:
     """Whatever users write, the bytes are the same as if the event were encoded with its seq."""
-    ids = {"chat": new_id(), "by": new_id(), "message_id": new_id()}
+    ids: dict[str, Any] = {"chat": new_id(), "by": new_id(), "message_id": new_id()}
     draft = draft_event(Message(**ids, **UNSTAMPED, message=text))
     event = Message(**ids, seq=seq, at=AT, message=text)
     assert stamp(draft, seq, AT) == msgspec.json.encode(event)
@@ -76,10 +78,10 @@ def test_no_control_entries_are_nothing() -> None:
 @pytest.mark.parametrize("kind", [Message, MessageEdited])
 def test_a_blank_event_has_no_text(kind: type[Message | MessageEdited]) -> None:
     """All other fields stay."""
-    fields = {"chat": "c", "seq": 2, "at": AT, "by": "ann", "message_id": "m"}
-    more = {"client_id": "k", "reply_to": "r"} if kind is Message else {"of": 1}
-    before = kind(**fields, **more, message="secret", mentions=["bob"])
-    after = kind(**fields, **more, message="", deleted=True)
+    fields: dict[str, Any] = {"chat": "c", "seq": 2, "at": AT, "by": "ann", "message_id": "m"}
+    fields |= {"client_id": "k", "reply_to": "r"} if kind is Message else {"of": 1}
+    before = kind(**fields, message="secret", mentions=["bob"])
+    after = kind(**fields, message="", deleted=True)
     blanked = msgspec.json.decode(blank(msgspec.json.encode(before)))
     assert blanked == msgspec.json.decode(msgspec.json.encode(after))
     assert blanked == msgspec.json.decode(blank(msgspec.json.encode(blanked)))
@@ -88,7 +90,7 @@ def test_a_blank_event_has_no_text(kind: type[Message | MessageEdited]) -> None:
 def test_a_deletion_says_whose() -> None:
     """In the bytes that all events about the message share; other events delete nothing."""
     ids = {"chat": new_id(), "by": new_id(), "message_id": new_id()}
-    about = {**ids, "seq": 2, "at": AT, "of": 1}
+    about: dict[str, Any] = {**ids, "seq": 2, "at": AT, "of": 1}
     deletion = msgspec.json.encode(MessageDeleted(**about))
     reaction = msgspec.json.encode(ReactionAdded(**about, emoji="👍"))
     found = find_deleted(deletion)

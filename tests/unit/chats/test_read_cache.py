@@ -1,6 +1,7 @@
 """What is cached of chats in memory."""
 
 import tracemalloc
+from typing import cast
 
 import pytest
 from prometheus_client import REGISTRY
@@ -8,7 +9,10 @@ from prometheus_client import REGISTRY
 from chats.own import read_cache as module
 from chats.own.read_cache import MAX_BYTES, ReadCache
 from chats.store.own import Counted, OwnRow, OwnState
+from common.database.pool import Pool
 from common.protocol.ids import new_id
+
+NO_POOL = cast("Pool", None)  # nothing here reads from a database
 
 
 async def test_it_takes_no_more_memory_than_it_may(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -30,7 +34,7 @@ async def test_it_takes_no_more_memory_than_it_may(monkeypatch: pytest.MonkeyPat
     try:
         for _ in range(30):
             pairs = [(new_id(), new_id()) for _ in range(100)]
-            await held.fill_own(None, pairs, [state] * len(pairs))  # type: ignore[arg-type]
+            await held.fill_own(NO_POOL, pairs, [state] * len(pairs))
         taken, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -52,7 +56,7 @@ async def test_it_counts_what_came_from_memory(monkeypatch: pytest.MonkeyPatch) 
     kinds = [(of, source) for of in ("own", "chat") for source in ("database", "memory")]
     before, held = [shown(*kind) for kind in kinds], ReadCache()
     for _ in range(3):
-        await held.fill_own(None, [("c", "ann"), ("d", "ann")], [state] * 2)  # type: ignore[arg-type]
+        await held.fill_own(NO_POOL, [("c", "ann"), ("d", "ann")], [state] * 2)
         held.find_chats({"c": state})
         held.keep_chat("c", state, b"{}")
     assert [shown(*kind) - was for kind, was in zip(kinds, before, strict=True)] == [2, 4, 1, 2]

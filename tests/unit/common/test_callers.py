@@ -3,7 +3,6 @@
 import re
 import subprocess
 from pathlib import Path
-from typing import Any
 from unittest.mock import MagicMock
 
 import pytest
@@ -18,6 +17,7 @@ from common.calls.callers import (
     read_callers,
 )
 from common.calls.service import Call
+from common.protocol.users import Empty
 from tests.fixtures.declared_calls import declared_calls
 
 ROOT = Path(__file__).parents[3]
@@ -85,7 +85,7 @@ def test_a_call_must_say_who_may_make_it() -> None:
     """An empty text, or one that names no services, is an error at the start."""
     for by in ("", "edge and realtime"):
         with pytest.raises(ValueError, match="does not name services"):
-            Call("x", by, "reads", Any, Any, MagicMock())  # type: ignore[type-var]
+            Call("x", by, "reads", Empty, Empty, MagicMock())
 
 
 def test_containers_and_the_fleet_make_the_same_files(tmp_path: Path) -> None:

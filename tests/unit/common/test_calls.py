@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import closing, suppress
+from typing import Any
 
 import msgspec
 import pytest
@@ -106,9 +107,9 @@ async def http() -> AsyncIterator[HttpClient]:
         yield http
 
 
-def call_all(http: HttpClient, replicas: list[Replica], **options: float) -> Calls:
+def call_all(http: HttpClient, replicas: list[Replica], **options: Any) -> Calls:
     addresses = tuple(replica.address for replica in replicas)
-    return Calls(http, Replicas("users", addresses), **options)  # type: ignore[arg-type]
+    return Calls(http, Replicas("users", addresses), **options)
 
 
 def first_for(calls: Calls, replicas: list[Replica], key: str) -> Replica:

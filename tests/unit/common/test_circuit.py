@@ -3,6 +3,12 @@
 from common.calls.circuit import OPEN_AFTER_SECONDS, Circuit
 
 
+def is_open(circuit: Circuit, readiness: dict[str, bool], at: float) -> bool:
+    """Whether it is, once it has judged this."""
+    circuit.judge(readiness, at)
+    return circuit.is_open
+
+
 def test_a_replica_that_breaks_is_out_until_a_probe_finds_it_ready() -> None:
     """It stays out while probes fail and is back after the first that succeeds."""
     circuit = Circuit()
@@ -26,12 +32,9 @@ def test_a_role_is_given_up_after_five_seconds() -> None:
     """The circuit opens after five seconds, not before: the restart of a process is waited out."""
     circuit = Circuit()
     circuit.break_off("a", 10)
-    circuit.judge({"a": False}, 10 + OPEN_AFTER_SECONDS - 0.1)
-    assert not circuit.is_open
-    circuit.judge({"a": False}, 10 + OPEN_AFTER_SECONDS)
-    assert circuit.is_open
-    circuit.judge({"a": True}, 20)
-    assert not circuit.is_open
+    assert not is_open(circuit, {"a": False}, 10 + OPEN_AFTER_SECONDS - 0.1)
+    assert is_open(circuit, {"a": False}, 10 + OPEN_AFTER_SECONDS)
+    assert not is_open(circuit, {"a": True}, 20)
 
 
 def test_a_served_call_starts_the_clock_anew() -> None:

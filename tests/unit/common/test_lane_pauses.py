@@ -1,11 +1,11 @@
 """When the next call of a lane leaves: pauses, crowds, batches that are sent ahead."""
 
 import asyncio
+import time
 from functools import partial
 
 import pytest
 
-from common.calls import lanes as module
 from common.calls.lanes import FEWEST_GATHERED, Lanes, Spacing
 
 
@@ -15,7 +15,7 @@ async def test_a_lane_may_pause_between_calls() -> None:
     calls: list[tuple[float, list[int]]] = []
 
     async def call(_: str, items: list[int], __: float) -> list[int]:
-        calls.append((module.time.monotonic(), items))
+        calls.append((time.monotonic(), items))
         return items
 
     lanes: Lanes[int, int] = Lanes(

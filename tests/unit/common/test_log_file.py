@@ -58,7 +58,12 @@ async def test_lines_of_one_turn_are_written_together(
     """In order, also with one that is written at once, and before the next turn ends."""
     written: list[bytes] = []
     write = os.write
-    monkeypatch.setattr(os, "write", lambda fd, data: written.append(data) or write(fd, data))
+
+    def note(fd: int, data: bytes) -> int:
+        written.append(data)
+        return write(fd, data)
+
+    monkeypatch.setattr(os, "write", note)
     file = LogFile(tmp_path / "log")
     file.append_soon(b"1\n")
     file.append_soon(b"2\n")

@@ -34,7 +34,7 @@ def run(program: str) -> subprocess.CompletedProcess[str]:
 
 
 def without_time(line: str) -> dict[str, Any]:
-    fields = json.loads(line)
+    fields: dict[str, Any] = json.loads(line)
     assert fields.pop("time")[-1] == "Z"
     return fields
 

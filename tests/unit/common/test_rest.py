@@ -6,6 +6,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from jwt.algorithms import OKPAlgorithm
 
+from common.calls.calls import Calls
 from common.identity.credentials import Credentials
 from common.identity.tokens import ALGORITHM
 from common.process.rest import BEAT_SECONDS, NEVER, Rest
@@ -145,7 +146,7 @@ async def test_what_another_process_asks_for_waits_a_moment_for_its_turn() -> No
     await asyncio.gather(*works)
 
 
-class UsersThatRevoke:
+class UsersThatRevoke(Calls):
     """Answers like users, except while `is_gone`."""
 
     def __init__(self) -> None:
@@ -166,7 +167,7 @@ async def test_who_comes_to_a_process_at_rest_is_judged_by_what_was_revoked_mean
     """It does not poll while idle, and admits nobody before it has polled. If users does not
     answer, what was known before applies."""
     users, rest = UsersThatRevoke(), Rest(after_seconds=0.0)
-    credentials = Credentials(users, "edge", rest=rest)  # type: ignore[arg-type]
+    credentials = Credentials(users, "edge", rest=rest)
     watching = asyncio.create_task(credentials.watch())
     try:
         await until(lambda: credentials.is_behind)

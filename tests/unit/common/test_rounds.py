@@ -65,7 +65,7 @@ async def test_an_outage_is_counted_per_round_and_logged_once(
     with caplog.at_level(logging.WARNING, "hubbub"):
         await run(Work(down, down, down, 0, down), failed)
     assert failed.labels("dig")._value.get() == 4
-    assert [(record.levelname, record.fields) for record in caplog.records] == [
+    assert [(record.levelname, vars(record)["fields"]) for record in caplog.records] == [
         ("WARNING", {"of": "dig", "error": "DatabaseUnreachable"})
     ] * 2
 

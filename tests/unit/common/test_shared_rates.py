@@ -11,7 +11,7 @@ import redis
 
 from common.protocol.ids import new_id
 from common.valkey import shared_rates
-from common.valkey.rates import SENDS, Rate
+from common.valkey.rates import SENDS, Rate, Verdict
 from common.valkey.shared_rates import TELL_KNOWN_SECONDS, SharedBuckets
 from common.valkey.valkey import Valkey
 from tests.fixtures.servers import ValkeyServer
@@ -185,11 +185,14 @@ async def test_takes_of_a_bucket_keep_their_order(make: Make, valkey_url: str) -
         else:
             buckets.ask("x", whom, RATE, lambda _: order.append(number))
 
+    def fail(_: Verdict) -> None:
+        raise ZeroDivisionError
+
     for number in range(0, 10, 2):
         take(number)
         take(number + 1)
         await asyncio.sleep(0.001)
-    buckets.ask("x", whom, RATE, lambda _: 1 / 0)
+    buckets.ask("x", whom, RATE, fail)
     await buckets.take("x", whom, RATE)
     assert order == list(range(10))
 

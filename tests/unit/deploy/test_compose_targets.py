@@ -19,7 +19,7 @@ def test_a_file_is_written_beside_whoever_asks(tmp_path: Path, name: str) -> Non
     docker.write_text("#!/bin/sh\necho data\n")
     docker.chmod(0o755)
     environment = {"PATH": f"{programs}:{os.environ['PATH']}"}
-    command = ["sh", PROJECT_FOLDER / "deploy" / name, "new file"]
+    command: list[str | Path] = ["sh", PROJECT_FOLDER / "deploy" / name, "new file"]
     for code in (0, 1):
         done = subprocess.run(command, cwd=here, env=environment, capture_output=True, check=False)
         assert done.returncode == code
@@ -37,7 +37,7 @@ def test_nothing_is_left_of_a_file_that_is_not_whole(tmp_path: Path, name: str) 
     docker.write_text("#!/bin/sh\necho a part\nexit 5\n")
     docker.chmod(0o755)
     environment = {"PATH": f"{programs}:{os.environ['PATH']}"}
-    command = ["sh", PROJECT_FOLDER / "deploy" / name, "file"]
+    command: list[str | Path] = ["sh", PROJECT_FOLDER / "deploy" / name, "file"]
     done = subprocess.run(command, cwd=here, env=environment, capture_output=True, check=False)
     assert done.returncode == 5
     assert list(here.iterdir()) == []

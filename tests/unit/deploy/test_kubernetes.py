@@ -224,9 +224,11 @@ def test_ops_is_asked_in_its_pod(tmp_path: Path) -> None:
     }
     assert file.read_text() == "line\n"
     kubectl.write_text("#!/bin/sh\necho a part\nexit 5\n")
-    broken = [FOLDER / "ops", "bundle", str(tmp_path / "part")]
-    done = subprocess.run(broken, env=environment, capture_output=True, check=False)
-    assert done.returncode == 5
+    failed = subprocess.run(
+        [FOLDER / "ops", "bundle", str(tmp_path / "part")],
+        env=environment, capture_output=True, check=False,
+    )  # fmt: skip
+    assert failed.returncode == 5
     assert {path.name for path in tmp_path.iterdir()} == {"told", "kubectl", file.name}
     assert subprocess.run([FOLDER / "ops", "x"], capture_output=True, check=False).returncode == 1
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 from common.calls.calls import Calls
 from common.identity.credentials import TOLD_SECONDS, Credentials
@@ -10,6 +10,8 @@ from common.identity.gate import Gate
 from common.protocol.errors import unavailable
 from common.protocol.users import Empty, KeySet, Revocations
 from edge.admission import Admission
+from edge.http.request import AnyRequest
+from edge.limits import Limits
 from tests.unit.common.test_tokens import JWK, claims, sign
 
 
@@ -37,7 +39,7 @@ async def admit(admission: Admission, token: str) -> None:
     handler = SimpleNamespace(opt={})
     headers = [(b"authorization", f"Bearer {token}".encode())]
     scope = {"route_handler": handler, "headers": headers}
-    await admission.admit(SimpleNamespace(scope=scope))  # type: ignore[arg-type]
+    await admission.admit(cast("AnyRequest", SimpleNamespace(scope=scope)))
 
 
 async def seconds_to_admit(admission: Admission, token: str) -> float:
@@ -51,7 +53,7 @@ async def test_requests_with_a_refreshed_token_wait_until_users_knows_of_it() ->
     refresh token used up. Once a report has failed nobody waits."""
     users = UsersThatHear()
     credentials = Credentials(users, "edge")
-    admission = Admission(Gate(credentials), None)  # type: ignore[arg-type]
+    admission = Admission(Gate(credentials), cast("Limits", None))  # its request is not limited
     running = [
         asyncio.create_task(credentials.watch()),
         asyncio.create_task(credentials.report_uses()),

@@ -2,14 +2,20 @@
 
 import gzip
 import threading
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from litestar.types import Scope
 
 import edge.http.answer
 from edge.http.answer import MOST_AT_ONCE_BYTES, CompressedAnswer
 
 LONG = b'{"chats":[' + b",".join([b'{"chatName":"Kitchen"}'] * 500) + b"]}"
+
+
+def asking(*headers: tuple[bytes, bytes]) -> Scope:
+    """What an answer reads of a request: its headers."""
+    return cast("Scope", {"headers": list(headers)})
 
 
 async def sent(
@@ -24,7 +30,7 @@ async def sent(
     async def receive() -> Any:
         raise AssertionError("an answer reads nothing")
 
-    await answer.send_itself({"headers": list(headers)}, receive, send)  # type: ignore[arg-type]
+    await answer.send_itself(asking(*headers), receive, send)
     start, body = messages
     return dict(start["headers"]), body["body"]
 
@@ -62,7 +68,7 @@ async def test_it_is_compressed_once() -> None:
     """An answer that could not be sent at once is settled again."""
     answer = CompressedAnswer(LONG)
     accepting = (b"accept-encoding", b"gzip")
-    answer.settle({"headers": [accepting]})  # type: ignore[typeddict-item]
+    answer.settle(asking(accepting))
     _, body = await sent(answer, accepting)
     assert gzip.decompress(body) == LONG
 
@@ -83,7 +89,7 @@ async def test_what_takes_long_is_compressed_in_a_thread(
 
     monkeypatch.setattr(edge.http.answer, "_compress", note)
     answer, accepting = CompressedAnswer(body), (b"accept-encoding", b"gzip")
-    await answer.settle_in_thread({"headers": [accepting]})  # type: ignore[typeddict-item]
+    await answer.settle_in_thread(asking(accepting))
     assert len(compressed_in) == aside
     headers, content = await sent(answer, accepting)
     assert headers[b"content-length"] == b"%d" % len(content)
@@ -97,7 +103,7 @@ async def test_a_long_answer_is_as_it_is_for_whoever_does_not_take_gzip() -> Non
     """It depends on the request all the same."""
     body = b"x" * (MOST_AT_ONCE_BYTES + 1)
     answer = CompressedAnswer(body)
-    await answer.settle_in_thread({"headers": []})  # type: ignore[typeddict-item]
+    await answer.settle_in_thread(asking())
     headers, content = await sent(answer)
     assert (content, headers[b"vary"]) == (body, b"accept-encoding")
 

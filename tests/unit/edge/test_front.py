@@ -4,13 +4,14 @@ import asyncio
 import gc
 import re
 import socket
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 from urllib.parse import unquote
 from weakref import ref
 
 import pytest
 from litestar import get
 
+from common.calls.calls import Calls
 from common.identity.credentials import Credentials
 from common.identity.gate import Gate
 from common.process.web import serving_app
@@ -24,11 +25,12 @@ from edge.http.balancer import Balancer
 from edge.http.endpoint import create_endpoints
 from edge.http.front import TRACE_HEADER, Route, RouteTable
 from edge.http.joined_writes import WHOLE, WholeAnswers
+from edge.limits import Limits
 from edge.operation import PathText, Who, put
 
 ID = "00000000-0000-4000-8000-000000000000"
 # Without a token in the request, edge calls neither users nor the limits.
-ADMISSION = Admission(Gate(Credentials(None, "edge")), None)  # type: ignore[arg-type]
+ADMISSION = Admission(Gate(Credentials(cast("Calls", None), "edge")), cast("Limits", None))
 TABLE = RouteTable(
     [
         Route("/a", frozenset({"GET", "POST"})),

@@ -7,7 +7,7 @@ import struct
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import uvicorn
@@ -166,7 +166,7 @@ def test_a_connection_that_is_idle_for_long_ends() -> None:
     config.load()
     config.timeout_keep_alive = 75
     loop, wire = SlowLoop(), Wire()
-    protocol = WholeAnswers(config, ServerState(), {}, loop)  # type: ignore[arg-type]
+    protocol = WholeAnswers(config, ServerState(), {}, cast("asyncio.AbstractEventLoop", loop))
     protocol.connection_made(wire)
     protocol.on_response_complete()
     loop.wait_until(70)

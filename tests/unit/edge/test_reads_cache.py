@@ -1,7 +1,7 @@
 """Cached reads: which calls reach the services with cold caches and without permission to read."""
 
 import asyncio
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import pytest
@@ -194,9 +194,10 @@ async def test_a_call_has_no_more_pages_than_could_be_read_in_its_time(
 ) -> None:
     """A message may be 50 kB of JSON. Full pages of messages travel in smaller calls than those of
     events, which chats cuts."""
+    of: Literal["messages", "events"]
     for of, most in (("messages", 8), ("events", MAX_PAGES_A_CALL)):
         services.pages.clear()
-        wanted = PageWanted(user="ann", chat="c", of=of, before=None, after=3, limit=100)  # type: ignore[arg-type]
+        wanted = PageWanted(user="ann", chat="c", of=of, before=None, after=3, limit=100)
         await asyncio.gather(*(reads.get_page(wanted) for _ in range(60)))
         assert max(len(call.wanted) for call in services.pages) == most
 

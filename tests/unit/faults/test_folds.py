@@ -44,16 +44,14 @@ def log() -> list[Event]:
 def clean() -> History:
     history = History(people={"a": ANN, "b": BEN}, connected=["a", "b"], logs={CHAT: log()})
     history.current = {CHAT: list(fold({}, log()).values())[::-1]}
-    for number, (kind, by, of, more) in enumerate(
-        [
-            ("message.edited", ANN, 2, {"text": "edit 1", "seq": 4}),
-            ("reaction.added", BEN, 2, {"emoji": "👍"}),
-            ("reaction.added", BEN, 3, {"emoji": "👍"}),
-            ("message.deleted", ANN, 2, {}),
-            ("message.edited", ANN, 3, {"text": "edit 2", "seq": 8}),
-        ],
-        4,
-    ):
+    changes: list[tuple[str, str, int, dict[str, Any]]] = [
+        ("message.edited", ANN, 2, {"text": "edit 1", "seq": 4}),
+        ("reaction.added", BEN, 2, {"emoji": "👍"}),
+        ("reaction.added", BEN, 3, {"emoji": "👍"}),
+        ("message.deleted", ANN, 2, {}),
+        ("message.edited", ANN, 3, {"text": "edit 2", "seq": 8}),
+    ]
+    for number, (kind, by, of, more) in enumerate(changes, 4):
         history.changes.append(
             Changed(by, CHAT, kind, f"m{of}", float(number), ended=number + 0.1, status=200, **more)
         )
@@ -121,6 +119,7 @@ def test_a_text_that_outlives_its_message_is_divergent() -> None:
 
 def test_history_that_is_not_the_fold_is_divergent() -> None:
     """In the text, in reactions, in which messages exist."""
+    broken: dict[str, Any]
     for broken in ({"message": "hello"}, {"reactions": []}, {"editedAt": "t1"}):
         history = clean()
         history.current[CHAT][0] = {**history.current[CHAT][0], **broken}

@@ -1,5 +1,7 @@
 """Links to files: valid for exactly what was signed, until the signed time."""
 
+from collections.abc import Callable
+
 import pytest
 
 from common.identity.links import Link, LinkSigner
@@ -33,6 +35,6 @@ def test_no_other_key_signs() -> None:
         lambda text: text + "é",
     ],
 )
-def test_nothing_of_it_can_be_changed(change) -> None:  # type: ignore[no-untyped-def]
+def test_nothing_of_it_can_be_changed(change: Callable[[str], str]) -> None:
     """A changed link is invalid and raises nothing."""
     assert SIGNER.read(change(SIGNER.sign(LINK)), 0) is None

@@ -8,6 +8,7 @@ import tarfile
 from collections.abc import Callable
 from contextlib import ExitStack, closing
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -100,7 +101,7 @@ def backup(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """A backup's file, and the epoch of its system."""
     folder = tmp_path_factory.mktemp("origin")
     settings = _settings(folder / "data")
-    epoch = []
+    epoch: list[str] = []
 
     def work(databases: dict[str, psycopg.Connection]) -> None:
         _fill(databases)
@@ -113,7 +114,7 @@ def backup(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     return folder / "backup.tar", epoch[0]
 
 
-def _one(connection: psycopg.Connection, query: str) -> object:
+def _one(connection: psycopg.Connection, query: str) -> Any:
     row = connection.execute(query).fetchone()
     assert row is not None
     return row[0]

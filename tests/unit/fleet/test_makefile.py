@@ -67,7 +67,9 @@ def test_the_list_of_commands_is_a_table() -> None:
     done = subprocess.run(
         ["make", "-s", "help"], cwd=PROJECT_FOLDER, capture_output=True, text=True, check=True
     )
-    starts = {re.match(r"make +\S+ +", line)[0] for line in done.stdout.splitlines()}
+    lines = done.stdout.splitlines()
+    starts = [found[0] for line in lines if (found := re.match(r"make +\S+ +", line))]
+    assert len(starts) == len(lines)
     assert len({len(start) for start in starts}) == 1
 
 

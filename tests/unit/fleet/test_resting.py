@@ -13,13 +13,10 @@ def test_a_system_rests_once_all_have_been_at_rest_for_a_while() -> None:
     assert not resting.judge(True, 0.0)
     assert not resting.judge(True, AFTER_SECONDS - 1)
     assert not resting.judge(False, AFTER_SECONDS - 0.5)
-    assert not resting.judge(True, AFTER_SECONDS)
-    assert not resting.has_begun
-    assert resting.judge(True, 2 * AFTER_SECONDS)
-    assert resting.has_begun
+    assert (resting.judge(True, AFTER_SECONDS), resting.has_begun) == (False, False)
+    assert (resting.judge(True, 2 * AFTER_SECONDS), resting.has_begun) == (True, True)
     assert not resting.judge(True, 3 * AFTER_SECONDS)
-    assert resting.judge(False, 3 * AFTER_SECONDS)
-    assert not resting.has_begun
+    assert (resting.judge(False, 3 * AFTER_SECONDS), resting.has_begun) == (True, False)
 
 
 def test_only_roles_rest_that_the_operator_left_open() -> None:

@@ -181,11 +181,12 @@ def test_a_busy_machine_is_no_reason_for_idle_roles_to_grow() -> None:
         assert Role(name).see(Figures(seen=1, lag=0.2), 600) == 1
 
 
-@pytest.mark.parametrize("work", [{"bytes": 8e6}, {"requests": 40.0}])
-def test_files_grows_when_it_is_late_with_its_own_work(work: dict[str, float]) -> None:
+@pytest.mark.parametrize(
+    "late", [Figures(seen=1, lag=0.005, bytes=8e6), Figures(seen=1, lag=0.005, requests=40.0)]
+)
+def test_files_grows_when_it_is_late_with_its_own_work(late: Figures) -> None:
     """With many bytes, or with many requests for small files."""
-    late = Role("files")
-    assert late.see(Figures(seen=1, lag=0.005, **work), 8) == 2
+    assert Role("files").see(late, 8) == 2
 
 
 def test_a_node_that_delivers_late_is_joined_by_another() -> None:

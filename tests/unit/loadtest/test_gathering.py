@@ -3,7 +3,7 @@
 import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import gevent
 import pytest
@@ -14,6 +14,9 @@ from loadtest.users import listener as listening
 from loadtest.users.gathering import Gathering
 from loadtest.users.listener import PING, Listener
 from loadtest.users.outbox import NO_ANSWER, NO_SOCKET
+
+if TYPE_CHECKING:
+    from locust.stats import RequestStats
 
 READY = b'{"type":"ready","user":"ann","epoch":"e","chats":{"c":5},"behind":[],"pingSeconds":25}'
 PONG = b'{"type":"pong"}'
@@ -80,7 +83,7 @@ def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def gathered() -> tuple[Gathering, Listener, Stats]:
     stats = Stats()
-    gathering = Gathering(stats)  # type: ignore[arg-type]
+    gathering = Gathering(cast("RequestStats", stats))
     listener = Listener(gathering, "ann", "http://nowhere", Calls())
     gathering.listeners.add(listener)
     return gathering, listener, stats

@@ -9,6 +9,7 @@ from importlib.util import module_from_spec, spec_from_file_location
 from inspect import iscoroutinefunction
 from pathlib import Path
 from types import FunctionType, ModuleType
+from typing import Any
 
 import pytest
 
@@ -40,7 +41,7 @@ def test_everything_that_is_switched_off_exists(monkeypatch: pytest.MonkeyPatch)
     """Otherwise a renamed function would keep running while the benchmark reports it as off."""
     switches = load_switches(monkeypatch)
     for module, path, instead in [one for state in switches.OFF for one in state]:
-        found = import_module(module)
+        found: Any = import_module(module)
         for name in path.split("."):
             found = getattr(found, name)
         assert isinstance(found, FunctionType)

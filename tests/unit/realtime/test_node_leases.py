@@ -1,9 +1,9 @@
 """Leases tell which nodes are dead, and prove nothing while nobody could renew them."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
-from common.valkey.valkey import Leases
+from common.valkey.valkey import Leases, Valkey
 from realtime.presence.node_leases import BEAT_SECONDS, GONE_MS, NodeLeases
 
 START_MS = 1_000_000  # of Valkey's clock, when this node's shows 100 seconds
@@ -16,7 +16,8 @@ class Scene:
         self.now = 100.0
         self.ends: dict[str, int] = {}
         self.told: list[tuple[dict[str, float], bool]] = []
-        self.leases = NodeLeases("here", self, self.renew, self.hear, lambda: self.now)  # type: ignore[arg-type]
+        valkey = cast("Valkey", self)
+        self.leases = NodeLeases("here", valkey, self.renew, self.hear, lambda: self.now)
 
     @property
     def now_ms(self) -> int:

@@ -17,7 +17,6 @@ async def test_others_have_their_turn_while_a_flood_is_read() -> None:
     neighbour, neighbours_wire = await node.connect_and_wait()
     before, most = len(objects_in(wire)), 0
     connection.data_received(PING * 20 * FRAMES_A_TURN)
-    assert not wire.is_reading
     turns = 0
     while not wire.is_reading:
         found = len(objects_in(wire))

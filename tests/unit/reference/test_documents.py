@@ -2,6 +2,7 @@
 
 import inspect
 import re
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -16,12 +17,13 @@ from docs.reference.postman import make_collection, operations_without_step
 from docs.reference.samples import limits_of, sample
 from docs.reference.story import STORY
 from edge.asyncapi import describe_socket
+from edge.bodies import Wrongs
 from edge.openapi import describe_api
 from edge.operations import OPERATIONS
 
 
 @pytest.mark.parametrize("path", make_documents(), ids=lambda path: path.name)
-def test_a_made_document_is_fresh(path) -> None:  # type: ignore[no-untyped-def]
+def test_a_made_document_is_fresh(path: Path) -> None:
     """`make docs` would change nothing."""
     assert path.exists()
     assert path.read_text() == make_documents()[path], "run make docs"
@@ -155,7 +157,7 @@ def test_every_printed_request_is_accepted() -> None:
     for operation in OPERATIONS:
         for shape in operation.shapes:
             printed = sample(schemas[shape.__name__], schemas)
-            wrongs = msgspec.convert(printed, shape).wrong_fields()
+            wrongs: Wrongs = msgspec.convert(printed, shape).wrong_fields()
             assert not any(wrongs.values()), (operation.path, wrongs)
 
 
