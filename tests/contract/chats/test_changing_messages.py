@@ -16,6 +16,7 @@ from common.protocol.chats import (
 from common.protocol.errors import Refusal
 from common.protocol.ids import new_id
 from common.protocol.items import (
+    AnyItem,
     ChangeStored,
     MessageStored,
     Refused,
@@ -86,7 +87,7 @@ async def test_who_may_edit_and_delete(world: World) -> None:
     [eve] = await world.make_people(1)
     other = await make_scene(world)
     [of_bob] = await world.send(new_message(scene.id, bob, "bob's"))
-    codes = {
+    codes: dict[str, AnyItem] = {
         "edit": scene.edit(bob, "x"),
         "owner edits": scene.edit(owner, "x", of=of_bob.message_id),
         "delete": scene.delete(bob),
@@ -179,10 +180,10 @@ async def test_reactions_are_in_history(world: World) -> None:
         scene.react(bob, "❤"), scene.react(bob), scene.react(ann), scene.react(ann, HEART),
         scene.react(bob), scene.unreact(ann, "👎"), scene.unreact(bob, HEART),
     )  # fmt: skip
+    assert isinstance(results[5], Refused)
     assert results == [
         *[ChangeStored(is_new=True)] * 4, ChangeStored(is_new=False),
-        Refused(code="not_found", detail=results[5].detail),  # type: ignore[union-attr]
-        ChangeStored(is_new=True),
+        Refused(code="not_found", detail=results[5].detail), ChangeStored(is_new=True),
     ]  # fmt: skip
     events = await scene.events()
     assert [(e["type"], e["seq"], e["emoji"], e["by"]) for e in events[2:]] == [
@@ -279,7 +280,9 @@ async def test_mentions_are_those_who_take_part(world: World) -> None:
         assert (await scene.events())[-1].get("mentions") == expected
         assert (await scene.history())["messages"][1].get("mentions") == expected
     unchanged = scene.edit(ann, "@eve", of=alone.message_id, mentions=[])
-    assert (await scene.append(unchanged)).is_new is False  # type: ignore[union-attr]
+    repeated = await scene.append(unchanged)
+    assert isinstance(repeated, MessageStored)
+    assert repeated.is_new is False
 
 
 async def test_items_of_all_kinds_are_one_batch(world: World) -> None:

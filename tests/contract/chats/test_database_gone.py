@@ -14,6 +14,7 @@ from chats.store import messages
 from common.protocol.chats import Chat, Done, GetChat
 from common.protocol.errors import Refusal
 from common.protocol.events import LinkPreview
+from common.protocol.items import AnyItem, MessageStored
 from common.protocol.links import ClaimedLinks, SettleLinks
 from tests.contract.chats.conftest import Stage, World, code_of, new_message, running_world
 from tests.contract.chats.scene import make_scene
@@ -144,9 +145,10 @@ async def test_a_chat_that_is_held_does_not_keep_others_waiting(stage: Stage, wo
         holder.execute("SET transaction_timeout = 0")
         holder.execute("SELECT FROM chats WHERE id = %s FOR NO KEY UPDATE", (held,))
         for _ in range(20):
-            sends = [world.send(new_message(chat, ann)) for chat in others]
-            [refused], *_ = await asyncio.gather(world.append(item), *sends)
+            sends = [world.append(new_message(chat, ann)) for chat in others]
+            [refused], *stored = await asyncio.gather(world.append(item), *sends)
             assert code_of(refused) == "unavailable"
+            assert all(isinstance(result, MessageStored) for [result] in stored)
         holder.commit()
     async with asyncio.timeout(BUSY):
         while code_of((await world.append(item))[0]) == "unavailable":  # noqa: ASYNC110 - polls
@@ -169,7 +171,7 @@ async def test_what_follows_deletions_in_a_chat_that_is_held_does_not_overtake_t
         psycopg.connect(stage.chats_database_url, autocommit=True) as watcher,
     ):
         holder.execute("SELECT FROM chats WHERE id = %s FOR UPDATE", (scene.id,))
-        items = [scene.edit(ann, "first"), *deletions, scene.edit(ann, "second")]
+        items: list[AnyItem] = [scene.edit(ann, "first"), *deletions, scene.edit(ann, "second")]
         appending = asyncio.create_task(world.append(*items))
         first = await _until_another_waits(watcher, ())
         await _until_another_waits(watcher, first)  # the items of the first transaction, again

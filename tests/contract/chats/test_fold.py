@@ -50,7 +50,7 @@ class Crowd:
         self.pages: list[dict[str, Any]] = []
 
     def some_item(self, by: Person) -> AnyItem:
-        about = {"chat": self.chat, "user": by.id}
+        about: dict[str, Any] = {"chat": self.chat, "user": by.id}
         mentions = [p.id for p in self.random.sample(self.people, self.random.randrange(4))]
         if not self.messages or self.random.random() < 0.3:
             more: dict[str, Any] = {"mentions": mentions} if mentions else {}

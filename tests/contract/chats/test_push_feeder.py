@@ -8,7 +8,7 @@ import pytest
 
 import chats.push.feeder
 from chats.push.feeder import PushFeeder
-from chats.store.push import Found, Range, add_push_reader
+from chats.store.push import Found, Range, add_push_reader, find_messages_to_push
 from chats.store.query import PLAN_OPTIONS
 from chats.store.schema import set_up_database
 from common.calls.calls import Calls
@@ -38,12 +38,11 @@ async def test_a_chat_that_fails_keeps_no_other_from_being_offered(
     await set_up_database(database_url)
     noted = [new_id() for _ in range(5)]
     bad = noted[2]
-    find = chats.push.feeder.find_messages_to_push
 
     async def find_but_bad(pool: Any, ranges: list[Range]) -> Any:
         if any(one.chat == bad for one in ranges):
             raise error
-        _, now = await find(pool, ranges)
+        _, now = await find_messages_to_push(pool, ranges)
         return [Found("ann", one.chat, True, 1, 1, "ben", None, None) for one in ranges], now
 
     monkeypatch.setattr(chats.push.feeder, "find_messages_to_push", find_but_bad)

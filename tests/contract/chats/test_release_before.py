@@ -67,7 +67,7 @@ async def test_readers_of_the_release_before_see_what_is_there_now(world: World)
     assert found["epoch"]
 
     one, two = (item["messageId"] for item in sent[:2])
-    of_ann = {"chat": chat.id, "user": ann.id}
+    of_ann: dict[str, Any] = {"chat": chat.id, "user": ann.id}
     await world.append(EditItem(**of_ann, message_id=one, key=new_id(), message="other"))
     await world.append(DeleteItem(**of_ann, message_id=two, key=new_id()))
     behind = await look(world, chat.id, ann, after=4)

@@ -37,8 +37,8 @@ async def test_a_name_that_breaks_a_rule_is_refused(world: World) -> None:
     assert page.chats == []
     chat = await world.call("create_chat", create(ann, []), Chat)
     for name in WRONG_NAMES[:-1]:
-        request = rename(ann, chat.id, name)
-        assert await fields_refused(world, "rename_chat", request, Done) == ["chatName"]
+        renaming = rename(ann, chat.id, name)
+        assert await fields_refused(world, "rename_chat", renaming, Done) == ["chatName"]
 
 
 @pytest.mark.parametrize("ids", [[new_id() for _ in range(1001)], ["x"], [new_id().upper()]])

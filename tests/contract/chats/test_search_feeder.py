@@ -167,6 +167,11 @@ async def test_how_far_behind_it_is_counts_from_the_oldest_event(database_url: s
         assert SEARCH_BEHIND_SECONDS._value.get() >= begun - first - 0.1
 
 
+def upto_of_chats(connection: psycopg.Connection) -> dict[str, int]:
+    """Up to which seq each is in the index."""
+    return dict(connection.execute("SELECT chat::text, upto FROM search_progress").fetchall())
+
+
 async def test_a_chat_that_cannot_be_fed_keeps_no_other_from_it(database_url: str) -> None:
     """All of the other chat is in the index after the same pass."""
     await set_up_database(database_url)
@@ -181,7 +186,7 @@ async def test_a_chat_that_cannot_be_fed_keeps_no_other_from_it(database_url: st
             feeder.note([bad, good], MESSAGES)
             with pytest.raises(psycopg.errors.CheckViolation):
                 await feeder.run()
-        upto = dict(connection.execute("SELECT chat::text, upto FROM search_progress").fetchall())
+        upto = upto_of_chats(connection)
     assert upto[good] == MESSAGES
     assert upto.get(bad, 0) == 0
 
@@ -200,7 +205,7 @@ async def test_a_chat_that_takes_too_long_keeps_no_other_from_the_index(database
             for _ in range(5):
                 with pytest.raises(DatabaseUnavailable):
                     await feeder.run()
-        upto = dict(connection.execute("SELECT chat::text, upto FROM search_progress").fetchall())
+        upto = upto_of_chats(connection)
     assert {chat: upto.get(chat, 0) for chat in noted} == {
         chat: 0 if chat == slow else MESSAGES for chat in noted
     }

@@ -49,7 +49,8 @@ async def test_times_of_a_chat_may_go_back(database_url: str, limit: int) -> Non
     with psycopg.connect(database_url, autocommit=True) as connection:
         for _ in range(3):
             seconds = chance.sample(range(60), 12)
-            found += _fill(connection, ann, [ann], 12, bool, lambda seq, s=seconds: s[seq - 1])
+            second_of = dict(enumerate(seconds, 1)).__getitem__
+            found += _fill(connection, ann, [ann], 12, bool, second_of)
     async with create_pool(database_url, size=1, min_size=1, options=PLAN_OPTIONS) as pool:
         assert await _find(pool, ann, limit) == sorted(found, reverse=True)
 

@@ -51,6 +51,7 @@ async def pool(stage: Stage, world: World) -> AsyncIterator[Pool]:
 
 
 def addition(chat: Chat, person: Person, version: int = 1) -> Change:
+    assert chat.owner is not None
     event = ParticipantAdded(chat=chat.id, by=chat.owner, users=[person.id], **UNSTAMPED)
     return Change(
         chat=chat.id,

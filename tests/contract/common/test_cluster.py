@@ -11,11 +11,11 @@ from typing import Final
 import pytest
 import uvloop
 
-from common.valkey.cluster import SlotMap, is_sharded, read_slots, slot_of
+from common.valkey.cluster import Place, SlotMap, is_sharded, read_slots, slot_of
 from common.valkey.rates import Rate
 from common.valkey.shared_rates import SharedBuckets
 from common.valkey.valkey import Valkey
-from tests.fixtures.cluster import Place, ValkeyCluster
+from tests.fixtures.cluster import ValkeyCluster
 
 CHATS: Final = 40
 PUBLISH_SECONDS: Final = 0.02

@@ -13,7 +13,7 @@ import pytest
 
 from chats.store.chats import read_epoch
 from chats.store.decisions import decide
-from chats.store.files import begin_upload, delete_file, finish_upload
+from chats.store.files import Step, begin_upload, delete_file, finish_upload
 from chats.store.schema import set_up_database
 from chats.store.timeline import settle_timeline
 from common.database.failures import DatabaseUnavailable, DatabaseUnreachable
@@ -254,6 +254,8 @@ async def test_a_commit_that_no_standby_has_is_no_answer(make_replicated: Make) 
         await asyncio.to_thread(servers.standby.start)
         decided, is_deleted, stored, found = await asyncio.gather(*repeats)
     assert (decided, is_deleted) == (False, True)
+    assert isinstance(stored, Step)
+    assert isinstance(found, Step)
     assert (stored.outcome, found.outcome) == ("stored", "known")
 
 

@@ -53,7 +53,8 @@ async def test_a_server_that_says_nothing_keeps_no_other_from_being_found(
     with socket.create_server(("127.0.0.1", 0)) as silent:  # accepts connections, and nothing else
         known["host"] = f"127.0.0.1,{known['host']}"
         known["port"] = f"{silent.getsockname()[1]},{known['port']}"
-        pool = create_pool(make_conninfo(**known), size=1)
+        pool = create_pool(make_conninfo("", **known), size=1)
+        assert isinstance(pool.kwargs, dict)
         pool.kwargs["connect_timeout"] = NEVER_SECONDS
         async with pool, asyncio.timeout(BACK_SECONDS):
             await pool.wait(NEVER_SECONDS)

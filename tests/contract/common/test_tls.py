@@ -169,7 +169,7 @@ def test_the_certificates_of_the_command_are_good(tmp_path: Path) -> None:
     for name in ("users", "chats", "realtime", "edge", "files"):
         files = Files(tmp_path / f"{name}.pem", tmp_path / f"{name}.key")
         ServerTls(join_calls_tls(*files, tmp_path / "ca.pem"), name)
-    strict = ["openssl", "verify", "-x509_strict", "-CAfile", tmp_path / "ca.pem"]
+    strict: list[str | Path] = ["openssl", "verify", "-x509_strict", "-CAfile", tmp_path / "ca.pem"]
     for name in ("users", "chats", "127.0.0.1", "db.example.org"):
         subprocess.run([*strict, tmp_path / f"{name}.pem"], check=True, capture_output=True)
 

@@ -4,6 +4,7 @@ import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import hiredis
@@ -100,6 +101,9 @@ TABLE: list[tuple[tuple[str, ...], set[str]]] = [
 ]
 
 
+pack: Callable[[tuple[Any, ...]], bytes] = hiredis.pack_command
+
+
 class Bus:
     """A Valkey with users, and their passwords."""
 
@@ -112,7 +116,7 @@ class Bus:
         reader = hiredis.Reader()
         answers: list[object] = []
         with socket.create_connection((host, int(port)), timeout=5) as connection:
-            connection.sendall(b"".join(hiredis.pack_command(c) for c in commands))
+            connection.sendall(b"".join(map(pack, commands)))
             while len(answers) < len(commands):
                 reader.feed(connection.recv(65_536))
                 while (answer := reader.gets()) is not False:

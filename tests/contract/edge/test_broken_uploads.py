@@ -50,7 +50,7 @@ class Stage:
     def ask(self, query: str) -> list[tuple[Any, ...]]:
         """Queries the database of chats."""
         with psycopg.connect(self.services.environment["HUBBUB_CHATS_DATABASE_URL"]) as connection:
-            done = connection.execute(query)  # type: ignore[arg-type]  # our own texts
+            done = connection.execute(query)
             return done.fetchall() if done.description else []
 
     def names(self) -> set[str]:

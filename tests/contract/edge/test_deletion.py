@@ -1,7 +1,7 @@
 """Deletion of an account: at once for its user, soon everywhere, whatever is killed meanwhile."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
@@ -232,18 +232,19 @@ def count_in_database(url: str, text: str) -> dict[str, int]:
     return found
 
 
-def read_all(valkey: redis.Redis) -> bytes:  # type: ignore[type-arg]
+def read_all(valkey: redis.Redis) -> bytes:
     """All data in Valkey: keys, and values of every type in use."""
     found: list[bytes] = []
+    readers: dict[bytes, Callable[[bytes], Iterable[Any]]] = {
+        b"string": lambda key: [valkey.get(key)],
+        b"zset": lambda key: valkey.zrange(key, 0, -1),
+        b"set": lambda key: valkey.smembers(key),
+        b"hash": lambda key: [part for pair in valkey.hgetall(key).items() for part in pair],
+    }
     for key in valkey.scan_iter():
         kind = valkey.type(key)
-        value: Any = {
-            b"string": lambda key: [valkey.get(key)],
-            b"zset": lambda key: valkey.zrange(key, 0, -1),
-            b"set": lambda key: valkey.smembers(key),
-            b"hash": lambda key: [part for pair in valkey.hgetall(key).items() for part in pair],
-        }[kind](key)
-        found += [key, *value]
+        assert isinstance(kind, bytes)
+        found += [key, *readers[kind](key)]
     return b"\n".join(found)
 
 

@@ -46,9 +46,10 @@ def test_made_up_requests(
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
-    def ask(case: schemathesis.Case) -> None:
+    def ask(case: schemathesis.Case[Any]) -> None:
+        given: dict[str, str] = dict(case.headers) if case.headers else {}
         try:
-            answer = send(client, case, {**(case.headers or {}), **somebody.headers})
+            answer = send(client, case, given | somebody.headers)
         except httpx.LocalProtocolError:
             reject()  # a header that this client cannot send
         assert answer.status_code < 500, answer.text
@@ -56,7 +57,9 @@ def test_made_up_requests(
     ask()
 
 
-def send(client: httpx.Client, case: schemathesis.Case, headers: dict[str, str]) -> httpx.Response:
+def send(
+    client: httpx.Client, case: schemathesis.Case[Any], headers: dict[str, str]
+) -> httpx.Response:
     """The client checks every answer against the description."""
     prepared = case.as_transport_kwargs()
     body = {name: prepared[name] for name in ("json", "data") if prepared.get(name) is not None}

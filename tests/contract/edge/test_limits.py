@@ -29,7 +29,7 @@ def long_email(length: int) -> str:
     return f"{local}@{'d' * (length - 69)}.org"
 
 
-SIGN_UPS = {
+SIGN_UPS: dict[str, tuple[Callable[[], dict[str, Any]], str | None]] = {
     "username of 3": (lambda: sign_up(username=unique(3)), None),
     "username of 2": (lambda: sign_up(username="ab"), "username"),
     "username of 32": (lambda: sign_up(username=unique(32)), None),

@@ -12,7 +12,7 @@ from common.protocol.ids import new_id
 def test_logs_hold_no_secret_and_no_text(client: httpx.Client, services: Any, owner: Any) -> None:
     """No token, password, code, message or name of a chat is in any line; each line is JSON."""
     name, password = f"p-{new_id()[-12:]}", f"secret {new_id()}"
-    body = {"username": name, "email": f"{name}@example.org", "password": password}
+    body: dict[str, Any] = {"username": name, "email": f"{name}@example.org", "password": password}
     grant = client.post("/api/user", json=body).json()
     own = {"Authorization": f"Bearer {grant['token']}"}
     chat_name, text = f"chat {new_id()}", f"message {new_id()}"

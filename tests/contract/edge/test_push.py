@@ -13,6 +13,7 @@ import httpx
 import msgspec
 import pytest
 from websockets.sync.client import ClientConnection, connect
+from websockets.typing import Origin, Subprotocol
 
 from tests.contract.edge.conftest import ORIGIN, Services
 from tests.fixtures.push_service import Browser, PushService
@@ -148,7 +149,7 @@ def test_whoever_looks_at_hubbub_is_not_told(
 @contextmanager
 def connected(node: str, person: Any) -> Iterator[ClientConnection]:
     token = person.headers["Authorization"].removeprefix("Bearer ")
-    with connect(node, subprotocols=["chat.v1"], origin=ORIGIN) as connection:  # type: ignore[arg-type,list-item]
+    with connect(node, subprotocols=[Subprotocol("chat.v1")], origin=Origin(ORIGIN)) as connection:
         connection.send(msgspec.json.encode({"type": "connect", "token": token}), text=True)
         assert '"ready"' in str(connection.recv(PATIENCE_SECONDS))
         yield connection

@@ -326,17 +326,16 @@ def test_changes_of_chats(member: Callable[..., httpx.Response]) -> None:
     unaffected."""
     made = member("POST", "/api/chat", json={"participants": [], "chatName": "plans"})
     chat = f"/api/chat/{made.json()['chat']['id']}"
-    changes = cycle(
-        (
-            lambda: member("PATCH", chat, json={"chatName": "other plans"}),
-            lambda: member("POST", f"{chat}/participant", json={"userId": new_id()}),
-            lambda: member("DELETE", f"{chat}/participant/{new_id()}"),
-            lambda: member("DELETE", f"/api/chat/{new_id()}"),
-            lambda: member("POST", "/api/invite", json={"uses": 1, "days": 1}),
-            lambda: member("DELETE", f"/api/invite/{'x' * 43}"),
-        )
-    )
-    answers = ask_until_refused(lambda: next(changes)(), 100)
+    changes: list[Callable[[], httpx.Response]] = [
+        lambda: member("PATCH", chat, json={"chatName": "other plans"}),
+        lambda: member("POST", f"{chat}/participant", json={"userId": new_id()}),
+        lambda: member("DELETE", f"{chat}/participant/{new_id()}"),
+        lambda: member("DELETE", f"/api/chat/{new_id()}"),
+        lambda: member("POST", "/api/invite", json={"uses": 1, "days": 1}),
+        lambda: member("DELETE", f"/api/invite/{'x' * 43}"),
+    ]
+    in_turn = cycle(changes)
+    answers = ask_until_refused(lambda: next(in_turn)(), 100)
     assert 20 < len(answers) < 100
     assert {answer.status_code for answer in answers[:-1]} == {200, 400, 403, 404}
     check_refused(answers[-1], 20, 1)

@@ -166,8 +166,9 @@ def test_the_cookie_is_found_among_others(client: httpx.Client, others: str) -> 
     up = client.post("/api/user", json=account, headers=COOKIE)
     client.cookies.clear()
     own = up.headers["set-cookie"].partition(";")[0]
-    pairs = {"Cookie": f"{others}; {own}; {others}".encode("latin-1")}
-    answer = client.post("/api/user/refresh", headers={**COOKIE, **pairs})
+    cookie = {"Cookie": f"{others}; {own}; {others}"}
+    headers = httpx.Headers({**COOKIE, **cookie}, encoding="latin-1")
+    answer = client.post("/api/user/refresh", headers=headers)
     client.cookies.clear()
     assert answer.status_code == 200, answer.text
 

@@ -17,7 +17,7 @@ BAD_TOKENS = {
 def test_bad_token(client: httpx.Client, case: str) -> None:
     """Anything but a valid access token is 401, checked before everything else."""
     value = BAD_TOKENS[case]
-    headers = {} if value is None else {"Authorization": value.encode("latin-1")}
+    headers = {} if value is None else {b"Authorization": value.encode("latin-1")}
     answer = client.post("/api/chat/x/message?limit=x", headers=headers, content=b"{")
     assert (answer.status_code, answer.json()["code"]) == (401, "unauthenticated")
 

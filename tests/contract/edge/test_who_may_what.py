@@ -386,8 +386,8 @@ def test_who_is_in_no_more(staff: Staff, operation: Operation, who: str) -> None
 def test_open(client: httpx.Client, staff: Staff, operation: Operation, who: str) -> None:
     """Calls without a token ask for none, and answer everybody alike: also inactive users, and
     clients with an invalid token."""
-    asked = {"method": operation.method, "url": operation.path, "json": {}}
-    headers = {"bad token": {"Authorization": "Bearer x"}, "nobody": {}}
+    asked: dict[str, Any] = {"method": operation.method, "url": operation.path, "json": {}}
+    headers: dict[str, dict[str, str]] = {"bad token": {"Authorization": "Bearer x"}, "nobody": {}}
     told = headers[who] if who in headers else getattr(staff, who).headers
     answer = client.request(**asked, headers=told)
     assert answer.status_code == client.request(**asked).status_code != 401, answer.text

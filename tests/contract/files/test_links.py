@@ -23,7 +23,7 @@ def pages() -> Iterator[Pages]:
 
 async def title_of(url: str) -> str | None:
     found = await fetch_preview(url, Lookups(), loopback=True)
-    return found and found.title
+    return found.title if found is not None else None
 
 
 async def test_a_page_is_fetched_over_redirects(pages: Pages) -> None:

@@ -34,7 +34,7 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Location]:
     secret = secrets.token_hex(16)
     port = ReservedPort()
     program = Path(sys.executable).parent / "rclone"
-    command = [
+    command: list[str | Path] = [
         program, "serve", "s3", "--addr", port.address, "--auth-key", f"{KEY},{secret}",
         "--config", "", "--vfs-cache-mode", "off", folder,
     ]  # fmt: skip
@@ -293,9 +293,11 @@ asyncio.run(fail(sys.argv[1]))
 @pytest.mark.parametrize(("mount", "why"), [("size=256k", "full"), ("ro", "read-only")])
 def test_a_folder_that_takes_nothing_says_why(mount: str, why: str, tmp_path: Path) -> None:
     """The error has the reason, although the folder can be read."""
-    command = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c",
-               'mount -t tmpfs -o "$0" none "$1" && exec "$2" -c "$3" "$1"',
-               mount, tmp_path, sys.executable, FAIL]  # fmt: skip
+    command: list[str | Path] = [
+        "unshare", "--user", "--map-root-user", "--mount", "sh", "-c",
+        'mount -t tmpfs -o "$0" none "$1" && exec "$2" -c "$3" "$1"',
+        mount, tmp_path, sys.executable, FAIL,
+    ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.split() == [why]
 
@@ -340,9 +342,10 @@ asyncio.run(remove(sys.argv[1]))
 
 def test_what_could_not_be_removed_is_not_said_to_be_gone(tmp_path: Path) -> None:
     """Here on a file system that became read-only, as happens after a disk error."""
-    command = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c",
-               'mount -t tmpfs none "$0" && exec "$1" -c "$2" "$0"',
-               tmp_path, sys.executable, REMOVE]  # fmt: skip
+    command: list[str | Path] = [
+        "unshare", "--user", "--map-root-user", "--mount", "sh", "-c",
+        'mount -t tmpfs none "$0" && exec "$1" -c "$2" "$0"', tmp_path, sys.executable, REMOVE,
+    ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["read-only"]
 

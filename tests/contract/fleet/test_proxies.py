@@ -42,8 +42,11 @@ def start_nginx(folder: Path, hubbub: int, port: int) -> subprocess.Popen[bytes]
         f"{user} pid {folder}/nginx.pid; daemon off; events {{}}"
         f" http {{ access_log off; {paths}\n{text}}}"
     )
-    command = [_program("nginx"), "-p", folder, "-e", "stderr", "-c", folder / "nginx.conf"]
-    return spawn(command, env={}, cwd=folder)
+    return spawn(
+        [_program("nginx"), "-p", folder, "-e", "stderr", "-c", folder / "nginx.conf"],
+        env={},
+        cwd=folder,
+    )
 
 
 def start_caddy(folder: Path, hubbub: int, port: int) -> subprocess.Popen[bytes]:
@@ -53,8 +56,11 @@ def start_caddy(folder: Path, hubbub: int, port: int) -> subprocess.Popen[bytes]
         ("127.0.0.1:8000", f"127.0.0.1:{hubbub}"),
     )
     (folder / "Caddyfile").write_text(f"{{\n\tadmin off\n\tauto_https off\n}}\n{text}")
-    command = [_program("caddy"), "run", "--config", folder / "Caddyfile", "--adapter", "caddyfile"]
-    return spawn(command, env={"HOME": str(folder)}, cwd=folder)
+    return spawn(
+        [_program("caddy"), "run", "--config", folder / "Caddyfile", "--adapter", "caddyfile"],
+        env={"HOME": str(folder)},
+        cwd=folder,
+    )
 
 
 def start_traefik(folder: Path, hubbub: int, port: int) -> subprocess.Popen[bytes]:

@@ -28,7 +28,7 @@ from common.calls.replicas import Replicas
 from common.protocol import chats as c
 from common.protocol import users as u
 from common.protocol.ids import new_id
-from common.protocol.items import AppendAnswer, AppendRequest, MessageStored, SendItem
+from common.protocol.items import AnyItem, AppendAnswer, AppendRequest, MessageStored, SendItem
 from common.protocol.limits import ACCESS_TOKEN_SECONDS
 from fleet.processes.children import spawn
 from fleet.processes.ports import ReservedPort
@@ -276,7 +276,7 @@ class World:
         return (await self.chats.call("create_chat", request, c.Chat)).id
 
     async def post(self, chat: str, sender: Person, *texts: str) -> list[MessageStored]:
-        items = [
+        items: list[AnyItem] = [
             SendItem(chat=chat, user=sender.id, key=new_id(), show_key=True, message=text)
             for text in texts
         ]

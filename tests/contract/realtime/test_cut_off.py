@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
 import pytest
+from redis.asyncio import Redis
 
 from common.calls.replicas import LEASE_MS
 from common.valkey.client import connect_valkey
@@ -73,19 +74,24 @@ async def own_world(own_tier: Tier, own_node: Process) -> AsyncIterator[World]:
         yield world
 
 
+async def tell(client: Redis, *command: str) -> object:
+    execute: Callable[..., Awaitable[object]] = client.execute_command  # it has no types
+    return await execute(*command)
+
+
 async def shut_to_strangers(valkey: ValkeyServer) -> None:
     """Else a connection whose log-in fails would stay with the default user, who may do
     everything."""
     async with connect_valkey(valkey.url) as client:
         for user in ("operator", "chats"):
-            await client.execute_command("ACL", "SETUSER", user, *ALLOWED)
-        await client.execute_command("ACL", "SETUSER", "default", "off")
+            await tell(client, "ACL", "SETUSER", user, *ALLOWED)
+        await tell(client, "ACL", "SETUSER", "default", "off")
 
 
 async def as_operator(valkey: ValkeyServer, *command: str) -> object:
     client = connect_valkey(f"redis://{OPERATOR}@{urlsplit(valkey.url).netloc}")
     try:
-        return await client.execute_command(*command)
+        return await tell(client, *command)
     finally:
         await client.aclose()
 

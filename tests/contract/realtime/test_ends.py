@@ -7,7 +7,7 @@ import signal
 import socket
 import time
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 import pytest
@@ -169,7 +169,7 @@ async def test_sends_above_the_rate_are_errors(world: World, strict_node: Proces
     async with world.connect(ann, strict_node) as s:
         send = {"type": "send", "chat": chat, "message": "x"}
         await s.say(*({**send, "clientId": new_id()} for _ in range(70)))
-        answers = []
+        answers: list[dict[str, Any]] = []
         while len(answers) < 70:
             frame = await s.hear()
             if frame["type"] in ("sent", "error"):

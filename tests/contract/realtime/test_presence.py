@@ -195,4 +195,5 @@ async def told_of(nodes: list[Process]) -> float:
 
 def keys_of_presence(valkey: ValkeyServer) -> list[bytes]:
     with contextlib.closing(redis.Redis.from_url(valkey.url)) as client:
-        return [key for key in client.keys("*") if b"presence" in key]
+        keys = client.keys("*")
+    return [key for key in keys if isinstance(key, bytes) and b"presence" in key]

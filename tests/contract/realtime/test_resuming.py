@@ -1,6 +1,7 @@
 """`connect` with `resume`: what is replayed, what is named in `behind`, and no gap in between."""
 
 import asyncio
+from typing import Any
 
 from common.protocol.ids import new_id
 from tests.contract.realtime.conftest import World
@@ -111,7 +112,7 @@ async def test_joining_a_busy_chat_leaves_no_gap(world: World) -> None:
 
     async def listen(delay: float, seq: int | None) -> None:
         await asyncio.sleep(delay)  # so that they join at different moments
-        fields = {} if seq is None else {"resume": {chat: seq}}
+        fields: dict[str, Any] = {} if seq is None else {"resume": {chat: seq}}
         async with world.connect(ben, **fields) as socket:
             start = seq or socket.ready["chats"][chat]
             if start < 61:

@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import psycopg
+
 from common.database.pool import Pool, begin, create_pool
 from common.protocol.ids import new_id
 from simulation.store.users import MembershipChange, UsersDatabase
@@ -104,7 +106,7 @@ class Both:
         facts = self.model.read_facts(**asked)
         try:
             self.model.remember_transaction(change, transaction)
-        except memberships.psycopg.errors.UniqueViolation:
+        except psycopg.errors.UniqueViolation:
             change.roll_back()
             return "elsewhere"
         if everybody:

@@ -5,7 +5,7 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, closing
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar, overload
 
 import jwt
 import msgspec
@@ -56,14 +56,29 @@ class Users:
         self.http = http
         self._calls = Calls(http, Replicas("users", (address,)))
 
+    @overload
+    async def call(
+        self, name: str, request: msgspec.Struct, *, timeout: float = CALL_TIMEOUT_SECONDS
+    ) -> Empty: ...
+
+    @overload
     async def call(
         self,
         name: str,
         request: msgspec.Struct,
-        answer: type[T] = Empty,
+        answer: type[T],
         *,
         timeout: float = CALL_TIMEOUT_SECONDS,
-    ) -> T:
+    ) -> T: ...
+
+    async def call(
+        self,
+        name: str,
+        request: msgspec.Struct,
+        answer: type[Any] = Empty,
+        *,
+        timeout: float = CALL_TIMEOUT_SECONDS,
+    ) -> Any:
         """Raises Refusal like a caller in another service."""
         return await self._calls.call_replica(self.address, name, request, answer, timeout=timeout)
 

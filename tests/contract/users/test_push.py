@@ -4,7 +4,7 @@ import asyncio
 from base64 import urlsafe_b64encode
 from collections.abc import AsyncIterator, Awaitable, Callable
 from itertools import count
-from typing import Any
+from typing import Any, cast
 
 import jwt
 import msgspec
@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
+from common.calls.calls import Calls
 from common.database.failures import DatabaseBusy
 from common.database.pool import Pool, begin, create_pool
 from common.identity.wrapping import Wrapping
@@ -42,6 +43,7 @@ from users.store.upkeep import set_up_database
 from users.vapid import PushKey
 
 WRAPPING = Wrapping("what wraps the keys of tests")
+NO_CHATS = cast("Calls", None)  # for calls that ask nothing of chats
 
 
 @pytest_asyncio.fixture
@@ -225,7 +227,7 @@ async def test_a_push_service_is_called_by_its_origin(
     await offer(pool, ann, new_id(), 3)
     async with pool.connection() as connection:
         await connection.execute("UPDATE pushes SET due_at = '-infinity'")
-    push = Push(pool, PushKey(pool, WRAPPING), None, "local")  # type: ignore[arg-type]
+    push = Push(pool, PushKey(pool, WRAPPING), NO_CHATS, "local")
     (claimed,) = (await push.claim(ClaimPushes(limit=1, contact=""))).pushes
     token = claimed.authorization.removeprefix("vapid t=").partition(",")[0]
     assert jwt.decode(token, options={"verify_signature": False})["aud"] == audience
@@ -299,7 +301,7 @@ async def test_another_secret_does_not_open_the_key(pool: Pool) -> None:
 
 async def test_nothing_is_told_where_push_is_off(pool: Pool) -> None:
     """The page gets no key, and saving a subscription is refused."""
-    push = Push(pool, PushKey(pool, WRAPPING), None, "off")  # type: ignore[arg-type]
+    push = Push(pool, PushKey(pool, WRAPPING), NO_CHATS, "off")
     assert (await push.get_key(Empty())).key is None
     wanted = SavePush(
         user=new_id(), session=new_id(), endpoint="https://push.example.org/x", p256dh="x",
@@ -347,7 +349,7 @@ async def test_a_deadlock_costs_no_offer_and_no_outcome(
     """The transaction that PostgreSQL ended is retried, so nothing is sent twice."""
     ann, chat = await make_user(pool), new_id()
     one = await subscribe(pool, ann)
-    push = Push(pool, PushKey(pool, WRAPPING), None, "local")  # type: ignore[arg-type]
+    push = Push(pool, PushKey(pool, WRAPPING), NO_CHATS, "local")
     for name in ("keep_offers", "settle_pushes"):
         monkeypatch.setattr(store, name, ending_first(getattr(store, name)))
     offered = PushOffer(user=ann, chat=chat, first=7, seq=7, by=ann, personal=False)

@@ -280,14 +280,17 @@ async def request_of(name: str, users: Any, change_of: Any) -> tuple[msgspec.Str
     by, key = ann.id, new_id()
     match name:
         case "sign_up":
-            fields = {"username": "cat", "email": "cat@example.org", "password": PASSWORD}
-            return SignUp(**fields, key=key, invite=await invite(users, ann)), Grant
+            request = SignUp(
+                username="cat", email="cat@example.org", password=PASSWORD, key=key,
+                invite=await invite(users, ann),
+            )  # fmt: skip
+            return request, Grant
         case "change_profile":
-            change = ChangeProfile(
+            profile = ChangeProfile(
                 user=ben.id, session=ben.session, email="b@example.org",
                 password="better horse", current_password=PASSWORD, key=key,
             )  # fmt: skip
-            return change, OwnAccount
+            return profile, OwnAccount
         case "prepare":
             return change_of(ben, add=[ben.id], transaction=key), Empty
         case "change_user":
@@ -296,8 +299,10 @@ async def request_of(name: str, users: Any, change_of: Any) -> tuple[msgspec.Str
         case "create_reset":
             return i.CreateReset(caller=by, user=ben.id, key=key), i.Code
         case "create_invitation":
-            fields = {"caller": by, "uses": 1, "days": 1, "chat": None, "role": "member"}
-            return i.CreateInvitation(**fields, key=key), i.Invitation
+            invitation = i.CreateInvitation(
+                caller=by, uses=1, days=1, chat=None, role="member", key=key
+            )
+            return invitation, i.Invitation
         case "take_invitation":
             code = await invite(users, ann)
             return i.TakeInvitation(caller=ben.id, code=code, key=key), i.Taken

@@ -10,7 +10,6 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
 
 import jwt
 import pytest
@@ -27,18 +26,17 @@ from users.signing import SigningKeys, SigningKeysError
 
 PROJECT = Path(__file__).parents[3]
 START = Callable[..., Awaitable[Users]]
+PrivateKey = Ed25519PrivateKey | X25519PrivateKey
 
 
 def opened_by(pool: Pool, secret: str = SIGNING_SECRET, folder: Path | None = None) -> SigningKeys:
     return SigningKeys(pool, Wrapping(secret), folder)
 
 
-def write_pem(folder: Path, kid: str, *, age: float, kind: type = Ed25519PrivateKey) -> Any:
-    key = kind.generate()
+def write_pem(folder: Path, kid: str, key: PrivateKey, *, age: float) -> None:
     path = folder / f"{kid}.pem"
     path.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     os.utime(path, (time.time() - age,) * 2)
-    return key
 
 
 def kids(keys: SigningKeys) -> list[str]:
@@ -130,8 +128,9 @@ async def test_a_revoked_key_is_gone_at_once(pool: Pool) -> None:
 async def test_keys_of_the_release_before_are_taken_over(pool: Pool, tmp_path: Path) -> None:
     """With their names and ages, so that replicas of both releases sign with the same key; only
     once, so that a revoked key does not come back."""
-    write_pem(tmp_path, "old", age=3600)
-    second = write_pem(tmp_path, "second", age=120)
+    second = Ed25519PrivateKey.generate()
+    write_pem(tmp_path, "old", Ed25519PrivateKey.generate(), age=3600)
+    write_pem(tmp_path, "second", second, age=120)
     keys = opened_by(pool, folder=tmp_path)
     await keys.open()
     token = keys.sign_access_token("ann", "session", 0)
@@ -145,7 +144,7 @@ async def test_keys_of_the_release_before_are_taken_over(pool: Pool, tmp_path: P
 
 async def test_foreign_files_stop_the_start_with_their_name(pool: Pool, tmp_path: Path) -> None:
     """A key of another type, or a file that is no key, is not skipped."""
-    write_pem(tmp_path, "other", age=0, kind=X25519PrivateKey)
+    write_pem(tmp_path, "other", X25519PrivateKey.generate(), age=0)
     with pytest.raises(SigningKeysError, match=r"other\.pem holds another kind of key"):
         await opened_by(pool, folder=tmp_path).open()
     (tmp_path / "other.pem").write_text("nothing")
@@ -170,7 +169,7 @@ async def test_another_secret_opens_nothing_and_is_told_what_to_do(
     assert kids(other) == [made]
     with caplog.at_level(logging.ERROR, "hubbub"), pytest.raises(SigningKeysError):
         await keys.reload_again()
-    assert "HUBBUB_SIGNING_SECRET_FILE does not open" in caplog.records[0].fields["error"]
+    assert "HUBBUB_SIGNING_SECRET_FILE does not open" in vars(caplog.records[0])["fields"]["error"]
     assert kids(keys) == before
 
 
