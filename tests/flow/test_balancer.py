@@ -290,8 +290,8 @@ async def test_no_get_or_post_fails_when_one_edge_is_killed(
     async with talk.going_on():
         for process in system.processes("edge"):
             await talk.until_posted(40)
-            old = system.kill_one("edge", lambda _, pid=process.pid: pid)
-            await system.until_replaced(old)
+            assert system.signal_one(process.pid, signal.SIGKILL)
+            await system.until_replaced([process.pid])
     assert len(await ann.events(chat)) == 1 + talk.posted
 
 
