@@ -159,11 +159,11 @@ def main() -> int:
     LOGS.mkdir(parents=True, exist_ok=True)
     failed = False
     for part in chosen:
-        row = run_part(part, os.environ)
-        failed = failed or row is None or "FAILED" in row.result
-        if row is not None:  # the part itself may have written the page meanwhile
+        new = run_part(part, os.environ)
+        failed = failed or new is None or "FAILED" in new.result
+        if new is not None:  # the part itself may have written the page meanwhile
             text = PAGE.read_text()
-            PAGE.write_text(write_rows(text, {**read_rows(text), part.name: row}))
+            PAGE.write_text(write_rows(text, {**read_rows(text), part.name: new}))
     return 1 if failed else 0
 
 

@@ -2,9 +2,10 @@
 
 import json
 from pathlib import Path
+from typing import Final, Literal
 
 import axe_playwright_python
-from playwright.async_api import Page
+from playwright.async_api import Page, ViewportSize
 
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text()
 FIND = """async rules => {
@@ -13,8 +14,11 @@ FIND = """async rules => {
         ({id, nodes}) => `${id}: ${nodes.map(node => node.html.slice(0, 160)).join('; ')}`);
 }"""
 OF_COLOURS = ["color-contrast", "link-in-text-block"]
-DESK = {"width": 1280, "height": 800}
-PHONE = {"width": 390, "height": 844}
+SCHEMES: Final[tuple[tuple[Literal["dark", "light"], list[str] | None], ...]] = (
+    ("dark", OF_COLOURS), ("light", None),
+)  # fmt: skip
+DESK = ViewportSize(width=1280, height=800)
+PHONE = ViewportSize(width=390, height=844)
 
 
 async def check(page: Page, state: str) -> None:
@@ -22,7 +26,7 @@ async def check(page: Page, state: str) -> None:
     if not await page.evaluate("'axe' in window"):
         await page.evaluate(AXE)
     found = []
-    for scheme, rules in (("dark", OF_COLOURS), ("light", None)):
+    for scheme, rules in SCHEMES:
         await page.emulate_media(color_scheme=scheme)
         await page.wait_for_function("() => document.getAnimations().length === 0")
         found += [f"{scheme}, {one}" for one in await page.evaluate(FIND, rules)]

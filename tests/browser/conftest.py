@@ -9,7 +9,14 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
+from playwright.async_api import (
+    Browser,
+    BrowserContext,
+    Page,
+    ViewportSize,
+    async_playwright,
+    expect,
+)
 
 from tests.browser.stage import Play, Stage, open_stage
 from tests.fixtures.hubbub import Hubbub
@@ -30,8 +37,8 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-DESK = {"width": 1280, "height": 800}
-PHONE = {"width": 390, "height": 844}
+DESK = ViewportSize(width=1280, height=800)
+PHONE = ViewportSize(width=390, height=844)
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome")
 SHELL = "chromium-headless-shell"  # Debian's; the same Chromium without a desktop's windows
 

@@ -87,7 +87,7 @@ async def main() -> None:
             _, cleo, bob, ann = people
             await talk(ann, bob, cleo)
             for name, size in SIZES.items():
-                await ann.page.set_viewport_size(size)  # type: ignore[arg-type]
+                await ann.page.set_viewport_size(size)
                 for scheme in ("light", "dark"):
                     # The transition of colours between the schemes is over.
                     await ann.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")

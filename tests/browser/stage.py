@@ -149,7 +149,7 @@ class Play:
                 socket.send(json.dumps({"type": "presence", "users": users}))
             elif frame["type"] == "send":
                 files = [self.files.infos[file] for file in frame.get("attachments", ())]
-                rest = {"attachments": files} if files else {}
+                rest: dict[str, Any] = {"attachments": files} if files else {}
                 self.say(frame["chat"], "ann", frame["message"], clientId=frame["clientId"], **rest)
 
         socket.on_message(hear)

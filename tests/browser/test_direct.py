@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from playwright.async_api import Route, expect
+from playwright.async_api import FilePayload, Route, expect
 
 from tests.browser.company import one_person, two
 from tests.browser.conftest import OpenWindow
@@ -85,8 +85,11 @@ async def test_people_are_shown_by_what_they_call_themselves(enter: OpenWindow) 
     await bob.button("Save").click()
     await expect(bob.page.get_by_text("Others see it now.")).to_be_visible()
     own = bob.page.locator(".own-picture")
-    file = {"name": "bob.png", "mimeType": "image/png", "buffer": picture(800, 600, place=True)}
-    await own.locator("input").set_input_files({**file, "buffer": b"no picture"})
+    portrait = picture(800, 600, place=True)
+    file = FilePayload(name="bob.png", mimeType="image/png", buffer=portrait)
+    await own.locator("input").set_input_files(
+        FilePayload(name="bob.png", mimeType="image/png", buffer=b"no picture")
+    )
     await expect(own).to_contain_text("cannot show this file as a picture")
     await own.locator("input").set_input_files(file)
     await expect(own.locator("img")).to_have_js_property("naturalWidth", 256)

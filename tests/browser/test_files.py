@@ -7,7 +7,7 @@ import wave
 
 import pytest
 from PIL import Image
-from playwright.async_api import Page, Route, expect
+from playwright.async_api import FilePayload, Page, Route, expect
 
 from tests.browser.accessibility import check
 from tests.browser.company import two, until
@@ -76,9 +76,9 @@ async def test_files_are_chosen_seen_before_they_go_and_sent(open_page: OpenPage
     async with page.expect_file_chooser() as chosen:
         await page.get_by_role("button", name="Attach files").click()
     await (await chosen.value).set_files([
-        {"name": "garden.png", "mimeType": "image/png", "buffer": picture(800, 600, place=True)},
-        {"name": "plan.bin", "mimeType": "application/zip", "buffer": b"\0" * 2_000},
-        {"name": "wrong.bin", "mimeType": "application/zip", "buffer": b"\0" * 10},
+        FilePayload(name="garden.png", mimeType="image/png", buffer=picture(800, 600, place=True)),
+        FilePayload(name="plan.bin", mimeType="application/zip", buffer=b"\0" * 2_000),
+        FilePayload(name="wrong.bin", mimeType="application/zip", buffer=b"\0" * 10),
     ])  # fmt: skip
     tray = page.get_by_role("list", name="Files")
     await expect(tray.get_by_role("listitem")).to_have_count(3)
@@ -127,7 +127,7 @@ async def test_an_upload_is_cancelled_while_it_moves_on(open_page: OpenPage) -> 
     network = await page.context.new_cdp_session(page)
     slow = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 400_000}
     await network.send("Network.emulateNetworkConditions", slow)
-    big = {"name": "big.bin", "mimeType": "application/zip", "buffer": b"\0" * 8_000_000}
+    big = FilePayload(name="big.bin", mimeType="application/zip", buffer=b"\0" * 8_000_000)
     await page.locator("input[type=file]").set_input_files([big])
     tray = page.get_by_role("list", name="Files")
     await page.get_by_role("button", name="Cancel big.bin").hover()
@@ -299,7 +299,7 @@ async def test_a_picture_arrives_at_the_other_one(enter: OpenWindow) -> None:
     async with ann.page.expect_file_chooser() as chosen:
         await ann.button("Attach files").click()
     await (await chosen.value).set_files(
-        [{"name": "garden.png", "mimeType": "image/png", "buffer": picture(800, 600)}]
+        FilePayload(name="garden.png", mimeType="image/png", buffer=picture(800, 600))
     )
     await ann.composer.fill("The garden")
     await ann.composer.press("Enter")
@@ -314,7 +314,7 @@ async def test_a_player_outlives_its_link(enter: OpenWindow) -> None:
     """A link expires after ten minutes; playing the sound later, or continuing it, works all the
     same."""
     ann, bob = await two(enter, "Music")
-    song = {"name": "song.wav", "mimeType": "audio/wav", "buffer": sound(60)}
+    song = FilePayload(name="song.wav", mimeType="audio/wav", buffer=sound(60))
     await ann.page.locator("input[type=file]").set_input_files([song])
     await ann.write("Listen")
     player = bob.line("Listen").locator("audio")
@@ -333,7 +333,7 @@ async def test_a_file_stands_for_the_text_where_there_is_none(enter: OpenWindow)
     """An edit may remove the text of a message with a file; a reply and the finder then show the
     file's name."""
     ann, bob = await two(enter, "Plans")
-    plan = {"name": "garden plan.bin", "mimeType": "application/zip", "buffer": b"\0" * 10}
+    plan = FilePayload(name="garden plan.bin", mimeType="application/zip", buffer=b"\0" * 10)
     await ann.page.locator("input[type=file]").set_input_files([plan])
     await ann.write("The plan")
     await expect(bob.line("The plan")).to_have_count(1)

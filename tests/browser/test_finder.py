@@ -276,7 +276,9 @@ async def test_a_phone_finds_by_touch(open_page: OpenPage) -> None:
     hit = page.locator(".hit.message").last
     await expect(hit).to_contain_text("ours from noon")
     assert await page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
-    assert (await hit.bounding_box() or {})["height"] >= 44
+    box = await hit.bounding_box()
+    assert box is not None
+    assert box["height"] >= 44
     await hit.tap()
     await expect(page.locator(".line.found")).to_be_in_viewport()
 

@@ -276,7 +276,12 @@ async def test_a_place_in_a_chat_that_is_gone_is_looked_for_no_more(enter: OpenW
         await until(lambda: ann.page.evaluate("globalThis.held !== undefined"))
         await bob.ask("DELETE", f"/api/chat/{chat}")
         await expect(ann.page.get_by_text("deleted the chat")).to_be_visible()
-    ann.page.on("request", lambda request: HISTORY.search(request.url) and asked.append(request))
+
+    def note(request: Request) -> None:
+        if HISTORY.search(request.url):
+            asked.append(request)
+
+    ann.page.on("request", note)
     ann.page.on("requestfinished", lambda request: ended.append(request))
     await ann.page.clock.install()
     await ann.page.evaluate("held.resolve()")

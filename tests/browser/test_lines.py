@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import FilePayload, expect
 
 from tests.browser.conftest import OpenPage
 from tests.browser.stage import Play, party
@@ -61,7 +61,7 @@ async def test_the_focus_outlives_what_had_it(open_page: OpenPage) -> None:
     await page.get_by_role("link", name="Party").click()
     await page.locator("input[type=file][multiple]").set_input_files(
         [
-            {"name": f"{name}.txt", "mimeType": "text/plain", "buffer": b"x"}
+            FilePayload(name=f"{name}.txt", mimeType="text/plain", buffer=b"x")
             for name in ("one", "two", "three")
         ]
     )

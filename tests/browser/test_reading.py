@@ -143,7 +143,7 @@ async def test_a_chat_is_found_where_it_was_left(enter: OpenWindow) -> None:
 async def test_text_can_be_read_in_both_schemes(open_window: OpenWindow) -> None:
     """Text has a contrast of 7 to 1 with its background, secondary text 4.5 to 1 (WCAG 2)."""
     ann = await open_window()
-    weak = {}
+    weak: dict[str, float] = {}
     for scheme in ("light", "dark"):
         await ann.page.emulate_media(color_scheme=scheme)
         weak |= {

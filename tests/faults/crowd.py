@@ -18,7 +18,7 @@ import aiohttp
 
 from tests.faults.changing import choose_change, try_change
 from tests.fixtures.device import Device, WaitedInVain
-from tests.fixtures.history import Event, History, Listed, Sent
+from tests.fixtures.history import Changed, Event, History, Listed, Sent
 from tests.fixtures.person import NoAnswer, Person
 
 PEOPLE = 8
@@ -105,7 +105,7 @@ class Crowd:
 
     async def settle(self) -> None:
         """Waits until every device has everything, at most 15 s; `late` names what is missing."""
-        tried = (*self.history.sends, *self.history.changes)
+        tried: list[Sent | Changed] = [*self.history.sends, *self.history.changes]
         last = max(one.ended or one.started for one in tried)
         heads = {
             chat: max([sent.seq for sent in self.history.sends if sent.chat == chat], default=1)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from operator import attrgetter
 from pathlib import Path
 
 import pytest
@@ -48,7 +49,7 @@ async def test_slots_move_and_primaries_die(
             await asyncio.to_thread(replica.tell, "CLUSTER", "FAILOVER")
         await asyncio.sleep(2)
         for _, member in zip(range(2), list(cluster.members), strict=False):
-            if not await asyncio.to_thread(lambda member=member: member.is_primary):
+            if not await asyncio.to_thread(attrgetter("is_primary"), member):
                 continue
             with scene.fault("primary killed"):
                 await asyncio.to_thread(member.kill)

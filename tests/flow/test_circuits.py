@@ -7,6 +7,7 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 
 from tests.fixtures.busy import BUSY, bound
 from tests.fixtures.hubbub import Hubbub
@@ -84,7 +85,7 @@ async def test_without_users_talk_goes_on_and_all_else_is_refused_at_once(
         async with stopped(system, "users"):
             await eventually(lambda: refuses_at_once(refused[0]), GIVE_UP_SECONDS)
             for ask in refused[1:]:
-                await eventually(lambda ask=ask: refuses_at_once(ask))
+                await eventually(partial(refuses_at_once, ask))
             assert (await ann.post(chat, "without users", retry_seconds=0)).status == 201
             await bens.until_seq(chat, 2)
             assert len(await ben.events(chat, retry_seconds=0)) == 2

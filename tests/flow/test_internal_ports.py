@@ -1,6 +1,7 @@
 """What the ports behind the balancer answer to a client without a credential."""
 
 import asyncio
+from typing import Any
 
 import aiohttp
 import pytest
@@ -22,10 +23,10 @@ BAD_CREDENTIALS = [
 
 
 async def status(
-    http: aiohttp.ClientSession, port: int | None, method: str, path: str, **options: object
+    http: aiohttp.ClientSession, port: int | None, method: str, path: str, **options: Any
 ) -> int:
     url = f"http://127.0.0.1:{port}{path}"
-    async with http.request(method, url, **options) as answer:  # type: ignore[arg-type]
+    async with http.request(method, url, **options) as answer:
         return answer.status
 
 

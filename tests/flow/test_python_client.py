@@ -237,13 +237,13 @@ async def test_messages_are_what_history_says_to_who_is_added_again(system: Hubb
         async with asyncio.timeout(10):
             while ben.cursor(chat.id) < last.seq:  # noqa: ASYNC110 - a number
                 await asyncio.sleep(0.02)
-        assert [message.message for message in bens.messages] == ["again"]
-        assert bens.has_older
+        assert ([message.message for message in bens.messages], bens.has_older) == (
+            ["again"], True,
+        )  # fmt: skip
         seen = await bens.load_older()
-        assert [message.message for message in seen] == [
-            "line 0, corrected", "", "line 2", "between", "again",
-        ]  # fmt: skip
-        assert not bens.has_older
+        assert ([message.message for message in seen], bens.has_older) == (
+            ["line 0, corrected", "", "line 2", "between", "again"], False,
+        )  # fmt: skip
         assert await bens.load() == seen
 
 

@@ -41,7 +41,8 @@ async def test_a_snapshot_and_the_events_since_give_the_next_snapshot(
     chat = await ann.create_chat("club", ben.id)
     before = (await ann.ask("GET", f"/api/chat/{chat}")).body
     history = await ann.events(chat)
-    kinds, topics = set(), set()
+    kinds, topics = set[str](), set[str | None]()
+    body: dict[str, Any]
     for number in range(CHANGES):
         members = before["participants"]
         owner = people[before["owner"]]

@@ -108,7 +108,7 @@ class Bus:
     """Two servers of a Valkey cluster on each host."""
 
     def __init__(self, hosts: Sequence[Host], password: str, ca: Path | None) -> None:
-        tls = {"ssl": True, "ssl_ca_certs": str(ca)} if ca else {}
+        tls: dict[str, Any] = {"ssl": True, "ssl_ca_certs": str(ca)} if ca else {}
         self._servers = [
             redis.Redis(
                 host=host.address, port=port, username="admin", password=password, protocol=2,

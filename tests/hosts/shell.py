@@ -19,7 +19,8 @@ class _Shell(socketserver.StreamRequestHandler):
 
     def handle(self) -> None:
         command = self.rfile.readline().decode()
-        subprocess.run(["sh", "-c", command], stdin=self.rfile, stdout=self.wfile, check=False)
+        up, down = self.rfile.fileno(), self.wfile.fileno()
+        subprocess.run(["sh", "-c", command], stdin=up, stdout=down, check=False)
 
 
 def serve() -> None:

@@ -74,13 +74,16 @@ def supervise(name: str) -> None:
             folder.chmod(int(unit.get(f"{what}Mode", "0755"), 8))
             shutil.chown(folder, unit["User"], unit["User"])
     child: subprocess.Popen[bytes] | None = None
-    is_over = False
+    has_ended = False
 
     def end(*_: object) -> None:
-        nonlocal is_over
-        is_over = True
+        nonlocal has_ended
+        has_ended = True
         if child is not None:
             child.terminate()
+
+    def is_over() -> bool:
+        return has_ended
 
     def reload(*_: object) -> None:
         if child is not None:
@@ -90,15 +93,15 @@ def supervise(name: str) -> None:
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGHUP, reload)
     with (LOGS / f"{name}.log").open("ab") as output:
-        while not is_over:
+        while not is_over():
             child = subprocess.Popen(
                 command_of(unit), env=environment_of(unit), cwd="/", stdin=subprocess.DEVNULL,
                 stdout=output, stderr=subprocess.STDOUT,
             )  # fmt: skip
-            if is_over:  # SIGTERM arrived meanwhile
+            if is_over():  # SIGTERM arrived meanwhile
                 child.terminate()
             child.wait()
-            if not is_over:
+            if not is_over():
                 time.sleep(float(unit["RestartSec"]))
 
 

@@ -16,7 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from deploy.grafana.dashboards import DASHBOARDS
-from deploy.grafana.panel import Dashboard, Panel
+from deploy.grafana.panel import Dashboard, Panel, Unit
 from tests.fixtures.hubbub import Hubbub
 from tests.fixtures.prometheus import Prometheus, running_prometheus
 from tests.observability.talk import people_who_talk
@@ -30,11 +30,9 @@ DOTS_AN_INCH = 80
 FEW_LINES = 6
 HEADROOM = 1.4
 ROW_ROOM = 0.12  # height of a legend row, as a share of the panel
-UNITS = {"s": "seconds", "reqps": "a second", "ops": "a second", "short": "number",
-         "bytes": "bytes", "Bps": "bytes a second", "percentunit": "share"}  # fmt: skip
-STYLE = {
-    "font.size": 7, "axes.titlesize": 8, "axes.grid": True, "grid.alpha": 0.3,
-    "axes.spines.top": False, "axes.spines.right": False, "lines.linewidth": 1.2,
+UNITS: dict[Unit, str] = {
+    "s": "seconds", "reqps": "a second", "ops": "a second", "short": "number",
+    "bytes": "bytes", "Bps": "bytes a second", "percentunit": "share",
 }  # fmt: skip
 
 
@@ -80,7 +78,10 @@ def name_series(legend: str, labels: dict[str, Any]) -> str:
 
 
 async def main() -> None:
-    mpl.rcParams.update(STYLE)
+    mpl.rcParams.update({
+        "font.size": 7, "axes.titlesize": 8, "axes.grid": True, "grid.alpha": 0.3,
+        "axes.spines.top": False, "axes.spines.right": False, "lines.linewidth": 1.2,
+    })  # fmt: skip
     FOLDER.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
