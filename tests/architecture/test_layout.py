@@ -3,6 +3,7 @@
 import ast
 import re
 import subprocess
+import tomllib
 from collections import Counter
 from collections.abc import Iterator
 from functools import cache
@@ -175,6 +176,14 @@ def test_every_test_reads_as_specification() -> None:
         and not ast.get_docstring(node)
     ]
     assert silent == []
+
+
+def test_mypy_checks_every_file() -> None:
+    """Tests and scripts too: it checks only the packages that pyproject.toml lists."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["mypy"]
+    inside = [_name(path).removeprefix(f"{settings['mypy_path']}/") for path in _tracked(".py")]
+    assert {name.partition("/")[0] for name in inside} == set(settings["packages"])
+    assert not any("ignore_errors" in override for override in settings["overrides"])
 
 
 def test_no_file_has_a_fixed_name_in_a_folder_that_all_users_share() -> None:
