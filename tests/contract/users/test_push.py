@@ -70,7 +70,8 @@ async def subscribe(pool: Pool, user: str, **more: Any) -> SavePush:
     session = new_id()
     async with pool.connection() as connection:
         await connection.execute(
-            "INSERT INTO sessions (id, user_id, expires_at) VALUES (%s, %s, 'tomorrow')",
+            "INSERT INTO sessions (id, user_id, expires_at)"
+            " VALUES (%s, %s, now() + interval '1 day')",
             (session, user),
         )
     usual = {"endpoint": f"https://push.example.org/{session}", "level": "all", "silent": False}
