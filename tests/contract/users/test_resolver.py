@@ -19,11 +19,13 @@ from common.calls.replicas import Replicas
 from common.database.pool import Pool
 from common.protocol.errors import Refusal
 from common.protocol.users import Empty, PrepareMemberships
+from fleet.processes.ports import ReservedPort
 from tests.fixtures.callers import AnyCaller
 from users.resolver import resolve_in_doubt
 from users.store.memberships import list_in_doubt
 
 Change = Callable[..., PrepareMemberships]
+StartProcess = Callable[[], Awaitable[tuple[asyncio.subprocess.Process, str]]]
 
 WAIT_SECONDS = 30  # for what takes four on an idle machine
 PROJECT = Path(__file__).parents[3]
@@ -127,8 +129,9 @@ async def test_nothing_is_decided_while_chats_is_gone(
     """Without an answer the transaction stays in doubt, and the metrics show it."""
     ann = await users.sign_up("Ann")
     await users.call("prepare", change_of(ann, add=[ann.id]))
-    with closing(HttpClient(AnyCaller("a secret for tests"))) as http:
-        nobody = Calls(http, Replicas("chats", ("127.0.0.1:8398",)))
+    http = HttpClient(AnyCaller("a secret for tests"))
+    with closing(http), closing(ReservedPort()) as port:  # nobody listens there
+        nobody = Calls(http, Replicas("chats", (port.address,)))
         with pytest.raises(Refusal):
             await resolve_in_doubt(pool, nobody, after_seconds=0)
     assert len(await list_in_doubt(pool)) == 1
@@ -159,22 +162,22 @@ async def test_killed_process_leaves_what_another_one_resolves(
     pool: Pool,
     change_of: Change,
     coordinator: Coordinator,
-    start_process: Callable[[int], Awaitable[asyncio.subprocess.Process]],
+    start_process: StartProcess,
 ) -> None:
     """`python -m users` is killed with kill -9 between prepare and finish; the next process
     finishes."""
     ann = await users.sign_up("Ann")
     made, lost = change_of(ann, add=[ann.id]), change_of(ann, add=[ann.id])
     coordinator.committed.add(made.transaction)
-    first = await start_process(8391)
-    await wait_until(lambda: _is_ready(users.http, "127.0.0.1:8391"))  # calls wait for 5 s at most
-    calls = Calls(users.http, Replicas("users", ("127.0.0.1:8391",)))
+    first, address = await start_process()
+    await wait_until(lambda: _is_ready(users.http, address))  # calls wait for 5 s at most
+    calls = Calls(users.http, Replicas("users", (address,)))
     for change in (made, lost):
         await calls.call("prepare", change, Empty, timeout=WAIT_SECONDS)
     first.kill()
     await first.wait()
     assert len(await list_in_doubt(pool)) == 2
-    second = await start_process(8392)
+    second, _ = await start_process()
     await wait_until(lambda: _nothing_is_prepared(pool))
     assert await users.chats_of(ann) == [made.chat]
     await wait_until(lambda: _is_forgotten(coordinator, made.transaction))
@@ -187,7 +190,7 @@ async def test_a_migration_does_not_wait_for_ever_for_what_is_prepared(
     pool: Pool,
     change_of: Change,
     coordinator: Coordinator,
-    start_process: Callable[[int], Awaitable[asyncio.subprocess.Process]],
+    start_process: StartProcess,
 ) -> None:
     """All processes of the previous release died at once: a new process that has tables to alter
     finishes their prepared transactions, whose locks it waits for."""
@@ -195,7 +198,7 @@ async def test_a_migration_does_not_wait_for_ever_for_what_is_prepared(
     async with pool.connection() as connection:
         await connection.execute(_BEFORE_FIELD_RULES)
     await users.call("prepare", change_of(ann, add=[ann.id]))
-    await start_process(8391)
+    await start_process()
     await wait_until(lambda: _nothing_is_prepared(pool))
     await wait_until(lambda: _is_applied(pool, "0004_field_rules.sql"))
 
@@ -203,15 +206,17 @@ async def test_a_migration_does_not_wait_for_ever_for_what_is_prepared(
 @pytest.fixture
 async def start_process(
     environment: dict[str, str], coordinator: Coordinator
-) -> AsyncIterator[Callable[[int], Awaitable[asyncio.subprocess.Process]]]:
-    """Starts the service like the fleet, on a port of 127.0.0.1."""
+) -> AsyncIterator[StartProcess]:
+    """Starts the service like the fleet, and returns its address too."""
     processes: list[asyncio.subprocess.Process] = []
+    ports: list[ReservedPort] = []
 
-    async def start(port: int) -> asyncio.subprocess.Process:
+    async def start() -> tuple[asyncio.subprocess.Process, str]:
+        ports.append(ReservedPort())
         env = {
             **os.environ,
             **environment,
-            "HUBBUB_LISTEN": f"127.0.0.1:{port}",
+            "HUBBUB_LISTEN": ports[-1].address,
             "HUBBUB_CHATS_SEEDS": coordinator.address,
         }
         processes.append(
@@ -219,9 +224,11 @@ async def start_process(
                 sys.executable, "-m", "users", env=env, cwd=PROJECT
             )
         )
-        return processes[-1]
+        return processes[-1], ports[-1].address
 
     yield start
+    for port in ports:
+        port.close()
     for process in processes:
         if process.returncode is None:
             process.kill()
