@@ -37,6 +37,7 @@ from users.store.upkeep import set_up_database
 T = TypeVar("T")
 
 CALL_TIMEOUT_SECONDS = 20  # the machine that runs tests may be busy
+CONNECT_SECONDS = 30.0
 SIGNING_SECRET = "what wraps the keys of tests"
 
 
@@ -157,6 +158,13 @@ async def settings(environment: dict[str, str]) -> Settings:
 
 
 @pytest.fixture
+def patient_sessions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sessions may hold a lock, and wait for one, for longer than a second: for tests in which a
+    call waits for a transaction of the test, on a machine that may stand still meanwhile."""
+    monkeypatch.setattr("common.database.pool._SESSION_OPTIONS", "")
+
+
+@pytest.fixture
 async def start_replica(
     settings: Settings, credentials: Credentials
 ) -> AsyncIterator[Callable[..., Awaitable[Users]]]:
@@ -180,8 +188,10 @@ async def users(start_replica: Callable[..., Awaitable[Users]]) -> Users:
 
 @pytest.fixture
 async def pool(settings: Settings) -> AsyncIterator[Pool]:
-    """The test's own connections to the replicas' database."""
+    """The test's own connections to the replicas' database. It waits longer for them than a
+    service does: a machine may stand still for two seconds."""
     async with create_pool(settings.database_url, size=4) as pool:
+        pool.timeout = CONNECT_SECONDS
         yield pool
 
 

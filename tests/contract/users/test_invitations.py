@@ -137,6 +137,7 @@ async def test_an_invitation_into_a_chat_is_revoked_while_chats_is_away(
     assert await code_of(revoke(users, ann, code)) == "not_found"
 
 
+@pytest.mark.usefixtures("patient_sessions")
 async def test_a_demotion_that_is_under_way_counts(users: Any, pool: Pool) -> None:
     """A sign-up that began earlier waits for it, and creates no admin."""
     ann, ben = await make_owner(users, "ann"), await make_owner(users, "ben")
@@ -211,6 +212,7 @@ async def test_a_sign_up_of_the_release_before_is_repeated(users: Any, pool: Poo
     assert (await users.call("sign_up", request, Grant)).user == grant.user
 
 
+@pytest.mark.usefixtures("patient_sessions")
 async def test_the_last_use_is_repeated_at_another_replica(
     start_replica: Callable[..., Awaitable[Any]], pool: Pool
 ) -> None:

@@ -130,6 +130,7 @@ async def test_limit_of_chats_a_user(users: Any, pool: Pool, change_of: Change) 
     await users.call("prepare", change_of(ann, chat=last.chat, add=[bob.id]))
 
 
+@pytest.mark.usefixtures("patient_sessions")
 async def test_limit_of_chats_a_user_holds_for_changes_at_once(
     start_replica: Callable[..., Awaitable[Any]], pool: Pool, change_of: Change
 ) -> None:
@@ -164,6 +165,7 @@ async def test_deleted_chat_is_nobodys(users: Any, change_of: Change) -> None:
     assert await users.chats_of(ann) == await users.chats_of(bob) == [kept.chat]
 
 
+@pytest.mark.usefixtures("patient_sessions")
 async def test_changes_of_one_chat_are_serial(
     start_replica: Callable[..., Awaitable[Any]], pool: Pool, change_of: Change
 ) -> None:

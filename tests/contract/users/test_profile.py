@@ -134,6 +134,7 @@ async def test_changes_of_different_fields_at_once_all_stay(users: Any) -> None:
     assert (own.display_name, own.status, own.email) == ("A", "s", "new@example.org")
 
 
+@pytest.mark.usefixtures("patient_sessions")
 async def test_address_and_password_changed_at_once_both_stay(users: Any, pool: Pool) -> None:
     """Whichever comes first: the address needs no password, so a changed password does not refuse
     it."""
@@ -254,6 +255,7 @@ async def test_search_finds_at_most_twenty_by_index(users: Any, pool: Pool) -> N
     assert "Sort" not in str(plan)
 
 
+@pytest.mark.usefixtures("patient_sessions")
 async def test_log_in_and_change_of_password_are_serial(users: Any, pool: Pool) -> None:
     """No session starts with a password that is being changed: the log-in waits and is refused."""
     await users.sign_up("Ann", "correct horse")

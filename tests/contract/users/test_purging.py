@@ -206,6 +206,7 @@ async def test_days_have_24_hours_in_any_time_zone(settings: Settings, users: An
     assert abs(ends - now - timedelta(days=1)) < timedelta(minutes=1)
 
 
+@pytest.mark.usefixtures("patient_sessions")
 @pytest.mark.parametrize(
     ("stale", "fresh", "count_rows"),
     [

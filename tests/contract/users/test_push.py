@@ -313,6 +313,7 @@ async def test_nothing_is_told_where_push_is_off(pool: Pool) -> None:
     assert refused.value.code == "not_found"
 
 
+@pytest.mark.usefixtures("patient_sessions")
 async def test_what_is_settled_waits_in_the_order_of_offers(pool: Pool) -> None:
     """Whatever the order of the outcomes: while it waits it holds no lock that an offer may need
     first. The result it waited for counts."""

@@ -236,6 +236,7 @@ async def test_a_change_of_oneself_that_ends_ones_own_role(
     assert (await actions_of(users, ann)).count("user.updated") == 2
 
 
+@pytest.mark.usefixtures("patient_sessions")
 async def test_a_new_password_that_is_set_again_while_it_is_under_way(
     users: Any, pool: Pool
 ) -> None:

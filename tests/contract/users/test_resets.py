@@ -143,6 +143,7 @@ async def test_a_key_of_the_release_before_is_known(users: Any, pool: Pool) -> N
     assert await users.call("create_reset", request, i.Code) == made
 
 
+@pytest.mark.usefixtures("patient_sessions")
 async def test_a_promotion_that_is_under_way_counts(users: Any, pool: Pool) -> None:
     """A use that began earlier waits for it, and finds the code void."""
     ann, ben, cat = [await users.sign_up(name) for name in ("ann", "ben", "cat")]
