@@ -9,13 +9,14 @@ import time
 from collections.abc import Iterator
 from typing import Any, Final
 
+import jwt
 import msgspec
 import pytest
 from websockets.exceptions import InvalidStatus
 
 from common.protocol.ids import new_id
 from tests.contract.realtime.conftest import Process, Tier, World, read_metrics
-from tests.fixtures.busy import BUSY
+from tests.fixtures.busy import BUSY, bound
 
 SHORT_TOKEN_SECONDS: Final = 4
 """How long a token lives that shall expire in a test: long enough to connect on a busy machine.
@@ -66,13 +67,14 @@ async def test_who_does_not_refresh_is_told_and_then_ended(world: World) -> None
     """`expiring` before the token expires, 4003 five seconds after it."""
     ann = await world.make_person()
     ann.token = world.tier.sign(ann, SHORT_TOKEN_SECONDS)
+    expires = jwt.decode(ann.token, options={"verify_signature": False})["exp"]
     async with world.connect(ann) as s:
         frame = await s.hear()
         assert frame["type"] == "expiring"
         assert frame["seconds"] <= SHORT_TOKEN_SECONDS
-        started = time.monotonic()
-        assert (await s.hear_end(30))[0] == 4003
-        assert 4 < time.monotonic() - started - frame["seconds"] < 7
+        assert (await s.hear_end(60))[0] == 4003
+        # Counted from the expiry: a machine that stands still hears of `expiring` late.
+        assert 4.9 < time.time() - expires < 5 + bound(2.0, 20.0)
 
 
 async def test_a_refresh_keeps_the_socket(world: World) -> None:

@@ -110,6 +110,6 @@ async def hear_posts(
 
 
 async def until_bus_is_up(node: Process) -> None:
-    async with asyncio.timeout(8):  # a start of Valkey, and the longest pause before a reconnect
+    async with asyncio.timeout(bound(8.0, 60.0)):  # the longest pause before a reconnect
         while "hubbub_realtime_bus_up 1.0" not in await read_metrics(node):  # noqa: ASYNC110
             await asyncio.sleep(0.05)

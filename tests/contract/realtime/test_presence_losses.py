@@ -7,17 +7,18 @@ from collections.abc import Callable
 
 from tests.contract.realtime.conftest import Person, Process, Socket, Tier, read_metrics
 from tests.contract.realtime.test_presence import TOLD_SECONDS, told_more, until_told, watch
+from tests.fixtures.busy import bound
 from tests.fixtures.servers import ValkeyServer
 
 MakeTier = Callable[[], tuple[Tier, ValkeyServer]]
-LATE_SECONDS = 3.0  # on a busy machine
+LATE_SECONDS = bound(3.0, 15.0)
 
 
 async def until_offline(socket: Socket, people: list[Person], since: float) -> dict[str, float]:
     """How long after `since` each of them was reported offline; nothing else is reported."""
     seconds: dict[str, float] = {}
     while len(seconds) < len(people):
-        told = await socket.hear(45)
+        told = await socket.hear(60)
         if told["type"] == "presence":
             assert set(told["users"].values()) == {"offline"}
             seconds |= dict.fromkeys(told["users"], time.monotonic() - since)
@@ -60,7 +61,7 @@ async def test_those_who_have_no_sockets_any_more(make_tier: MakeTier) -> None:
             seconds = await until_offline(socket, [leaves, away, lost], since)
             for person in (leaves, away):
                 assert 30 <= seconds[person.id] <= 30 + TOLD_SECONDS + LATE_SECONDS
-            assert 30 <= seconds[lost.id] <= 45
+            assert 30 <= seconds[lost.id] <= bound(45.0, 60.0)
         assert await told_more(watcher) == []
         assert await watch(newcomer, returns, lost) == {returns.id: "online", lost.id: "offline"}
 
