@@ -18,7 +18,7 @@ from common.protocol.items import AnyItem, MessageStored
 from common.protocol.links import ClaimedLinks, SettleLinks
 from tests.contract.chats.conftest import Stage, World, code_of, new_message, running_world
 from tests.contract.chats.scene import make_scene
-from tests.fixtures.busy import BUSY
+from tests.fixtures.busy import bound
 from tests.fixtures.servers import PostgresServer, ValkeyServer
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -84,7 +84,7 @@ async def test_a_restart_under_sends_is_invisible(
             while not is_over:
                 text = f"{sender}.{len(seqs)}"
                 [result] = await world.send(
-                    new_message(chat.id, ann, text), replica=sender % 2, seconds=5.0
+                    new_message(chat.id, ann, text), replica=sender % 2, seconds=bound(5.0, 60.0)
                 )
                 assert result.message == text
                 seqs.append(result.seq)
@@ -110,7 +110,7 @@ async def test_a_restart_under_sends_is_invisible(
 async def until_each_sends(sent: dict[int, list[int]], more: int) -> None:
     """Waits until each sender has had this many more answers."""
     before = {sender: len(seqs) for sender, seqs in sent.items()}
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(bound(20.0, 120.0)):
         while any(  # noqa: ASYNC110 - polls over HTTP
             len(sent.get(s, [])) < before.get(s, 0) + more for s in range(8)
         ):
@@ -150,7 +150,7 @@ async def test_a_chat_that_is_held_does_not_keep_others_waiting(stage: Stage, wo
             assert code_of(refused) == "unavailable"
             assert all(isinstance(result, MessageStored) for [result] in stored)
         holder.commit()
-    async with asyncio.timeout(BUSY):
+    async with asyncio.timeout(bound(1.0, 30.0)):
         while code_of((await world.append(item))[0]) == "unavailable":  # noqa: ASYNC110 - polls
             await asyncio.sleep(0.05)
     assert len(await world.read_events(held, ann)) == 2
@@ -252,7 +252,7 @@ async def test_previews_wait_for_a_chat_that_is_held(stage: Stage, world: World)
         kept = "SELECT count(*) FROM links_to_preview WHERE chat = %s"
         assert watcher.execute(kept, (chat,)).fetchone() == (1,)
         holder.commit()
-        async with asyncio.timeout(BUSY):
+        async with asyncio.timeout(bound(1.0, 30.0)):
             done = None
             while done is None:
                 with suppress(Refusal):

@@ -24,7 +24,7 @@ from tests.contract.chats.conftest import Person, World, new_message
 CASES: Final = json.loads(
     (Path(__file__).parents[2] / "fixtures" / "search_cases.json").read_text()
 )
-FOUND_SECONDS: Final = 10.0  # promised within one; a busy machine gets more
+FOUND_SECONDS: Final = 60.0  # promised within one, to which test_search.py holds it
 SEED: Final = 7
 ROUNDS: Final = 4
 CHANGES_A_ROUND: Final = 60

@@ -160,11 +160,12 @@ async def test_another_socket_gets_the_number_of_one_that_the_server_ended(
         pids = await asyncio.gather(*(PID_AFTER.fetch(pool, [b"0.05"]) for _ in range(2)))
         open_before = set(os.listdir("/proc/self/fd"))
         end(database_url, [pid for [(pid,)] in pids])
-        await asyncio.sleep(0.05)
-        freed = open_before - set(os.listdir("/proc/self/fd"))
+        async with asyncio.timeout(30):
+            # Until both ends have arrived.
+            while len(freed := open_before - set(os.listdir("/proc/self/fd"))) < len(pids):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
         port = server.sockets[0].getsockname()[1]
         writers = [(await asyncio.open_connection(LOOPBACK, port))[1] for _ in range(2)]
-        assert freed
         assert freed <= set(os.listdir("/proc/self/fd"))
         async with asyncio.timeout(BUSY):
             await asyncio.gather(*(PID_AFTER.fetch(pool, [b"0.05"]) for _ in range(4)))
