@@ -110,7 +110,8 @@ def test_killed_while_bytes_come(stage: Stage, role: str, sent: int) -> None:
     stage.ask(HALF_AN_HOUR)
     wait_until(lambda: stage.rows() == stage.names() and len(stage.rows()) == len(before) + 1)
     file = stage.upload(DATA, key).json()["file"]["id"]
-    got = httpx.get(f"{stage.url}/api/chat/{stage.chat}/file/{file}", headers=stage.person.headers)
+    place = f"{stage.url}/api/chat/{stage.chat}/file/{file}"
+    got = httpx.get(place, headers=stage.person.headers, timeout=30)
     assert got.content == DATA
 
 

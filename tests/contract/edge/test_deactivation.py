@@ -43,7 +43,7 @@ def system(
     nodes = [services.start("realtime", number)[1] for number in (1, 2)]
     edges = [
         httpx.Client(
-            base_url=services.start("edge", number, HUBBUB_RATE_LIMITS="high")[1], timeout=10
+            base_url=services.start("edge", number, HUBBUB_RATE_LIMITS="high")[1], timeout=30
         )
         for number in (1, 2)
     ]

@@ -65,7 +65,7 @@ def system(
     services = make_services(valkey)
     users, chats = services.start("users")[0], services.start("chats")[0]
     _, url = services.start("edge", HUBBUB_RATE_LIMITS="high")
-    with httpx.Client(base_url=url, timeout=10) as client:
+    with httpx.Client(base_url=url, timeout=30) as client:
         yield System(services, client, users, chats, valkey)
     services.close()
     valkey.close()

@@ -13,7 +13,7 @@ from common.protocol.ids import new_id
 from tests.fixtures.busy import BUSY, bound
 from tests.fixtures.servers import PostgresServer, Server, ValkeyServer
 
-SLACK_SECONDS = bound(0.5, 2.0)
+SLACK_SECONDS = bound(0.5, 10.0)
 
 
 class System(NamedTuple):
@@ -45,7 +45,7 @@ def system(
     users, chats = services.start("users")[0], services.start("chats")[0]
     realtime = services.start("realtime")[0]
     _, url = services.start("edge", HUBBUB_RATE_LIMITS="high")
-    with httpx.Client(base_url=url, timeout=10) as client:
+    with httpx.Client(base_url=url, timeout=30) as client:
         person = client.post("/api/user", json=account()).json()
         headers = {"Authorization": f"Bearer {person['token']}"}
         body = {"participants": [], "chatName": "x"}
@@ -97,7 +97,7 @@ def test_users_gone(system: System) -> None:
             key=lambda pair: pair[0],
         )
         check_unavailable(answer)
-        assert took < 0.05
+        assert took < bound(0.05, 1.0)
         assert system.send().status_code == 201
     finally:
         system.users.start()

@@ -30,7 +30,7 @@ def from_address(services: Any, strict_url: str) -> Callable[..., httpx.Response
             "X-Hubbub-Balancer": f"{services.balancer_key} {address} {new_id()}",
             **options.pop("headers", {}),
         }
-        return httpx.post(f"{strict_url}{path}", headers=headers, **options)
+        return httpx.post(f"{strict_url}{path}", headers=headers, timeout=30, **options)
 
     return post
 
@@ -206,7 +206,7 @@ def test_a_log_in_that_succeeded_counts_at_no_edge(
         headers = {"X-Hubbub-Balancer": f"{services.balancer_key} {place} {new_id()}"}
         for _ in range(3):
             for url in (strict_url, other_url):
-                answer = httpx.post(f"{url}/api/user/login", headers=headers, json=good)
+                answer = httpx.post(f"{url}/api/user/login", headers=headers, json=good, timeout=30)
                 assert answer.status_code == 200
 
 
@@ -248,15 +248,15 @@ def test_a_network_of_ipv6_is_one_address(
 
 
 def test_guesses_of_the_current_password(from_address: Callable[..., httpx.Response]) -> None:
-    """With a token the password may be guessed 10 times a minute; calls without a password are
-    unaffected."""
+    """With a token 10 times a minute; calls without a password are unaffected."""
     person = {**account(), "password": "right one"}
     token = from_address("/api/user", new_address(), json=person).json()["token"]
     place = str(from_address("/api/user", new_address(), json={}).url) + "/me"
     body = {"password": "second one", "currentPassword": "wrong one"}
     own = {"Authorization": f"Bearer {token}"}
-    check_log_ins(lambda: httpx.patch(place, json=body, headers=own), 10)
-    assert httpx.patch(place, json={"status": "away"}, headers=own).status_code == 200
+    change = partial(httpx.patch, place, headers=own, timeout=30)
+    check_log_ins(lambda: change(json=body), 10)
+    assert change(json={"status": "away"}).status_code == 200
 
 
 def test_guesses_of_email_addresses(member: Callable[..., httpx.Response]) -> None:
@@ -297,7 +297,7 @@ def test_sends(from_address: Callable[..., httpx.Response]) -> None:
     own = {"Authorization": f"Bearer {signed_up['token']}"}
     place = f"/api/chat/{new_id()}/message"
     answers = []
-    with httpx.Client() as client:
+    with httpx.Client(timeout=30) as client:
         started = time.monotonic()
         base = str(from_address("/api/user", new_address(), json={}).url.copy_with(path="/"))
         for _ in range(200):
@@ -317,7 +317,7 @@ def member(
     """Requests of a new user, on one connection: they come faster than tokens are refilled."""
     answer = from_address("/api/user", new_address(), json=account())
     headers = {"Authorization": f"Bearer {answer.json()['token']}"}
-    with httpx.Client(base_url=strict_url, headers=headers) as client:
+    with httpx.Client(base_url=strict_url, headers=headers, timeout=30) as client:
         yield client.request
 
 
@@ -362,7 +362,7 @@ def test_an_address_that_anybody_may_claim_does_not_count(strict_url: str) -> No
             "X-Hubbub-Balancer": f"wrong {address} {new_id()}",
         }
         other = {**body, "username": f"p-{new_id()[-12:]}"}
-        return httpx.post(f"{strict_url}/api/user/login", json=other, headers=headers)
+        return httpx.post(f"{strict_url}/api/user/login", json=other, headers=headers, timeout=30)
 
     check_log_ins(guess, 10)
 

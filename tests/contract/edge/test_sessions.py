@@ -75,7 +75,7 @@ def test_log_out(client: httpx.Client, make_person: Any) -> None:
 def test_log_out_counts_at_another_edge(services: Any, make_person: Any) -> None:
     """A log-out on one edge counts on another within a second, and nearly always at once."""
     at_once = 0
-    with services.running("edge", 2) as url, httpx.Client(base_url=url) as other:
+    with services.running("edge", 2) as url, httpx.Client(base_url=url, timeout=30) as other:
         for _ in range(LOG_OUTS):
             person = make_person()
             assert other.get("/api/user/me", headers=person.headers).status_code == 200

@@ -112,8 +112,9 @@ def test_a_broken_upload_leaves_nothing(ann: Any, chat: str, files_url: str, fol
         wait_until(lambda: set(folder.glob("*/*/0")) - {b / "0" for b in before} != set())
         raise ConnectionError("the client is gone")
 
+    place = f"{files_url}/api/chat/{chat}/file?name=a"
     with pytest.raises(ConnectionError):
-        httpx.post(f"{files_url}/api/chat/{chat}/file?name=a", content=part(), headers=ann.headers)
+        httpx.post(place, content=part(), headers=ann.headers, timeout=30)
     wait_until(lambda: set(folder.glob("*/*")) <= before)
 
 
