@@ -5,7 +5,7 @@ import io
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pytest
 from PIL import Image
@@ -15,7 +15,7 @@ from common.protocol.errors import Refusal
 from common.protocol.ids import new_id
 from files import avatars
 from files.avatars import NAME, Avatars
-from files.previews import Previews
+from files.previews import Picture, Previews
 from files.store import FileStore, Location
 from files.upstream import Users
 
@@ -65,16 +65,23 @@ async def test_a_client_that_sends_slowly_keeps_nobody_from_a_preview(store: Fil
 async def test_a_picture_may_take_its_time(
     store: FileStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Up to a minute; only the resized picture is stored."""
-    monkeypatch.setattr("files.previews.MAX_SECONDS", 2.0)
+    """Up to a minute, which is not the time of its resizing; only the resized picture is stored."""
+    arrived = 0
+
+    class Resizing(Previews):
+        async def make(self, *args: Any, **more: Any) -> Picture:
+            assert arrived == LENGTH
+            return await super().make(*args, **more)
 
     async def slow() -> AsyncIterator[bytes]:
+        nonlocal arrived
         data = picture()
         for start in range(0, LENGTH, LENGTH // 5):
             yield data[start : start + LENGTH // 5]
-            await asyncio.sleep(0.6)
+            arrived += LENGTH // 5
+            await asyncio.sleep(0.2)
 
-    taken = Avatars(cast(Users, NobodyElse()), store, Previews(1))
+    taken = Avatars(cast(Users, NobodyElse()), store, Resizing(1))
     avatar = await taken.replace(new_id(), slow())
     assert [path.rpartition("/")[2] for path in store.walk()] == [NAME]
     assert Image.open(io.BytesIO(await store.read(avatar, NAME))).size == (256, 256)

@@ -41,7 +41,7 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Location]:
     with (folder.parent / "s3.log").open("wb") as output:
         process = spawn(command, env=os.environ, cwd=folder, output=output)
     try:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while not _is_up(port.number):
             assert process.poll() is None
             assert time.monotonic() < deadline
