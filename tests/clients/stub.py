@@ -12,7 +12,7 @@ from aiohttp.test_utils import TestServer
 from hubbub_client import Client
 from hubbub_client.events import Event, Restarted
 
-PATIENCE_SECONDS: Final = 20.0
+PATIENCE_SECONDS: Final = 60.0
 SESSION: dict[str, Any] = {
     "user": {"id": "ann"},
     "token": "a",

@@ -10,7 +10,7 @@ from hubbub_client.errors import Forbidden, NoAnswer, RateLimited, Unauthenticat
 from hubbub_client.outbox import Change, Outbox
 from hubbub_client.store import MemoryStore
 
-PATIENCE_SECONDS = 10.0
+PATIENCE_SECONDS = 60.0
 
 
 def change(key: str, chat: str = "c") -> Change:

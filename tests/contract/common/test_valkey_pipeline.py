@@ -10,6 +10,7 @@ import uvloop
 
 from common.valkey.client import ANSWER_TIMEOUT_SECONDS, connect_valkey
 from common.valkey.pipeline import ValkeyPipeline
+from tests.fixtures.busy import bound
 from tests.fixtures.proxy import Proxy
 from tests.fixtures.servers import ValkeyServer
 
@@ -76,7 +77,8 @@ def test_one_that_hangs_costs_the_time_for_an_answer(valkey: ValkeyServer) -> No
         await proxy.turn("stall answers")
         started = monotonic()
         assert await asyncio.gather(*(line.ask([("PING",)]) for _ in range(3))) == [None] * 3
-        assert ANSWER_TIMEOUT_SECONDS * 0.9 < monotonic() - started < 5 * ANSWER_TIMEOUT_SECONDS
+        took = monotonic() - started
+        assert ANSWER_TIMEOUT_SECONDS * 0.9 < took < bound(5, 20) * ANSWER_TIMEOUT_SECONDS
         await proxy.turn("pass")
         assert await line.ask([("PING",)]) == [b"PONG"]
 

@@ -17,7 +17,7 @@ from fleet.processes.probe import Address
 from fleet.settings import read_settings
 from tests.contract.fleet.conftest import VALID_SECONDS, MakeEntrance, write_certificate
 
-WAIT_SECONDS = 10.0
+WAIT_SECONDS = 60.0
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ FOLDER: Final = PROJECT_FOLDER / "deploy" / "haproxy"
 LOOPBACK_6: Final = "::1"
 INTERFACES: Final = Path("/proc/net/if_inet6")
 PORTS: Final = ("8443", "8080", "9101")
-START_SECONDS: Final = 20.0
+START_SECONDS: Final = 60.0
 FORWARDED: Final = "203.0.113.7"
 
 

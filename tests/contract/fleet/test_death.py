@@ -11,7 +11,7 @@ from fleet.engines.balancer import Front, Mode, PoolServer
 from tests.contract.fleet.conftest import SERVERS, MakeEntrance
 
 IDLE = 8
-WAIT_SECONDS = 10.0
+WAIT_SECONDS = 60.0
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 
 

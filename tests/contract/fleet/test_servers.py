@@ -19,7 +19,7 @@ from tests.contract.fleet.conftest import SERVERS, Entrance, MakeEntrance
 
 EDGE, FILES = SERVERS
 SPARE = PoolServer("edge", "edge-2", "edge-2.sock")
-WAIT_SECONDS = 10.0
+WAIT_SECONDS = 60.0
 
 
 async def held(entrance: Entrance, folder: Path) -> set[str]:

@@ -207,7 +207,7 @@ async def test_a_call_gives_up_at_its_deadline(http: HttpClient) -> None:
     started = time.monotonic()
     with pytest.raises(Refusal) as refused:
         await calls.call("x", Ask("?"), Told, timeout=0.5)
-    assert 0.4 < time.monotonic() - started < bound(0.55, 2.5)
+    assert 0.4 < time.monotonic() - started < bound(0.55, 4.5)
     assert refused.value.code == "unavailable"
     assert refused.value.http_headers()["Retry-After"] == "1"
     await replica.close()

@@ -29,6 +29,8 @@ def test_whether_it_was_renamed_is_asked_once_a_second(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Not for each line, since lines come by the hundred."""
+    assert log_file.FOLLOW_SECONDS == 1.0
+    monkeypatch.setattr(log_file, "FOLLOW_SECONDS", 3600.0)  # a second may pass meanwhile
     file = LogFile(tmp_path / "log")
     file.append(b"1\n")
     (tmp_path / "log").rename(tmp_path / "old")

@@ -12,7 +12,7 @@ import redis
 from common.protocol.ids import new_id
 from common.valkey import shared_rates
 from common.valkey.rates import SENDS, Rate, Verdict
-from common.valkey.shared_rates import TELL_KNOWN_SECONDS, SharedBuckets
+from common.valkey.shared_rates import KNOWN_SECONDS, TELL_KNOWN_SECONDS, SharedBuckets
 from common.valkey.valkey import Valkey
 from tests.fixtures.servers import ValkeyServer
 
@@ -133,27 +133,31 @@ async def test_a_bucket_that_is_used_all_the_time_is_reported_twice_a_second_at_
 ) -> None:
     """And is known all the time, so that hardly any take is asked for."""
     server, crowd, rate = make_valkey(), [new_id() for _ in range(20)], Rate(1_000, 10_000)
-    buckets, asked, started = make(server.url), 0, time.monotonic()
-    while (elapsed := time.monotonic() - started) < 2:
+    buckets, asked, started, stood_still = make(server.url), 0, time.monotonic(), 0
+    while (elapsed := (began := time.monotonic()) - started) < 2:
         for whom in crowd:
             if buckets.take_at_once("x", whom, rate) is None:
                 await buckets.take("x", whom, rate)
                 asked += 1
         await asyncio.sleep(0.01)
-    assert asked <= 2 * len(crowd)  # the first ones, and what a machine that stands still forgets
+        stood_still += time.monotonic() - began > KNOWN_SECONDS / 4
+    # The first ones, and what a machine that stands still forgets.
+    assert asked <= (2 + stood_still) * len(crowd)
     reports = _count_calls(server) - asked
     assert 0 < reports <= len(crowd) * (1 + elapsed / TELL_KNOWN_SECONDS[0])
 
 
 async def test_somebody_who_sends_all_the_time_does_not_wait(make: Make, valkey_url: str) -> None:
     """At the rate that flows back, what may be given out unreported is never used up."""
-    buckets, whom, asked = make(valkey_url), new_id(), 0
+    buckets, whom, asked, stood_still = make(valkey_url), new_id(), 0, 0
     for _ in range(20):
+        began = time.monotonic()
         if buckets.take_at_once("x", whom, SENDS) is None:
             await buckets.take("x", whom, SENDS)
             asked += 1
         await asyncio.sleep(1 / SENDS.per_second)
-    assert asked <= 2
+        stood_still += time.monotonic() - began > KNOWN_SECONDS / 2
+    assert asked <= 2 + stood_still  # a machine that stands still forgets Valkey's count
 
 
 async def test_what_is_given_back_everywhere_follows_what_was_given_out(

@@ -10,7 +10,7 @@ import pytest
 
 from fleet.settings import PROJECT_FOLDER
 
-WAIT_SECONDS = 20.0
+WAIT_SECONDS = 60.0
 DOCKER = """#!/bin/sh
 # A container is a file in $THERE with the release that it is of, and says whether it runs.
 cd "$THERE"

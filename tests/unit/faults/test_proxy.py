@@ -46,7 +46,7 @@ async def proxy() -> AsyncIterator[Proxy]:
         yield proxy
 
 
-async def _echo(streams: Streams, timeout: float = 2.0) -> bytes:
+async def _echo(streams: Streams, timeout: float = 30.0) -> bytes:
     reader, writer = streams
     writer.write(b"hello\n")
     return await asyncio.wait_for(reader.readline(), timeout)

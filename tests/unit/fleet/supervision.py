@@ -39,7 +39,7 @@ class Record:
         )
 
 
-async def until(condition: Callable[[], bool], seconds: float = 10) -> None:
+async def until(condition: Callable[[], bool], seconds: float = 30) -> None:
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110 - what changes is a process, not an event
             await asyncio.sleep(0.01)

@@ -44,7 +44,7 @@ async def lives_on(
     supervised = Supervised(program, record.watcher._replace(lingers=ends.add))
     await supervised.wait_until_ready()
     old = pid_of(supervised)
-    await supervised.restart(10 if looks else 0.5, 10)
+    await supervised.restart(10 if has_free_ports else 0.5, 10)
     assert supervised.is_ready
     assert pid_of(supervised) != old
     if linger_seconds > 60 and has_free_ports:

@@ -67,9 +67,8 @@ def test_an_engine_that_was_started_again_died_too() -> None:
 async def test_a_valkey_tells_since_when_it_runs(valkey: ValkeyServer) -> None:
     """A server without ACL users, as a cache; for one that is gone the time is unknown."""
     port = int(valkey.url.rpartition(":")[2])
-    now = time.time()
     started = await engine_start("cache-1", "cache", Address("127.0.0.1", port))
-    assert now - 3600 < started < now + 2
+    assert time.time() - 3600 < started < time.time() + 2
     assert await engine_start("cache-1", "cache", Address("127.0.0.1", 1)) == 0.0
 
 
