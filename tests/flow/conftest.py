@@ -16,7 +16,7 @@ from tests.fixtures.person import Person, Rest
 MakeDevice = Callable[[Person], Device]
 
 
-async def eventually(condition: Callable[[], Awaitable[bool]], seconds: float = 20.0) -> None:
+async def eventually(condition: Callable[[], Awaitable[bool]], seconds: float = 60.0) -> None:
     """Repeats the check until it is true. Raises AssertionError if it is not in time."""
     deadline = time.monotonic() + seconds
     while not await condition():

@@ -18,6 +18,7 @@ from common.protocol.errors import unavailable
 from common.protocol.limits import MAX_BODY_BYTES
 from fleet.control import Restart, Scale, ask_fleet
 from fleet.settings import SERVICE_ROLES
+from tests.fixtures.busy import bound
 from tests.fixtures.hubbub import Hubbub
 from tests.fixtures.person import Person
 
@@ -49,7 +50,7 @@ def request(start: str, **headers: str) -> bytes:
     ).encode()
 
 
-async def say(origin: str, request_bytes: bytes, seconds: float = 15.0) -> Said:
+async def say(origin: str, request_bytes: bytes, seconds: float = bound(15.0, 60.0)) -> Said:
     """Sends raw bytes to the public port; the answer must come within so long."""
     host, port = origin.removeprefix("http://").split(":")
     reader, writer = await asyncio.open_connection(host, int(port))
@@ -172,7 +173,9 @@ async def test_a_body_that_does_not_end_is_refused_as_a_problem(
     assert (refused.status, refused.code) == (400, "invalid_request")
     answer, stalled = await asyncio.gather(
         say(system.origin, head + b"{"),
-        say(system.origin, request(f"{path}?name=a", **of_file) + b"x" * 100_000, seconds=20.0),
+        say(
+            system.origin, request(f"{path}?name=a", **of_file) + b"x" * 100_000, bound(20.0, 60.0)
+        ),
     )
     assert answer.headers["Connection"] == "close"
     assert json.loads(stalled.body)["status"] == 408
@@ -200,12 +203,12 @@ async def test_a_connection_goes_on_after_a_large_body_that_was_refused_by_its_h
         reader, writer = await asyncio.open_connection(host, int(port))
         head = {"Connection": "keep-alive", "Content-Length": str(len(first + rest))}
         writer.write(request(start, **head) + first)
-        answer = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+        answer = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 30)
         assert answer.startswith(b"HTTP/1.1 %d" % refused)
         writer.write(rest)
         await writer.drain()
         writer.write(request("GET /health/live"))
-        assert b"HTTP/1.1 200 OK" in await asyncio.wait_for(reader.read(), 5)
+        assert b"HTTP/1.1 200 OK" in await asyncio.wait_for(reader.read(), 30)
         writer.close()
 
 
@@ -216,7 +219,7 @@ async def test_without_an_edge_it_says_unavailable_and_when_to_come_back(
     instead."""
     async with Hubbub(tmp_path, replicas="edge=1,realtime=1,users=1,chats=1") as hubbub:
         paused = hubbub.signal_all("edge", signal.SIGSTOP)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(bound(10.0, 60.0)):
             while True:
                 async with http.get(f"{hubbub.origin}/health/live") as answer:
                     if answer.status == 503:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 
+from tests.fixtures.busy import bound
 from tests.fixtures.device import Device
 from tests.fixtures.person import Person
 from tests.flow.conftest import MakeDevice, eventually
@@ -121,7 +122,7 @@ async def test_a_deleted_chat_ends_for_everybody(
 async def test_the_own_record_follows_within_a_second(ann: Person, ben: Person) -> None:
     """`chats` of `GET /api/user/me` comes from the users service's own record."""
     chat = await ann.create_chat("club", ben.id)
-    await eventually(lambda: _has_chat(ben, chat), seconds=1.5)
+    await eventually(lambda: _has_chat(ben, chat), seconds=bound(1.5, 20.0))
 
 
 async def _has_chat(person: Person, chat: str) -> bool:

@@ -26,6 +26,7 @@ from tests.fixtures.hubbub import Hubbub
 
 ROOT = Path(__file__).parents[2]
 PASSWORD = "correct horse"
+PATIENCE_SECONDS = 60.0
 
 
 @contextlib.asynccontextmanager
@@ -53,7 +54,7 @@ class Listener:
     def texts(self, chat: str) -> list[str]:
         return [e.message for e in self.events if isinstance(e, MessageSent) and e.chat == chat]
 
-    async def until(self, chat: str, count: int, seconds: float = 20.0) -> None:
+    async def until(self, chat: str, count: int, seconds: float = PATIENCE_SECONDS) -> None:
         async with asyncio.timeout(seconds):
             while len(self.texts(chat)) < count:  # noqa: ASYNC110 - a list
                 await asyncio.sleep(0.02)
@@ -115,7 +116,7 @@ async def test_a_program_that_is_started_again_goes_on_where_it_was(
         last = await chat.send("three")
         store = FileStore(path)
         async with Client(system.origin, store) as ben:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(PATIENCE_SECONDS):
                 while ben.cursor(chat.id) < last.seq:  # noqa: ASYNC110 - a number
                     await asyncio.sleep(0.02)
             listener = Listener(ben)  # earlier events wait for it
@@ -134,7 +135,7 @@ async def test_a_token_that_ran_out_while_away_is_replaced(system: Hubbub, tmp_p
     tokens = msgspec.json.decode(store.get("session") or b"", type=Tokens)
     store.put("session", msgspec.json.encode(Tokens(user, "ran out", tokens.refresh, 0.0)))
     async with Client(system.origin, store) as ann:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             await ann.until_ready()
             await ann.rest.call("POST", "/api/user/logout")
             for _ in range(2):  # asking again gives the same error
@@ -158,7 +159,7 @@ async def test_a_change_waits_for_its_user_and_is_sent_once(system: Hubbub) -> N
         async def said() -> list[tuple[str, str]]:
             return [(names[one.by], one.message) for one in await ben.chat(chat.id).load()]
 
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             await client.rest.call("POST", "/api/user/logout")
             with pytest.raises(Stopped):
                 async for _ in client.events():
@@ -207,7 +208,7 @@ async def test_messages_are_what_history_says(system: Hubbub) -> None:
         await bens.react(sent[9].message_id, "👍")
         await chat.delete(sent[10].message_id)
         last = await chat.send("last")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while bens.messages[-1].seq < last.seq:  # noqa: ASYNC110 - a property
                 await asyncio.sleep(0.02)
         assert [message.message for message in bens.messages] == [
@@ -234,7 +235,7 @@ async def test_messages_are_what_history_says_to_who_is_added_again(system: Hubb
         await chat.send("between")
         await chat.add(ben.user)
         last = await chat.send("again")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while ben.cursor(chat.id) < last.seq:  # noqa: ASYNC110 - a number
                 await asyncio.sleep(0.02)
         assert ([message.message for message in bens.messages], bens.has_older) == (
@@ -286,7 +287,7 @@ async def test_the_examples_do_what_they_say(system: Hubbub, tmp_path: Path) -> 
         kept.close()
 
         async def hears(text: str) -> None:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(PATIENCE_SECONDS):
                 while text not in listener.texts(chat.id):  # noqa: ASYNC110 - a list
                     await asyncio.sleep(0.02)
 
@@ -310,7 +311,7 @@ async def test_the_examples_do_what_they_say(system: Hubbub, tmp_path: Path) -> 
             assert await script.wait() == 0
         async with program(system, store, *line, "tail", chat.id, "--lines", "1") as script:
             assert script.stdout is not None
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(PATIENCE_SECONDS):
                 assert b"from a script" in await script.stdout.readline()
         (tmp_path / "report.txt").write_text("bytes")
         upload = (*line, "upload", chat.id, str(tmp_path / "report.txt"), "--text", "This week's")
@@ -338,7 +339,7 @@ async def test_what_is_refused_ends_no_bot(system: Hubbub, tmp_path: Path) -> No
         kept.close()
 
         async def hears(text: str) -> None:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(PATIENCE_SECONDS):
                 while text not in listener.texts(chat.id):  # noqa: ASYNC110 - a list
                     await asyncio.sleep(0.02)
 

@@ -22,7 +22,7 @@ from tests.fixtures.person import Person
 from tests.fixtures.signing import read_signing_key
 
 CHAT = "019a1b2c-3d4e-7f60-8a1b-2c3d4e5f6071"
-SECONDS = 20
+SECONDS = 60
 
 
 @pytest.fixture

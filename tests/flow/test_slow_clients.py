@@ -6,6 +6,7 @@ import time
 
 import aiohttp
 
+from tests.fixtures.busy import bound
 from tests.fixtures.hubbub import Hubbub
 
 HEAD = b"POST /api/user HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
@@ -24,14 +25,14 @@ SLOW = {
 }
 DROP_SECONDS = 0.3
 # After edge's answer the balancer waits for the rest of a request until nothing has come for 15 s.
-MOST_SECONDS = {"half a large body": 30}
+MOST_SECONDS = dict.fromkeys(SLOW, bound(16.0, 60.0)) | {"half a large body": bound(30.0, 60.0)}
 
 
 async def wait_for_end(origin: str, at_once: bytes, drops: bytes) -> tuple[float, bytes]:
     """Seconds until the connection is closed, and the answer."""
     host, port = origin.removeprefix("http://").split(":")
-    reader, writer = await asyncio.open_connection(host, int(port))
     started = time.monotonic()
+    reader, writer = await asyncio.open_connection(host, int(port))
     writer.write(at_once)
     ended = asyncio.create_task(reader.read())
     for drop in drops:
@@ -39,7 +40,7 @@ async def wait_for_end(origin: str, at_once: bytes, drops: bytes) -> tuple[float
         if ended.done():
             break
         writer.write(bytes([drop]))
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         with contextlib.suppress(ConnectionResetError):
             answer = await ended
     writer.close()
@@ -60,10 +61,10 @@ async def test_a_slow_request_is_given_ten_seconds(
         started = time.monotonic()
         async with http.get(f"{system.origin}/health/live") as answer:
             assert answer.status == 200
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < bound(5.0, 15.0)
         await asyncio.wait(waiting, timeout=0.5)
     for name, task in zip([name for name in SLOW for _ in range(50)], waiting, strict=True):
         seconds, said = await task
-        assert 8 < seconds < MOST_SECONDS.get(name, 16), name
+        assert 8 < seconds < MOST_SECONDS[name], name
         may_be_silent = SLOW[name][0] != LARGE
         assert said.startswith(b"HTTP/1.1 408") or (may_be_silent and said == b""), (name, said)
