@@ -84,7 +84,7 @@ class World:
 
     async def call_users(self, name: str, request: msgspec.Struct, answer: type[T]) -> T:
         """Raises Refusal."""
-        return await self._users.call(name, request, answer)
+        return await self._users.call(name, request, answer, timeout=30.0)
 
     async def make_person(self) -> Person:
         name = f"p{secrets.token_hex(6)}"

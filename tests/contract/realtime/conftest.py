@@ -141,7 +141,7 @@ class Tier:
         with contextlib.closing(HttpClient(AnyCaller(self.credentials.shared))) as http:
             users = Replicas("users", (self._shared["HUBBUB_USERS_SEEDS"],))
             chats = Replicas("chats", tuple(self.chats_replicas))
-            yield World(self, node, Calls(http, users), Calls(http, chats))
+            yield World(self, node, PatientCalls(http, users), PatientCalls(http, chats))
 
 
 def is_ready(address: str) -> bool:
@@ -233,6 +233,13 @@ class Socket:
                     await self.connection.recv()
         except ConnectionClosed:
             return self.connection.close_code or 1006, self.connection.close_reason or ""
+
+
+class PatientCalls(Calls):
+    """On a busy machine an answer may take longer than services wait for each other."""
+
+    async def call(self, *of: Any, **how: Any) -> Any:
+        return await super().call(*of, **{"timeout": PATIENCE_SECONDS, **how})
 
 
 class World:
