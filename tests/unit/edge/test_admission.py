@@ -48,6 +48,12 @@ async def seconds_to_admit(admission: Admission, token: str) -> float:
     return asyncio.get_running_loop().time() - began
 
 
+async def is_admitted_at_once(admission: Admission, token: str) -> bool:
+    """The quickest of three counts: a busy machine may make any of them wait."""
+    waits = [await seconds_to_admit(admission, token) for _ in range(3)]
+    return min(waits) < TOLD_SECONDS * 0.9
+
+
 async def test_requests_with_a_refreshed_token_wait_until_users_knows_of_it() -> None:
     """All that arrive meanwhile, not for long; not with the token of a log-in, which makes no
     refresh token used up. Once a report has failed nobody waits."""
@@ -63,7 +69,7 @@ async def test_requests_with_a_refreshed_token_wait_until_users_knows_of_it() ->
             await credentials.catch_up()
             while credentials.missing:  # noqa: ASYNC110 - the keys come by a poll
                 await asyncio.sleep(0.01)
-            assert await seconds_to_admit(admission, sign(claims(gen=0))) < TOLD_SECONDS * 0.9
+            assert await is_admitted_at_once(admission, sign(claims(gen=0)))
             first = sign(claims())
             waits = [seconds_to_admit(admission, first) for _ in range(2)]
             for waited in await asyncio.gather(*waits):  # nobody answers
@@ -73,11 +79,10 @@ async def test_requests_with_a_refreshed_token_wait_until_users_knows_of_it() ->
             await admit(admission, sign(claims(sid="another", gen=2)))
             assert users.heard == [("session", 1), ("another", 2)]
             users.may_answer.clear()  # and nobody asks any more
-            assert await seconds_to_admit(admission, first) < TOLD_SECONDS * 0.9
+            assert await is_admitted_at_once(admission, first)
             users.is_gone = True
             await admit(admission, sign(claims(sid="a third")))
-            waited = await seconds_to_admit(admission, sign(claims(sid="a fourth")))
-            assert waited < TOLD_SECONDS * 0.9
+            assert await is_admitted_at_once(admission, sign(claims(sid="a fourth")))
     finally:
         for task in running:
             task.cancel()

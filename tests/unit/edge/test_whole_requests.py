@@ -46,7 +46,7 @@ async def _exchange(parts: list[bytes], app: Any) -> bytes:
     with socket.create_connection(listener.getsockname()) as client:
         client.setblocking(False)
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        async with serving_app(app, [listener], WholeAnswers), asyncio.timeout(20):
+        async with serving_app(app, [listener], WholeAnswers), asyncio.timeout(120):
             for part in parts:
                 await loop.sock_sendall(client, part)
                 await asyncio.sleep(0.01)
@@ -138,7 +138,7 @@ def test_who_waits_for_a_client_hears_that_it_has_gone(request_bytes: bytes) -> 
 
     async def run() -> None:
         listener = socket.create_server(("127.0.0.1", 0))
-        async with serving_app(listen, [listener], WholeAnswers), asyncio.timeout(20):
+        async with serving_app(listen, [listener], WholeAnswers), asyncio.timeout(120):
             with socket.create_connection(listener.getsockname()) as client:
                 client.sendall(request_bytes)
                 await asyncio.sleep(0.05)
