@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from common.protocol.ids import new_id
-from tests.fixtures.busy import BUSY
+from tests.fixtures.busy import BUSY, bound
 
 COOKIE = {"X-Hubbub-Session": "cookie"}
 ORIGIN = "http://127.0.0.1:8600"
@@ -82,7 +82,7 @@ def test_log_out_counts_at_another_edge(services: Any, make_person: Any) -> None
             assert person.ask("POST", "/api/user/logout").status_code == 200
             at_once += other.get("/api/user/me", headers=person.headers).status_code == 401
             wait_until_refused(other, person.headers)
-    assert at_once > LOG_OUTS / 2
+    assert at_once > bound(LOG_OUTS / 2, 0)  # by polls alone it would be one in a hundred
 
 
 def test_a_new_password_ends_the_other_sessions(client: httpx.Client, make_person: Any) -> None:
