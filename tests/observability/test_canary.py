@@ -1,7 +1,6 @@
 """A Valkey that seems healthy and carries nothing: canary, doctor and alert report it."""
 
 import asyncio
-import json
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -15,8 +14,8 @@ from tests.fixtures.lossy_bus import end_of_reply
 from tests.fixtures.prometheus import running_prometheus
 from tests.fixtures.proxy import Proxy
 from tests.fixtures.servers import ValkeyServer
-from tests.observability.run import run_ops
 from tests.observability.talk import people_who_talk
+from tests.observability.test_doctor import diagnose
 
 PUSHED = (b"*3\r\n$7\r\nmessage\r\n", b">3\r\n$7\r\nmessage\r\n")
 PATIENCE_SECONDS = 60.0
@@ -54,19 +53,20 @@ async def mute_bus(valkey: ValkeyServer) -> AsyncIterator[tuple[MuteBus, str]]:
 
 
 async def read_canary(system: Hubbub) -> dict[str, float]:
-    """The canary in the node's /health/ready, which must answer with 200."""
+    """The canary in the node's /health/ready; empty if it is not ready."""
     (node,) = system.processes("realtime")
     async with (
         aiohttp.ClientSession() as http,
         http.get(f"http://127.0.0.1:{node.metrics}/health/ready") as answer,
     ):
-        assert answer.status == 200
-        return dict((await answer.json())["canary"])
+        return dict((await answer.json())["canary"]) if answer.status == 200 else {}
 
 
 async def until_canary(system: Hubbub, is_so: Callable[[dict[str, float]], bool]) -> None:
+    """Waits until the node is ready and its canary is so. On a busy machine it may be unready for a
+    moment."""
     deadline = time.monotonic() + PATIENCE_SECONDS
-    while not is_so(canary := await read_canary(system)):
+    while not ((canary := await read_canary(system)) and is_so(canary)):
         assert time.monotonic() < deadline, canary
         await asyncio.sleep(0.5)
 
@@ -87,22 +87,17 @@ async def test_a_bus_that_carries_nothing_is_noticed(
             await until_canary(system, lambda canary: canary["lastSeconds"] > 0)
             bus.is_mute = True
             async with people_who_talk(system.origin):
-                await until_canary(
-                    system,
-                    lambda canary: (
-                        canary["silentSeconds"] > 14
-                        and bool(prometheus.query('ALERTS{alertname="MessagesDoNotFlow"}'))
-                    ),
-                )
-            code, said = await run_ops(system, "doctor", "--json")
-            wrong = {
-                check["name"]: check["findings"][0]["wrong"]
-                for check in json.loads(said)["checks"]
-                if check["findings"]
-            }
-            assert code == 1
-            assert wrong.keys() == {"live delivery", "canaries"}
-            assert "canary_missing" in wrong["live delivery"]
-            assert "The canary of realtime-1 has not come back" in wrong["canaries"]
+                await until_canary(system, lambda canary: canary["silentSeconds"] > 14)
+                alert = 'ALERTS{alertname="MessagesDoNotFlow"}'
+                async with asyncio.timeout(PATIENCE_SECONDS):
+                    # In a thread: what the bus does carry passes through this loop.
+                    while not await asyncio.to_thread(prometheus.query, alert):  # noqa: ASYNC110
+                        await asyncio.sleep(0.5)
+            deadline = time.monotonic() + PATIENCE_SECONDS
+            # On a busy machine it may find more just after the talk.
+            while (wrong := await diagnose(system, with_deaths=True)).keys() != {14, 18}:
+                assert time.monotonic() < deadline, wrong
+            assert "The canary of realtime-1 has not come back" in wrong[14]
+            assert "canary_missing" in wrong[18]
             bus.is_mute = False
             await until_canary(system, lambda canary: canary["silentSeconds"] < 5)
