@@ -17,15 +17,17 @@ from typing import Any
 import aiohttp
 
 from tests.faults.changing import choose_change, try_change
+from tests.fixtures.busy import bound
 from tests.fixtures.device import Device, WaitedInVain
 from tests.fixtures.history import Changed, Event, History, Listed, Sent
 from tests.fixtures.person import NoAnswer, Person
 
 PEOPLE = 8
 CHATS = 4
-SETTLE_SECONDS = 15.0  # after the last send, until everything answered has arrived everywhere
-SEND_SECONDS = 20.0  # how long a person retries one message
-READ_SECONDS = 10.0  # and the final read of what is stored
+SETTLE_SECONDS = bound(15.0, 60.0)  # after the last send, until all of it has arrived everywhere
+SEND_SECONDS = bound(20.0, 60.0)  # how long a person retries one message
+READ_SECONDS = bound(10.0, 60.0)  # and the final read of what is stored
+FILL_SECONDS = bound(5.0, 30.0)  # for what was stored without an answer
 CHANGES = 0.5  # edits, deletions and reactions per message
 MARKERS = 0.1  # moves of a read marker per message
 NEAR = 60  # a marker moves to one of so many newest events
@@ -104,7 +106,7 @@ class Crowd:
             self._is_over = True
 
     async def settle(self) -> None:
-        """Waits until every device has everything, at most 15 s; `late` names what is missing."""
+        """Waits until every device has everything, not for ever; `late` names what is missing."""
         tried: list[Sent | Changed] = [*self.history.sends, *self.history.changes]
         last = max(one.ended or one.started for one in tried)
         heads = {
@@ -159,11 +161,15 @@ class Crowd:
         # Messages stored without an answer may be above the seq that settle() waited for.
         for device in self.devices:
             for chat in self._chats_of(device):
-                await self._until_seq(device, chat, len(logs[chat]), time.monotonic() + 5)
+                await self._until_seq(
+                    device, chat, len(logs[chat]), time.monotonic() + FILL_SECONDS
+                )
         for guest in self.guests:
             for chat in self.history.memberships[guest.person.id]:
                 if chat in logs:
-                    await self._until_seq(guest, chat, len(logs[chat]), time.monotonic() + 5)
+                    await self._until_seq(
+                        guest, chat, len(logs[chat]), time.monotonic() + FILL_SECONDS
+                    )
 
     async def _until_seq(self, device: Device, chat: str, seq: int, deadline: float) -> None:
         try:

@@ -10,6 +10,7 @@ import redis
 
 from tests.faults.conftest import Engines, host_and_port
 from tests.faults.storm import Scene, ride_out
+from tests.fixtures.busy import bound
 from tests.fixtures.history import Got, History
 from tests.fixtures.hubbub import Hubbub
 from tests.fixtures.lossy_bus import LossyBus
@@ -17,6 +18,7 @@ from tests.fixtures.proxy import Mode
 from tests.fixtures.servers import ValkeyServer
 
 DELIVERED_WITHOUT_VALKEY_SECONDS = 2.0
+MOST_LATE = bound(0.05, 0.5)  # as a share
 INVARIANTS = "I1 to I9, I16"
 OVERFLOWING_BYTES = 4000  # of a text: a few published together overflow the buffer
 
@@ -57,7 +59,7 @@ async def test_valkey_is_gone_for_a_while(
         proxied_system, inject, fault="5 Valkey gone for 12 s, back empty",
         invariants=INVARIANTS, seed=seed,
     )  # fmt: skip
-    assert _slow_share(history, "Valkey gone") < 0.05
+    assert _slow_share(history, "Valkey gone") < MOST_LATE
 
 
 @pytest.mark.long

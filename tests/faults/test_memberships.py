@@ -14,14 +14,17 @@ from tests.faults.checker import judge_content, judge_logs, judge_memberships, j
 from tests.faults.results import FOLDER, sum_up
 from tests.faults.streams import judge_sockets
 from tests.faults.verdict import Violation
+from tests.fixtures.busy import bound
 from tests.fixtures.device import Device, WaitedInVain
 from tests.fixtures.history import Fault, History
 from tests.fixtures.hubbub import Hubbub
 from tests.fixtures.person import Answer, NoAnswer, Person
 
 PEOPLE = 10
+# A busy machine starts a process late, and with it the resolver.
 RESOLVED_AFTER_SECONDS = 8.0
-COMPLETE_AFTER_SECONDS = 15.0
+RESOLVED_WITHIN_SECONDS = bound(8.0, 60.0)
+COMPLETE_AFTER_SECONDS = bound(15.0, 60.0)
 PAUSE_SECONDS = 0.02
 # Valid answers to a random change: another one was quicker, or the outcome is unknown.
 RIGHT = frozenset({200, 201, 400, 403, 404, 503})
@@ -33,6 +36,10 @@ class _Storm:
         self.chats: list[str] = []
         self.told: Counter[str] = Counter()
         self.is_over = False
+
+    @property
+    def is_enough(self) -> bool:
+        return self.told["create 201"] > 10 and sum(self.told.values()) > 50
 
     async def change_things(self, person: Person) -> None:
         while not self.is_over:
@@ -70,10 +77,10 @@ class _Storm:
 
 
 async def _kill_at_random(
-    system: Hubbub, history: History, pace: random.Random, seconds: float
+    system: Hubbub, history: History, pace: random.Random, seconds: float, storm: _Storm
 ) -> None:
     end = time.monotonic() + seconds
-    while time.monotonic() < end:
+    while time.monotonic() < end or not storm.is_enough:
         role = pace.choice(("users", "chats"))
         await system.kill_one_that_lives(role, pace.choice)
         history.faults.append(Fault(time.monotonic(), time.monotonic(), f"kill {role}"))
@@ -94,10 +101,13 @@ async def test_memberships_agree_after_a_storm(seconds: float, system: Hubbub, s
                 await device.__aenter__()
             for person in people:
                 everybody.create_task(storm.change_things(person))
-            await _kill_at_random(system, history, pace, seconds)
+            await _kill_at_random(system, history, pace, seconds, storm)
             storm.is_over = True
+        deadline = time.monotonic() + RESOLVED_WITHIN_SECONDS
         await asyncio.sleep(RESOLVED_AFTER_SECONDS)
         await _read_both_sides(people, history)
+        while [*judge_memberships(history)] and time.monotonic() < deadline:
+            await _read_both_sides(people, history)
         late = await _wait_for_all(devices, history)
         history.connected = [device.name for device in devices]
         for device in devices:
@@ -115,8 +125,6 @@ async def test_memberships_agree_after_a_storm(seconds: float, system: Hubbub, s
     if violations:
         history.save(FOLDER / f"memberships-{seconds:.0f}.history.json")
     assert not violations, f"seed {seed}:\n" + "\n".join(map(str, violations[:10]))
-    assert storm.told["create 201"] > 10, storm.told
-    assert sum(storm.told.values()) > 50, storm.told
 
 
 async def _wait_for_all(devices: list[Device], history: History) -> list[str]:
@@ -146,6 +154,6 @@ async def _read_both_sides(people: list[Person], history: History) -> None:
             assert answer.status == 200, answer
             for chat in answer.body["chats"]:
                 history.participants[chat["id"]] = chat["participants"]
-                history.logs.setdefault(chat["id"], await person.events(chat["id"]))
+                history.logs[chat["id"]] = await person.events(chat["id"])
             oldest = answer.body["next"]
             page = f"/api/chat?limit=200&before={oldest}" if oldest else ""
