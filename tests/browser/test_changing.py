@@ -140,18 +140,23 @@ async def test_a_text_outlives_its_message_also_from_another_chat(enter: OpenWin
             await expect(ann.button("Send")).to_be_visible()
 
 
+async def delete(window: Window, text: str) -> None:
+    """Returns when the server has deleted it, five seconds later."""
+    async with window.page.expect_response(lambda answer: answer.request.method == "DELETE"):
+        await window.act_on(text, "Delete")
+
+
 async def test_an_edit_of_what_is_deleted_says_so(enter: OpenWindow) -> None:
     """If the editor was offline when it was deleted."""
     ann, bob = await two(enter, "Vanishing")
     await bob.write("the table")
     await expect(ann.log.locator(".text")).to_have_count(1)
+    await expect(bob.page.locator(".completion")).to_have_count(1)  # the menus have loaded
     await bob.page.context.set_offline(True)
     await bob.act_on("the table", "Edit")
     await bob.composer.fill("the bench")
     await bob.composer.press("Enter")
-    await ann.act_on("the table", "Delete")
-    await expect(ann.page.get_by_text("Undo")).to_have_count(0)
-    await expect(ann.log.locator(".pending")).to_have_count(0)
+    await delete(ann, "the table")
     await bob.page.context.set_offline(False)
     failed = bob.log.locator(".failed")
     await expect(failed).to_contain_text("Not changed: the message was deleted.")
@@ -166,12 +171,11 @@ async def test_an_answer_to_what_is_deleted_can_go_without_its_quote(enter: Open
     ann, bob = await two(enter, "Vanishing")
     await bob.write("the table")
     await expect(ann.log.locator(".text")).to_have_count(1)
+    await expect(bob.page.locator(".completion")).to_have_count(1)  # the menus have loaded
     await bob.page.context.set_offline(True)
     await bob.act_on("the table", "Reply")
     await bob.write("I have one")
-    await ann.act_on("the table", "Delete")
-    await expect(ann.page.get_by_text("Undo")).to_have_count(0)
-    await expect(ann.log.locator(".pending")).to_have_count(0)
+    await delete(ann, "the table")
     await bob.page.context.set_offline(False)
     failed = bob.log.locator(".failed")
     await expect(failed).to_contain_text("Not sent: the message it answers was deleted.")
@@ -302,6 +306,7 @@ async def test_every_change_waits_for_the_network_and_survives_a_reload(
         await ann.write(text)
     await expect(bob.log.locator(".text")).to_have_count(3)
     await expect(ann.log.locator(".pending")).to_have_count(0)
+    await expect(ann.page.locator(".completion")).to_have_count(1)  # the menus have loaded
     await ann.page.context.set_offline(True)
     await expect(ann.state).to_contain_text("offline since")
     await ann.composer.press("ArrowUp")
