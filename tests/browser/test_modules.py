@@ -62,7 +62,7 @@ async def test_module_keeps_its_rules(browser: Browser, modules_url: str, name: 
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     await page.goto(f"{modules_url}?name={name}")
-    await page.wait_for_function("window.finished === true", timeout=20_000)
+    await page.wait_for_function("window.finished === true", timeout=60_000)
     results = await page.evaluate("window.results")
     await context.close()
     assert errors == []
