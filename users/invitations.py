@@ -61,11 +61,9 @@ CREATE = "create_invitation"  # the scope of its keys
 
 
 class _Use(NamedTuple):
-    """The use of an invitation by a user, who has used it `times` by now. `join` is None if it is
-    not for a chat."""
+    """The use of an invitation by a user. `join` is None if it is not for a chat."""
 
     invitation: str
-    times: int
     is_new: bool
     join: store.JoinRow | None
 
@@ -192,8 +190,9 @@ class Invitations:
         return Empty()
 
     async def take_invitation(self, request: TakeInvitation) -> Taken:
-        """Puts the caller into the invitation's chat. One use lets them in once: a user who left or
-        was removed needs another use. A repeat uses up none, whatever has happened since.
+        """Puts the caller into the invitation's chat. It counts as a use once per user: they may
+        leave and come back, but after a removal by somebody else they need another use. A repeat
+        with the key changes nothing, whatever has happened since.
 
         Raises Refusal: `not_found`, `invalid_request` at a limit of the chat or the user,
         `unavailable`: then a repeat settles it.
@@ -210,16 +209,16 @@ class Invitations:
         return taken
 
     async def _let_in(self, request: TakeInvitation) -> Taken:
-        spent = 0
+        is_out = False
         while True:
-            use = await retry_busy(partial(self._take, request, spent))
+            use = await retry_busy(partial(self._take, request, is_out))
             if use.join is None:
                 return Taken(chat=None)
             try:
                 await self.join(use.join)
             except Refusal as refusal:
-                if refusal.code == "unauthenticated":  # no use behind it, and they are not in
-                    spent = use.times
+                if refusal.code == "unauthenticated":  # nothing lets them in, and they are not in
+                    is_out = True
                     continue
                 if use.is_new and refusal.code != "unavailable":
                     async with begin(self._pool) as connection:
@@ -227,26 +226,28 @@ class Invitations:
                 raise
             return Taken(chat=use.join.chat)
 
-    async def _take(self, request: TakeInvitation, spent: int) -> _Use:
-        """Uses it for the caller, unless they have used it more than `spent` times."""
+    async def _take(self, request: TakeInvitation, is_out: bool) -> _Use:
+        """Uses it for the caller, unless they have used it already. `is_out`: they are not in the
+        chat, so that a spent use does not count."""
         async with begin(self._pool) as connection:
             row = await lock_working(connection, request.code)
-            times = await store.count_uses(connection, row.id, request.caller)
-            is_new = times <= spent
+            spent = await store.lock_use(connection, row.id, request.caller)
+            is_new = spent is None or (spent and is_out)
             if is_new:
                 if row.uses_left == 0:
                     raise not_found()
                 await store.use_invitation(connection, row.id, request.caller)
             if row.chat is None:
-                return _Use(row.id, times, is_new, None)
-            join = store.JoinRow(request.caller, row.chat, row.maker, new_id())
-            if is_new:
-                await store.insert_join(connection, join)
-                return _Use(row.id, times + 1, is_new, join)
-            # Even if no join waits, chats is asked: it says yes for a user who is in the chat, and
+                return _Use(row.id, is_new, None)
+            waiting = None
+            if not is_new:
+                waiting = await store.find_join(connection, request.caller, row.chat, row.maker)
+            join = waiting or store.JoinRow(request.caller, row.chat, row.maker, new_id())
+            # Without a join, chats is still asked: it says yes for a user who is in the chat, and
             # `prepare` no for everybody else.
-            waiting = await store.find_join(connection, request.caller, row.chat, row.maker)
-        return _Use(row.id, times, is_new, waiting or join)
+            if is_new or not (waiting or spent):
+                await store.insert_join(connection, join)
+        return _Use(row.id, is_new, join)
 
     async def find_kind(self, code: str) -> InviteKind | None:
         """None if it is invalid, or no longer valid."""

@@ -115,7 +115,9 @@ class Memberships:
                 if request.remove_all:
                     await store.delete_chat(connection, request.chat)
                 if request.remove:
-                    await store.delete_memberships(connection, request.chat, request.remove)
+                    await store.delete_memberships(
+                        connection, request.chat, request.remove, request.user
+                    )
                 if request.add:
                     await store.insert_memberships(connection, request.chat, request.add)
                 await store.prepare(connection, request.transaction)

@@ -65,7 +65,8 @@ class InvitationsAnswer(AnswerBody):
 
 
 class InvitationTakenAnswer(AnswerBody):
-    """`chat` is the one that the caller is in now. For a participant it costs no further use."""
+    """`chat` is the one that the caller is in now. It counts as a use once per user, and again
+    only after their removal by somebody else."""
 
     chat: Id | None
     message: Literal["Invitation taken successfully"] = "Invitation taken successfully"

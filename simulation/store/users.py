@@ -119,7 +119,9 @@ class UsersDatabase:
 
         change.effects.append(apply)
 
-    def delete_memberships(self, change: MembershipChange, chat: str, users: list[str]) -> None:
+    def delete_memberships(
+        self, change: MembershipChange, chat: str, users: list[str], by: str
+    ) -> None:
         self._touch(change)
         change.effects.append(
             lambda: self.memberships.difference_update((user, chat) for user in users)

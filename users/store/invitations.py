@@ -109,14 +109,15 @@ async def revoke_invitation(connection: Connection, invitation: str) -> None:
     )
 
 
-async def count_uses(connection: Connection, invitation: str, user: str) -> int:
-    """By this user."""
+async def lock_use(connection: Connection, invitation: str, user: str) -> bool | None:
+    """Whether the user's use is spent; None if they have not used it. Nobody removes them from its
+    chat until the transaction ends."""
     cursor = await connection.execute(
-        "SELECT times FROM invitation_uses WHERE invitation = %s AND user_id = %s",
+        "SELECT spent FROM invitation_uses WHERE invitation = %s AND user_id = %s FOR UPDATE",
         (invitation, user),
     )
     row = await cursor.fetchone()
-    return int(row[0]) if row else 0
+    return None if row is None else bool(row[0])
 
 
 async def use_invitation(connection: Connection, invitation: str, user: str) -> None:
@@ -125,8 +126,8 @@ async def use_invitation(connection: Connection, invitation: str, user: str) -> 
         "UPDATE invitations SET uses_left = uses_left - 1 WHERE id = %s", (invitation,)
     )
     await connection.execute(
-        "INSERT INTO invitation_uses AS u (invitation, user_id) VALUES (%s, %s)"
-        " ON CONFLICT (invitation, user_id) DO UPDATE SET times = u.times + 1",
+        "INSERT INTO invitation_uses (invitation, user_id) VALUES (%s, %s)"
+        " ON CONFLICT (invitation, user_id) DO UPDATE SET spent = false",
         (invitation, user),
     )
 

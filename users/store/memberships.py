@@ -15,6 +15,16 @@ _GID_PREFIX = "hubbub-"
 _UUID = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 
 
+# Uses before joins: whoever takes an invitation again holds their use while they add a join.
+_DELETE_MEMBERSHIPS = (
+    "DELETE FROM memberships WHERE chat_id = %(chat)s AND user_id = ANY(%(users)s::uuid[])",
+    "UPDATE invitation_uses u SET spent = true FROM invitations i"
+    " WHERE i.id = u.invitation AND i.chat = %(chat)s"
+    " AND u.user_id = ANY(%(users)s::uuid[]) AND u.user_id <> %(by)s",
+    "DELETE FROM joins WHERE chat = %(chat)s AND user_id = ANY(%(users)s::uuid[])",
+)
+
+
 class PreparedElsewhere(Exception):
     """The same transaction, or another one of its chat, holds a lock that this one needs."""
 
@@ -146,10 +156,12 @@ async def delete_chat(connection: Connection, chat: str) -> None:
     await connection.execute("DELETE FROM chats WHERE id = %s", (chat,))
 
 
-async def delete_memberships(connection: Connection, chat: str, users: list[str]) -> None:
-    await connection.execute(
-        "DELETE FROM memberships WHERE chat_id = %s AND user_id = ANY(%s::uuid[])", (chat, users)
-    )
+async def delete_memberships(connection: Connection, chat: str, users: list[str], by: str) -> None:
+    """Cancels their pending joins too. The uses of the chat's invitations by users whom somebody
+    else removes are spent."""
+    gone = {"chat": chat, "users": users, "by": by}
+    for statement in _DELETE_MEMBERSHIPS:
+        await connection.execute(statement, gone)
 
 
 async def insert_memberships(connection: Connection, chat: str, users: list[str]) -> None:

@@ -88,6 +88,24 @@ async def test_who_was_removed_since_does_not_come_back_by_a_join_that_was_left_
     assert await participants(world, chat, ann) == [ann.id]
 
 
+async def test_leaving_and_removal_cancel_a_join_that_waits(world: World, stage: Stage) -> None:
+    """A user who takes an invitation again while they are removed does not come back by it."""
+    ann, ben, cat = await world.make_people(3)
+    chat = (await world.call("create_chat", create(ann, [ben.id, cat.id]), Chat)).id
+    for person, by in ((ben, ann), (cat, cat)):
+        key = await remember_join(stage, person, chat, ann, seconds_ago=0)
+        removal = RemoveParticipant(
+            user=by.id, session=by.session, chat=chat, key=new_id(), participant=person.id
+        )
+        await world.call("remove_participant", removal, Done)
+        join = JoinChat(user=person.id, chat=chat, inviter=ann.id, key=key)
+        with pytest.raises(Refusal) as refused:
+            await world.call("join_chat", join, Done)
+        assert refused.value.code == "unauthenticated"
+    assert await count_joins(stage) == 0
+    assert await participants(world, chat, ann) == [ann.id]
+
+
 async def test_nobody_joins_whom_users_does_not_know_of(world: World) -> None:
     """Without a session, a call of chats alone changes no membership."""
     ann, ben = await world.make_people(2)

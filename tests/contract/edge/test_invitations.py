@@ -80,6 +80,25 @@ def test_a_use_counts_once_a_person(ann: Any, make_person: Callable[[], Any]) ->
     assert [event["type"] for event in events_of(ann, chat)].count("participant.added") == 1
 
 
+def test_who_left_comes_back_without_another_use(
+    client: httpx.Client, ann: Any, make_person: Callable[[], Any]
+) -> None:
+    """Whether they took the invitation or signed up with it, and even if no use is left."""
+    chat, ben = ann.create_chat(), make_person()
+    code = invite(ann, chat=chat, uses=2)["code"]
+    grant = sign_up(client, code).json()
+    first = take(ben, code)
+    assert first.status_code == 200
+    headers = {"Authorization": f"Bearer {grant['token']}"}
+    for user, again in ((grant["user"]["id"], headers), (ben.id, ben.headers)):
+        place = f"/api/chat/{chat}/participant/{user}"
+        assert client.delete(place, headers=again).status_code == 200
+        answer = client.post(f"/api/invite/{code}/take", headers=again)
+        assert (answer.status_code, answer.json()) == (200, first.json())
+        assert user in ann.ask("GET", f"/api/chat/{chat}").json()["participants"]
+    assert take(make_person(), code).status_code == 404
+
+
 def test_who_was_removed_comes_back_by_another_use_alone(
     ann: Any, make_person: Callable[[], Any]
 ) -> None:

@@ -83,7 +83,7 @@ class Both:
                 await memberships.remember_transaction(connection, transaction)
                 if everybody:
                     await memberships.delete_chat(connection, chat)
-                await memberships.delete_memberships(connection, chat, remove)
+                await memberships.delete_memberships(connection, chat, remove, asked["user"])
                 await memberships.insert_memberships(connection, chat, add)
                 await memberships.prepare(connection, transaction)
         except PreparedElsewhere:
@@ -111,7 +111,7 @@ class Both:
             return "elsewhere"
         if everybody:
             self.model.delete_chat(change, chat)
-        self.model.delete_memberships(change, chat, remove)
+        self.model.delete_memberships(change, chat, remove, asked["user"])
         self.model.insert_memberships(change, chat, add)
         self.model.prepare(change, transaction)
         return facts._replace(unknown_users=sorted(facts.unknown_users))
