@@ -73,10 +73,11 @@ class Accounts:
     async def sign_up(self, request: SignUp) -> Grant:
         """Creates an account once per key, however often and on whichever replica it is called.
 
-        Raises Refusal: `invalid_request` for fields that break a rule and for a key that was used
-        with another body, `not_found` for an invalid invitation, `signup_closed`, `username_taken`,
-        `email_taken`, `unavailable`; `invalid_credentials` for a repeat once the account has
-        another password, is deactivated or deleted.
+        Raises Refusal: `invalid_request` for fields that break a rule, for an invitation into a
+        full chat, and for a key that was used with another body, `not_found` for an invalid
+        invitation, `signup_closed`, `username_taken`, `email_taken`, `unavailable`;
+        `invalid_credentials` for a repeat once the account has another password, is deactivated or
+        deleted.
         """
         check_fields(
             {

@@ -16,7 +16,7 @@ from common.database.pool import Connection, Pool, begin
 from common.process.logs import log
 from common.process.rest import NEVER, Rest
 from common.protocol.chats import ChatOwners, ChatsOwned, DemandChatOwner, Done, JoinChat
-from common.protocol.errors import Refusal, not_found
+from common.protocol.errors import Refusal, invalid, not_found
 from common.protocol.ids import new_id
 from common.protocol.instance import (
     CreateInvitation,
@@ -28,6 +28,7 @@ from common.protocol.instance import (
     TakeInvitation,
     Taken,
 )
+from common.protocol.limits import MAX_PARTICIPANTS_A_CHAT
 from common.protocol.users import Empty
 from common.protocol.wire import wire_time
 from users.codes import new_code
@@ -153,8 +154,10 @@ class Invitations:
                 for row in found
                 if kind_of(row) and not (role in IN_CHARGE and judge_target(role, row.role))
             ]
-        owners = await self._owners_of({row.chat for row in rows if row.chat is not None})
-        working = [row for row in rows if row.chat is None or owners.get(row.chat) == row.maker]
+        asked = await self._ask_owners({row.chat for row in rows if row.chat is not None})
+        working = [
+            row for row in rows if row.chat is None or asked.owners.get(row.chat) == row.maker
+        ]
         return InvitationList(invitations=[show_invitation(row) for row in working])
 
     async def revoke_invitation(self, request: RevokeInvitation) -> Empty:
@@ -163,7 +166,7 @@ class Invitations:
         async with self._pool.connection() as connection:
             row = await store.find_invitation(connection, request.code)
         try:
-            has_chat = row is None or await self._has_chat(row, OWNER_SECONDS)
+            has_chat = row is None or await self._has_chat(row)
         except Refusal:
             has_chat = True  # chats does not answer; better to revoke one that may still be valid
         return await retry_busy(lambda: self._revoke(request, has_chat))
@@ -250,28 +253,34 @@ class Invitations:
         return _Use(row.id, is_new, join)
 
     async def find_kind(self, code: str) -> InviteKind | None:
-        """None if it is invalid, or no longer valid."""
+        """None if it is invalid, or no longer valid. Raises Refusal: `invalid_request` if its chat
+        is full, `unavailable` if chats does not answer."""
         async with self._pool.connection() as connection:
             row = await store.find_invitation(connection, code)
-        if row is None or row.uses_left == 0 or not await self._has_chat(row):
+        if row is None or row.uses_left == 0:
             return None
+        if row.chat is not None:
+            asked = await self._ask_owners({row.chat})
+            if asked.owners.get(row.chat) != row.maker:
+                return None
+            if row.chat in asked.full:
+                most = f"{MAX_PARTICIPANTS_A_CHAT:,}"
+                raise invalid("invite", f"is for a chat that has {most} participants already")
         return kind_of(row)
 
-    async def _has_chat(self, row: store.InvitationRow, seconds: float = DEADLINE_SECONDS) -> bool:
+    async def _has_chat(self, row: store.InvitationRow) -> bool:
         """Whether its maker still owns its chat, if it is for one. Raises Refusal `unavailable` if
-        chats does not answer within `seconds`."""
+        chats does not answer within `OWNER_SECONDS`."""
         if row.chat is None:
             return True
-        return (await self._owners_of({row.chat}, seconds)).get(row.chat) == row.maker
+        asked = await self._ask_owners({row.chat}, OWNER_SECONDS)
+        return asked.owners.get(row.chat) == row.maker
 
-    async def _owners_of(
-        self, chats: set[str], seconds: float = DEADLINE_SECONDS
-    ) -> dict[str, str]:
+    async def _ask_owners(self, chats: set[str], seconds: float = DEADLINE_SECONDS) -> ChatsOwned:
         if not chats:
-            return {}
+            return ChatsOwned(owners={})
         asked = ChatOwners(chats=sorted(chats))
-        answer = await self._chats.call("chat_owners", asked, ChatsOwned, timeout=seconds)
-        return answer.owners
+        return await self._chats.call("chat_owners", asked, ChatsOwned, timeout=seconds)
 
     async def join(self, join: store.JoinRow) -> None:
         """Has chats do the join, and forgets it once chats has answered.

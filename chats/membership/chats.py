@@ -165,7 +165,11 @@ async def demand_chat_owner(pool: Pool, request: DemandChatOwner) -> Done:
 
 async def list_chat_owners(pool: Pool, request: ChatOwners) -> ChatsOwned:
     """Of those that exist."""
-    return ChatsOwned(owners=await find_owners(pool, request.chats))
+    found = await find_owners(pool, request.chats)
+    return ChatsOwned(
+        owners={chat: owner for chat, owner, _ in found},
+        full=[chat for chat, _, count in found if count >= MAX_PARTICIPANTS_A_CHAT],
+    )
 
 
 async def get_counts(pool: Pool, _: Empty) -> ChatsCounted:

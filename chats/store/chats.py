@@ -97,15 +97,14 @@ async def find_participants(pool: Pool, chat: str, users: list[str]) -> set[str]
     return {member for (member,) in rows}
 
 
-async def find_owners(pool: Pool, chats: list[str]) -> dict[str, str]:
-    """Of those that exist and have one."""
-    rows = await fetch(
+async def find_owners(pool: Pool, chats: list[str]) -> list[tuple[str, str, int]]:
+    """Chat, owner and number of participants of those that exist and have an owner."""
+    return await fetch(
         pool,
-        "SELECT id::text, owner::text FROM chats"
+        "SELECT id::text, owner::text, participant_count FROM chats"
         " WHERE id = ANY (%s::uuid[]) AND deleted_at IS NULL AND owner IS NOT NULL",
         (id_array(chats),),
     )
-    return dict(rows)
 
 
 async def count_chats(pool: Pool) -> ChatsCounted:

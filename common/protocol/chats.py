@@ -145,9 +145,10 @@ class ChatOwners(Internal):
 
 
 class ChatsOwned(Internal):
-    """Owners by chat; chats that are gone are left out."""
+    """Owners by chat; chats that are gone are left out. `full` are those that nobody can join."""
 
     owners: dict[str, str]
+    full: list[str] = msgspec.field(default_factory=list)
 
 
 class RemoveParticipant(Internal):

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
 
 from common.protocol.ids import new_id
@@ -65,6 +66,25 @@ def test_who_signs_up_by_it_is_in_the_chat(client: httpx.Client, ann: Any) -> No
         one for one in ann.ask("GET", "/api/invite").json()["invites"] if one["code"] == code
     ]
     assert listed["left"] == 1
+
+
+def test_an_invitation_into_a_full_chat_signs_nobody_up(
+    client: httpx.Client, services: Any, ann: Any, make_person: Callable[[], Any]
+) -> None:
+    """Nor does anybody use it, until there is room: then the same sign-up succeeds."""
+    chat, key = ann.create_chat(), new_id()
+    code = invite(ann, chat=chat, uses=1)["code"]
+    with psycopg.connect(
+        services.environment["HUBBUB_CHATS_DATABASE_URL"], autocommit=True
+    ) as connection:
+        set_count = "UPDATE chats SET participant_count = %s WHERE id = %s"
+        connection.execute(set_count, (10_000, chat))
+        refused = sign_up(client, code, key)
+        assert (refused.status_code, refused.json()["code"]) == (400, "invalid_request")
+        assert [error["field"] for error in refused.json()["errors"]] == ["invite"]
+        assert take(make_person(), code).status_code == 400
+        connection.execute(set_count, (1, chat))
+    assert sign_up(client, code, key).status_code == 201
 
 
 def test_a_use_counts_once_a_person(ann: Any, make_person: Callable[[], Any]) -> None:
