@@ -141,7 +141,7 @@ class Heads:
         for join in digest.joins:
             for user in join.users:
                 if user in self._hub.people:
-                    self._notices.join(user, join.chat, join.seq)
+                    self._notices.join_again(user, join.chat, join.seq)
 
 
 def may_lack(digests: Sequence[Digest], seconds: float) -> bool:

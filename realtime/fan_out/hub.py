@@ -101,14 +101,16 @@ class Room:
 
 
 class Person:
-    """A user with a socket here, joining or ready. `was_active`: whether the last socket was active
-    when it left. `left` has the seq of their last event in chats that they have left meanwhile: a
-    notice of an earlier join is stale, even if the room is long forgotten."""
+    """A user with a socket here, joining or ready, `since` the first of them came. `was_active`:
+    whether the last socket was active when it left. `left` has the seq of their last event in chats
+    that they have left meanwhile: a notice of an earlier join is stale, even if the room is long
+    forgotten."""
 
-    __slots__ = ("idle_since", "left", "sockets", "user", "was_active")
+    __slots__ = ("idle_since", "left", "since", "sockets", "user", "was_active")
 
     def __init__(self, user: str) -> None:
         self.user = user
+        self.since = 0.0
         self.sockets: list[Listener] = []
         self.idle_since: float | None = None
         self.was_active = True
@@ -147,10 +149,16 @@ class Hub:
         person = self.people.get(listener.user)
         if person is None:
             person = self.people[listener.user] = Person(listener.user)
+        if not person.sockets:
+            person.since = self._clock()
         person.sockets.append(listener)
         person.idle_since = None
         self._note_person(person, len(person.sockets) == 1)
         return person
+
+    def seconds_here(self, person: Person) -> float:
+        """For how long they have had a socket here."""
+        return self._clock() - person.since
 
     def set_active(self, listener: Listener, is_active: bool) -> None:
         """The client says whether its user is active."""

@@ -26,6 +26,7 @@ from realtime.fan_out.upstream import Chats, insist
 from realtime.protocol.frames import event_frames, text_frame
 from realtime.tasks import Spawn
 
+REPEATED_SECONDS: Final = 6.0  # a join that a digest repeats is not older
 USERS_A_TURN: Final = 500  # whose memberships are read at once after an outage
 MAX_ROUNDS: Final = 25  # of slices; a chat that outpaces us is left to the next notice
 RETRY_SECONDS: Final = 0.1
@@ -105,6 +106,29 @@ class Notices:
             # The entry has passed: the user had no socket here then, or has been removed since.
             self._arriving.add((user, chat))
             self._spawn(self._arrive(user, room, seq))
+
+    def join_again(self, user: str, chat: str, seq: int) -> None:
+        """A digest repeats a notice of the last seconds. It may be older than all sockets of the
+        user, who may have been removed before they came: then none of them hears of the chat."""
+        person = self._hub.people.get(user)
+        if (
+            person is None
+            or self._rooms.find(chat)
+            or self._hub.seconds_here(person) > REPEATED_SECONDS
+        ):
+            self.join(user, chat, seq)
+        elif (user, chat) not in self._arriving:
+            self._arriving.add((user, chat))
+            self._spawn(self._confirm(user, chat, seq))
+
+    async def _confirm(self, user: str, chat: str, seq: int) -> None:
+        try:
+            ask = partial(self._chats.memberships, user)
+            memberships = await insist(ask, every_seconds=RETRY_SECONDS)
+        finally:
+            self._arriving.discard((user, chat))
+        if chat in memberships.heads:
+            self.join(user, chat, seq)
 
     async def find_lost_joins(self) -> None:
         """Reads the memberships of all users with a socket here, and joins them to chats that they

@@ -254,26 +254,6 @@ async def test_a_chat_joined_while_nothing_was_heard_is_found_again() -> None:
     assert objects_in(wire)[1:] == [{"seq": 7}, {"seq": 8, "plain": True}]
 
 
-async def test_a_late_notice_brings_back_nothing_that_its_user_has_left() -> None:
-    """A room is swept after its only user was removed; then a notice of an earlier join comes. A
-    notice of a later join is accepted."""
-    node = QuietNode()
-    node.memberships = {FIRST: 5}
-    connection, _ = await node.connect_and_wait()
-    hub, rooms = node.fan_out.hub, node.fan_out.rooms
-    hub.dismiss(hub.rooms[FIRST], [USER], 7)
-    node.now += LINGER_SECONDS + 1
-    await rooms.drop_idle(LINGER_SECONDS)
-    node.fan_out.notices.join(USER, FIRST, 2)
-    assert rooms.find_all() == []
-    node.fan_out.notices.join(USER, FIRST, 9)
-    assert [room.stream.known for room in rooms.find_all()] == [9]
-    rooms.drop_all()  # after a restore the chat may be at an earlier seq
-    node.fan_out.notices.join(USER, FIRST, 2)
-    assert [room.stream.known for room in rooms.find_all()] == [2]
-    connection.end(CloseCode.DRAINING, "1")
-
-
 @pytest.mark.parametrize("chats", [1, ROOMS_A_TURN // 2 - 1])
 async def test_who_comes_together_shares_a_question_and_has_turns(chats: int) -> None:
     """Sockets of one turn send one request to the bus; of many that are ready at once, one turn
