@@ -1,15 +1,15 @@
 """Several users in turn on one object of the Python client, or on one store."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import msgspec
 import pytest
-from hubbub_client import Client, MemoryStore, Stopped
+from hubbub_client import Client, MemoryStore, Stopped, Unauthenticated
 from hubbub_client.rest import Tokens
 
-from tests.clients.stub import Stub, message, serving, until
+from tests.clients.stub import Answer, Stub, message, refused, serving, somebody, until
 
 
 async def take(events: AsyncIterator[Any], number: int) -> list[int]:
@@ -18,7 +18,7 @@ async def take(events: AsyncIterator[Any], number: int) -> list[int]:
 
 def be(stub: Stub, user: str, **ready: Any) -> None:
     """Makes this the user who logs in next."""
-    stub.session = {**stub.session, "user": {"id": user}}
+    stub.session = {**stub.session, "user": {"id": user}, "token": user}
     stub.ready |= {"user": user, **ready}
 
 
@@ -117,6 +117,37 @@ async def test_a_place_is_not_that_of_whom_a_command_has_logged_in() -> None:
         await client.until_ready()
         assert stub.connects[-1]["resume"] == {}
         assert client.user == "ben"
+
+
+@pytest.mark.parametrize("again", [refused(503, "unavailable"), refused(401, "unauthenticated")])
+@pytest.mark.parametrize(
+    "begin",
+    [
+        lambda client: client.create_chat("Garden"),
+        lambda client: client.chat("c").upload("a.txt", b"bytes"),
+        lambda client: anext(client.chat("c").download("f")),
+    ],
+)
+async def test_a_call_is_not_repeated_as_another_user(
+    again: Answer, begin: Callable[[Client], Awaitable[Any]]
+) -> None:
+    """Repeats end with the session of the user who made the call."""
+    may_answer = asyncio.Event()
+
+    async def answer(*_: str) -> Answer:
+        await may_answer.wait()
+        return again
+
+    async with somebody() as (stub, client):
+        stub.answer = answer
+        call = asyncio.ensure_future(begin(client))
+        await until(lambda: len(stub.asked) == 1)
+        be(stub, "ben")
+        await client.log_in("ben", "correct horse")
+        may_answer.set()
+        with pytest.raises(Unauthenticated, match="Another user has logged in"):
+            await call
+        assert len(stub.asked) == 1
 
 
 async def test_a_session_that_was_revoked_is_forgotten() -> None:

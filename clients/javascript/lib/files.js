@@ -8,8 +8,12 @@ import { upload } from "./upload.js";
 
 const TIMEOUT_MS = 600_000;
 
-/** Uploads; returns the server's description. With `onProgress` a browser reports the sent part. */
+/**
+ * Uploads; returns the server's description. With `onProgress` a browser reports the sent part.
+ * Repeats end with the session, as those of `Rest.call`.
+ */
 export function sendFile(rest, path, data, { key = newId(), onProgress, signal } = {}) {
+  const user = rest.tokens?.user;
   return rest.repeat(() => rest.authorized((headers) => reached(async () => {
     const ending = signal ?? AbortSignal.timeout(TIMEOUT_MS);
     if (onProgress && globalThis.XMLHttpRequest) {
@@ -17,14 +21,15 @@ export function sendFile(rest, path, data, { key = newId(), onProgress, signal }
     }
     const response = await ask(rest, path, { method: "POST", headers, body: data, signal: ending });
     return (await response.json()).file;
-  }, signal), key));
+  }, signal), key, user));
 }
 
 /** The bytes in pieces. Raises Refused, NoAnswer. */
 export async function* receiveFile(rest, path) {
+  const user = rest.tokens?.user;
   const response = await rest.repeat(() => rest.authorized((headers) => reached(
     () => ask(rest, path, { headers, signal: AbortSignal.timeout(TIMEOUT_MS) }),
-  )));
+  ), undefined, user));
   const reader = response.body.getReader();
   try {
     for (;;) {

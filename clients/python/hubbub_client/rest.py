@@ -106,12 +106,12 @@ class Rest:
             body["password"] = password
         if invite is not None:
             body["invite"] = invite
-        self._keep(await self._repeat("POST", "/api/user", body, with_token=False))
+        self._keep(await self._repeat("POST", "/api/user", body))
 
     async def log_in(self, username: str, password: str) -> None:
         """Raises InvalidCredentials, RateLimited."""
         body = {"username": username, "password": password}
-        self._keep(await self._repeat("POST", "/api/user/login", body, with_token=False))
+        self._keep(await self._repeat("POST", "/api/user/login", body))
 
     async def log_out(self) -> None:
         with contextlib.suppress(Unauthenticated):  # it has ended, maybe by an earlier attempt
@@ -141,7 +141,7 @@ class Rest:
                 return
         body = {"refreshToken": before.refresh}
         try:
-            answer = await self._repeat("POST", "/api/user/refresh", body, with_token=False)
+            answer = await self._repeat("POST", "/api/user/refresh", body)
         except Unauthenticated:
             if self.tokens is before:
                 self.forget()
@@ -181,8 +181,9 @@ class Rest:
         repeats: bool = True,
     ) -> dict[str, Any]:
         """The answer's body. Bytes are sent unchanged, everything else as JSON. `key` makes the
-        program's own repeats safe; without one, a key is generated. For calls that answer with
-        bytes there is `download`. Raises Refused, NoAnswer: without `repeats` after one attempt."""
+        program's own repeats safe; without one, a key is generated. Repeats end with the session.
+        For calls that answer with bytes there is `download`. Raises Refused, NoAnswer: without
+        `repeats` after one attempt."""
         return await self._authorized(method, path, body, key, repeats=repeats)
 
     async def upload(self, path: str, data: bytes, name: str) -> dict[str, Any]:
@@ -201,8 +202,9 @@ class Rest:
 
     async def _open_download(self, path: str) -> aiohttp.ClientResponse:
         deadline, anew = time.monotonic() + RETRY_SECONDS, False
+        user = self._session().user
         while True:
-            headers = {"Authorization": f"Bearer {await self.access_token(anew=anew)}"}
+            headers = {"Authorization": f"Bearer {await self._token_of(user, anew=anew)}"}
             pause = random.uniform(*PAUSE_SECONDS)  # noqa: S311 - jitter
             self._demand_open(f"GET {path}")
             try:
@@ -237,15 +239,25 @@ class Rest:
         repeats: bool = True,
     ) -> dict[str, Any]:
         """Repeats the call once with a new token if the server refuses the current one."""
-        key = key or str(uuid.uuid4())
+        key, user = key or str(uuid.uuid4()), self._session().user
         ask = functools.partial(
-            self._repeat, method, path, body, key=key, timeout=timeout, repeats=repeats
+            self._repeat, method, path, body, key=key, user=user, timeout=timeout, repeats=repeats
         )
         try:
             return await ask()
         except Unauthenticated:
-            await self.access_token(anew=True)
+            await self._token_of(user, anew=True)
             return await ask()
+
+    async def _token_of(self, user: str, *, anew: bool = False) -> str:
+        self._expect(user)
+        token = await self.access_token(anew=anew)
+        self._expect(user)
+        return token
+
+    def _expect(self, user: str) -> None:
+        if self._session().user != user:
+            raise Unauthenticated(401, "unauthenticated", "Another user has logged in.")
 
     async def _repeat(
         self,
@@ -254,7 +266,7 @@ class Rest:
         body: dict[str, Any] | bytes | None = None,
         *,
         key: str | None = None,
-        with_token: bool = True,
+        user: str | None = None,
         timeout: aiohttp.ClientTimeout = CALL_TIMEOUT,
         repeats: bool = True,
     ) -> dict[str, Any]:
@@ -268,8 +280,8 @@ class Rest:
         seconds = RETRY_SECONDS if repeats else 0.0
         deadline = math.inf  # from the first failure: a long upload may fail late
         while True:
-            if with_token:
-                headers["Authorization"] = f"Bearer {await self.access_token()}"
+            if user is not None:
+                headers["Authorization"] = f"Bearer {await self._token_of(user)}"
             pause = random.uniform(*PAUSE_SECONDS)  # noqa: S311 - jitter
             tries = _Tries()
             self._demand_open(f"{method} {path}")

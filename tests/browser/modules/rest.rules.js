@@ -81,13 +81,23 @@ rule("it gives up when the session has ended, and does not use the cookie of the
   same([(await failing).code, asked.length], ["unauthenticated", 1]);
 });
 
-rule("it does not go on in the session of another user", async () => {
-  const { rest, clock, asked } = parts([refused(503, "unavailable"), GOOD]);
-  const failing = failed(rest.call("GET", "/x"));
-  await settle();
-  rest.tokens = { ...TOKENS, user: "another" };
-  await clock.pass(500);
-  same([(await failing).code, asked.length], ["unauthenticated", 1]);
+rule("it does not go on in the session of another user, and neither does a file", async () => {
+  for (const begin of [
+    (rest) => rest.call("GET", "/x"),
+    (rest) => sendFile(rest, "/x/file", "bytes"),
+    (rest) => receiveFile(rest, "/x/file/f").next(),
+  ]) {
+    const asked = [];
+    const { rest, clock } = parts([], { fetch: async (path) => {
+      asked.push(path);
+      return { json: async () => ({}), ...answered(503, {}) };
+    } });
+    const failing = failed(begin(rest));
+    await settle();
+    rest.tokens = { ...TOKENS, user: "another" };
+    await clock.pass(500);
+    same([(await failing).code, asked.length], ["unauthenticated", 1]);
+  }
 });
 
 rule("a page that closes makes its last call at once, with the token that it has", async () => {
