@@ -7,6 +7,7 @@ once: a repeat does not bring back a user who was removed since.
 
 from functools import partial
 from typing import NamedTuple
+from uuid import UUID, uuid5
 
 import msgspec
 
@@ -224,14 +225,17 @@ class Invitations:
                     is_out = True
                     continue
                 if use.is_new and refusal.code != "unavailable":
-                    async with begin(self._pool) as connection:
-                        await store.give_use_back(connection, use.invitation, request.caller)
+                    await retry_busy(partial(self._give_back, use.invitation, request.caller))
                 raise
             return Taken(chat=use.join.chat)
 
+    async def _give_back(self, invitation: str, user: str) -> None:
+        async with begin(self._pool) as connection:
+            await store.give_use_back(connection, invitation, user)
+
     async def _take(self, request: TakeInvitation, is_out: bool) -> _Use:
         """Uses it for the caller, unless they have used it already. `is_out`: they are not in the
-        chat, so that a spent use does not count."""
+        chat, and a spent use does not let them in, so another one is counted."""
         async with begin(self._pool) as connection:
             row = await lock_working(connection, request.code)
             spent = await store.lock_use(connection, row.id, request.caller)
@@ -245,7 +249,9 @@ class Invitations:
             waiting = None
             if not is_new:
                 waiting = await store.find_join(connection, request.caller, row.chat, row.maker)
-            join = waiting or store.JoinRow(request.caller, row.chat, row.maker, new_id())
+            # A repeat of the request is one for chats too, whose answer may have been lost.
+            key = str(uuid5(UUID(request.key), f"{request.caller} {request.code}"))
+            join = waiting or store.JoinRow(request.caller, row.chat, row.maker, key)
             # Without a join, chats is still asked: it says yes for a user who is in the chat, and
             # `prepare` no for everybody else.
             if is_new or not (waiting or spent):
@@ -257,7 +263,7 @@ class Invitations:
         is full, `unavailable` if chats does not answer."""
         async with self._pool.connection() as connection:
             row = await store.find_invitation(connection, code)
-        if row is None or row.uses_left == 0:
+        if row is None or row.uses_left == 0 or (kind := kind_of(row)) is None:
             return None
         if row.chat is not None:
             asked = await self._ask_owners({row.chat})
@@ -266,7 +272,7 @@ class Invitations:
             if row.chat in asked.full:
                 most = f"{MAX_PARTICIPANTS_A_CHAT:,}"
                 raise invalid("invite", f"is for a chat that has {most} participants already")
-        return kind_of(row)
+        return kind
 
     async def _has_chat(self, row: store.InvitationRow) -> bool:
         """Whether its maker still owns its chat, if it is for one. Raises Refusal `unavailable` if

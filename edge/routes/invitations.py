@@ -65,8 +65,8 @@ class InvitationsAnswer(AnswerBody):
 
 
 class InvitationTakenAnswer(AnswerBody):
-    """`chat` is the one that the caller is in now. It counts as a use once per user, and again
-    only after their removal by somebody else."""
+    """`chat` is the one that the caller is in now. Taking the invitation counts as a use once per
+    user, and again only after their removal by somebody else."""
 
     chat: Id | None
     message: Literal["Invitation taken successfully"] = "Invitation taken successfully"

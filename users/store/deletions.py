@@ -28,7 +28,7 @@ async def erase_account(
     # The key stays for its ten minutes: a late repeat of the sign-up must not create a second
     # account.
     await connection.execute("UPDATE sign_up_keys SET email = NULL WHERE user_id = %s", (user,))
-    for table in ("reset_codes", "joins", "invitation_uses"):
+    for table in ("reset_codes", "invitation_uses", "joins"):  # uses first, as a removal does
         await connection.execute(
             f"DELETE FROM {table} WHERE user_id = %s",  # noqa: S608 - constants
             (user,),

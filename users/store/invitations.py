@@ -23,7 +23,7 @@ class InvitationRow(NamedTuple):
 
 
 class JoinRow(NamedTuple):
-    """`key` is that of the use that it follows from."""
+    """`key` is that with which chats does it once."""
 
     user: str
     chat: str
@@ -110,8 +110,8 @@ async def revoke_invitation(connection: Connection, invitation: str) -> None:
 
 
 async def lock_use(connection: Connection, invitation: str, user: str) -> bool | None:
-    """Whether the user's use is spent; None if they have not used it. Nobody removes them from its
-    chat until the transaction ends."""
+    """Whether the user's use is spent; None if they have not used it. A use does not become spent
+    until the transaction ends. Requires the invitation's lock."""
     cursor = await connection.execute(
         "SELECT spent FROM invitation_uses WHERE invitation = %s AND user_id = %s FOR UPDATE",
         (invitation, user),
@@ -134,6 +134,8 @@ async def use_invitation(connection: Connection, invitation: str, user: str) -> 
 
 async def give_use_back(connection: Connection, invitation: str, user: str) -> None:
     """Undoes a use whose join did not happen."""
+    # Whoever takes it locks the invitation first, too.
+    await connection.execute("SELECT FROM invitations WHERE id = %s FOR UPDATE", (invitation,))
     cursor = await connection.execute(
         "DELETE FROM invitation_uses WHERE invitation = %s AND user_id = %s", (invitation, user)
     )

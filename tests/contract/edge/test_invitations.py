@@ -119,10 +119,29 @@ def test_who_left_comes_back_without_another_use(
     assert take(make_person(), code).status_code == 404
 
 
+def test_a_repeat_whose_answer_was_lost_brings_nobody_back(
+    services: Any, ann: Any, make_person: Callable[[], Any]
+) -> None:
+    """users may die after chats has added them: nor does it use the invitation once more."""
+    chat, ben, key = ann.create_chat(), make_person(), new_id()
+    code = invite(ann, chat=chat, uses=2)["code"]
+    assert take(ben, code, key).status_code == 200
+    with psycopg.connect(services.environment["HUBBUB_USERS_DATABASE_URL"]) as connection:
+        forgotten = connection.execute(
+            "DELETE FROM results WHERE caller = %s AND scope LIKE 'take_invitation%%'", (ben.id,)
+        )
+        assert forgotten.rowcount == 1
+    assert ann.ask("DELETE", f"/api/chat/{chat}/participant/{ben.id}").status_code == 200
+    assert take(ben, code, key).status_code == 200
+    assert ben.ask("GET", f"/api/chat/{chat}").status_code == 404
+    listed = {one["code"]: one for one in ann.ask("GET", "/api/invite").json()["invites"]}
+    assert listed[code]["left"] == 1
+
+
 def test_who_was_removed_comes_back_by_another_use_alone(
     ann: Any, make_person: Callable[[], Any]
 ) -> None:
-    """A use admits a user once; if one is left, it admits them again, and counts."""
+    """If one is left, it lets them in again, and counts."""
     chat, ben = ann.create_chat(), make_person()
     code = invite(ann, chat=chat, uses=2)["code"]
     place = f"/api/chat/{chat}/participant/{ben.id}"
