@@ -7,7 +7,7 @@ from chats.access import chat_for_owner
 from chats.log.encoding import UNSTAMPED, draft_controls, draft_event
 from chats.membership.coordinator import Coordinator, Memberships, Plan
 from chats.store.changes import Change, ResultKey
-from chats.store.chats import ChatRow, count_chats, find_owners
+from chats.store.chats import ChatRow, count_chats, list_owned
 from common.database.pool import Pool
 from common.protocol.chats import (
     Chat,
@@ -165,7 +165,7 @@ async def demand_chat_owner(pool: Pool, request: DemandChatOwner) -> Done:
 
 async def list_chat_owners(pool: Pool, request: ChatOwners) -> ChatsOwned:
     """Of those that exist."""
-    found = await find_owners(pool, request.chats)
+    found = await list_owned(pool, request.chats)
     return ChatsOwned(
         owners={chat: owner for chat, owner, _ in found},
         full=[chat for chat, _, count in found if count >= MAX_PARTICIPANTS_A_CHAT],

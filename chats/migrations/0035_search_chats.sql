@@ -10,6 +10,7 @@ SET enable_bitmapscan = on SET enable_seqscan = off AS $$
 DECLARE
     _found search_hit[];
     _present search_hit[];
+    _newest bigint := _limit;
 BEGIN
     SELECT array_agg(h.hit ORDER BY (h.hit).ms DESC, (h.hit).message DESC) INTO _found FROM (
         SELECT search_hit(o.head, o.chat) AS hit FROM search_open o
@@ -19,14 +20,16 @@ BEGIN
     ) h
     WHERE ((h.hit).ms, (h.hit).message) < (_ms, _message);
     -- A frequent word is in many of them.
-    _present := search_present(_found[:_limit]);
-    IF cardinality(_found) > _limit AND coalesce(cardinality(_present), 0) < _limit THEN
-        _present := search_present(_found);
-    END IF;
+    LOOP
+        _present := search_present(_found[:_newest]);
+        EXIT WHEN cardinality(_present) >= _limit OR _newest >= coalesce(cardinality(_found), 0);
+        _newest := 2 * _newest;
+    END LOOP;
     RETURN _present;
 END $$;
 
--- As search_messages in 0034.
+-- The newest messages of these chats that are older than (_ms, _message): of open lines, of the newest
+-- blocks, and if these are not enough, of those that have the words. Instead of search_messages.
 CREATE FUNCTION search_chats(
     _chats uuid[], _sender text, _strings text[], _terms tsquery,
     _ms bigint, _message uuid, _limit bigint
@@ -120,14 +123,4 @@ BEGIN
     RETURN QUERY SELECT * FROM search_newest(_hits, _limit);
 END $$;
 
--- The release before calls this one.
-CREATE OR REPLACE FUNCTION search_messages(
-    _reader uuid, _chat uuid, _sender text, _strings text[], _terms tsquery,
-    _ms bigint, _message uuid, _limit bigint
-) RETURNS SETOF search_hit LANGUAGE sql STABLE AS $$
-    SELECT * FROM search_chats(
-        ARRAY(SELECT chat FROM participants
-            WHERE member = _reader AND (_chat IS NULL OR chat = _chat)),
-        _sender, _strings, _terms, _ms, _message, _limit
-    );
-$$;
+DROP FUNCTION search_messages(uuid, uuid, text, text[], tsquery, bigint, uuid, bigint);

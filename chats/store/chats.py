@@ -97,7 +97,7 @@ async def find_participants(pool: Pool, chat: str, users: list[str]) -> set[str]
     return {member for (member,) in rows}
 
 
-async def find_owners(pool: Pool, chats: list[str]) -> list[tuple[str, str, int]]:
+async def list_owned(pool: Pool, chats: list[str]) -> list[tuple[str, str, int]]:
     """Chat, owner and number of participants of those that exist and have an owner."""
     return await fetch(
         pool,
