@@ -101,7 +101,7 @@ class Room:
 
 
 class Person:
-    """A user with a socket here, joining or ready, `since` the first of them came. `was_active`:
+    """A user with a socket here, joining or ready; they have had one `since` then. `was_active`:
     whether the last socket was active when it left. `left` has the seq of their last event in chats
     that they have left meanwhile: a notice of an earlier join is stale, even if the room is long
     forgotten."""

@@ -26,7 +26,7 @@ from realtime.fan_out.upstream import Chats, insist
 from realtime.protocol.frames import event_frames, text_frame
 from realtime.tasks import Spawn
 
-REPEATED_SECONDS: Final = 6.0  # a join that a digest repeats is not older
+REPEATED_SECONDS: Final = 6.0  # for which digests repeat a join, during an outage for longer
 USERS_A_TURN: Final = 500  # whose memberships are read at once after an outage
 MAX_ROUNDS: Final = 25  # of slices; a chat that outpaces us is left to the next notice
 RETRY_SECONDS: Final = 0.1
@@ -108,8 +108,9 @@ class Notices:
             self._spawn(self._arrive(user, room, seq))
 
     def join_again(self, user: str, chat: str, seq: int) -> None:
-        """A digest repeats a notice of the last seconds. It may be older than all sockets of the
-        user, who may have been removed before they came: then none of them hears of the chat."""
+        """A digest repeats a notice. It may be older than all sockets of the user, who may have
+        been removed before they came: while these are new, none of them hears of a chat that the
+        user is not in any more."""
         person = self._hub.people.get(user)
         if (
             person is None
@@ -129,6 +130,8 @@ class Notices:
             self._arriving.discard((user, chat))
         if chat in memberships.heads:
             self.join(user, chat, seq)
+        elif (person := self._hub.people.get(user)) is not None:
+            person.leave(chat, seq)
 
     async def find_lost_joins(self) -> None:
         """Reads the memberships of all users with a socket here, and joins them to chats that they

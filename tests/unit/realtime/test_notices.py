@@ -37,7 +37,7 @@ async def test_a_digest_tells_nobody_of_a_chat_that_they_left_before_they_came()
     """While a join may be older than the user's socket, chats is asked whether they are still in
     the chat. Later a removal must be newer than the socket, which hears it."""
     node = QuietNode()
-    left, joined = (str(UUID(int=number)) for number in (2, 3))
+    left, joined, later = (str(UUID(int=number)) for number in (2, 3, 4))
 
     async def fetch(chat: str, after: int) -> Slice:
         return Slice(chat=chat, after=after, events=[], controls=[], head=after)
@@ -46,12 +46,16 @@ async def test_a_digest_tells_nobody_of_a_chat_that_they_left_before_they_came()
     node.now += 1_000
     await node.connect_and_wait()
     rooms = node.fan_out.rooms
+
+    def tell(*chats: str) -> None:
+        joins = [Join(chat=chat, seq=1, users=[USER]) for chat in chats]
+        digest = Digest(replica="chats", heads={}, joins=joins, age=9.0)
+        node.fan_out.heads.receive_digest(msgspec.json.encode(digest))
+
     node.memberships = {joined: 1}
-    joins = [Join(chat=chat, seq=1, users=[USER]) for chat in (left, joined)]
-    digest = msgspec.json.encode(Digest(replica="chats", heads={}, joins=joins, age=9.0))
-    node.fan_out.heads.receive_digest(digest)
+    tell(left, joined)
     await until(lambda: rooms.find(joined) is not None)
-    assert rooms.find(left) is None
     node.now += REPEATED_SECONDS + 1
-    node.fan_out.heads.receive_digest(digest)
-    assert rooms.find(left) is not None
+    tell(left, later)
+    assert rooms.find(later) is not None
+    assert rooms.find(left) is None
