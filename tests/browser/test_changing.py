@@ -142,8 +142,11 @@ async def test_a_text_outlives_its_message_also_from_another_chat(enter: OpenWin
 
 async def delete(window: Window, text: str) -> None:
     """Returns when the server has deleted it, five seconds later."""
-    async with window.page.expect_response(lambda answer: answer.request.method == "DELETE"):
+    async with window.page.expect_response(
+        lambda answer: answer.request.method == "DELETE" and answer.ok
+    ):
         await window.act_on(text, "Delete")
+    await expect(window.page.get_by_text("Undo")).to_have_count(0)
 
 
 async def test_an_edit_of_what_is_deleted_says_so(enter: OpenWindow) -> None:

@@ -18,7 +18,7 @@ from tests.fixtures.proxy import Mode
 from tests.fixtures.servers import ValkeyServer
 
 DELIVERED_WITHOUT_VALKEY_SECONDS = 2.0
-MOST_LATE = bound(0.05, 0.5)  # as a share
+MOST_LATE = bound(0.05, 0.3)  # as a share: half of them if one of two nodes does not poll
 INVARIANTS = "I1 to I9, I16"
 OVERFLOWING_BYTES = 4000  # of a text: a few published together overflow the buffer
 

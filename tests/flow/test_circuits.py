@@ -106,7 +106,7 @@ async def test_without_users_talk_goes_on_and_all_else_is_refused_at_once(
         async with all_stopped(system, "users") as go_on:
             await eventually(lambda: refuses_at_once(refused[0]), GIVE_UP_SECONDS)
             for ask in refused[1:]:
-                await eventually(partial(refuses_at_once, ask))
+                await eventually(partial(refuses_at_once, ask), GIVE_UP_SECONDS)
             assert (await ann.post(chat, "without users", retry_seconds=0)).status == 201
             await bens.until_seq(chat, 2)
             assert len(await ben.events(chat, retry_seconds=0)) == 2

@@ -130,7 +130,7 @@ async def test_what_was_sent_is_found_while_feeding_gives_way(
     ann, ben = await world.make_people(2)
     chat, other = await world.make_chat(ann, ben), await world.make_chat(ann)
     monkeypatch.setattr(Pace, "pause", lambda *_: 60.0)
-    # For so long at most a search waits for what it has fed.
+    # The longest that a search waits for feeding.
     monkeypatch.setattr("chats.search.feeder.SEARCH_SECONDS", bound(0.5, 30.0))
     await world.send(new_message(other.id, ann, "the last that is fed"))
     await until_found(world, ann, "fed", ["the last that is fed"])

@@ -102,8 +102,8 @@ async def test_a_replica_goes_on_while_words_are_made(
 async def test_words_that_take_long_are_made_in_several_transactions(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """PostgreSQL ends a transaction that is idle for a second: each makes the words of so few rows
-    as take less. Every row gets into the index, those of a chat behind the first too."""
+    """PostgreSQL ends a transaction that is idle for a second: each makes only as many words as
+    fit into it. Every row gets into the index, those of a chat behind the first too."""
     made: list[int] = []
 
     def make(rows: Iterable[UnfedRow]) -> Changes:
