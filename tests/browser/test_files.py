@@ -34,10 +34,10 @@ DROP = """([name, type, bytes]) => {
 
 
 async def enter_party(open_page: OpenPage, play: Play) -> Page:
-    """The page with the party's chat open."""
+    """The page with the party's chat open and its messages in it."""
     page = await open_page(play)
     await page.get_by_role("link", name="Party").click()
-    await expect(page.locator(".write textarea")).to_be_visible()
+    await expect(page.locator(".line")).not_to_have_count(0)
     return page
 
 
