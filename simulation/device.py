@@ -7,7 +7,8 @@ import random
 from typing import Any, Final
 
 import msgspec
-from hubbub_client.session import Output, Pull, Session, Stop
+from hubbub_client.ends import Ends, Stop
+from hubbub_client.session import Output, Pull, Session
 
 from common.calls.http_client import HttpClient
 from simulation.installation import sign
@@ -119,6 +120,7 @@ class Device:
         self._token = sign(user, session)
         self._http = HttpClient()
         self._session = Session(user, from_start=True)
+        self._ends = Ends()
         self._pulls = 0  # in progress
         self._answers: dict[str, asyncio.Future[dict[str, Any]]] = {}
 
@@ -155,7 +157,7 @@ class Device:
                 if line.code != 1006:
                     self._witness.note(self.host, f"socket ended with {line.code}")
                 # No back-off: a run is short, and its nodes should meet impatient clients.
-                next_ = self._session.closed(line.code, line.reason, chance=0.0)
+                next_ = self._ends.closed(line.code, line.reason, chance=0.0)
                 if isinstance(next_, Stop):
                     self.is_over = True
                     return

@@ -14,8 +14,9 @@ from typing import Any, Final
 
 import aiohttp
 import msgspec
+from hubbub_client.ends import Ends, Stop
 from hubbub_client.events import Event, MessageSent, Restarted
-from hubbub_client.session import Deliver, Output, Pull, Ready, Stop
+from hubbub_client.session import Deliver, Output, Pull, Ready
 
 from loadtest.sockets.chat_socket import ChatSocket
 from loadtest.sockets.delivery import DeliveryBook
@@ -94,6 +95,7 @@ class Listener:
     def __init__(self, member: Rest, chat: str) -> None:
         self._member, self._log, self._chat = member, member.log, chat
         self._session = JudgedSession(member.id, member.log.book)
+        self._ends = Ends()
         self._pulls: set[asyncio.Task[None]] = set()  # kept, or they could vanish
         self.ready = asyncio.Event()
 
@@ -113,7 +115,7 @@ class Listener:
                     socket.abort()
             self._log.sent_away += code == DRAINING
             chance = random.random()  # noqa: S311 - jitter
-            next_ = self._session.closed(code, reason, chance)
+            next_ = self._ends.closed(code, reason, chance)
             if isinstance(next_, Stop):
                 self._log.failures[f"socket {code}"] += 1
                 return
@@ -134,6 +136,7 @@ class Listener:
                     self._pulls.add(task)
                     task.add_done_callback(self._pulls.discard)
                 case Ready():
+                    self._ends.ready()
                     if not self.ready.is_set():
                         start = output.cursors[self._chat]
                         self._log.book.listener_joins(self._member.id, self._chat, start)

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import gevent
 import gevent.event
 import msgspec
+from hubbub_client.ends import Ends, Stop
 from hubbub_client.errors import NoAnswer, NotFound
 from hubbub_client.events import Event, MessageDeleted, MessageSent, Restarted
-from hubbub_client.session import Answer, Deliver, Output, Pull, Ready, RefreshToken, Refusal, Stop
+from hubbub_client.session import Answer, Deliver, Output, Pull, Ready, RefreshToken, Refusal
 
 from loadtest.sockets.blocking_socket import BlockingSocket, SocketEnded
 from loadtest.sockets.delivery import identify
@@ -55,6 +56,7 @@ class Listener:
         self._gathering = gathering
         self._user, self._origin, self._calls = user, origin, calls
         self._session = JudgedSession(user, gathering.book)
+        self._ends = Ends()
         self._messages: dict[str, deque[tuple[str, str]]] = {}  # of a chat: id, sender
         self._files: deque[tuple[str, str]] = deque(maxlen=REMEMBERED)  # chat, id
         self._marked: dict[str, int] = {}  # by chat: the seq up to which it is marked as read
@@ -186,6 +188,7 @@ class Listener:
                     socket.send(_encode({"type": "refresh", "token": self._calls.token}))
 
     def _begin(self, socket: BlockingSocket, cursors: dict[str, int], now: float) -> None:
+        self._ends.ready()
         self._up_since = now
         for chat in cursors.keys() - self._joined:
             self._join(chat, cursors[chat])
@@ -267,7 +270,7 @@ class Listener:
 
     def _comes_back(self, ended: SocketEnded) -> bool:
         chance = random.random()  # noqa: S311 - jitter
-        next_ = self._session.closed(ended.code, ended.reason, chance)
+        next_ = self._ends.closed(ended.code, ended.reason, chance)
         now = time.monotonic()
         if self._has_left or now < self._away_until:
             return True

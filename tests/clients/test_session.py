@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hubbub_client.ends import ComeBack, Ends, Stop
 from hubbub_client.events import Event, Restarted
 from hubbub_client.session import (
     Answer,
-    ComeBack,
     Deliver,
     Now,
     Output,
@@ -17,7 +17,6 @@ from hubbub_client.session import (
     RefreshToken,
     Refusal,
     Session,
-    Stop,
 )
 from hypothesis import given
 from hypothesis import strategies as st
@@ -56,12 +55,13 @@ def _shown(output: Output | ComeBack | Stop) -> dict[str, Any]:
 def test_a_scripted_session(case: dict[str, Any]) -> None:
     """Outputs after each step, and cursors at the end."""
     session = Session("bob", case.get("cursorsBefore"), case.get("epoch"))
+    ends = Ends()
     pulls: dict[str, Pull] = {}
     for step in case["steps"]:
         outputs: list[Output] = []
         if "closed" in step:
             code, reason = step["closed"]
-            assert _shown(session.closed(code, reason, chance=0.5)) == step["out"]
+            assert _shown(ends.closed(code, reason, chance=0.5)) == step["out"]
             continue
         if "receive" in step:
             if step["receive"][0]["type"] == "ready":
@@ -73,6 +73,8 @@ def test_a_scripted_session(case: dict[str, Any]) -> None:
             outputs = session.pulled(pulls[step["chat"]], step["pulled"], more=more)
         else:
             outputs = session.gone(pulls[step["gone"]])
+        if any(isinstance(output, Ready) for output in outputs):
+            ends.ready()
         pulls |= {output.chat: output for output in outputs if isinstance(output, Pull)}
         assert [_shown(output) for output in outputs] == step["out"]
     assert session.cursors == case["cursors"]
@@ -94,13 +96,10 @@ def test_from_the_start_each_chat_begins_with_its_first_event() -> None:
     session = Session("bob", from_start=True)
     started = [Ready(25, {"a": 0}), Pull("a", 0, 1)]
     assert heard(session, ready({"a": 7})) == started
-    session.closed(1006)
     assert heard(session, ready({"a": 7, "b": 3}, read={"a": 7, "b": 3}))[1:] == [Pull("b", 0, 2)]
-    session.closed(1006)
     assert heard(session, ready({"a": 2}, "another"))[1:] == [Deliver(Restarted(None)),
                                                               Pull("a", 0, 3)]  # fmt: skip
     session.cursors["a"] = 9
-    session.closed(1006)
     assert heard(session, ready({"a": 2}, "another", behind=["a"]))[1:] == [
         Deliver(Restarted("a")), Pull("a", 0, 4),
     ]  # fmt: skip
@@ -121,7 +120,7 @@ def test_a_full_node_is_asked_again_when_it_says_but_within_a_minute(
     named: float, wait: float
 ) -> None:
     """A proxy in maintenance may name hours, and be back in a minute."""
-    assert Session("bob").closed(1006, retry_after=named) == ComeBack(wait, refresh=False)
+    assert Ends().closed(1006, retry_after=named) == ComeBack(wait, refresh=False)
 
 
 def test_an_event_that_a_page_brought_ahead_of_ready_is_no_other_history() -> None:
@@ -132,7 +131,6 @@ def test_an_event_that_a_page_brought_ahead_of_ready_is_no_other_history() -> No
         session = Session("bob", {"a": 3}, "e", from_start=from_start)
         [_, pull] = heard(session, ready({"a": 4}, behind=["a"]))
         assert isinstance(pull, Pull)
-        session.closed(1012)
         session.connect("t")
         assert len(session.pulled(pull, [later])) == 1
         assert session.take(ready({"a": 3})) == [Ready(25, {"a": 4})]
@@ -168,7 +166,6 @@ def test_whatever_is_lost_each_event_is_delivered_once_and_in_order(steps: list[
     connect()
     for step in [*steps, "cut"]:
         if step == "cut":
-            session.closed(1006)
             connect()
         elif step == "page" and pull is not None:
             page = [event(seq) for seq in range(pull.after + 1, head + 1)][:2]

@@ -1,5 +1,5 @@
-"""Opens one socket after another for a session, which decides what to send, what to pull and when
-to reconnect. Must not know how events are used."""
+"""Opens one socket after another for a session, which decides what to send and what to pull, until
+`Ends` says stop. Must not know how events are used."""
 
 import asyncio
 import contextlib
@@ -11,6 +11,7 @@ from typing import Any, Final, NoReturn, Protocol
 import aiohttp
 import msgspec
 
+from hubbub_client.ends import ComeBack, Ends, Stop
 from hubbub_client.errors import (
     HubbubError,
     NoAnswer,
@@ -21,7 +22,6 @@ from hubbub_client.errors import (
 )
 from hubbub_client.session import (
     Answer,
-    ComeBack,
     Deliver,
     Now,
     Output,
@@ -30,7 +30,6 @@ from hubbub_client.session import (
     RefreshToken,
     Refusal,
     Session,
-    Stop,
 )
 
 SUBPROTOCOL: Final = "chat.v1"
@@ -83,6 +82,7 @@ class Connection:
         access_token: AccessToken,
         fetch_events: FetchEvents,
         take: Take,
+        ends: Ends | None = None,
         ready_seconds: float = READY_SECONDS,
     ) -> None:
         self.socket: aiohttp.ClientWebSocketResponse | None = None
@@ -97,6 +97,7 @@ class Connection:
         self._session = session
         self._http = http
         self._url = url
+        self._ends = ends or Ends()
         self._ready_seconds = ready_seconds
         self._pages = asyncio.Semaphore(MAX_PAGES)
         self._answers: dict[str, asyncio.Future[Answer]] = {}
@@ -173,7 +174,7 @@ class Connection:
             pass  # if the token is invalid, the next socket ends in the same way
 
     async def _connect_once(self) -> ComeBack | Stop:
-        """Serves one socket to its end. Returns the session's output for that end."""
+        """Serves one socket to its end. Returns what follows from that end."""
         code, reason, wait = LOST, "", 0.0
         try:
             token = await self._access_token()
@@ -198,7 +199,7 @@ class Connection:
         except Refused as error:
             if isinstance(error, Unauthenticated):
                 raise
-        return self._session.closed(code, reason, random.random(), wait)  # noqa: S311 - jitter
+        return self._ends.closed(code, reason, random.random(), wait)  # noqa: S311 - jitter
 
     async def _listen(self, socket: aiohttp.ClientWebSocketResponse) -> tuple[int, str]:
         """Its close code and reason."""
@@ -226,6 +227,7 @@ class Connection:
                 if isinstance(output, Ready):
                     ping_seconds = output.ping_seconds
                     self.socket = socket
+                    self._ends.ready()
                     self.is_ready.set()
                 self._follow(output)
                 if isinstance(output, Ready) and self.standing is not None:

@@ -1,4 +1,4 @@
-"""A user's stream of events over many sockets, as a state machine without I/O or clock.
+"""A user's stream of events over many sockets, as a state machine without I/O, clock or randomness.
 
 Takes input and returns the resulting outputs. Guarantees each event of each chat once and in the
 order of seqs, however often sockets end in between. Must not know how frames are sent or who
@@ -22,14 +22,6 @@ from hubbub_client.events import (
 
 MAX_RESUMED_CHATS: Final = 1_000
 MAX_FRAME: Final = 65_536
-FIRST_BACKOFF_SECONDS: Final = 0.25
-MAX_BACKOFF_SECONDS: Final = 30.0
-MAX_RETRY_AFTER_SECONDS: Final = 60.0  # whatever is named: a proxy may say hours
-DRAINING: Final = 4001
-TOKEN_EXPIRED: Final = 4003
-COME_BACK: Final = frozenset(
-    {1000, 1001, 1005, 1006, 1011, 1012, 1013, DRAINING, TOKEN_EXPIRED, 4006, 4008, 4010}
-)
 
 _encode = msgspec.json.encode
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
@@ -84,20 +76,6 @@ class Refusal(msgspec.Struct, frozen=True):
     detail: str
 
 
-class ComeBack(msgspec.Struct, frozen=True):
-    """Reconnect after this many seconds, with a new access token if `refresh`."""
-
-    seconds: float
-    refresh: bool
-
-
-class Stop(msgspec.Struct, frozen=True):
-    """Do not reconnect."""
-
-    code: int
-    reason: str
-
-
 Output = Deliver | Pull | Ready | Answer | Now | RefreshToken | Refusal
 
 
@@ -117,7 +95,6 @@ class Session:
         self.user = user
         self.cursors = dict(cursors or {})
         self.epoch = epoch
-        self.is_ready = False
         self.max_frame = MAX_FRAME  # bytes that the server accepts
         self._from_start = from_start
         self._had: dict[str, int] = {}  # the cursors at the last `connect`
@@ -126,7 +103,6 @@ class Session:
         self._held: dict[str, list[Event]] = {}  # for chats that are being pulled
         self._ends: dict[str, int] = {}  # of chats that ended on this socket
         self._sockets = 0  # that became ready
-        self._failures = 0  # sockets in a row that did not become ready
 
     def begin_anew(self) -> None:
         """Resets the state for another user."""
@@ -222,28 +198,11 @@ class Session:
         """Whether the pull is still needed."""
         return pull.socket == self._sockets and pull.chat in self._held
 
-    def closed(
-        self, code: int, reason: str = "", chance: float = 0.5, retry_after: float = 0.0
-    ) -> ComeBack | Stop:
-        """The socket ended, or could not be opened (1006). `chance` is a random number from 0 to 1;
-        `retry_after` is the delay that a full node sent, in seconds."""
-        was_ready, self.is_ready = self.is_ready, False
-        if code not in COME_BACK:
-            return Stop(code, reason)
-        if code == DRAINING and reason.isdigit():
-            return ComeBack(int(reason) / 1000, refresh=False)
-        self._failures = 0 if was_ready else self._failures + 1
-        bound = min(MAX_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2 ** min(self._failures, 10))
-        wait = max(min(retry_after, MAX_RETRY_AFTER_SECONDS), bound * chance)
-        return ComeBack(wait, refresh=code == TOKEN_EXPIRED)
-
     # ---- what came in
 
     def _start(self, ready: dict[str, Any]) -> list[Output]:
         self.user = ready["user"]
-        self.is_ready = True
         self.max_frame = ready.get("maxFrame", MAX_FRAME)
-        self._failures = 0
         self._sockets += 1
         self._held.clear()
         self._ends.clear()
