@@ -111,6 +111,14 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.01)
 
 
+async def cut(stub: Stub, client: Client, code: int = 1012) -> None:
+    """The socket ends; the client reconnects."""
+    count = len(stub.sockets)
+    await stub.sockets[-1].close(code=code)
+    await until(lambda: len(stub.sockets) > count)
+    await client.until_ready()
+
+
 def message(seq: int, text: str = "", **rest: Any) -> dict[str, Any]:
     """An event, or a message of a page of history."""
     return {"type": "message", "chat": "c", "seq": seq, "at": f"t{seq}", "by": "ben",

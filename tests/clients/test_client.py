@@ -23,20 +23,14 @@ from hubbub_client import (
 from hubbub_client.client import MAX_WAITING
 from hubbub_client.rest import Rest
 
-from tests.clients.stub import Answer, Stub, message, refused, seq_of, serving, somebody, until
+from tests.clients.stub import (
+    Answer, Stub, cut, message, refused, seq_of, serving, somebody, until,
+)  # fmt: skip
 
 
 async def hear(stream: AsyncIterator[Any], had: list[Any]) -> None:
     async for one in stream:
         had.append(one)
-
-
-async def cut(stub: Stub, client: Client, code: int = 1012) -> None:
-    """The socket ends; the client reconnects."""
-    count = len(stub.sockets)
-    await stub.sockets[-1].close(code=code)
-    await until(lambda: len(stub.sockets) > count)
-    await client.until_ready()
 
 
 async def test_who_is_watched_is_said_on_each_socket() -> None:

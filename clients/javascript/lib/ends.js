@@ -15,10 +15,10 @@ const COME_BACK = new Set([
 ]);
 
 export class Ends {
-  #failures = 0; // sockets in a row that did not become ready
+  #failures = 0; // sockets in a row that were no success
   #isReady = false;
 
-  /** The socket accepts frames: resets the count of failures. */
+  /** The socket is a success: resets the count of failures. */
   ready() {
     this.#isReady = true;
     this.#failures = 0;

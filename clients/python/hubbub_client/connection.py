@@ -34,6 +34,7 @@ from hubbub_client.session import (
 
 SUBPROTOCOL: Final = "chat.v1"
 READY_SECONDS: Final = 12.0
+READY_HELD_SECONDS: Final = 5.0
 PONG_SECONDS: Final = 10.0
 ANSWER_SECONDS: Final = 10.0
 PULL_AGAIN_SECONDS: Final = 1.0
@@ -98,6 +99,7 @@ class Connection:
         self._http = http
         self._url = url
         self._ends = ends or Ends()
+        self._held: asyncio.TimerHandle | None = None  # fires when the socket was a success
         self._ready_seconds = ready_seconds
         self._pages = asyncio.Semaphore(MAX_PAGES)
         self._answers: dict[str, asyncio.Future[Answer]] = {}
@@ -227,7 +229,9 @@ class Connection:
                 if isinstance(output, Ready):
                     ping_seconds = output.ping_seconds
                     self.socket = socket
-                    self._ends.ready()
+                    # One that ends at once is not a success, even if it became ready.
+                    loop = asyncio.get_running_loop()
+                    self._held = loop.call_later(READY_HELD_SECONDS, self._ends.ready)
                     self.is_ready.set()
                 self._follow(output)
                 if isinstance(output, Ready) and self.standing is not None:
@@ -238,6 +242,8 @@ class Connection:
 
     def _lose(self) -> None:
         self.socket = None
+        if self._held is not None:
+            self._held.cancel()
         self.is_ready.clear()
         for answer in self._answers.values():
             if not answer.done():

@@ -32,11 +32,11 @@ class Ends:
     """Those of one socket after the other."""
 
     def __init__(self) -> None:
-        self._failures = 0  # sockets in a row that did not become ready
+        self._failures = 0  # sockets in a row that were no success
         self._is_ready = False
 
     def ready(self) -> None:
-        """The socket accepts frames: resets the count of failures."""
+        """The socket is a success: resets the count of failures."""
         self._failures, self._is_ready = 0, True
 
     def closed(
