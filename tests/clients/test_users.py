@@ -119,6 +119,20 @@ async def test_a_place_is_not_that_of_whom_a_command_has_logged_in() -> None:
         assert client.user == "ben"
 
 
+async def test_a_log_out_ends_the_connection_at_once() -> None:
+    """Waiting calls end as those of a closed client do, and need not wait for the server to end the
+    socket."""
+    async with somebody() as (stub, client):
+        stub.answer = lambda *_: (200, {})
+        waiting = asyncio.create_task(anext(client.events()))
+        await client.log_out()
+        with pytest.raises(Stopped, match="1000 closed by the program"):
+            await waiting
+        with pytest.raises(Stopped):
+            await client.until_ready()
+        await until(lambda: stub.sockets[-1].closed)
+
+
 @pytest.mark.parametrize("again", [refused(503, "unavailable"), refused(401, "unauthenticated")])
 @pytest.mark.parametrize(
     "begin",

@@ -377,7 +377,7 @@ export class Client {
    * Yields each event once, in the order of each chat's seqs, across reconnects. An event counts as
    * processed when the next one is requested, by this loop or another: with a store, a restarted
    * program continues after it. A new loop ends an earlier one. Raises Stopped, or Unauthenticated if
-   * the session has ended; Stopped with the code 1000 when the client is closed.
+   * the session has ended; Stopped with the code 1000 when the client is closed or has logged out.
    */
   events(): AsyncGenerator<Event | Restarted, void, void>;
   /**

@@ -134,15 +134,18 @@ class Client:
         self._connection.standing = None
         self.outbox.forget()
         self._kept.forget()
+        if self._running is not None:
+            self._running.cancel()
+        self._end(_closed_by_program())
 
     async def until_ready(self) -> None:
         """Waits until the socket is ready. Raises the error that ended the client permanently."""
-        while not self._connection.is_ready.is_set():
-            if self._ended is not None:
-                raise self._ended
+        while self._ended is None and not self._connection.is_ready.is_set():
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(0.5):
                     await self._connection.is_ready.wait()
+        if self._ended is not None:
+            raise self._ended
 
     # ---- what happens
 
@@ -151,7 +154,7 @@ class Client:
         first socket on: events received before this call wait for it. An event counts as processed
         when the next one is requested, by this loop or another: with a FileStore a restarted
         program continues after it. Raises Stopped, or Unauthenticated if the session has ended;
-        Stopped with the code 1000 when the client is closed."""
+        Stopped with the code 1000 when the client is closed or has logged out."""
         self._is_heard = True
         self._keep_given()
         if self._has_dropped:
