@@ -51,7 +51,7 @@ async def test_a_pull_that_brings_nothing_is_not_repeated_at_once(is_refused: bo
             raise Unavailable(503, "unavailable", "", retry_after=0.0)
         return {"events": [MESSAGE | {"seq": 1}], "seq": 2, "more": False}
 
-    async def access_token(*, anew: bool = False) -> str:
+    async def token(*, renew: bool) -> str:
         raise AssertionError("nothing connects")
 
     (pull,) = session.take(MESSAGE | {"seq": 2})
@@ -60,7 +60,7 @@ async def test_a_pull_that_brings_nothing_is_not_repeated_at_once(is_refused: bo
     async with aiohttp.ClientSession() as http:
         connection = Connection(
             session, http, "ws://nowhere",
-            access_token=access_token, fetch_events=fetch_events, take=taken.append,
+            token=token, fetch_events=fetch_events, take=taken.append,
         )  # fmt: skip
         async with asyncio.timeout(30):
             await connection._pull(pull)

@@ -117,7 +117,7 @@ async def test_new_tokens_count_from_when_they_are_kept() -> None:
     async with TestServer(app) as server, Client(str(server.make_url("")), Full()) as client:
         await client.rest.log_in("ben", "correct horse")
         with pytest.raises(OSError, match="No space"):
-            await client.rest.access_token(anew=True)
+            await client.rest.renew()
         assert client.rest.tokens == client._kept.tokens()
 
 
@@ -144,9 +144,9 @@ async def test_programs_that_share_a_store_spend_no_refresh_token_twice(
         asking = [client.rest.access_token() for client in clients]
         tokens = await asyncio.gather(*asking) if at_once else [await one for one in asking]
         assert (spent, tokens) == (["r0"], ["a1", "a1"])
-        assert await clients[1].rest.access_token(anew=True) == "a2"
-        assert await clients[0].rest.access_token(anew=True) == "a2"
-        assert await clients[0].rest.access_token(anew=True) == "a3"
+        assert await clients[1].rest.renew() == "a2"
+        assert await clients[0].rest.renew() == "a2"
+        assert await clients[0].rest.renew() == "a3"
         assert spent == ["r0", "r1", "r2"]
 
 

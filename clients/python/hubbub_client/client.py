@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import os
 from collections import deque
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Mapping
 from pathlib import Path
 from typing import Any, Final, Self
 from urllib.parse import urlencode
@@ -53,7 +53,7 @@ class Client:
             self._session,
             self.rest.http,
             self.rest.origin + "/ws",
-            access_token=self.rest.access_token,
+            token=self._token,
             fetch_events=self._fetch_events,
             take=self._take,
         )
@@ -292,6 +292,9 @@ class Client:
             self._ended = error
             self._events.fail(error)
             self._moments.fail(error)
+
+    def _token(self, *, renew: bool) -> Awaitable[str]:
+        return self.rest.renew() if renew else self.rest.access_token()
 
     async def _fetch_events(self, chat: str, after: int) -> dict[str, Any]:
         return await self.rest.call("GET", f"/api/chat/{chat}/events?after={after}&limit=200")

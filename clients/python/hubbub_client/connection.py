@@ -49,21 +49,20 @@ _UUID: Final = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _encode = msgspec.json.encode
 
 
-class AccessToken(Protocol):
-    """An access token that is valid for a while; with `anew`, a new one. Raises Unauthenticated if
+class Token(Protocol):
+    """An access token that is valid for a while; with `renew`, a new one. Raises Unauthenticated if
     the session has ended, NoAnswer, Transient."""
 
-    def __call__(self, *, anew: bool = False) -> Awaitable[str]: ...
+    def __call__(self, *, renew: bool) -> Awaitable[str]: ...
 
 
 FetchEvents = Callable[[str, int], Awaitable[dict[str, Any]]]
 Take = Callable[[Ready | Deliver | Now | Refusal], None]
 
 
-def pull_again_seconds(error: HubbubError) -> float:
+def pull_again_seconds(error: Refused | NoAnswer) -> float:
     """How long a pull waits after a page that failed."""
-    asked = error.retry_after if isinstance(error, Refused) else 0.0
-    return min(max(PULL_AGAIN_SECONDS, asked), MAX_PULL_AGAIN_SECONDS)
+    return min(max(PULL_AGAIN_SECONDS, error.retry_after), MAX_PULL_AGAIN_SECONDS)
 
 
 class Connection:
@@ -80,7 +79,7 @@ class Connection:
         http: aiohttp.ClientSession,
         url: str,
         *,
-        access_token: AccessToken,
+        token: Token,
         fetch_events: FetchEvents,
         take: Take,
         ends: Ends | None = None,
@@ -92,7 +91,7 @@ class Connection:
         # While this is clear, the socket is closed, none is opened, and nothing is pulled.
         self.is_wanted = asyncio.Event()
         self.is_wanted.set()
-        self._access_token = access_token
+        self._token = token
         self._fetch_events = fetch_events
         self._take = take
         self._session = session
@@ -169,7 +168,7 @@ class Connection:
 
     async def _renew(self) -> None:
         try:
-            await self._access_token(anew=True)
+            await self._token(renew=True)
         except Unauthenticated:
             raise
         except HubbubError:
@@ -179,7 +178,7 @@ class Connection:
         """Serves one socket to its end. Returns what follows from that end."""
         code, reason, wait = LOST, "", 0.0
         try:
-            token = await self._access_token()
+            token = await self._token(renew=False)
             async with asyncio.timeout(self._ready_seconds):
                 socket = await self._http.ws_connect(
                     self._url,
@@ -276,7 +275,7 @@ class Connection:
                             self._follow(output)
             except Unauthenticated:
                 raise
-            except HubbubError as error:
+            except (Refused, NoAnswer) as error:
                 await asyncio.sleep(pull_again_seconds(error))
             if is_stuck:  # the page brought nothing, and more is wanted
                 await asyncio.sleep(PULL_AGAIN_SECONDS)
@@ -297,5 +296,5 @@ class Connection:
 
     async def _refresh(self) -> None:
         with contextlib.suppress(HubbubError):  # the socket ends with 4003 or 4502 then
-            token = await self._access_token(anew=True)
+            token = await self._token(renew=True)
             await self.say({"type": "refresh", "token": token})

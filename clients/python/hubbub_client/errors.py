@@ -118,6 +118,8 @@ class Unavailable(Transient):
 class NoAnswer(HubbubError):
     """The connection broke before the answer. A repeat with the same key settles the outcome."""
 
+    retry_after = 0.0
+
 
 class Stopped(HubbubError):
     """The server ended the socket with a code after which clients must not reconnect."""

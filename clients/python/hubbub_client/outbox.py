@@ -143,12 +143,11 @@ class Outbox:
                 async with self._pace.turn():
                     result = await self._perform(change)
             except (Transient, NoAnswer) as error:
-                seconds = error.retry_after if isinstance(error, Transient) else 0.0
-                if seconds > 0 and _is_for_all(error):
-                    self._pace.hold(seconds)
+                if error.retry_after > 0 and _is_for_all(error):
+                    self._pace.hold(error.retry_after)
                 else:
                     failures += 1
-                    await self._pace.pause(failures, seconds)
+                    await self._pace.pause(failures, error.retry_after)
             except Unauthenticated:
                 raise
             except Exception as error:

@@ -8,37 +8,41 @@ earlier attempt.
 
 import asyncio
 import contextlib
-import functools
 import math
 import random
 import time
 import uuid
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from urllib.parse import quote
 
 import aiohttp
 import msgspec
 
 from hubbub_client.errors import (
-    HubbubError,
     NoAnswer,
     NotFound,
     Refused,
     Transient,
     Unauthenticated,
     Unavailable,
-    refusal,
+)
+from hubbub_client.exchange import (
+    CALL_TIMEOUT,
+    UPLOAD_TIMEOUT,
+    Tries,
+    exchange,
+    open_http,
+    reached,
+    request,
 )
 
 RETRY_SECONDS: Final = 30.0
 PAUSE_SECONDS: Final = (0.1, 0.4)  # between attempts if the server names no time
 REFRESH_BEFORE_SECONDS: Final = 60.0
-CALL_TIMEOUT: Final = aiohttp.ClientTimeout(total=15)
-UPLOAD_TIMEOUT: Final = aiohttp.ClientTimeout(total=600)
 
-_decode = msgspec.json.decode
+Result = TypeVar("Result")
 
 
 class Tokens(msgspec.Struct):
@@ -48,22 +52,6 @@ class Tokens(msgspec.Struct):
     access: str
     refresh: str
     expires: float
-
-
-class _Tries:
-    """How often a request was sent: aiohttp itself repeats one whose connection ends."""
-
-    count = 0
-
-
-def _trace_of_tries() -> aiohttp.TraceConfig:
-    async def count(_: aiohttp.ClientSession, context: Any, __: object) -> None:
-        if isinstance(context.trace_request_ctx, _Tries):
-            context.trace_request_ctx.count += 1
-
-    trace = aiohttp.TraceConfig()
-    trace.on_request_headers_sent.append(count)
-    return trace
 
 
 class Rest:
@@ -79,21 +67,13 @@ class Rest:
         self.on_end: Callable[[Tokens], None] = lambda _: None
         self.stored: Callable[[], Tokens | None] = lambda: None
         self.locked: Callable[[], AbstractAsyncContextManager[None]] = contextlib.nullcontext
-        self._http = aiohttp.ClientSession(timeout=CALL_TIMEOUT, trace_configs=[_trace_of_tries()])
+        self.http = open_http()
         self._refreshing = asyncio.Lock()
         self._open: set[str] = set()  # keys of deletions that may already be done
 
-    @property
-    def http(self) -> aiohttp.ClientSession:
-        return self._http
-
     async def close(self) -> None:
         """Calls that are not answered raise NoAnswer, as do later ones."""
-        await self._http.close()
-
-    def _demand_open(self, call: str) -> None:
-        if self._http.closed:
-            raise NoAnswer(f"{call}: The client is closed.")
+        await self.http.close()
 
     # ---- sessions
 
@@ -106,23 +86,31 @@ class Rest:
             body["password"] = password
         if invite is not None:
             body["invite"] = invite
-        self._keep(await self._repeat("POST", "/api/user", body))
+        await self._begin("/api/user", body)
 
     async def log_in(self, username: str, password: str) -> None:
         """Raises InvalidCredentials, RateLimited."""
-        body = {"username": username, "password": password}
-        self._keep(await self._repeat("POST", "/api/user/login", body))
+        await self._begin("/api/user/login", {"username": username, "password": password})
+
+    async def _begin(self, path: str, body: dict[str, Any]) -> None:
+        key = str(uuid.uuid4())
+        self._keep(await self._repeat(lambda: self._attempt("POST", path, body, key)))
 
     async def log_out(self) -> None:
         with contextlib.suppress(Unauthenticated):  # it has ended, maybe by an earlier attempt
             await self.call("POST", "/api/user/logout")
         self.forget()
 
-    async def access_token(self, *, anew: bool = False) -> str:
-        """An access token that is valid for a while; with `anew`, a new one. Raises Unauthenticated
-        if the session has ended."""
+    async def access_token(self) -> str:
+        """One that is valid for a while. Raises Unauthenticated if the session has ended."""
+        tokens = self._session()
+        return tokens.access if _is_fresh(tokens) else await self.renew()
+
+    async def renew(self, refused: str | None = None) -> str:
+        """A new access token to replace one that the server has just refused, or soon will: by
+        default the current one."""
         before = self._session()
-        if not anew and _is_fresh(before):
+        if refused is not None and before.access != refused:
             return before.access
         async with self._refreshing:
             if self.tokens is before:  # no other call did meanwhile
@@ -139,9 +127,11 @@ class Rest:
             before = self.tokens = stored
             if _is_fresh(stored):
                 return
-        body = {"refreshToken": before.refresh}
+        body, key = {"refreshToken": before.refresh}, str(uuid.uuid4())
         try:
-            answer = await self._repeat("POST", "/api/user/refresh", body)
+            answer = await self._repeat(
+                lambda: self._attempt("POST", "/api/user/refresh", body, key)
+            )
         except Unauthenticated:
             if self.tokens is before:
                 self.forget()
@@ -179,173 +169,104 @@ class Rest:
         *,
         key: str | None = None,
         repeats: bool = True,
+        timeout: aiohttp.ClientTimeout = CALL_TIMEOUT,
     ) -> dict[str, Any]:
         """The answer's body. Bytes are sent unchanged, everything else as JSON. `key` makes the
         program's own repeats safe; without one, a key is generated. Repeats end with the session.
         For calls that answer with bytes there is `download`. Raises Refused, NoAnswer: without
         `repeats` after one attempt."""
-        return await self._authorized(method, path, body, key, repeats=repeats)
+        made, user = key or str(uuid.uuid4()), self._session().user
+
+        async def ask(token: str) -> dict[str, Any]:
+            return await self._attempt(method, path, body, made, token, timeout)
+
+        return await self._repeat(lambda: self._authorized(ask, user), repeats=repeats)
 
     async def upload(self, path: str, data: bytes, name: str) -> dict[str, Any]:
         """Raises Refused, NoAnswer."""
         target = f"{path}?name={quote(name, safe='')}"
-        return await self._authorized("POST", target, data, timeout=UPLOAD_TIMEOUT)
+        return await self.call("POST", target, data, timeout=UPLOAD_TIMEOUT)
 
     async def download(self, path: str) -> AsyncGenerator[bytes, None]:
         """The bytes in pieces. Raises Refused, NoAnswer."""
-        try:
-            async with await self._open_download(path) as answer:
+        user, url = self._session().user, self.origin + path
+
+        async def ask(token: str) -> aiohttp.ClientResponse:
+            headers = {"Authorization": f"Bearer {token}"}
+            return await request(self.http, "GET", url, headers=headers, timeout=UPLOAD_TIMEOUT)
+
+        async with await self._repeat(lambda: self._authorized(ask, user)) as answer:
+            with reached(f"GET {url}"):
                 async for piece in answer.content.iter_chunked(65_536):
                     yield piece
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise NoAnswer(str(error)) from error
 
-    async def _open_download(self, path: str) -> aiohttp.ClientResponse:
-        deadline, anew = time.monotonic() + RETRY_SECONDS, False
-        user = self._session().user
+    async def _repeat(
+        self, ask: Callable[[], Awaitable[Result]], *, repeats: bool = True
+    ) -> Result:
+        """The result of `ask()`, repeated while its outcome is unknown or the refusal transient,
+        and there is time since the first failure: a long upload may fail late."""
+        deadline = math.inf
         while True:
-            headers = {"Authorization": f"Bearer {await self._token_of(user, anew=anew)}"}
             pause = random.uniform(*PAUSE_SECONDS)  # noqa: S311 - jitter
-            self._demand_open(f"GET {path}")
             try:
-                answer = await self._http.get(
-                    self.origin + path, headers=headers, timeout=UPLOAD_TIMEOUT
-                )
-                if answer.status < 400:
-                    return answer
-                async with answer:
-                    refused = await _refusal(answer)
-            except (aiohttp.ClientError, TimeoutError, OSError):
-                if time.monotonic() + pause > deadline:
+                return await ask()
+            except (Transient, NoAnswer) as error:
+                now = time.monotonic()
+                deadline = min(deadline, now + (RETRY_SECONDS if repeats else 0.0))
+                pause = max(pause, error.retry_after)
+                if self.http.closed or now + pause > deadline:
                     raise
-            else:
-                if isinstance(refused, Unauthenticated) and not anew:
-                    anew = True
-                    continue
-                pause = max(pause, refused.retry_after)
-                if not isinstance(refused, Transient) or time.monotonic() + pause > deadline:
-                    raise refused
-            anew = False
             await asyncio.sleep(pause)
 
-    async def _authorized(
-        self,
-        method: str,
-        path: str,
-        body: dict[str, Any] | bytes | None,
-        key: str | None = None,
-        timeout: aiohttp.ClientTimeout = CALL_TIMEOUT,
-        *,
-        repeats: bool = True,
-    ) -> dict[str, Any]:
-        """Repeats the call once with a new token if the server refuses the current one."""
-        key, user = key or str(uuid.uuid4()), self._session().user
-        ask = functools.partial(
-            self._repeat, method, path, body, key=key, user=user, timeout=timeout, repeats=repeats
-        )
+    async def _authorized(self, ask: Callable[[str], Awaitable[Result]], user: str) -> Result:
+        """The result of `ask(token)`, repeated once if the server refuses the token. Raises
+        Unauthenticated if another user has logged in."""
+        token = await self.access_token()
+        self._expect(user)
         try:
-            return await ask()
+            return await ask(token)
         except Unauthenticated:
-            await self._token_of(user, anew=True)
-            return await ask()
-
-    async def _token_of(self, user: str, *, anew: bool = False) -> str:
+            token = await self.renew(token)
         self._expect(user)
-        token = await self.access_token(anew=anew)
-        self._expect(user)
-        return token
+        return await ask(token)
 
     def _expect(self, user: str) -> None:
         if self._session().user != user:
             raise Unauthenticated(401, "unauthenticated", "Another user has logged in.")
 
-    async def _repeat(
+    async def _attempt(
         self,
         method: str,
         path: str,
-        body: dict[str, Any] | bytes | None = None,
-        *,
-        key: str | None = None,
-        user: str | None = None,
+        body: dict[str, Any] | bytes | None,
+        key: str,
+        token: str | None = None,
         timeout: aiohttp.ClientTimeout = CALL_TIMEOUT,
-        repeats: bool = True,
     ) -> dict[str, Any]:
-        headers = {}
-        if isinstance(body, dict):
-            headers["Content-Type"] = "application/json"
-        key = key or str(uuid.uuid4())
+        """One attempt at a call. A deletion that finds nothing was done by an earlier one with its
+        key."""
+        headers = {} if token is None else {"Authorization": f"Bearer {token}"}
         if method in ("POST", "PATCH", "DELETE"):
             headers["Idempotency-Key"] = key
+        if isinstance(body, dict):
+            headers["Content-Type"] = "application/json"
         data = msgspec.json.encode(body) if isinstance(body, dict) else body
-        seconds = RETRY_SECONDS if repeats else 0.0
-        deadline = math.inf  # from the first failure: a long upload may fail late
-        while True:
-            if user is not None:
-                headers["Authorization"] = f"Bearer {await self._token_of(user)}"
-            pause = random.uniform(*PAUSE_SECONDS)  # noqa: S311 - jitter
-            tries = _Tries()
-            self._demand_open(f"{method} {path}")
-            try:
-                async with self._http.request(
-                    method,
-                    self.origin + path,
-                    data=data,
-                    headers=headers,
-                    timeout=timeout,
-                    trace_request_ctx=tries,
-                ) as answer:
-                    if answer.status < 400:
-                        done = await _decoded(answer)
-                        self._open.discard(key)
-                        return done
-                    refused = await _refusal(answer)
-            except (aiohttp.ClientError, TimeoutError, OSError, msgspec.DecodeError) as error:
-                self._leave_open(method, key)
-                deadline = min(deadline, time.monotonic() + seconds)
-                if time.monotonic() + pause > deadline:
-                    raise NoAnswer(f"{method} {path}: {error}") from error
-            else:
-                if tries.count > 1 or isinstance(refused, Unavailable):
-                    self._leave_open(method, key)
-                if isinstance(refused, NotFound) and key in self._open:
-                    self._open.discard(key)
-                    return {}
-                pause = max(pause, refused.retry_after)
-                deadline = min(deadline, time.monotonic() + seconds)
-                if not isinstance(refused, Transient) or time.monotonic() + pause > deadline:
-                    raise refused
-            await asyncio.sleep(pause)
-
-    def _leave_open(self, method: str, key: str) -> None:
-        if method == "DELETE":
-            self._open.add(key)
+        tries = Tries()
+        try:
+            answer = await exchange(
+                self.http, method, self.origin + path, tries,
+                data=data, headers=headers, timeout=timeout,
+            )  # fmt: skip
+        except (Refused, NoAnswer) as error:
+            is_unknown = tries.count > 1 or isinstance(error, Unavailable | NoAnswer)
+            if method == "DELETE" and is_unknown:
+                self._open.add(key)
+            if not isinstance(error, NotFound) or key not in self._open:
+                raise
+            answer = {}
+        self._open.discard(key)
+        return answer
 
 
 def _is_fresh(tokens: Tokens) -> bool:
     return tokens.expires - time.time() > REFRESH_BEFORE_SECONDS
-
-
-async def _decoded(answer: aiohttp.ClientResponse) -> dict[str, Any]:
-    body = await answer.read()
-    try:
-        return _decode(body, type=dict[str, Any])
-    except msgspec.DecodeError as error:
-        if "Content-Disposition" in answer.headers:
-            path = answer.url.path
-            raise HubbubError(f"{path} answers with bytes: use rest.download.") from error
-        raise
-
-
-async def _refusal(answer: aiohttp.ClientResponse) -> Refused:
-    try:
-        problem = _decode(await answer.read(), type=dict[str, Any])
-    except msgspec.DecodeError:  # not from Hubbub, but from a proxy
-        problem = {}
-    wait = answer.headers.get("Retry-After", "")
-    return refusal(
-        answer.status,
-        problem.get("code", ""),
-        problem.get("detail", answer.reason or ""),
-        problem.get("errors"),
-        float(wait) if wait.isdigit() else 0.0,
-    )
