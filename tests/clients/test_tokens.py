@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
-from hubbub_client import Client, FileStore, MemoryStore, Unauthenticated
+from hubbub_client import Client, FileStore, MemoryStore, Unauthenticated, Unavailable
 from hubbub_client.rest import Rest, Tokens
 
 from tests.clients.stub import SESSION, refused, somebody, until
@@ -97,6 +97,33 @@ async def test_changes_go_on_with_the_next_socket_after_a_refusal_that_was_an_er
         stub.answer = lambda *_: (200, {})
         await stub.sockets[-1].close(code=1012)
         await until(lambda: len(client.outbox) == 0)
+
+
+async def test_a_refresh_that_fails_is_repeated_by_whoever_needs_the_token() -> None:
+    """A connection backs off in between, so that a server that comes back is not flooded; a call
+    repeats it as it repeats itself."""
+    failures = 2
+
+    async def refresh(_: web.Request) -> web.Response:
+        nonlocal failures
+        if failures > 0:
+            failures -= 1
+            return web.json_response({"code": "unavailable", "detail": "No."}, status=503)
+        return web.json_response({"token": "new", "refreshToken": "new", "expiresIn": 900})
+
+    async def me(request: web.Request) -> web.Response:
+        return web.json_response({"token": request.headers["Authorization"]})
+
+    app = web.Application()
+    app.router.add_post("/api/user/refresh", refresh)
+    app.router.add_get("/api/user/me", me)
+    async with TestServer(app) as server, asyncio.timeout(20):
+        rest = Rest(str(server.make_url("")), Tokens("ann", "old", "old", 0.0))
+        with pytest.raises(Unavailable):
+            await rest.access_token()
+        assert failures == 1
+        assert await rest.call("GET", "/api/user/me") == {"token": "Bearer new"}
+        await rest.close()
 
 
 async def test_new_tokens_count_from_when_they_are_kept() -> None:

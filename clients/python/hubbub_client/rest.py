@@ -102,7 +102,8 @@ class Rest:
         self.forget()
 
     async def access_token(self) -> str:
-        """One that is valid for a while. Raises Unauthenticated if the session has ended."""
+        """One that is valid for a while. Raises Unauthenticated if the session has ended, other
+        Refused and NoAnswer."""
         tokens = self._session()
         return tokens.access if _is_fresh(tokens) else await self.renew()
 
@@ -119,7 +120,8 @@ class Rest:
             return self._session().access
 
     async def _refresh(self, before: Tokens) -> None:
-        """Another program may have used the refresh token and stored the new tokens."""
+        """One attempt, which the caller repeats. Another program may have used the refresh token
+        and stored the new tokens."""
         if self.tokens is not before:  # somebody has logged in meanwhile
             return
         stored = self.stored()
@@ -129,9 +131,7 @@ class Rest:
                 return
         body, key = {"refreshToken": before.refresh}, str(uuid.uuid4())
         try:
-            answer = await self._repeat(
-                lambda: self._attempt("POST", "/api/user/refresh", body, key)
-            )
+            answer = await self._attempt("POST", "/api/user/refresh", body, key)
         except Unauthenticated:
             if self.tokens is before:
                 self.forget()
