@@ -1,13 +1,12 @@
-"""How the Python client's connection fetches missed events."""
+"""How the Python client fetches missed events."""
 
 import asyncio
 import time
 from typing import Any
 
-import aiohttp
 import pytest
-from hubbub_client.connection import Connection, pull_again_seconds
 from hubbub_client.errors import NoAnswer, RateLimited, Transient, Unavailable
+from hubbub_client.pulls import Pulls, again_seconds
 from hubbub_client.session import Deliver, Pull, Session
 
 from tests.clients.stub import seq_of
@@ -33,7 +32,7 @@ MESSAGE = {
 )
 def test_a_pull_waits_as_the_server_says(error: NoAnswer | Transient, seconds: float) -> None:
     """At least a second, at most a minute."""
-    assert pull_again_seconds(error) == seconds
+    assert again_seconds(error) == seconds
 
 
 @pytest.mark.parametrize("is_refused", [True, False])
@@ -51,19 +50,13 @@ async def test_a_pull_that_brings_nothing_is_not_repeated_at_once(is_refused: bo
             raise Unavailable(503, "unavailable", "", retry_after=0.0)
         return {"events": [MESSAGE | {"seq": 1}], "seq": 2, "more": False}
 
-    async def token(*, renew: bool) -> str:
-        raise AssertionError("nothing connects")
-
     (pull,) = session.take(MESSAGE | {"seq": 2})
     assert isinstance(pull, Pull)
     taken: list[Any] = []
-    async with aiohttp.ClientSession() as http:
-        connection = Connection(
-            session, http, "ws://nowhere",
-            token=token, fetch_events=fetch_events, take=taken.append,
-        )  # fmt: skip
-        async with asyncio.timeout(30):
-            await connection._pull(pull)
+    has_room = asyncio.Event()
+    has_room.set()
+    async with asyncio.timeout(30):
+        await Pulls(session, fetch_events, taken.append, has_room).load(pull)
     assert len(asked) == 2
     assert asked[1] - asked[0] >= 0.99
     assert [seq_of(one.event) for one in taken if isinstance(one, Deliver)] == [1, 2]

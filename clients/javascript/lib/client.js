@@ -322,7 +322,7 @@ export class Client {
     for (const { deliver, restarted, pull, answer, moment } of outputs) {
       if (deliver) this.#deliver(deliver);
       else if (restarted !== undefined) this.#restarted(restarted);
-      else if (pull) this.#pulls.begin(pull);
+      else if (pull) this.#pulls.load(pull);
       else if (answer) this.#answers.came(answer);
       else if (moment) this.#moments.push(moment, MAX_MOMENTS);
     }

@@ -32,7 +32,7 @@ export class Pulls {
     this.#pauses = new Pauses(clock);
   }
 
-  async begin(first) {
+  async load(first) {
     for (let pull = first; pull && this.#isNeeded(pull); ) {
       while (this.#isFull() || this.#pages >= MAX_PAGES) {
         await new Promise((resolve) => this.#waiting.push(resolve));

@@ -12,14 +12,8 @@ import aiohttp
 import msgspec
 
 from hubbub_client.ends import ComeBack, Ends, Stop
-from hubbub_client.errors import (
-    HubbubError,
-    NoAnswer,
-    NotFound,
-    Refused,
-    Stopped,
-    Unauthenticated,
-)
+from hubbub_client.errors import HubbubError, NoAnswer, Refused, Stopped, Unauthenticated
+from hubbub_client.pulls import FetchEvents, Pulls
 from hubbub_client.session import (
     Answer,
     Deliver,
@@ -37,9 +31,6 @@ READY_SECONDS: Final = 12.0
 READY_HELD_SECONDS: Final = 5.0
 PONG_SECONDS: Final = 10.0
 ANSWER_SECONDS: Final = 10.0
-PULL_AGAIN_SECONDS: Final = 1.0
-MAX_PULL_AGAIN_SECONDS: Final = 60.0  # whatever the server requests
-MAX_PAGES: Final = 8  # in flight: by so much may what waits for a slow program exceed its limit
 NO_CODE: Final = 1005
 LOST: Final = 1006
 NOT_UNDERSTOOD: Final = 1002
@@ -56,21 +47,15 @@ class Token(Protocol):
     def __call__(self, *, renew: bool) -> Awaitable[str]: ...
 
 
-FetchEvents = Callable[[str, int], Awaitable[dict[str, Any]]]
 Take = Callable[[Ready | Deliver | Now | Refusal], None]
-
-
-def pull_again_seconds(error: Refused | NoAnswer) -> float:
-    """How long a pull waits after a page that failed."""
-    return min(max(PULL_AGAIN_SECONDS, error.retry_after), MAX_PULL_AGAIN_SECONDS)
 
 
 class Connection:
     """`run` it in a task. `socket` is None while none accepts frames. `standing` is a frame that is
     sent on each socket.
 
-    `fetch_events` returns the page of `/events` of a chat after a seq, and raises Refused and
-    NoAnswer. `take` is called with each output of the session; it must not wait.
+    `fetch_events` is as in `Pulls`. `take` is called with each output of the session for the
+    program; it must not wait.
     """
 
     def __init__(
@@ -92,7 +77,6 @@ class Connection:
         self.is_wanted = asyncio.Event()
         self.is_wanted.set()
         self._token = token
-        self._fetch_events = fetch_events
         self._take = take
         self._session = session
         self._http = http
@@ -100,7 +84,7 @@ class Connection:
         self._ends = ends or Ends()
         self._held: asyncio.TimerHandle | None = None  # fires when the socket was a success
         self._ready_seconds = ready_seconds
-        self._pages = asyncio.Semaphore(MAX_PAGES)
+        self._pulls = Pulls(session, fetch_events, self._follow, self.is_wanted)
         self._answers: dict[str, asyncio.Future[Answer]] = {}
         self._tasks: asyncio.TaskGroup
 
@@ -251,7 +235,7 @@ class Connection:
     def _follow(self, output: Output) -> None:
         match output:
             case Pull():
-                self._tasks.create_task(self._pull(output))
+                self._tasks.create_task(self._pulls.load(output))
             case Answer():
                 answer = self._answers.get(output.client_id)
                 if answer is not None and not answer.done():
@@ -260,39 +244,6 @@ class Connection:
                 self._tasks.create_task(self._refresh())
             case _:
                 self._take(output)
-
-    async def _pull(self, pull: Pull) -> None:
-        """Loads page after page until nothing is missing or the socket that needed it has ended."""
-        while self._session.wants(pull):
-            after = pull.after
-            is_stuck = False
-            try:
-                async with self._pages:
-                    for output in await self._page(pull):
-                        if isinstance(output, Pull) and output.chat == pull.chat:
-                            pull, is_stuck = output, output.after == after
-                        else:
-                            self._follow(output)
-            except Unauthenticated:
-                raise
-            except (Refused, NoAnswer) as error:
-                await asyncio.sleep(pull_again_seconds(error))
-            if is_stuck:  # the page brought nothing, and more is wanted
-                await asyncio.sleep(PULL_AGAIN_SECONDS)
-
-    async def _page(self, pull: Pull) -> list[Output]:
-        """The session's outputs for the next page, if it is still needed when there is room. Raises
-        Refused and NoAnswer if it fails."""
-        await self.is_wanted.wait()
-        if not self._session.wants(pull):
-            return []
-        try:
-            page = await self._fetch_events(pull.chat, pull.after)
-        except NotFound:
-            return self._session.gone(pull)
-        if not page.keys() >= {"events", "more"}:
-            raise NoAnswer("what came is no page of events")
-        return self._session.pulled(pull, page["events"], more=page["more"])
 
     async def _refresh(self) -> None:
         with contextlib.suppress(HubbubError):  # the socket ends with 4003 or 4502 then

@@ -1,0 +1,72 @@
+"""Loads missed events page by page, until nothing is missing or the socket that needed them has
+ended."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from hubbub_client.errors import NoAnswer, NotFound, Refused, Unauthenticated
+from hubbub_client.session import Output, Pull, Session
+
+AGAIN_SECONDS: Final = 1.0
+MAX_AGAIN_SECONDS: Final = 60.0  # whatever the server requests
+MAX_PAGES: Final = 8  # in flight: by so much may what waits for a slow program exceed its limit
+
+FetchEvents = Callable[[str, int], Awaitable[dict[str, Any]]]
+
+
+def again_seconds(error: Refused | NoAnswer) -> float:
+    """How long a pull waits after a page that failed."""
+    return min(max(AGAIN_SECONDS, error.retry_after), MAX_AGAIN_SECONDS)
+
+
+class Pulls:
+    """`fetch_events` returns the page of `/events` of a chat after a seq, and raises Refused and
+    NoAnswer. `follow` handles an output for a page. While `is_wanted` is clear, no further page is
+    requested."""
+
+    def __init__(
+        self,
+        session: Session,
+        fetch_events: FetchEvents,
+        follow: Callable[[Output], None],
+        is_wanted: asyncio.Event,
+    ) -> None:
+        self._session = session
+        self._fetch_events = fetch_events
+        self._follow = follow
+        self._is_wanted = is_wanted
+        self._pages = asyncio.Semaphore(MAX_PAGES)
+
+    async def load(self, pull: Pull) -> None:
+        """Raises Unauthenticated."""
+        while self._session.wants(pull):
+            after = pull.after
+            is_stuck = False
+            try:
+                async with self._pages:
+                    for output in await self._page(pull):
+                        if isinstance(output, Pull) and output.chat == pull.chat:
+                            pull, is_stuck = output, output.after == after
+                        else:
+                            self._follow(output)
+            except Unauthenticated:
+                raise
+            except (Refused, NoAnswer) as error:
+                await asyncio.sleep(again_seconds(error))
+            if is_stuck:  # the page brought nothing, and more is wanted
+                await asyncio.sleep(AGAIN_SECONDS)
+
+    async def _page(self, pull: Pull) -> list[Output]:
+        """The session's outputs for the next page, if it is still needed when there is room. Raises
+        Refused and NoAnswer if it fails."""
+        await self._is_wanted.wait()
+        if not self._session.wants(pull):
+            return []
+        try:
+            page = await self._fetch_events(pull.chat, pull.after)
+        except NotFound:
+            return self._session.gone(pull)
+        if not page.keys() >= {"events", "more"}:
+            raise NoAnswer("what came is no page of events")
+        return self._session.pulled(pull, page["events"], more=page["more"])
