@@ -4,13 +4,13 @@
 import asyncio
 import contextlib
 import random
-import re
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, NoReturn, Protocol
 
 import aiohttp
 import msgspec
 
+from hubbub_client.answers import Answers
 from hubbub_client.ends import ComeBack, Ends, Stop
 from hubbub_client.errors import HubbubError, NoAnswer, Refused, Stopped, Unauthenticated
 from hubbub_client.pulls import FetchEvents, Pulls
@@ -30,13 +30,11 @@ SUBPROTOCOL: Final = "chat.v1"
 READY_SECONDS: Final = 12.0
 READY_HELD_SECONDS: Final = 5.0
 PONG_SECONDS: Final = 10.0
-ANSWER_SECONDS: Final = 10.0
 NO_CODE: Final = 1005
 LOST: Final = 1006
 NOT_UNDERSTOOD: Final = 1002
 REVOKED: Final = 4502
 
-_UUID: Final = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _encode = msgspec.json.encode
 
 
@@ -85,7 +83,7 @@ class Connection:
         self._held: asyncio.TimerHandle | None = None  # fires when the socket was a success
         self._ready_seconds = ready_seconds
         self._pulls = Pulls(session, fetch_events, self._follow, self.is_wanted)
-        self._answers: dict[str, asyncio.Future[Answer]] = {}
+        self._answers = Answers()
         self._tasks: asyncio.TaskGroup
 
     async def run(self) -> NoReturn:
@@ -114,29 +112,12 @@ class Connection:
     async def ask(self, client_id: str, frame: dict[str, Any]) -> Answer:
         """Sends a frame and returns the answer to its client id. Raises NoAnswer; then the outcome
         is unknown."""
-        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._answers[client_id] = answer
-        try:
-            await self.say(frame)
-            async with asyncio.timeout(ANSWER_SECONDS):
-                return await answer
-        except TimeoutError as error:
-            raise NoAnswer("no answer over the socket") from error
-        finally:
-            if self._answers.get(client_id) is answer:
-                del self._answers[client_id]
-            if answer.done() and not answer.cancelled():
-                answer.exception()  # there may be no caller
+        return await self._answers.wait(client_id, self.say(frame))
 
     def can_ask(self, client_id: str, frame: dict[str, Any]) -> bool:
-        """Whether there would be an answer. A frame that is too long ends the socket, a refusal
-        omits a malformed client id, and the same id in two chats would be ambiguous."""
-        return (
-            self.socket is not None
-            and client_id not in self._answers
-            and _UUID.fullmatch(client_id) is not None
-            and len(_encode(frame)) <= self._session.max_frame
-        )
+        """Whether there would be an answer."""
+        max_bytes = self._session.max_frame
+        return self.socket is not None and self._answers.can_come(client_id, frame, max_bytes)
 
     # ---- one socket after the other
 
@@ -228,18 +209,14 @@ class Connection:
         if self._held is not None:
             self._held.cancel()
         self.is_ready.clear()
-        for answer in self._answers.values():
-            if not answer.done():
-                answer.set_exception(NoAnswer("the socket ended before the answer"))
+        self._answers.fail()
 
     def _follow(self, output: Output) -> None:
         match output:
             case Pull():
                 self._tasks.create_task(self._pulls.load(output))
             case Answer():
-                answer = self._answers.get(output.client_id)
-                if answer is not None and not answer.done():
-                    answer.set_result(output)
+                self._answers.came(output)
             case RefreshToken():
                 self._tasks.create_task(self._refresh())
             case _:
