@@ -7,9 +7,6 @@ from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Mapping
 from pathlib import Path
 from typing import Any, Final, Self
-from urllib.parse import urlencode
-
-import msgspec
 
 from hubbub_client.chat import Chat
 from hubbub_client.connection import REVOKED, Connection
@@ -18,13 +15,13 @@ from hubbub_client.events import Event, Moment, Restarted
 from hubbub_client.fold import Message
 from hubbub_client.kept import Kept
 from hubbub_client.outbox import Change, Outbox
+from hubbub_client.pages import find_messages, read_chats
 from hubbub_client.queue import Queue
 from hubbub_client.rest import Rest, Tokens
 from hubbub_client.session import Deliver, Now, Ready, Refusal, Session
 from hubbub_client.store import FileStore, MemoryStore, Store
 
 MAX_WAITING: Final = 10_000  # events that the program has not consumed yet
-CHATS_PAGE: Final = 200
 
 
 class Client:
@@ -180,24 +177,7 @@ class Client:
     async def chats(self, limit: int = 200) -> list[dict[str, Any]]:
         """The user's chats as returned by `GET /api/chat`, the newest message first: up to `limit`,
         whatever the page size."""
-        chats, before = await self._chats_page(limit, None)
-        if before is None or len(chats) >= limit:
-            return chats
-        while before is not None and len(chats) < limit:
-            page, before = await self._chats_page(limit - len(chats), before)
-            chats += page
-        # Those with a new message meanwhile have moved to the front.
-        known = {chat["id"] for chat in chats}
-        page, _ = await self._chats_page(limit, None)
-        return [*(chat for chat in page if chat["id"] not in known), *chats][:limit]
-
-    async def _chats_page(
-        self, limit: int, before: str | None
-    ) -> tuple[list[dict[str, Any]], str | None]:
-        query = {"order": "activity", "limit": min(limit, CHATS_PAGE)}
-        place = {} if before is None else {"before": before}
-        answer = await self.rest.call("GET", f"/api/chat?{urlencode(query | place)}")
-        return answer["chats"], answer["next"]
+        return await read_chats(self.rest, limit)
 
     async def create_chat(self, name: str, *participants: str) -> Chat:
         answer = await self.rest.call(
@@ -226,10 +206,7 @@ class Client:
     ) -> tuple[list[Message], str | None]:
         """Messages with these words, optionally only of a user or in a chat, newest first, and
         where the next page begins."""
-        wanted = {"q": text, "limit": limit, "chat": chat, "by": by, "before": before}
-        query = urlencode({name: value for name, value in wanted.items() if value is not None})
-        answer = await self.rest.call("GET", f"/api/search?{query}")
-        return msgspec.convert(answer["messages"], list[Message]), answer["next"]
+        return await find_messages(self.rest, text, limit=limit, chat=chat, by=by, before=before)
 
     async def watch(self, *users: str) -> None:
         """From now on `moments` reports whether these users are online; replaces the previous
