@@ -20,7 +20,7 @@ from hubbub_client import (
     TooLarge,
     Typing,
 )
-from hubbub_client.client import MAX_WAITING
+from hubbub_client.inbox import MAX_WAITING
 from hubbub_client.rest import Rest
 
 from tests.clients.stub import (
@@ -291,7 +291,7 @@ async def test_what_nobody_has_listened_to_for_long_comes_again() -> None:
 
 async def drop(stub: Stub, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     """The events 6 and 7, which nobody has listened to."""
-    monkeypatch.setattr("hubbub_client.client.MAX_WAITING", 1)
+    monkeypatch.setattr("hubbub_client.inbox.MAX_WAITING", 1)
     await stub.hear(message(6), message(7))
     await until(lambda: client.cursor("c") == 7)
 
@@ -361,13 +361,13 @@ async def test_a_program_that_is_slow_has_few_more_events_waiting_than_it_may() 
         taken = client.events()
         first = asyncio.ensure_future(anext(taken))
         await client.log_in("ann", "correct horse")
-        await until(lambda: len(client._events) > MAX_WAITING)
+        await until(lambda: len(client._inbox.waiting) > MAX_WAITING)
         most, event = 0, await first
         for number in range(40_000):
             event = await anext(taken) if number > 0 else event
             assert not isinstance(event, Restarted)
             had.add((event.chat, event.seq))
-            most = max(most, len(client._events))
+            most = max(most, len(client._inbox.waiting))
         assert len(had) == 40_000
         assert most <= MAX_WAITING + 8 * 200
 

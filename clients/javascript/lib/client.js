@@ -243,7 +243,7 @@ export class Client {
     if (closes !== this.#closes) throw closedByProgram();
     const begun = this.#kept.user === this.user ? undefined : this.#beginAnew();
     this.#ended = null; // an earlier session may have ended
-    this.#inbox.goOn();
+    this.#inbox.waiting.goOn();
     this.#moments.goOn();
     if (["idle", "stopped"].includes(this.#connection.state)) this.#connection.open();
     else if (this.#session.user === this.user) this.#connection.outlive();
@@ -297,7 +297,7 @@ export class Client {
   #end(error) {
     if (this.#ended !== null) return;
     this.#ended = error;
-    this.#inbox.fail(error);
+    this.#inbox.waiting.fail(error);
     this.#moments.fail(error);
     for (const { reject } of this.#whenReady.splice(0)) reject(error);
     this.#pulls.hurry();

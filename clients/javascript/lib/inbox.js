@@ -1,19 +1,20 @@
 /**
  * Events that wait for the program, and how far it has processed them. Knows no socket.
  */
-import { Had } from "./had.js";
 import { Queue } from "./queue.js";
 
 const MAX_WAITING = 10_000;
 
 export class Inbox {
   #kept;
+  #session;
   #hear;
-  #had;
-  #queue = new Queue();
+  #anew = []; // what to store when the program has processed each waiting "restarted"
+  #given = null; // to the program, not known to be processed
   #isHeard = false; // the program iterates over `events`
   #hasDropped = false; // events that the program has not had yet: they come again
   #restarts = 0; // while that is so
+  waiting = new Queue();
 
   /**
    * `kept` is a `Kept`, `session` knows how far events have arrived. `hear` is called: `full()` when
@@ -22,71 +23,64 @@ export class Inbox {
    */
   constructor({ kept, session, hear }) {
     this.#kept = kept;
+    this.#session = session;
     this.#hear = hear;
-    this.#had = new Had({ kept, session });
     this.isFull = false; // the program is slower than the events
   }
 
   events() {
-    return this.#queue.loop((loop) => this.#each(loop));
+    return this.waiting.loop((loop) => this.#each(loop));
   }
 
   async* #each(loop) {
     this.#isHeard = true;
     while (!loop.isOver) {
-      await this.#had.keep();
+      await this.#keepGiven();
       if (this.#hasDropped) await this.#goBack();
       const event = await loop.take();
       if (event === undefined) return;
-      if (this.isFull && this.#queue.size < MAX_WAITING / 2) {
+      if (this.isFull && this.waiting.size < MAX_WAITING / 2) {
         this.isFull = false;
         this.#hear.room();
       }
-      this.#had.give(event);
+      this.#given = event;
       yield event;
     }
   }
 
   push(event) {
     if (this.#hasDropped) return;
-    this.#queue.push(event);
-    if (this.#queue.size <= MAX_WAITING) return;
+    this.waiting.push(event);
+    if (this.waiting.size <= MAX_WAITING) return;
     if (this.#isHeard) {
       this.isFull = true;
       this.#hear.full();
     } else { // no consumer yet
       this.#hasDropped = true;
-      this.#queue.clear();
-      this.#had.skip();
+      this.waiting.clear();
+      this.#keepAllAnew();
     }
   }
 
   /** Another history begins; `event` says so to the program. */
   restart(event) {
-    this.#had.restarted(event.chat);
+    const { cursors, epoch } = this.#session;
+    this.#anew.push({ chat: event.chat, cursors, epoch });
     if (!this.#hasDropped) {
       this.push(event);
       return;
     }
     this.#restarts += 1;
-    this.#had.skip();
-  }
-
-  /** Once nothing is left, consumers get this error. */
-  fail(error) {
-    this.#queue.fail(error);
-  }
-
-  goOn() {
-    this.#queue.goOn();
+    this.#keepAllAnew();
   }
 
   /** For another user. */
   clear() {
     this.#hasDropped = false;
     this.isFull = false;
-    this.#queue.clear();
-    this.#had.clear();
+    this.#given = null;
+    this.#anew = [];
+    this.waiting.clear();
   }
 
   /** To the place of the program: what it has not had comes once more. */
@@ -97,8 +91,33 @@ export class Inbox {
       restarts = this.#restarts;
       cursors = await this.#kept.cursors();
     } while (restarts !== this.#restarts);
-    if (!this.#hasDropped || this.#queue.hasEnded) return;
+    if (!this.#hasDropped || this.waiting.hasEnded) return;
     this.#hasDropped = false;
     this.#hear.dropped(cursors);
+  }
+
+  /** The program requests the next event: it has processed the one that it got. */
+  async #keepGiven() {
+    const event = this.#given;
+    this.#given = null;
+    if (event === null || this.#kept.user === null) return;
+    const { type, chat, seq } = event;
+    if (type === "restarted") await this.#keepAnew();
+    else if (this.#session.cursor(chat) > 0) {
+      await this.#kept.keepCursors({ [chat]: seq }, this.#kept.epoch);
+    } else await this.#kept.forgetCursor(chat);
+  }
+
+  /** The program will not hear about the histories that began meanwhile. */
+  #keepAllAnew() {
+    while (this.#anew.length > 0) this.#keepAnew();
+  }
+
+  /** The program knows about the new history. Events received from it since are not yet processed. */
+  async #keepAnew() {
+    const { chat, cursors, epoch } = this.#anew.shift();
+    const forgetting = chat === null ? this.#kept.forgetCursors() : null;
+    const now = chat === null ? cursors : { [chat]: cursors[chat] };
+    await Promise.all([forgetting, this.#kept.keepCursors(now, epoch)]);
   }
 }

@@ -3,8 +3,7 @@
 import asyncio
 import contextlib
 import os
-from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Mapping
+from collections.abc import AsyncGenerator, Awaitable
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -13,6 +12,7 @@ from hubbub_client.connection import REVOKED, Connection
 from hubbub_client.errors import NoAnswer, Stopped, Unauthenticated, refusal
 from hubbub_client.events import Event, Moment, Restarted
 from hubbub_client.fold import Message
+from hubbub_client.inbox import Inbox
 from hubbub_client.kept import Kept
 from hubbub_client.outbox import Change, Outbox
 from hubbub_client.pages import find_messages, read_chats
@@ -21,7 +21,7 @@ from hubbub_client.rest import Rest, Tokens
 from hubbub_client.session import Deliver, Now, Ready, Refusal, Session
 from hubbub_client.store import FileStore, MemoryStore, Store
 
-MAX_WAITING: Final = 10_000  # events that the program has not consumed yet
+MAX_MOMENTS: Final = 10_000  # that the program has not consumed yet
 
 
 class Client:
@@ -54,16 +54,16 @@ class Client:
             fetch_events=self._fetch_events,
             take=self._take,
         )
+        self._inbox = Inbox(
+            self._kept,
+            self._session,
+            full=self._connection.is_wanted.clear,
+            room=self._connection.is_wanted.set,
+            dropped=self._go_back,
+        )
         self._running: asyncio.Task[None] | None = None
         self._chats: dict[str, Chat] = {}
-        self._events: Queue[Event | Restarted] = Queue()
         self._moments: Queue[Moment] = Queue()
-        self._begins: Mapping[str, int] = {}  # where chats begin on the latest socket
-        # What to store when the program has processed each waiting `Restarted`.
-        self._anew: deque[tuple[str | None, Mapping[str, int], str | None]] = deque()
-        self._given: Event | Restarted | None = None  # to the program, not known to be processed
-        self._is_heard = False  # the program iterates over `events`
-        self._has_dropped = False  # unconsumed events
         self._ended: Exception | None = None
         self._is_closed = False
         self._credentials: tuple[str, str] | None = None
@@ -146,23 +146,13 @@ class Client:
 
     # ---- what happens
 
-    async def events(self) -> AsyncGenerator[Event | Restarted, None]:
+    def events(self) -> AsyncGenerator[Event | Restarted, None]:
         """Yields each event once, in the order of each chat's seqs, across reconnects, from the
         first socket on: events received before this call wait for it. An event counts as processed
         when the next one is requested, by this loop or another: with a FileStore a restarted
         program continues after it. Raises Stopped, or Unauthenticated if the session has ended;
         Stopped with the code 1000 when the client is closed or has logged out."""
-        self._is_heard = True
-        self._keep_given()
-        if self._has_dropped:
-            self._go_back()
-        while True:
-            event = await self._events.take()
-            if len(self._events) < MAX_WAITING / 2:
-                self._connection.is_wanted.set()
-            self._given = event
-            yield event
-            self._keep_given()
+        return self._inbox.events()
 
     async def moments(self) -> AsyncGenerator[Moment, None]:
         """Typing, presence, and actions of the user's other devices; missed while disconnected.
@@ -228,12 +218,15 @@ class Client:
     def _start(self) -> None:
         if self._is_closed:
             raise _closed_by_program()
+        self._ended = self._inbox.waiting.error = self._moments.error = None
+        self._reopen()
+        self.outbox.resume(self.user)
+
+    def _reopen(self) -> None:
         if self._running is not None:  # as another user, or again
             self._running.cancel()
             self._connection.is_ready.clear()
-        self._ended = self._events.error = self._moments.error = None
         self._running = asyncio.create_task(self._run())
-        self.outbox.resume(self.user)
 
     def _keep_tokens(self, tokens: Tokens) -> None:
         """The session is valid, or there is a new one: continues what had stopped without it."""
@@ -248,13 +241,10 @@ class Client:
             self._connection.standing = None
         self._kept.forget()
         self._session.begin_anew()
-        self._given = None
-        self._has_dropped = False
-        for waiting in (self._events, self._moments, self._anew):
-            waiting.clear()
+        self._inbox.clear()
+        self._moments.clear()
         for chat in self._chats.values():
             chat.forget()
-        self._connection.is_wanted.set()
 
     async def _run(self) -> None:
         try:
@@ -267,7 +257,7 @@ class Client:
     def _end(self, error: Exception) -> None:
         if self._ended is None:
             self._ended = error
-            self._events.fail(error)
+            self._inbox.waiting.fail(error)
             self._moments.fail(error)
 
     def _token(self, *, renew: bool) -> Awaitable[str]:
@@ -279,9 +269,7 @@ class Client:
     def _take(self, output: Ready | Deliver | Now | Refusal) -> None:
         match output:
             case Ready():
-                self._begins = output.cursors
-                if self._kept.epoch is None:  # from here on no event is missed
-                    self._kept.keep_cursors(output.cursors, self._session.epoch)
+                self._inbox.begin(output.cursors)
                 self.outbox.hurry()
                 # The session is valid: an earlier refusal no longer stops anything.
                 if self.rest.tokens is not None and self.rest.tokens.user == self._session.user:
@@ -289,7 +277,7 @@ class Client:
             case Deliver(event):
                 self._deliver(event)
             case Now(moment):
-                self._moments.push(moment, MAX_WAITING)
+                self._moments.push(moment, MAX_MOMENTS)
             case Refusal():
                 pass  # typing and the like: nothing depends on it
 
@@ -297,28 +285,14 @@ class Client:
         if isinstance(event, Restarted):
             for chat in self._chats.values() if event.chat is None else [self.chat(event.chat)]:
                 chat.forget()
-            self._anew.append((event.chat, self._begins, self._session.epoch))
         elif (known := self._chats.get(event.chat)) is not None:
             known.apply(event)
-        if not self._has_dropped:
-            self._events.push(event)
-            if len(self._events) <= MAX_WAITING:
-                return
-            if self._is_heard:
-                self._connection.is_wanted.clear()
-                return
-        # No consumer yet: everything since its position comes again when there is one.
-        self._has_dropped = True
-        self._events.clear()
-        while self._anew:
-            self._keep_anew()
+        self._inbox.push(event)
 
-    def _go_back(self) -> None:
-        """Resets to the program's position: unprocessed events arrive again on another socket."""
-        if self._ended is None and self.rest.tokens is not None:
-            self._has_dropped = False
-            self._session.go_back(self._kept.cursors())
-            self._start()
+    def _go_back(self, cursors: dict[str, int]) -> None:
+        """To the place of the program, on another socket."""
+        self._session.go_back(cursors)
+        self._reopen()
 
     # ---- sending
 
@@ -336,28 +310,6 @@ class Client:
             wait = outcome.frame.get("retryAfter", 0.0)
             raise refusal(0, outcome.code, outcome.frame["detail"], retry_after=wait)
         return {"messageInfo": outcome.frame}
-
-    def _keep_given(self) -> None:
-        """The program requests the next event: it has processed the one that it got."""
-        event, self._given = self._given, None
-        if event is None or self._kept.user is None:
-            return
-        if isinstance(event, Restarted):
-            self._keep_anew()
-        elif event.chat in self._session.cursors:
-            self._kept.keep_cursors({event.chat: event.seq}, None)
-        else:
-            self._kept.forget_cursor(event.chat)
-
-    def _keep_anew(self) -> None:
-        """The program knows about the new history. Events received from it since are not yet
-        processed."""
-        chat, cursors, epoch = self._anew.popleft()
-        if chat is None:
-            self._kept.forget_cursors()
-            self._kept.keep_cursors(cursors, epoch)
-        else:
-            self._kept.keep_cursors({chat: cursors[chat]}, epoch)
 
 
 def _closed_by_program() -> Stopped:
