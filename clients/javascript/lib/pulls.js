@@ -3,7 +3,6 @@
  * ended.
  */
 import { NotFound, Unauthenticated } from "./errors.js";
-import { Pauses } from "./pauses.js";
 
 const AGAIN_MS = 1_000;
 const MAX_AGAIN_MS = 60_000; // whatever the server requests
@@ -15,9 +14,10 @@ export class Pulls {
   #follow;
   #isFull;
   #isOver;
-  #pauses;
+  #clock;
   #pages = 0;
   #waiting = [];
+  #pauses = new Set(); // functions that end them
 
   /**
    * `follow(outputs)` handles the outputs for a page. While `isFull()` no further page is
@@ -29,7 +29,7 @@ export class Pulls {
     this.#follow = follow;
     this.#isFull = isFull;
     this.#isOver = isOver;
-    this.#pauses = new Pauses(clock);
+    this.#clock = clock;
   }
 
   async load(first) {
@@ -39,7 +39,7 @@ export class Pulls {
       }
       this.#pages += 1;
       const { next, pauseMs } = await this.#step(pull).finally(() => this.#leave());
-      if (pauseMs > 0) await this.#pauses.take(pauseMs);
+      if (pauseMs > 0) await this.#pause(pauseMs);
       pull = next;
     }
   }
@@ -51,7 +51,19 @@ export class Pulls {
 
   /** Ends all pauses before retries. */
   hurry() {
-    this.#pauses.end();
+    for (const end of this.#pauses) end();
+  }
+
+  #pause(ms) {
+    return new Promise((resolve) => {
+      const cancel = this.#clock.after(ms, () => end());
+      const end = () => {
+        cancel();
+        this.#pauses.delete(end);
+        resolve();
+      };
+      this.#pauses.add(end);
+    });
   }
 
   #isNeeded(pull) {
