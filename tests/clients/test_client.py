@@ -1,6 +1,7 @@
 """What the program of the Python client receives while its server has trouble, and at the end."""
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import Any, get_origin, get_type_hints
 from urllib.parse import parse_qsl, urlsplit
@@ -109,16 +110,23 @@ async def test_who_is_watched_before_there_is_a_socket_is_said_on_the_first() ->
     "failure", [refused(500, "internal"), refused(503, "unavailable"), (200, "<html>"), (200, {})]
 )
 async def test_a_page_of_events_that_does_not_come_is_asked_for_again(failure: Answer) -> None:
-    """Whatever the answer: only 404 and the end of the session end a pull."""
+    """Once a second, whatever the answer: only 404 and the end of the session end a pull."""
     async with somebody() as (stub, client):
         page = 200, {"events": [message(6), message(7)], "seq": 7, "more": False}
         answers = [failure, page]
-        stub.answer = lambda *_: answers.pop(0)
+        times: list[float] = []
+
+        def answer(*_: str) -> Answer:
+            times.append(time.monotonic())
+            return answers.pop(0)
+
+        stub.answer = answer
         had: list[Any] = []
         hearing = asyncio.create_task(hear(client.events(), had))
         await stub.hear(message(7))
         await until(lambda: len(had) == 2)
         assert [event.seq for event in had] == [6, 7]
+        assert times[1] - times[0] >= 0.99
         hearing.cancel()
 
 

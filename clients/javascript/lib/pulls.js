@@ -95,8 +95,7 @@ export class Pulls {
     if (!this.#isNeeded(pull)) return [];
     const path = `/api/chat/${pull.chat}/events?after=${pull.after}&limit=200`;
     try {
-      const options = { repeatMs: AGAIN_MS };
-      const { events, more } = await this.#rest.call("GET", path, undefined, options);
+      const { events, more } = await this.#rest.call("GET", path, undefined, { repeatMs: 0 });
       return this.#session.pulled(pull, events, more);
     } catch (error) {
       if (error instanceof NotFound) return this.#session.gone(pull);

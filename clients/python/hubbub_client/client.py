@@ -264,7 +264,8 @@ class Client:
         return self.rest.renew() if renew else self.rest.access_token()
 
     async def _fetch_events(self, chat: str, after: int) -> dict[str, Any]:
-        return await self.rest.call("GET", f"/api/chat/{chat}/events?after={after}&limit=200")
+        path = f"/api/chat/{chat}/events?after={after}&limit=200"
+        return await self.rest.call("GET", path, repeats=False)
 
     def _take(self, output: Ready | Deliver | Now | Refusal) -> None:
         match output:

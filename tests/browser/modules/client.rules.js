@@ -257,6 +257,16 @@ rule("a page of events that does not come is asked for again after a pause", asy
   same([tries, client.cursor("c")], [2, 5]);
 });
 
+rule("a page of events that is refused without a time is asked for again after a second", async () => {
+  const { clock, calls, socket } = await somebody({ answers: () => [503, {}] });
+  socket().hear(READY, message(8));
+  await long();
+  await clock.pass(900);
+  same(calls.length, 1);
+  await clock.pass(100);
+  same(calls.length, 2);
+});
+
 rule("a client that is closed asks for no page any more", async () => {
   let tries = 0;
   const { client, clock, socket } = await somebody({
