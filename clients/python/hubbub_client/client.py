@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncGenerator, Awaitable
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -50,7 +50,7 @@ class Client:
             self._session,
             self.rest.http,
             self.rest.origin + "/ws",
-            token=self._token,
+            token=lambda renew: self.rest.renew() if renew else self.rest.access_token(),
             fetch_events=self._fetch_events,
             take=self._take,
         )
@@ -259,9 +259,6 @@ class Client:
             self._ended = error
             self._inbox.waiting.fail(error)
             self._moments.fail(error)
-
-    def _token(self, *, renew: bool) -> Awaitable[str]:
-        return self.rest.renew() if renew else self.rest.access_token()
 
     async def _fetch_events(self, chat: str, after: int) -> dict[str, Any]:
         path = f"/api/chat/{chat}/events?after={after}&limit=200"

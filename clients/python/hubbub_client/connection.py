@@ -5,7 +5,7 @@ import asyncio
 import contextlib
 import random
 from collections.abc import Awaitable, Callable
-from typing import Any, Final, NoReturn, Protocol
+from typing import Any, Final, NoReturn
 
 import aiohttp
 import msgspec
@@ -38,13 +38,6 @@ REVOKED: Final = 4502
 _encode = msgspec.json.encode
 
 
-class Token(Protocol):
-    """An access token that is valid for a while; with `renew`, a new one. Raises Unauthenticated if
-    the session has ended, NoAnswer, Transient."""
-
-    def __call__(self, *, renew: bool) -> Awaitable[str]: ...
-
-
 Take = Callable[[Ready | Deliver | Now | Refusal], None]
 
 
@@ -52,7 +45,9 @@ class Connection:
     """`run` it in a task. `socket` is None while none accepts frames. `standing` is a frame that is
     sent on each socket.
 
-    `fetch_events` is as in `Pulls`. `take` is called with each output of the session for the
+    `token(renew)` returns an access token that is valid for a while, or a new one; it raises
+    Unauthenticated if the session has ended, other Refused and NoAnswer. `fetch_events` is as in
+    `Pulls`. `take` is called with each output of the session for the
     program; it must not wait.
     """
 
@@ -62,7 +57,7 @@ class Connection:
         http: aiohttp.ClientSession,
         url: str,
         *,
-        token: Token,
+        token: Callable[[bool], Awaitable[str]],
         fetch_events: FetchEvents,
         take: Take,
         ends: Ends | None = None,
@@ -122,28 +117,20 @@ class Connection:
     # ---- one socket after the other
 
     async def _stay_connected(self) -> NoReturn:
+        renew = False
         while True:
             await self.is_wanted.wait()
-            next_ = await self._connect_once()
+            next_ = await self._connect_once(renew=renew)
             if isinstance(next_, Stop):
                 raise Stopped(next_.code, next_.reason)
-            if next_.refresh:
-                await self._renew()
+            renew = next_.refresh
             await asyncio.sleep(next_.seconds)
 
-    async def _renew(self) -> None:
-        try:
-            await self._token(renew=True)
-        except Unauthenticated:
-            raise
-        except HubbubError:
-            pass  # if the token is invalid, the next socket ends in the same way
-
-    async def _connect_once(self) -> ComeBack | Stop:
+    async def _connect_once(self, *, renew: bool) -> ComeBack | Stop:
         """Serves one socket to its end. Returns what follows from that end."""
         code, reason, wait = LOST, "", 0.0
         try:
-            token = await self._token(renew=False)
+            token = await self._token(renew)
             async with asyncio.timeout(self._ready_seconds):
                 socket = await self._http.ws_connect(
                     self._url,
@@ -224,5 +211,5 @@ class Connection:
 
     async def _refresh(self) -> None:
         with contextlib.suppress(HubbubError):  # the socket ends with 4003 or 4502 then
-            token = await self._token(renew=True)
+            token = await self._token(True)
             await self.say({"type": "refresh", "token": token})
