@@ -15,8 +15,8 @@ from typing import Any, Final
 import aiohttp
 import msgspec
 from hubbub_client.ends import Ends, Stop
-from hubbub_client.events import Event, MessageSent, Restarted
-from hubbub_client.session import Deliver, Output, Pull, Ready
+from hubbub_client.events import Event, MessageSent
+from hubbub_client.session import Output, Pull, Ready
 
 from loadtest.sockets.chat_socket import ChatSocket
 from loadtest.sockets.delivery import DeliveryBook
@@ -128,9 +128,8 @@ class Listener:
         now = time.monotonic()
         for output in outputs:
             match output:
-                case Deliver(event):
-                    if not isinstance(event, Restarted):
-                        self._take(event, now)
+                case Event():
+                    self._take(output, now)
                 case Pull():
                     task = asyncio.create_task(self._pull(output))
                     self._pulls.add(task)

@@ -14,8 +14,8 @@ import gevent.event
 import msgspec
 from hubbub_client.ends import Ends, Stop
 from hubbub_client.errors import NoAnswer, NotFound
-from hubbub_client.events import Event, MessageDeleted, MessageSent, Restarted
-from hubbub_client.session import Answer, Deliver, Output, Pull, Ready, RefreshToken, Refusal
+from hubbub_client.events import Event, MessageDeleted, MessageSent
+from hubbub_client.session import Answer, Output, Pull, Ready, RefreshToken, Refusal
 
 from loadtest.sockets.blocking_socket import BlockingSocket, SocketEnded
 from loadtest.sockets.delivery import identify
@@ -169,9 +169,8 @@ class Listener:
         now = time.monotonic()
         for output in outputs:
             match output:
-                case Deliver(event):
-                    if not isinstance(event, Restarted):
-                        self._take(event, now)
+                case Event():
+                    self._take(output, now)
                 case Answer(_, frame, ""):
                     self._sent(frame, now)
                 case Answer(client_id, frame, code):

@@ -9,8 +9,6 @@ from hubbub_client.ends import ComeBack, Ends, Stop
 from hubbub_client.events import Event, Restarted
 from hubbub_client.session import (
     Answer,
-    Deliver,
-    Now,
     Output,
     Pull,
     Ready,
@@ -28,19 +26,16 @@ CASES: list[dict[str, Any]] = json.loads((CLIENTS / "sessions.json").read_text()
 def _shown(output: Output | ComeBack | Stop) -> dict[str, Any]:
     """In the notation of the table."""
     match output:
-        case Deliver(Restarted(chat)):
+        case Restarted(chat):
             return {"restarted": chat}
-        case Deliver(event):
-            assert isinstance(event, Event)
-            return {"deliver": [event.chat, event.seq]}
+        case Event():
+            return {"deliver": [output.chat, output.seq]}
         case Pull():
             return {"pull": [output.chat, output.after]}
         case Ready():
             return {"ready": output.ping_seconds}
         case Answer():
             return {"answer": [output.client_id, output.code]}
-        case Now(moment):
-            return {"moment": moment.__struct_config__.tag}
         case RefreshToken():
             return {"refreshToken": True}
         case Refusal():
@@ -49,6 +44,8 @@ def _shown(output: Output | ComeBack | Stop) -> dict[str, Any]:
             return {"comeBack": [output.seconds, output.refresh]}
         case Stop():
             return {"stop": output.code}
+        case _:
+            return {"moment": output.__struct_config__.tag}
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case["name"] for case in CASES])
@@ -97,11 +94,11 @@ def test_from_the_start_each_chat_begins_with_its_first_event() -> None:
     started = [Ready(25, {"a": 0}), Pull("a", 0, 1)]
     assert heard(session, ready({"a": 7})) == started
     assert heard(session, ready({"a": 7, "b": 3}, read={"a": 7, "b": 3}))[1:] == [Pull("b", 0, 2)]
-    assert heard(session, ready({"a": 2}, "another"))[1:] == [Deliver(Restarted(None)),
+    assert heard(session, ready({"a": 2}, "another"))[1:] == [Restarted(None),
                                                               Pull("a", 0, 3)]  # fmt: skip
     session.cursors["a"] = 9
     assert heard(session, ready({"a": 2}, "another", behind=["a"]))[1:] == [
-        Deliver(Restarted("a")), Pull("a", 0, 4),
+        Restarted("a"), Pull("a", 0, 4),
     ]  # fmt: skip
 
 
@@ -112,7 +109,7 @@ def test_where_a_chat_begins_is_told_before_what_comes_with_it() -> None:
     frame = b"\n".join(json.dumps(line).encode() for line in (ready({"a": 7}), event))
     outputs = session.receive(frame)
     assert outputs[0] == Ready(25, {"a": 7})
-    assert isinstance(outputs[1], Deliver)
+    assert isinstance(outputs[1], Event)
 
 
 @pytest.mark.parametrize(("named", "wait"), [(0.0, 0.25), (7.0, 7.0), (86_400.0, 60.0)])
@@ -151,9 +148,8 @@ def test_whatever_is_lost_each_event_is_delivered_once_and_in_order(steps: list[
     def take(outputs: list[Output]) -> None:
         nonlocal pull
         for output in outputs:
-            if isinstance(output, Deliver):
-                assert not isinstance(output.event, Restarted)
-                had.append(output.event.seq)
+            if isinstance(output, Event):
+                had.append(output.seq)
             elif isinstance(output, Pull):
                 pull = output
 

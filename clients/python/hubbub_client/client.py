@@ -18,7 +18,7 @@ from hubbub_client.outbox import Change, Outbox
 from hubbub_client.pages import find_messages, read_chats
 from hubbub_client.queue import Queue
 from hubbub_client.rest import Rest, Tokens
-from hubbub_client.session import Deliver, Now, Ready, Refusal, Session
+from hubbub_client.session import Ready, Refusal, Session
 from hubbub_client.store import FileStore, MemoryStore, Store
 
 MAX_MOMENTS: Final = 10_000  # that the program has not consumed yet
@@ -264,7 +264,7 @@ class Client:
         path = f"/api/chat/{chat}/events?after={after}&limit=200"
         return await self.rest.call("GET", path, repeats=False)
 
-    def _take(self, output: Ready | Deliver | Now | Refusal) -> None:
+    def _take(self, output: Ready | Event | Restarted | Moment | Refusal) -> None:
         match output:
             case Ready():
                 self._inbox.begin(output.cursors)
@@ -272,12 +272,12 @@ class Client:
                 # The session is valid: an earlier refusal no longer stops anything.
                 if self.rest.tokens is not None and self.rest.tokens.user == self._session.user:
                     self.outbox.resume(self._session.user)
-            case Deliver(event):
-                self._deliver(event)
-            case Now(moment):
-                self._moments.push(moment, MAX_MOMENTS)
+            case Event() | Restarted():
+                self._deliver(output)
             case Refusal():
                 pass  # typing and the like: nothing depends on it
+            case _:
+                self._moments.push(output, MAX_MOMENTS)
 
     def _deliver(self, event: Event | Restarted) -> None:
         if isinstance(event, Restarted):

@@ -13,11 +13,10 @@ import msgspec
 from hubbub_client.answers import Answers
 from hubbub_client.ends import ComeBack, Ends, Stop
 from hubbub_client.errors import HubbubError, NoAnswer, Refused, Stopped, Unauthenticated
+from hubbub_client.events import Event, Moment, Restarted
 from hubbub_client.pulls import FetchEvents, Pulls
 from hubbub_client.session import (
     Answer,
-    Deliver,
-    Now,
     Output,
     Pull,
     Ready,
@@ -38,7 +37,7 @@ REVOKED: Final = 4502
 _encode = msgspec.json.encode
 
 
-Take = Callable[[Ready | Deliver | Now | Refusal], None]
+Take = Callable[[Ready | Event | Restarted | Moment | Refusal], None]
 
 
 class Connection:

@@ -27,12 +27,6 @@ _encode = msgspec.json.encode
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 
 
-class Deliver(msgspec.Struct, frozen=True):
-    """The next event for the program."""
-
-    event: Event | Restarted
-
-
 class Pull(msgspec.Struct, frozen=True):
     """Fetch `/events?after=` this seq, then call `pulled` or `gone`. `socket` is the number of its
     socket: the result of a pull that arrives after the end of its socket is dropped, since the next
@@ -59,12 +53,6 @@ class Answer(msgspec.Struct, frozen=True):
     code: str = ""
 
 
-class Now(msgspec.Struct, frozen=True):
-    """A transient frame: typing, presence, another device's marker."""
-
-    moment: Moment
-
-
 class RefreshToken(msgspec.Struct, frozen=True):
     """The access token is about to expire."""
 
@@ -76,7 +64,8 @@ class Refusal(msgspec.Struct, frozen=True):
     detail: str
 
 
-Output = Deliver | Pull | Ready | Answer | Now | RefreshToken | Refusal
+# An `Event` or `Restarted` is the next one for the program.
+Output = Event | Restarted | Moment | Pull | Ready | Answer | RefreshToken | Refusal
 
 
 class Session:
@@ -159,7 +148,7 @@ class Session:
         decoded = decode(frame)
         if isinstance(decoded, Event):
             return self._hear(decoded)
-        return [] if decoded is None else [Now(decoded)]
+        return [] if decoded is None else [decoded]
 
     def pulled(
         self, pull: Pull, events: Iterable[dict[str, Any]], *, more: bool = False
@@ -185,7 +174,7 @@ class Session:
         held = self._held.pop(pull.chat)
         self.cursors.pop(pull.chat, None)
         ends = [number for number, event in enumerate(held) if self._is_end(event)]
-        outputs: list[Output] = [Deliver(held[number]) for number in ends[:1]]
+        outputs: list[Output] = [held[number] for number in ends[:1]]
         since = ends[-1] + 1 if ends else 0
         for number, event in enumerate(held[since:], since):
             if isinstance(event, ChatCreated):  # they were added again meanwhile
@@ -213,7 +202,7 @@ class Session:
             begins = {chat: min(head, self._shown.get(chat, head)) for chat, head in heads.items()}
             self.cursors = {} if self._from_start else begins
             if self.epoch is not None:
-                outputs.append(Deliver(Restarted(None)))
+                outputs.append(Restarted(None))
         self._shown.clear()
         self.epoch = ready["epoch"]
         for chat in self.cursors.keys() - heads.keys():
@@ -233,7 +222,7 @@ class Session:
             last = self.cursors[chat] = max(0, ready.get("read", {}).get(chat, head) - 1)
         elif not is_anew and self._had.get(chat, 0) > head:
             last = self.cursors[chat] = 0 if self._from_start else head
-            return [Deliver(Restarted(chat)), *([self._pull(chat)] if last < head else [])]
+            return [Restarted(chat), *([self._pull(chat)] if last < head else [])]
         elif not is_anew and chat not in ready["behind"] and chat in self._resumed:
             return []
         return [self._pull(chat)] if last < head else []
@@ -266,7 +255,7 @@ class Session:
             self._ends[event.chat] = event.seq
         else:
             self.cursors[event.chat] = event.seq
-        return [Deliver(event)]
+        return [event]
 
     def _is_end(self, event: Event) -> bool:
         return isinstance(event, ChatDeleted) or (

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from hubbub_client.session import Deliver
+from hubbub_client.events import Event
 
 from loadtest.sockets.delivery import DeliveryBook
 from loadtest.sockets.judged_session import JudgedSession
@@ -55,7 +55,7 @@ def test_a_repeat_on_a_socket_is_counted() -> None:
     """And the program does not receive it."""
     session, book = judged(message(6))
     outputs = session.receive(message(6))
-    assert not [output for output in outputs if isinstance(output, Deliver)]
+    assert not [output for output in outputs if isinstance(output, Event)]
     assert (book.doubled, book.out_of_order) == (1, 0)
 
 
