@@ -182,7 +182,7 @@ class Device:
         try:
             async with asyncio.timeout(READY_SECONDS):
                 await line.opened
-                hello = self._session.connect(self._token)
+                hello = self._session.hello(self._token)
                 line.resume = msgspec.json.decode(hello)["resume"]
                 line.since = asyncio.get_running_loop().time()
                 line.write(client_frame(1, hello))
@@ -208,7 +208,7 @@ class Device:
             self._begin(line, frame)
         elif "seq" in frame and frame["type"] != "sent":
             self._witness.event(self.user, line.stream, text, frame)
-            self._follow(self._session.take(frame))
+            self._follow(self._session.receive(frame))
         elif "clientId" in frame:
             answer = self._answers.get(frame["clientId"])
             if answer is not None and not answer.done():
@@ -217,7 +217,7 @@ class Device:
     def _begin(self, line: _Line, ready: dict[str, Any]) -> None:
         line.stream = self._witness.ready(self.user, line.since, line.resume, ready)
         self._witness.note(self.host, f"ready, {self._describe(ready)}")
-        self._follow(self._session.take(ready))
+        self._follow(self._session.receive(ready))
         if not line.ready.done():
             line.ready.set_result(None)
 

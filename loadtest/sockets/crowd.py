@@ -109,7 +109,7 @@ class Listener:
             with contextlib.suppress(OSError):
                 socket = await ChatSocket.open(self._member.origin, self._take_all)
                 try:
-                    socket.send(self._session.connect(self._member.token))
+                    socket.send(self._session.hello(self._member.token))
                     code, reason = await socket.ended
                 finally:
                     socket.abort()
@@ -122,7 +122,7 @@ class Listener:
             await asyncio.sleep(next_.seconds)
 
     def _take_all(self, text: bytes) -> None:
-        self._follow(self._session.receive(text))
+        self._follow(self._session.receive_text(text))
 
     def _follow(self, outputs: list[Output]) -> None:
         now = time.monotonic()

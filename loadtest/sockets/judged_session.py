@@ -20,8 +20,8 @@ class JudgedSession(Session):
         self._last: dict[str, int] = {}  # by chat, on this socket
         self._has_pong = False
 
-    def connect(self, token: str) -> bytes:
-        frame = super().connect(token)
+    def hello(self, token: str) -> bytes:
+        frame = super().hello(token)
         self._has_pong = False
         self._resumed = msgspec.json.decode(frame)["resume"]
         return frame
@@ -31,7 +31,7 @@ class JudgedSession(Session):
         had, self._has_pong = self._has_pong, False
         return had
 
-    def take(self, frame: dict[str, Any]) -> list[Output]:
+    def receive(self, frame: dict[str, Any]) -> list[Output]:
         kind = frame["type"]
         if kind == "ready":
             replayed = self._resumed.keys() - set(frame["behind"])
@@ -47,7 +47,7 @@ class JudgedSession(Session):
                 self._last[chat] = seq
             else:
                 self._judge(chat, seq, kind, last)
-        return super().take(frame)
+        return super().receive(frame)
 
     def _judge(self, chat: str, seq: int, kind: str, last: int) -> None:
         """An event out of sequence."""

@@ -159,9 +159,9 @@ class Listener:
         if self._has_left:  # meanwhile
             socket.close()
             return
-        socket.send(self._session.connect(self._calls.token))
+        socket.send(self._session.hello(self._calls.token))
         for text in socket.texts():
-            self._handle(socket, self._session.receive(text), began)
+            self._handle(socket, self._session.receive_text(text), began)
             if self._session.take_pong():
                 self._count(self.outbox.take_pong())
 

@@ -39,7 +39,7 @@ def test_a_pull_waits_as_the_server_says(error: NoAnswer | Transient, seconds: f
 async def test_a_pull_that_brings_nothing_is_not_repeated_at_once(is_refused: bool) -> None:
     """It pauses after each page that fails or is empty, and finally has everything in order."""
     session = Session("ann")
-    session.take(READY)
+    session.receive(READY)
     asked: list[float] = []
 
     async def fetch_events(_: str, after: int) -> dict[str, Any]:
@@ -50,7 +50,7 @@ async def test_a_pull_that_brings_nothing_is_not_repeated_at_once(is_refused: bo
             raise Unavailable(503, "unavailable", "", retry_after=0.0)
         return {"events": [MESSAGE | {"seq": 1}], "seq": 2, "more": False}
 
-    (pull,) = session.take(MESSAGE | {"seq": 2})
+    (pull,) = session.receive(MESSAGE | {"seq": 2})
     assert isinstance(pull, Pull)
     taken: list[Any] = []
     has_room = asyncio.Event()

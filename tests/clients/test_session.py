@@ -62,9 +62,9 @@ def test_a_scripted_session(case: dict[str, Any]) -> None:
             continue
         if "receive" in step:
             if step["receive"][0]["type"] == "ready":
-                session.connect("t")
+                session.hello("t")
             frame = b"\n".join(json.dumps(line).encode() for line in step["receive"])
-            outputs = session.receive(frame)
+            outputs = session.receive_text(frame)
         elif "pulled" in step:
             more = step.get("more", False)
             outputs = session.pulled(pulls[step["chat"]], step["pulled"], more=more)
@@ -84,8 +84,8 @@ def ready(chats: dict[str, int], epoch: str = "e", **more: Any) -> dict[str, Any
 
 def heard(session: Session, frame: dict[str, Any]) -> list[Output]:
     """The outputs for the `ready` that answers a `connect`."""
-    session.connect("t")
-    return session.take(frame)
+    session.hello("t")
+    return session.receive(frame)
 
 
 def test_from_the_start_each_chat_begins_with_its_first_event() -> None:
@@ -107,7 +107,7 @@ def test_where_a_chat_begins_is_told_before_what_comes_with_it() -> None:
     session = Session()
     event = {"type": "chat.deleted", "chat": "a", "seq": 8, "at": "t", "by": "ann"}
     frame = b"\n".join(json.dumps(line).encode() for line in (ready({"a": 7}), event))
-    outputs = session.receive(frame)
+    outputs = session.receive_text(frame)
     assert outputs[0] == Ready(25, {"a": 7})
     assert isinstance(outputs[1], Event)
 
@@ -128,10 +128,10 @@ def test_an_event_that_a_page_brought_ahead_of_ready_is_no_other_history() -> No
         session = Session("bob", {"a": 3}, "e", from_start=from_start)
         [_, pull] = heard(session, ready({"a": 4}, behind=["a"]))
         assert isinstance(pull, Pull)
-        session.connect("t")
+        session.hello("t")
         assert len(session.pulled(pull, [later])) == 1
-        assert session.take(ready({"a": 3})) == [Ready(25, {"a": 4})]
-        assert session.take(later) == []
+        assert session.receive(ready({"a": 3})) == [Ready(25, {"a": 4})]
+        assert session.receive(later) == []
 
 
 @given(st.lists(st.sampled_from(["send", "lose", "page", "cut"]), max_size=60))
@@ -157,7 +157,7 @@ def test_whatever_is_lost_each_event_is_delivered_once_and_in_order(steps: list[
         behind = ["a"] if session.epoch is not None else []
         ready = {"type": "ready", "user": "bob", "epoch": "e", "chats": {"a": head},
                  "behind": behind, "pingSeconds": 25}  # fmt: skip
-        take(session.receive(json.dumps(ready)))
+        take(session.receive_text(json.dumps(ready)))
 
     connect()
     for step in [*steps, "cut"]:
@@ -170,7 +170,7 @@ def test_whatever_is_lost_each_event_is_delivered_once_and_in_order(steps: list[
         else:
             head += 1
             if step == "send":
-                take(session.receive(json.dumps(event(head))))
+                take(session.receive_text(json.dumps(event(head))))
     while pull is not None and session.wants(pull):
         page = [event(seq) for seq in range(pull.after + 1, head + 1)]
         take(session.pulled(pull, page))

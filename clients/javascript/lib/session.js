@@ -19,9 +19,9 @@ export class Session {
   #places = new Map(); // chat -> an `Order`, or what is more than one
   #make;
   #pulling = new Set(); // chats
-  #socket = 0; // how many became ready: the result of a pull for an earlier one is dropped
+  #sockets = 0; // how many became ready: the result of a pull for an earlier one is dropped
   #had = {}; // chat -> cursor when the last `hello` was sent
-  #said = {}; // the part sent in it
+  #resumed = {}; // the part sent in it
   #ends = new Map(); // chat -> seq of its end on this socket
 
   /**
@@ -47,7 +47,7 @@ export class Session {
     this.#pulling.clear();
     this.#ends.clear();
     this.#had = {};
-    this.#said = {};
+    this.#resumed = {};
   }
 
   /** The program has processed less than what arrived; the next socket resumes from here. */
@@ -74,8 +74,8 @@ export class Session {
   hello() {
     this.#had = this.cursors;
     const newest = Object.entries(this.#had).sort(([, a], [, b]) => b - a);
-    this.#said = Object.fromEntries(newest.slice(0, MAX_RESUMED_CHATS));
-    return { resume: this.#said, epoch: this.epoch ?? undefined };
+    this.#resumed = Object.fromEntries(newest.slice(0, MAX_RESUMED_CHATS));
+    return { resume: this.#resumed, epoch: this.epoch ?? undefined };
   }
 
   /** One frame of the server, decoded. */
@@ -92,7 +92,7 @@ export class Session {
   /** A page returned by a pull. With `more` another pull follows. */
   pulled(pull, events, more = false) {
     if (!this.wants(pull)) return [];
-    const place = this.#placeOf(pull.chat, this.#last(pull.chat));
+    const place = this.#placeOf(pull.chat, this.#lastOf(pull.chat));
     const outputs = events.flatMap((event) => this.#deliver(place, jump(place, event)));
     if (more) return [...outputs, this.#pull(pull.chat, pull.to)];
     this.#pulling.delete(pull.chat);
@@ -117,7 +117,7 @@ export class Session {
 
   /** Whether the pull is still needed. */
   wants({ chat, socket }) {
-    return socket === this.#socket && this.#pulling.has(chat);
+    return socket === this.#sockets && this.#pulling.has(chat);
   }
 
   /** Whether more of the chat is to be pulled. */
@@ -156,7 +156,7 @@ export class Session {
     this.user = user;
     this.epoch = epoch;
     this.maxFrame = maxFrame;
-    this.#socket += 1;
+    this.#sockets += 1;
     this.#pulling.clear();
     this.#ends.clear();
     for (const [chat, place] of this.#places) {
@@ -168,8 +168,7 @@ export class Session {
       // Joined while away: from the joining on, where the read marker starts.
       const from = isFirst || isOther ? head : Math.max(0, (read[chat] ?? head) - 1);
       const place = this.#placeOf(chat, from, head);
-      const said = this.#said[chat];
-      const isCurrent = said !== undefined && !late.has(chat) && place.cursor >= said;
+      const isCurrent = this.#resumed[chat] <= place.cursor && !late.has(chat);
       if (isOther) place.reset(head);
       else if (this.#had[chat] > head) {
         place.reset(head);
@@ -182,7 +181,7 @@ export class Session {
   /** An event received over the socket. */
   #take(event) {
     const { chat, seq, type } = event;
-    const place = this.#placeOf(chat, this.#last(chat), seq - 1);
+    const place = this.#placeOf(chat, this.#lastOf(chat), seq - 1);
     const isPulling = this.#pulling.has(chat);
     if (isPulling && seq !== place.cursor + 1) {
       place.hold(event);
@@ -196,11 +195,11 @@ export class Session {
 
   #pull(chat, to) {
     this.#pulling.add(chat);
-    return { pull: { chat, after: this.#last(chat), to, socket: this.#socket } };
+    return { pull: { chat, after: this.#lastOf(chat), to, socket: this.#sockets } };
   }
 
   /** Events after the user's removal are theirs if they were added again while away. */
-  #last(chat) {
+  #lastOf(chat) {
     return this.#places.get(chat)?.cursor ?? this.#ends.get(chat) ?? 0;
   }
 

@@ -139,7 +139,7 @@ class Connection:
                 )
             async with socket:
                 try:
-                    await socket.send_str(self._session.connect(token).decode())
+                    await socket.send_str(self._session.hello(token).decode())
                     code, reason = await self._listen(socket)
                 finally:
                     self._lose()
@@ -172,7 +172,7 @@ class Connection:
             if message.type not in (aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY):
                 return LOST, ""
             try:
-                outputs = self._session.receive(message.data)
+                outputs = self._session.receive_text(message.data)
             except (ValueError, KeyError) as error:
                 return NOT_UNDERSTOOD, f"the server said what is not chat.v1: {error!r}"
             for output in outputs:

@@ -86,7 +86,7 @@ class Session:
         self.epoch = epoch
         self.max_frame = MAX_FRAME  # bytes that the server accepts
         self._from_start = from_start
-        self._had: dict[str, int] = {}  # the cursors at the last `connect`
+        self._had: dict[str, int] = {}  # the cursors at the last `hello`
         self._resumed: dict[str, int] = {}  # the part sent in it
         self._shown: dict[str, int] = {}  # where chats begin at the first socket
         self._held: dict[str, list[Event]] = {}  # for chats that are being pulled
@@ -113,7 +113,7 @@ class Session:
         if self.epoch is None:
             self._shown[chat] = seq
 
-    def connect(self, token: str) -> bytes:
+    def hello(self, token: str) -> bytes:
         """The first frame of a new socket. If there are more chats than a client may resume, the
         server does not name the others in `behind`, and they are pulled."""
         self._had = dict(self.cursors)
@@ -124,19 +124,19 @@ class Session:
             frame["epoch"] = self.epoch
         return _encode(frame)
 
-    def receive(self, text: str | bytes) -> list[Output]:
+    def receive_text(self, text: str | bytes) -> list[Output]:
         """A text frame, which contains one line or several. Raises ValueError if it is not JSON or
         lacks a field of its type."""
         lines = (text.encode() if isinstance(text, str) else text).split(b"\n")
         if len(lines) == 1:  # the usual case
-            return self.take(_decode(lines[0]))
-        return [output for line in lines for output in self.take(_decode(line))]
+            return self.receive(_decode(lines[0]))
+        return [output for line in lines for output in self.receive(_decode(line))]
 
-    def take(self, frame: dict[str, Any]) -> list[Output]:
+    def receive(self, frame: dict[str, Any]) -> list[Output]:
         """One line, decoded."""
         match frame["type"]:
             case "ready":
-                return self._start(frame)
+                return self._begin(frame)
             case "sent":
                 return [Answer(frame["clientId"], frame)]
             case "error" if "clientId" in frame:
@@ -147,7 +147,7 @@ class Session:
                 return [RefreshToken()]
         decoded = decode(frame)
         if isinstance(decoded, Event):
-            return self._hear(decoded)
+            return self._take(decoded)
         return [] if decoded is None else [decoded]
 
     def pulled(
@@ -158,12 +158,12 @@ class Session:
             return []
         outputs: list[Output] = []
         for event in map(decode, events):
-            if isinstance(event, Event) and event.seq > self._seq_of(pull.chat):
-                outputs += self._apply(event)
+            if isinstance(event, Event) and event.seq > self._last_of(pull.chat):
+                outputs += self._deliver(event)
         if more:
-            return [*outputs, Pull(pull.chat, self._seq_of(pull.chat), pull.socket)]
+            return [*outputs, Pull(pull.chat, self._last_of(pull.chat), pull.socket)]
         for event in self._held.pop(pull.chat):
-            outputs += self._hear(event)
+            outputs += self._take(event)
         return outputs
 
     def gone(self, pull: Pull) -> list[Output]:
@@ -179,7 +179,7 @@ class Session:
         for number, event in enumerate(held[since:], since):
             if isinstance(event, ChatCreated):  # they were added again meanwhile
                 for later in held[number:]:
-                    outputs += self._hear(later)
+                    outputs += self._take(later)
                 break
         return outputs
 
@@ -189,7 +189,7 @@ class Session:
 
     # ---- what came in
 
-    def _start(self, ready: dict[str, Any]) -> list[Output]:
+    def _begin(self, ready: dict[str, Any]) -> list[Output]:
         self.user = ready["user"]
         self.max_frame = ready.get("maxFrame", MAX_FRAME)
         self._sockets += 1
@@ -227,9 +227,9 @@ class Session:
             return []
         return [self._pull(chat)] if last < head else []
 
-    def _hear(self, event: Event) -> list[Output]:
+    def _take(self, event: Event) -> list[Output]:
         """An event received over the socket."""
-        chat, last = event.chat, self._seq_of(event.chat)
+        chat, last = event.chat, self._last_of(event.chat)
         if chat in self._held:
             self._held[chat].append(event)
             return []
@@ -239,17 +239,17 @@ class Session:
             pull = self._pull(chat)
             self._held[chat].append(event)
             return [pull]
-        return self._apply(event)
+        return self._deliver(event)
 
     def _pull(self, chat: str) -> Pull:
         self._held[chat] = []
-        return Pull(chat, self._seq_of(chat), self._sockets)
+        return Pull(chat, self._last_of(chat), self._sockets)
 
-    def _seq_of(self, chat: str) -> int:
+    def _last_of(self, chat: str) -> int:
         """Events after the user's removal are theirs if they were added again while away."""
         return self.cursors.get(chat, self._ends.get(chat, 0))
 
-    def _apply(self, event: Event) -> list[Output]:
+    def _deliver(self, event: Event) -> list[Output]:
         if self._is_end(event):
             self.cursors.pop(event.chat, None)
             self._ends[event.chat] = event.seq

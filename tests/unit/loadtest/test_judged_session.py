@@ -27,18 +27,18 @@ def message(seq: int) -> bytes:
 def judged(*lines: bytes) -> tuple[JudgedSession, DeliveryBook]:
     book = DeliveryBook()
     session = JudgedSession("ann", book)
-    session.connect("token")
-    session.receive(b"\n".join((ready(5), *lines)))
+    session.hello("token")
+    session.receive_text(b"\n".join((ready(5), *lines)))
     return session, book
 
 
 def test_what_comes_densely_is_fine() -> None:
     """From the head on; after a reconnect, from the cursor on."""
     session, book = judged(message(6), message(7))
-    session.connect("token")
-    session.receive(b"\n".join((ready(9), message(8), message(9), message(10))))
+    session.hello("token")
+    session.receive_text(b"\n".join((ready(9), message(8), message(9), message(10))))
     created = {"chatName": "d", "participants": ["ann"], "participantCount": 1, "owner": None}
-    session.receive(event("chat.created", "d", seq=4, kind="group", **created))
+    session.receive_text(event("chat.created", "d", seq=4, kind="group", **created))
     assert (book.doubled, book.out_of_order) == (0, 0)
 
 
@@ -46,15 +46,15 @@ def test_a_pong_is_told_once() -> None:
     """And one of an earlier socket is not one of the next."""
     session, _ = judged(message(6), b'{"type":"pong"}')
     assert [session.take_pong(), session.take_pong()] == [True, False]
-    session.receive(b'{"type":"pong"}')
-    session.connect("token")
+    session.receive_text(b'{"type":"pong"}')
+    session.hello("token")
     assert not session.take_pong()
 
 
 def test_a_repeat_on_a_socket_is_counted() -> None:
     """And the program does not receive it."""
     session, book = judged(message(6))
-    outputs = session.receive(message(6))
+    outputs = session.receive_text(message(6))
     assert not [output for output in outputs if isinstance(output, Event)]
     assert (book.doubled, book.out_of_order) == (1, 0)
 
@@ -68,8 +68,8 @@ def test_a_gap_on_a_socket_is_counted() -> None:
 def test_a_chat_that_is_behind_begins_at_its_head() -> None:
     """The events in between are fetched over REST."""
     session, book = judged(message(6))
-    session.connect("token")
-    session.receive(b"\n".join((ready(300, "c"), message(301))))
+    session.hello("token")
+    session.receive_text(b"\n".join((ready(300, "c"), message(301))))
     assert (book.doubled, book.out_of_order) == (0, 0)
-    session.receive(message(300))
+    session.receive_text(message(300))
     assert (book.doubled, book.out_of_order) == (1, 0)
