@@ -25,7 +25,7 @@ export class Chat {
 
   constructor(client, id, shown) {
     this.#client = client;
-    this.#shown = shown; // called with the seq up to which the chat was loaded
+    this.#shown = shown; // chat -> seq up to which it was loaded
     this.#path = `/api/chat/${id}`;
     this.id = id;
     this.hasOlder = false;

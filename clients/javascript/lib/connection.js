@@ -123,14 +123,14 @@ export class Connection {
     else if (this.#isStuck()) {
       this.#abandon();
       this.open();
-    } else if (this.#state === "ready" && this.#quietMs() > QUIET_ENOUGH_TO_ASK_MS) this.#ask();
+    } else if (this.#state === "ready" && this.#quietMs() > QUIET_ENOUGH_TO_ASK_MS) this.#ping();
   }
 
   /** The network is reported down, which does not affect a server on this machine: probe it. */
   doubt() {
     if (this.#state !== "ready") return;
     this.#cancel("pong");
-    this.#ask(DOUBTED_PONG_TIMEOUT_MS);
+    this.#ping(DOUBTED_PONG_TIMEOUT_MS);
   }
 
   /** True if the frame was sent on a ready socket; it may still be lost. */
@@ -188,7 +188,7 @@ export class Connection {
     this.#pingMs = frame.pingSeconds * 1000;
     // A socket that ends at once is not a success, even if it became ready.
     this.#set("held", READY_HELD_MS, () => this.#ends.ready());
-    this.#set("quiet", this.#pingMs, () => this.#listen());
+    this.#set("quiet", this.#pingMs, () => this.#checkQuiet());
     this.#become("ready");
     this.#hear.ready(frame, { ...this.#said, awayMs });
   }
@@ -206,13 +206,13 @@ export class Connection {
     return now - this.#heardAt;
   }
 
-  #listen() {
+  #checkQuiet() {
     const left = this.#pingMs - this.#quietMs();
-    if (left <= 0) this.#ask();
-    this.#set("quiet", left > 0 ? left : this.#pingMs, () => this.#listen());
+    if (left <= 0) this.#ping();
+    this.#set("quiet", left > 0 ? left : this.#pingMs, () => this.#checkQuiet());
   }
 
-  #ask(timeoutMs = PONG_TIMEOUT_MS) {
+  #ping(timeoutMs = PONG_TIMEOUT_MS) {
     if (this.#timers.has("pong")) return;
     this.send({ type: "ping" });
     this.#set("pong", timeoutMs, () => this.#abandon());

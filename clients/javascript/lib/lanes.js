@@ -6,9 +6,9 @@
 
 const ANSWER_TIMEOUT_MS = 15_000;
 const FIRST_PAUSE_MS = 500;
-const LONGEST_PAUSE_MS = 10_000;
+const MAX_PAUSE_MS = 10_000;
 // Whatever the server names: a proxy may say hours.
-const LONGEST_HOLD_MS = 60_000;
+const MAX_HOLD_MS = 60_000;
 // Across all chats. Each may be refused once a second, and 200 refused frames in 10 s end the
 // socket for good.
 const MAX_UNANSWERED = 10;
@@ -68,7 +68,7 @@ export class Lanes {
     if (!this.isUnderway(chat, key)) return;
     this.#land(chat);
     if (retryAfter) {
-      const ms = Math.min(LONGEST_HOLD_MS, retryAfter * 1_000);
+      const ms = Math.min(MAX_HOLD_MS, retryAfter * 1_000);
       if (isForAll) {
         this.#hold(ms);
         this.push(chat);
@@ -80,8 +80,8 @@ export class Lanes {
     }
     const before = this.#pauses.get(chat) ?? 0;
     this.#pauses.set(chat, before + 1);
-    const longest = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** before);
-    this.#wait(chat, key, this.#random() * longest);
+    const boundMs = Math.min(MAX_PAUSE_MS, FIRST_PAUSE_MS * 2 ** before);
+    this.#wait(chat, key, this.#random() * boundMs);
     this.#goOn();
   }
 

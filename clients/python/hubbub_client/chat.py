@@ -71,7 +71,7 @@ class Chat:
             # The page contains events up to its seq; those up to the cursor do not come again.
             seq = max(page["seq"], self._client.cursor(self.id))
             if seq > timeline.cursor:
-                timeline.begin_after(seq)
+                timeline.reset(seq)
             if self._cover(timeline, page):
                 self._show(self.id, page["seq"])
                 return self.messages
@@ -112,7 +112,7 @@ class Chat:
         if timeline is None:
             return
         if event.seq > timeline.cursor + 1:  # a user who is added again starts over
-            timeline.begin_after(event.seq - 1)
+            timeline.reset(event.seq - 1)
             self.has_older = True
         timeline.apply(event)
         if timeline.trim():

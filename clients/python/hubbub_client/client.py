@@ -211,7 +211,7 @@ class Client:
     async def say(self, frame: dict[str, Any]) -> None:
         """Sends a frame that gets no answer; has no effect while disconnected."""
         with contextlib.suppress(NoAnswer):
-            await self._connection.say(frame)
+            await self._connection.send(frame)
 
     # ---- what the connection asks for
 

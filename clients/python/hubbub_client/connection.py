@@ -46,8 +46,7 @@ class Connection:
 
     `token(renew)` returns an access token that is valid for a while, or a new one; it raises
     Unauthenticated if the session has ended, other Refused and NoAnswer. `fetch_events` is as in
-    `Pulls`. `take` is called with each output of the session for the
-    program; it must not wait.
+    `Pulls`. `take` is called with each output of the session for the program; it must not wait.
     """
 
     def __init__(
@@ -90,23 +89,19 @@ class Connection:
             raise failed.exceptions[0] from None
         raise AssertionError("unreachable")
 
-    async def say(self, frame: dict[str, Any] | str | bytes) -> None:
-        """Sends a frame unchanged. Raises NoAnswer while disconnected."""
+    async def send(self, frame: dict[str, Any]) -> None:
+        """Raises NoAnswer while disconnected."""
         if self.socket is None:
             raise NoAnswer("there is no socket")
-        text = frame if isinstance(frame, str | bytes) else _encode(frame).decode()
         try:
-            if isinstance(text, str):
-                await self.socket.send_str(text)
-            else:
-                await self.socket.send_bytes(text)
+            await self.socket.send_str(_encode(frame).decode())
         except (ConnectionError, aiohttp.ClientError) as error:
             raise NoAnswer(str(error)) from error
 
     async def ask(self, client_id: str, frame: dict[str, Any]) -> Answer:
         """Sends a frame and returns the answer to its client id. Raises NoAnswer; then the outcome
         is unknown."""
-        return await self._answers.wait(client_id, self.say(frame))
+        return await self._answers.wait(client_id, self.send(frame))
 
     def can_ask(self, client_id: str, frame: dict[str, Any]) -> bool:
         """Whether there would be an answer."""
@@ -185,7 +180,7 @@ class Connection:
                     self.is_ready.set()
                 self._follow(output)
                 if isinstance(output, Ready) and self.standing is not None:
-                    await self.say(self.standing)
+                    await self.send(self.standing)
             silence, is_asked = ping_seconds, False
             if not self.is_wanted.is_set():
                 return 1000, "the program is slow"
@@ -211,4 +206,4 @@ class Connection:
     async def _refresh(self) -> None:
         with contextlib.suppress(HubbubError):  # the socket ends with 4003 or 4502 then
             token = await self._token(True)
-            await self.say({"type": "refresh", "token": token})
+            await self.send({"type": "refresh", "token": token})

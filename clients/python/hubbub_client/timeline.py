@@ -23,9 +23,9 @@ class Timeline:
     missing."""
 
     def __init__(self, cursor: int) -> None:
-        self.begin_after(cursor)
+        self.reset(cursor)
 
-    def begin_after(self, seq: int) -> None:
+    def reset(self, seq: int) -> None:
         """Forgets all messages, and continues with the event that follows."""
         self.cursor = seq
         self.first = seq + 1
