@@ -335,7 +335,7 @@ export class Client {
 
   #restarted(chat) {
     for (const one of chat === null ? this.#chats.values() : [this.chat(chat)]) one.forget();
-    this.#inbox.restart({ type: "restarted", chat });
+    this.#inbox.push({ type: "restarted", chat });
   }
 
   /** To the place of the program, on another socket. */

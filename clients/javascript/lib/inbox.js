@@ -13,7 +13,7 @@ export class Inbox {
   #given = null; // to the program, not known to be processed
   #isHeard = false; // the program iterates over `events`
   #hasDropped = false; // events that the program has not had yet: they come again
-  #restarts = 0; // while that is so
+  #restarts = 0;
   waiting = new Queue();
 
   /**
@@ -49,29 +49,24 @@ export class Inbox {
   }
 
   push(event) {
-    if (this.#hasDropped) return;
-    this.waiting.push(event);
-    if (this.waiting.size <= MAX_WAITING) return;
-    if (this.#isHeard) {
-      this.isFull = true;
-      this.#hear.full();
-    } else { // no consumer yet
-      this.#hasDropped = true;
-      this.waiting.clear();
-      this.#keepAllAnew();
+    if (event.type === "restarted") {
+      const { cursors, epoch } = this.#session;
+      this.#anew.push({ chat: event.chat, cursors, epoch });
+      this.#restarts += 1;
     }
-  }
-
-  /** Another history begins; `event` says so to the program. */
-  restart(event) {
-    const { cursors, epoch } = this.#session;
-    this.#anew.push({ chat: event.chat, cursors, epoch });
     if (!this.#hasDropped) {
-      this.push(event);
-      return;
+      this.waiting.push(event);
+      if (this.waiting.size <= MAX_WAITING) return;
+      if (this.#isHeard) {
+        this.isFull = true;
+        this.#hear.full();
+        return;
+      }
     }
-    this.#restarts += 1;
-    this.#keepAllAnew();
+    // No consumer yet: everything since its position comes again when there is one.
+    this.#hasDropped = true;
+    this.waiting.clear();
+    while (this.#anew.length > 0) this.#keepAnew();
   }
 
   /** For another user. */
@@ -106,11 +101,6 @@ export class Inbox {
     else if (this.#session.cursor(chat) > 0) {
       await this.#kept.keepCursors({ [chat]: seq }, this.#kept.epoch);
     } else await this.#kept.forgetCursor(chat);
-  }
-
-  /** The program will not hear about the histories that began meanwhile. */
-  #keepAllAnew() {
-    while (this.#anew.length > 0) this.#keepAnew();
   }
 
   /** The program knows about the new history. Events received from it since are not yet processed. */

@@ -38,9 +38,22 @@ export class Pulls {
         await new Promise((resolve) => this.#waiting.push(resolve));
       }
       this.#pages += 1;
-      const { next, pauseMs } = await this.#step(pull).finally(() => this.#leave());
-      if (pauseMs > 0) await this.#pause(pauseMs);
-      pull = next;
+      let outputs = [{ pull }]; // the same again, if it fails
+      let askedMs = 0;
+      try {
+        outputs = await this.#page(pull);
+      } catch (error) {
+        askedMs = (error.retryAfter ?? 0) * 1_000;
+      } finally {
+        this.#pages -= 1;
+        this.#waiting.shift()?.();
+      }
+      const next = outputs.find((output) => output.pull?.chat === pull.chat);
+      this.#follow(outputs.filter((output) => output !== next));
+      if (next?.pull.after === pull.after) { // it brought nothing
+        await this.#pause(Math.min(Math.max(AGAIN_MS, askedMs), MAX_AGAIN_MS));
+      }
+      pull = next?.pull;
     }
   }
 
@@ -68,26 +81,6 @@ export class Pulls {
 
   #isNeeded(pull) {
     return this.#session.wants(pull) && !this.#isOver();
-  }
-
-  #leave() {
-    this.#pages -= 1;
-    this.#waiting.shift()?.();
-  }
-
-  /** Handles the next page. Returns the pull that follows, if any, and the pause before it. */
-  async #step(pull) {
-    let outputs;
-    try {
-      outputs = await this.#page(pull);
-    } catch (error) {
-      const askedMs = Math.max(AGAIN_MS, (error.retryAfter ?? 0) * 1_000);
-      return { next: pull, pauseMs: Math.min(askedMs, MAX_AGAIN_MS) };
-    }
-    const next = outputs.find((output) => output.pull?.chat === pull.chat);
-    this.#follow(outputs.filter((output) => output !== next));
-    const isStuck = next?.pull.after === pull.after; // it brought nothing
-    return { next: next?.pull, pauseMs: isStuck ? AGAIN_MS : 0 };
   }
 
   /** The session's outputs for the next page, if it is still needed. */
