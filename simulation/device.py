@@ -7,7 +7,7 @@ import random
 from typing import Any, Final
 
 import msgspec
-from hubbub_client.ends import Ends, Stop
+from hubbub_client.ends import Ends
 from hubbub_client.session import Output, Pull, Session
 
 from common.calls.http_client import HttpClient
@@ -158,7 +158,7 @@ class Device:
                     self._witness.note(self.host, f"socket ended with {line.code}")
                 # No back-off: a run is short, and its nodes should meet impatient clients.
                 next_ = self._ends.closed(line.code, line.reason, chance=0.0)
-                if isinstance(next_, Stop):
+                if next_ is None:
                     self.is_over = True
                     return
                 if next_.seconds:

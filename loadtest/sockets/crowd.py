@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import aiohttp
 import msgspec
-from hubbub_client.ends import Ends, Stop
+from hubbub_client.ends import Ends
 from hubbub_client.events import Event, MessageSent
 from hubbub_client.session import Output, Pull, Ready
 
@@ -116,7 +116,7 @@ class Listener:
             self._log.sent_away += code == DRAINING
             chance = random.random()  # noqa: S311 - jitter
             next_ = self._ends.closed(code, reason, chance)
-            if isinstance(next_, Stop):
+            if next_ is None:
                 self._log.failures[f"socket {code}"] += 1
                 return
             await asyncio.sleep(next_.seconds)

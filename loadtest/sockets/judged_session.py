@@ -3,7 +3,6 @@ library would correct, violate the contract and count. Pure."""
 
 from typing import Any
 
-import msgspec
 from hubbub_client.session import Output, Session
 
 from loadtest.sockets.delivery import DeliveryBook
@@ -16,15 +15,12 @@ class JudgedSession(Session):
     def __init__(self, user: str, book: DeliveryBook) -> None:
         super().__init__(user)
         self._book = book
-        self._resumed: dict[str, int] = {}
         self._last: dict[str, int] = {}  # by chat, on this socket
         self._has_pong = False
 
     def hello(self, token: str) -> bytes:
-        frame = super().hello(token)
         self._has_pong = False
-        self._resumed = msgspec.json.decode(frame)["resume"]
-        return frame
+        return super().hello(token)
 
     def take_pong(self) -> bool:
         """Whether a pong has come since the last call."""

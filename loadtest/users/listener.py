@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import gevent
 import gevent.event
 import msgspec
-from hubbub_client.ends import Ends, Stop
+from hubbub_client.ends import Ends
 from hubbub_client.errors import NoAnswer, NotFound
 from hubbub_client.events import Event, MessageDeleted, MessageSent
 from hubbub_client.session import Answer, Output, Pull, Ready, RefreshToken, Refusal
@@ -275,7 +275,7 @@ class Listener:
             return True
         if ended.code != DRAINING:
             self._log("socket", 0.0, f"ended with {ended.code}")
-        if isinstance(next_, Stop):
+        if next_ is None:
             return False
         if next_.refresh:
             self._calls.refresh()

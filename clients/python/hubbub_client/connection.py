@@ -11,7 +11,7 @@ import aiohttp
 import msgspec
 
 from hubbub_client.answers import Answers
-from hubbub_client.ends import ComeBack, Ends, Stop
+from hubbub_client.ends import ComeBack, Ends
 from hubbub_client.errors import HubbubError, NoAnswer, Refused, Stopped, Unauthenticated
 from hubbub_client.events import Event, Moment, Restarted
 from hubbub_client.pulls import FetchEvents, Pulls
@@ -115,13 +115,11 @@ class Connection:
         while True:
             await self.is_wanted.wait()
             next_ = await self._connect_once(renew=renew)
-            if isinstance(next_, Stop):
-                raise Stopped(next_.code, next_.reason)
             renew = next_.refresh
             await asyncio.sleep(next_.seconds)
 
-    async def _connect_once(self, *, renew: bool) -> ComeBack | Stop:
-        """Serves one socket to its end. Returns what follows from that end."""
+    async def _connect_once(self, *, renew: bool) -> ComeBack:
+        """Serves one socket to its end. Raises Stopped if that is final."""
         code, reason, wait = LOST, "", 0.0
         try:
             token = await self._token(renew)
@@ -146,7 +144,10 @@ class Connection:
         except Refused as error:
             if isinstance(error, Unauthenticated):
                 raise
-        return self._ends.closed(code, reason, random.random(), wait)  # noqa: S311 - jitter
+        next_ = self._ends.closed(code, reason, random.random(), wait)  # noqa: S311 - jitter
+        if next_ is None:
+            raise Stopped(code, reason)
+        return next_
 
     async def _listen(self, socket: aiohttp.ClientWebSocketResponse) -> tuple[int, str]:
         """Its close code and reason."""

@@ -21,13 +21,6 @@ class ComeBack(msgspec.Struct, frozen=True):
     refresh: bool
 
 
-class Stop(msgspec.Struct, frozen=True):
-    """Do not reconnect."""
-
-    code: int
-    reason: str
-
-
 class Ends:
     """Those of one socket after the other."""
 
@@ -41,12 +34,12 @@ class Ends:
 
     def closed(
         self, code: int, reason: str = "", chance: float = 0.5, retry_after: float = 0.0
-    ) -> ComeBack | Stop:
-        """The socket ended, or could not be opened (1006). `chance` is a random number from 0 to 1;
-        `retry_after` is the delay that a full node sent, in seconds."""
+    ) -> ComeBack | None:
+        """The socket ended, or could not be opened (1006). None if that is final. `chance` is a
+        random number from 0 to 1; `retry_after` is the delay that a full node sent, in seconds."""
         was_ready, self._is_ready = self._is_ready, False
         if code not in COME_BACK:
-            return Stop(code, reason)
+            return None
         if code == DRAINING and reason.isdigit():
             return ComeBack(int(reason) / 1000, refresh=False)
         self._failures = 0 if was_ready else self._failures + 1
