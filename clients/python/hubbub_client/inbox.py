@@ -1,5 +1,6 @@
 """Events that wait for the program, and how far it has processed them. Must not know the socket."""
 
+import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import Final
@@ -11,24 +12,21 @@ from hubbub_client.session import Session
 
 MAX_WAITING: Final = 10_000
 
+GoBack = Callable[[dict[str, int]], None]
+
 
 class Inbox:
-    """`session` knows how far events have arrived. `full` is called when too many events wait,
-    `room` when no longer, `dropped` with the cursors after which all were dropped."""
+    """`session` knows how far events have arrived. While too many events wait, `is_wanted` is
+    clear. `go_back` is called with the cursors after which all events were dropped."""
 
     def __init__(
-        self,
-        kept: Kept,
-        session: Session,
-        *,
-        full: Callable[[], None],
-        room: Callable[[], None],
-        dropped: Callable[[dict[str, int]], None],
+        self, kept: Kept, session: Session, is_wanted: asyncio.Event, go_back: GoBack
     ) -> None:
         self.waiting: Queue[Event | Restarted] = Queue()
         self._kept = kept
         self._session = session
-        self._full, self._room, self._dropped = full, room, dropped
+        self._is_wanted = is_wanted
+        self._go_back = go_back
         self._begins: Mapping[str, int] = {}  # where chats begin on the latest socket
         # What to store when the program has processed each waiting `Restarted`.
         self._anew: deque[tuple[str | None, Mapping[str, int], str | None]] = deque()
@@ -41,11 +39,11 @@ class Inbox:
         self._keep_given()
         if self._has_dropped and self.waiting.error is None:
             self._has_dropped = False
-            self._dropped(self._kept.cursors())
+            self._go_back(self._kept.cursors())
         while True:
             event = await self.waiting.take()
             if len(self.waiting) < MAX_WAITING / 2:
-                self._room()
+                self._is_wanted.set()
             self._given = event
             yield event
             self._keep_given()
@@ -64,7 +62,7 @@ class Inbox:
             if len(self.waiting) <= MAX_WAITING:
                 return
             if self._is_heard:
-                self._full()
+                self._is_wanted.clear()
                 return
         # No consumer yet: everything since its position comes again when there is one.
         self._has_dropped = True
@@ -78,7 +76,7 @@ class Inbox:
         self._has_dropped = False
         self._anew.clear()
         self.waiting.clear()
-        self._room()
+        self._is_wanted.set()
 
     def _keep_given(self) -> None:
         """The program requests the next event: it has processed the one that it got."""

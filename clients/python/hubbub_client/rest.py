@@ -81,12 +81,9 @@ class Rest:
         self, username: str, email: str, password: str | None = None, invite: str | None = None
     ) -> None:
         """Raises Refused, such as UsernameTaken, EmailTaken or SignupClosed."""
-        body = {"username": username, "email": email}
-        if password is not None:
-            body["password"] = password
-        if invite is not None:
-            body["invite"] = invite
-        await self._begin("/api/user", body)
+        body = {"username": username, "email": email, "password": password, "invite": invite}
+        given = {name: value for name, value in body.items() if value is not None}
+        await self._begin("/api/user", given)
 
     async def log_in(self, username: str, password: str) -> None:
         """Raises InvalidCredentials, RateLimited."""

@@ -6,6 +6,7 @@ listens. The rules are those of docs/clients.md.
 """
 
 from collections.abc import Iterable
+from itertools import dropwhile
 from typing import Any, Final
 
 import msgspec
@@ -175,12 +176,10 @@ class Session:
         self.cursors.pop(pull.chat, None)
         ends = [number for number, event in enumerate(held) if self._is_end(event)]
         outputs: list[Output] = [held[number] for number in ends[:1]]
-        since = ends[-1] + 1 if ends else 0
-        for number, event in enumerate(held[since:], since):
-            if isinstance(event, ChatCreated):  # they were added again meanwhile
-                for later in held[number:]:
-                    outputs += self._take(later)
-                break
+        since = held[ends[-1] + 1 :] if ends else held
+        # They may have been added again meanwhile.
+        for event in dropwhile(lambda event: not isinstance(event, ChatCreated), since):
+            outputs += self._take(event)
         return outputs
 
     def wants(self, pull: Pull) -> bool:
