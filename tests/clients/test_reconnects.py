@@ -1,24 +1,34 @@
 """When the Python client reconnects."""
 
+import asyncio
+
 import pytest
 from hubbub_client.ends import ComeBack, Ends
 
-from tests.clients.stub import cut, somebody
+from tests.clients.stub import cut, message, somebody, until
 
 
-async def test_a_socket_that_ends_at_once_is_no_success(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The waits grow although each socket becomes ready, until one has held for some seconds."""
-    waits: list[float] = []
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Those before each socket but the first, as long as chance may make them."""
+    found: list[float] = []
     closed = Ends.closed
 
     def watch(ends: Ends, code: int, reason: str, _: float, retry: float) -> ComeBack | None:
         next_ = closed(ends, code, reason, 1.0, retry)
         assert next_ is not None
-        waits.append(next_.seconds)
+        found.append(next_.seconds)
         return next_
 
     monkeypatch.setattr(Ends, "closed", watch)
     monkeypatch.setattr("hubbub_client.ends.FIRST_BACKOFF_SECONDS", 0.01)
+    return found
+
+
+async def test_a_socket_that_ends_at_once_is_no_success(
+    waits: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The waits grow although each socket becomes ready, until one has held for some seconds."""
     async with somebody() as (stub, client):
         for _ in range(3):
             await cut(stub, client)
@@ -26,3 +36,24 @@ async def test_a_socket_that_ends_at_once_is_no_success(monkeypatch: pytest.Monk
         await cut(stub, client)
         await cut(stub, client)
     assert waits == [0.02, 0.04, 0.08, 0.16, 0.01]
+
+
+async def test_a_socket_that_the_program_is_too_slow_for_has_not_failed(
+    waits: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next one is opened soon after the program has caught up, however often that happens."""
+    monkeypatch.setattr("hubbub_client.inbox.MAX_WAITING", 1)
+    async with somebody() as (stub, client):
+        events = client.events()
+        for last in (8, 11, 14):
+            count = len(stub.sockets)
+            stub.ready["chats"] = {"c": last}
+            taking = asyncio.ensure_future(anext(events))
+            await asyncio.sleep(0)
+            await stub.hear(*(message(seq) for seq in range(last - 2, last + 1)))
+            await taking
+            for _ in range(2):
+                await anext(events)
+            await until(lambda: len(stub.sockets) > count)  # noqa: B023 - it is done before the next
+            await client.until_ready()
+    assert waits == [0.01] * 3

@@ -184,6 +184,7 @@ class Connection:
                     await self.send(self.standing)
             silence, is_asked = ping_seconds, False
             if not self.is_wanted.is_set():
+                self._ends.ready()  # it did not fail
                 return 1000, "the program is slow"
 
     def _lose(self) -> None:
