@@ -25,8 +25,16 @@ from hubbub_client.inbox import MAX_WAITING
 from hubbub_client.rest import Rest
 
 from tests.clients.stub import (
-    Answer, Stub, cut, message, refused, seq_of, serving, somebody, until,
-)  # fmt: skip
+    Answer,
+    Stub,
+    cut,
+    message,
+    refused,
+    seq_of,
+    serving,
+    somebody,
+    until,
+)
 
 
 async def hear(stream: AsyncIterator[Any], had: list[Any]) -> None:
