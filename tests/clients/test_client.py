@@ -386,23 +386,3 @@ async def test_a_program_that_is_slow_has_few_more_events_waiting_than_it_may() 
             most = max(most, len(client._inbox.waiting))
         assert len(had) == 40_000
         assert most <= MAX_WAITING + 8 * 200
-
-
-async def test_a_server_that_is_gone_is_asked_once_per_change_until_its_pause_ends(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """Whatever a proxy answers meanwhile. A new socket ends the pauses."""
-    monkeypatch.setattr("hubbub_client.pace.FIRST_PAUSE_SECONDS", 60.0)
-    monkeypatch.setattr("hubbub_client.pace.MAX_PAUSE_SECONDS", 60.0)
-    monkeypatch.setattr("hubbub_client.pace.random.random", lambda: 1.0)
-    async with serving() as (stub, origin), Client(origin) as client:
-        stub.may_begin.clear()
-        stub.answer = lambda *_: (502, "<html>")
-        await client.log_in("ann", "correct horse")
-        sends = [asyncio.create_task(client.chat(f"c{n}").send("hello")) for n in range(30)]
-        await until(lambda: len(stub.asked) >= 30)
-        stub.may_begin.set()
-        await until(lambda: len(stub.said) == 10)
-        assert len(stub.asked) == 30
-        await client.outbox.close()
-        await asyncio.gather(*sends, return_exceptions=True)

@@ -3,9 +3,10 @@
 import asyncio
 
 import pytest
+from hubbub_client import Client
 from hubbub_client.ends import ComeBack, Ends
 
-from tests.clients.stub import cut, message, somebody, until
+from tests.clients.stub import cut, message, serving, somebody, until
 
 
 @pytest.fixture
@@ -57,3 +58,23 @@ async def test_a_socket_that_the_program_is_too_slow_for_has_not_failed(
             await until(lambda: len(stub.sockets) > count)  # noqa: B023 - it is done before the next
             await client.until_ready()
     assert waits == [0.01] * 3
+
+
+async def test_a_server_that_is_gone_is_asked_once_per_change_until_its_pause_ends(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whatever a proxy answers meanwhile. A new socket ends the pauses."""
+    monkeypatch.setattr("hubbub_client.pace.FIRST_PAUSE_SECONDS", 60.0)
+    monkeypatch.setattr("hubbub_client.pace.MAX_PAUSE_SECONDS", 60.0)
+    monkeypatch.setattr("hubbub_client.pace.random.random", lambda: 1.0)
+    async with serving() as (stub, origin), Client(origin) as client:
+        stub.may_begin.clear()
+        stub.answer = lambda *_: (502, "<html>")
+        await client.log_in("ann", "correct horse")
+        sends = [asyncio.create_task(client.chat(f"c{n}").send("hello")) for n in range(30)]
+        await until(lambda: len(stub.asked) >= 30)
+        stub.may_begin.set()
+        await until(lambda: len(stub.said) == 10)
+        assert len(stub.asked) == 30
+        await client.outbox.close()
+        await asyncio.gather(*sends, return_exceptions=True)
