@@ -115,7 +115,14 @@ async def test_who_is_watched_before_there_is_a_socket_is_said_on_the_first() ->
 
 
 @pytest.mark.parametrize(
-    "failure", [refused(500, "internal"), refused(503, "unavailable"), (200, "<html>"), (200, {})]
+    "failure",
+    [
+        refused(500, "internal"),
+        refused(503, "unavailable"),
+        (200, "<html>"),
+        (200, b"<html>"),
+        (200, {}),
+    ],
 )
 async def test_a_page_of_events_that_does_not_come_is_asked_for_again(failure: Answer) -> None:
     """Once a second, whatever the answer: only 404 and the end of the session end a pull."""

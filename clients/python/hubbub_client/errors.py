@@ -25,6 +25,8 @@ MAX_TOLD: Final = 3  # invalid fields or ids in an exception's text
 class HubbubError(Exception):
     """The base class of all exceptions of this package."""
 
+    retry_after = 0.0  # seconds, if the server names them
+
 
 class Refused(HubbubError):
     """A refusal. `errors` lists the invalid fields or ids, if the server names them. For a message
@@ -117,8 +119,6 @@ class Unavailable(Transient):
 
 class NoAnswer(HubbubError):
     """The connection broke before the answer. A repeat with the same key settles the outcome."""
-
-    retry_after = 0.0
 
 
 class Stopped(HubbubError):

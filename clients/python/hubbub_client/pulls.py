@@ -5,7 +5,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
-from hubbub_client.errors import NoAnswer, NotFound, Refused, Unauthenticated
+from hubbub_client.errors import HubbubError, NoAnswer, NotFound, Unauthenticated
 from hubbub_client.session import Output, Pull, Session
 
 AGAIN_SECONDS: Final = 1.0
@@ -15,14 +15,14 @@ MAX_PAGES: Final = 8  # in flight: by so much may what waits for a slow program 
 FetchEvents = Callable[[str, int], Awaitable[dict[str, Any]]]
 
 
-def again_seconds(error: Refused | NoAnswer) -> float:
+def again_seconds(error: HubbubError) -> float:
     """How long a pull waits after a page that failed."""
     return min(max(AGAIN_SECONDS, error.retry_after), MAX_AGAIN_SECONDS)
 
 
 class Pulls:
-    """`fetch_events` returns the page of `/events` of a chat after a seq, and raises Refused and
-    NoAnswer. `follow` handles an output for a page. While `is_wanted` is clear, no further page is
+    """`fetch_events` returns the page of `/events` of a chat after a seq, and raises HubbubError.
+    `follow` handles an output for a page. While `is_wanted` is clear, no further page is
     requested."""
 
     def __init__(
@@ -52,14 +52,14 @@ class Pulls:
                             self._follow(output)
             except Unauthenticated:
                 raise
-            except (Refused, NoAnswer) as error:
+            except HubbubError as error:
                 await asyncio.sleep(again_seconds(error))
             if is_stuck:  # the page brought nothing, and more is wanted
                 await asyncio.sleep(AGAIN_SECONDS)
 
     async def _page(self, pull: Pull) -> list[Output]:
         """The session's outputs for the next page, if it is still needed when there is room. Raises
-        Refused and NoAnswer if it fails."""
+        HubbubError if it fails."""
         await self._is_wanted.wait()
         if not self._session.wants(pull):
             return []
