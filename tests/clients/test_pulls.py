@@ -3,13 +3,14 @@
 import asyncio
 import time
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from hubbub_client.errors import NoAnswer, RateLimited, Transient, Unavailable
-from hubbub_client.pulls import Pulls, again_seconds
+from hubbub_client.pulls import MAX_PAGES, Pulls, again_seconds
 from hubbub_client.session import Pull, Session
 
-from tests.clients.stub import seq_of
+from tests.clients.stub import seq_of, until
 
 READY = {
     "type": "ready", "protocol": "chat.v1", "user": "ann", "epoch": "e", "pingSeconds": 25,
@@ -60,3 +61,30 @@ async def test_a_pull_that_brings_nothing_is_not_repeated_at_once(is_refused: bo
     assert len(asked) == 2
     assert asked[1] - asked[0] >= 0.99
     assert [seq_of(event) for event in taken] == [1, 2]
+
+
+async def test_a_server_in_trouble_gets_few_requests_however_many_chats_are_behind() -> None:
+    """As many a second as pages may be in flight."""
+    chats = {f"c{number}": 9 for number in range(500)}
+    session = Session("ann", dict.fromkeys(chats, 1), "e")
+    session.hello("token")
+    outputs = session.receive(READY | {"chats": chats, "behind": list(chats)})
+    pulls = [output for output in outputs if isinstance(output, Pull)]
+    assert len(pulls) == 500
+    asked: list[str] = []
+    began = time.monotonic()
+
+    async def fetch_events(chat: str, _: int) -> dict[str, Any]:
+        asked.append(chat)
+        raise Unavailable(503, "unavailable", "")
+
+    has_room = asyncio.Event()
+    has_room.set()
+    loading = Pulls(session, fetch_events, Mock(), has_room)
+    async with asyncio.timeout(30), asyncio.TaskGroup() as tasks:
+        waiting = [tasks.create_task(loading.load(pull)) for pull in pulls]
+        await until(lambda: len(asked) > 2 * MAX_PAGES)
+        for task in waiting:
+            task.cancel()
+    assert time.monotonic() - began >= 1.99
+    assert len(asked) <= 3 * MAX_PAGES

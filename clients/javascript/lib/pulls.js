@@ -39,20 +39,23 @@ export class Pulls {
       }
       this.#pages += 1;
       let outputs = [{ pull }]; // the same again, if it fails
-      let askedMs = 0;
+      let restMs = 0; // of the time that the server names
+      let next;
       try {
-        outputs = await this.#page(pull);
-      } catch (error) {
-        askedMs = (error.retryAfter ?? 0) * 1_000;
+        outputs = await this.#page(pull).catch((error) => {
+          restMs = Math.min((error.retryAfter ?? 0) * 1_000, MAX_AGAIN_MS) - AGAIN_MS;
+          return outputs;
+        });
+        next = outputs.find((output) => output.pull?.chat === pull.chat);
+        this.#follow(outputs.filter((output) => output !== next));
+        // It brought nothing. No other chat takes its place among the pages meanwhile:
+        // however many are behind, a server in trouble gets few requests.
+        if (next?.pull.after === pull.after) await this.#pause(AGAIN_MS);
       } finally {
         this.#pages -= 1;
         this.#waiting.shift()?.();
       }
-      const next = outputs.find((output) => output.pull?.chat === pull.chat);
-      this.#follow(outputs.filter((output) => output !== next));
-      if (next?.pull.after === pull.after) { // it brought nothing
-        await this.#pause(Math.min(Math.max(AGAIN_MS, askedMs), MAX_AGAIN_MS));
-      }
+      if (restMs > 0 && this.#isNeeded(pull)) await this.#pause(restMs);
       pull = next?.pull;
     }
   }

@@ -38,24 +38,35 @@ class Pulls:
         self._is_wanted = is_wanted
         self._pages = asyncio.Semaphore(MAX_PAGES)
 
-    async def load(self, pull: Pull) -> None:
+    async def load(self, first: Pull) -> None:
         """Raises Unauthenticated."""
-        while self._session.wants(pull):
-            after = pull.after
-            is_stuck = False
-            try:
-                async with self._pages:
-                    for output in await self._page(pull):
-                        if isinstance(output, Pull) and output.chat == pull.chat:
-                            pull, is_stuck = output, output.after == after
-                        else:
-                            self._follow(output)
-            except Unauthenticated:
-                raise
-            except HubbubError as error:
-                await asyncio.sleep(again_seconds(error))
-            if is_stuck:  # the page brought nothing, and more is wanted
+        next_: Pull | None = first
+        while next_ is not None and self._session.wants(next_):
+            pull, seconds = next_, AGAIN_SECONDS
+            async with self._pages:
+                try:
+                    outputs = await self._page(pull)
+                except Unauthenticated:
+                    raise
+                except HubbubError as error:
+                    outputs, seconds = [pull], again_seconds(error)
+                next_ = self._follow_page(pull, outputs)
+                if next_ is None or next_.after != pull.after:
+                    continue
+                # It brought nothing. No other chat takes its place among the pages meanwhile:
+                # however many are behind, a server in trouble gets few requests.
                 await asyncio.sleep(AGAIN_SECONDS)
+            await asyncio.sleep(seconds - AGAIN_SECONDS)
+
+    def _follow_page(self, pull: Pull, outputs: list[Output]) -> Pull | None:
+        """The pull of the chat's next page, if there is one."""
+        next_ = None
+        for output in outputs:
+            if isinstance(output, Pull) and output.chat == pull.chat:
+                next_ = output
+            else:
+                self._follow(output)
+        return next_
 
     async def _page(self, pull: Pull) -> list[Output]:
         """The session's outputs for the next page, if it is still needed when there is room. Raises

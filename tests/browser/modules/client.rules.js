@@ -1,4 +1,4 @@
-import { BrowserStore } from "/web/client/store.js";
+import { BrowserStore, MemoryStore } from "/web/client/store.js";
 import { Stopped } from "/web/client/errors.js";
 import { rule, same, settle } from "./checks.js";
 import { READY, listen, long, message, somebody } from "./program.js";
@@ -265,6 +265,22 @@ rule("a page of events that is refused without a time is asked for again after a
   same(calls.length, 1);
   await clock.pass(100);
   same(calls.length, 2);
+});
+
+rule("a server in trouble gets few requests, however many chats are behind", async () => {
+  const names = Array.from({ length: 100 }, (_, number) => `c${number}`);
+  const chats = Object.fromEntries(names.map((name) => [name, 9]));
+  const store = new MemoryStore();
+  for (const name of names) store.put(`cursor ${name}`, "1");
+  store.put("user", "ann");
+  store.put("epoch", "e");
+  const { clock, calls, socket } = await somebody({ store, answers: () => [503, {}] });
+  socket().hear({ ...READY, chats, behind: names });
+  for (const most of [8, 16, 24]) {
+    await long();
+    same(calls.length, most);
+    await clock.pass(1_000);
+  }
 });
 
 rule("a client that is closed asks for no page any more", async () => {
