@@ -145,14 +145,6 @@ async def test_a_page_of_events_that_does_not_come_is_asked_for_again(failure: A
         hearing.cancel()
 
 
-async def test_a_refresh_that_fails_does_not_end_the_client() -> None:
-    """The client reconnects, and refreshes again."""
-    async with somebody() as (stub, client):
-        stub.answer = lambda *_: refused(500, "internal")
-        await cut(stub, client, 4003)
-        assert ("POST", "/api/user/refresh") in stub.asked
-
-
 async def test_everybody_hears_of_the_end() -> None:
     """Events and moments first yield what is left; asking again gives the same error again."""
     async with somebody() as (stub, client):

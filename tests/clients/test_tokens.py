@@ -12,7 +12,7 @@ from aiohttp.test_utils import TestServer
 from hubbub_client import Client, FileStore, MemoryStore, Unauthenticated, Unavailable
 from hubbub_client.rest import Rest, Tokens
 
-from tests.clients.stub import SESSION, refused, somebody, until
+from tests.clients.stub import SESSION, Answer, cut, refused, somebody, until
 
 
 async def log_in(_: web.Request) -> web.Response:
@@ -124,6 +124,16 @@ async def test_a_refresh_that_fails_is_repeated_by_whoever_needs_the_token() -> 
         assert failures == 1
         assert await rest.call("GET", "/api/user/me") == {"token": "Bearer new"}
         await rest.close()
+
+
+async def test_a_refresh_that_fails_does_not_end_the_client() -> None:
+    """The client refreshes again before it reconnects: the expired token would be refused."""
+    async with somebody() as (stub, client):
+        answers: list[Answer] = [refused(500, "internal"), (200, {**SESSION, "token": "b"})]
+        stub.answer = lambda *_: answers.pop(0)
+        await cut(stub, client, 4003)
+        assert stub.connects[-1]["token"] == "b"
+        assert stub.asked == [("POST", "/api/user/refresh")] * 2
 
 
 async def test_new_tokens_count_from_when_they_are_kept() -> None:

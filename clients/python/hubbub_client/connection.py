@@ -73,6 +73,7 @@ class Connection:
         self._http = http
         self._url = url
         self._ends = ends or Ends()
+        self._renew = False  # the access token has expired
         self._held: asyncio.TimerHandle | None = None  # fires when the socket was a success
         self._ready_seconds = ready_seconds
         self._pulls = Pulls(session, fetch_events, self._follow, self.is_wanted)
@@ -111,18 +112,19 @@ class Connection:
     # ---- one socket after the other
 
     async def _stay_connected(self) -> NoReturn:
-        renew = False
+        self._renew = False
         while True:
             await self.is_wanted.wait()
-            next_ = await self._connect_once(renew=renew)
-            renew = next_.refresh
+            next_ = await self._connect_once()
+            self._renew |= next_.refresh
             await asyncio.sleep(next_.seconds)
 
-    async def _connect_once(self, *, renew: bool) -> ComeBack:
+    async def _connect_once(self) -> ComeBack:
         """Serves one socket to its end. Raises Stopped if that is final."""
         code, reason, wait = LOST, "", 0.0
         try:
-            token = await self._token(renew)
+            token = await self._token(self._renew)
+            self._renew = False
             async with asyncio.timeout(self._ready_seconds):
                 socket = await self._http.ws_connect(
                     self._url,
