@@ -3,10 +3,11 @@
 import asyncio
 
 import pytest
+from aiohttp import web
 from hubbub_client import Client
 from hubbub_client.ends import ComeBack, Ends
 
-from tests.clients.stub import cut, message, serving, somebody, until
+from tests.clients.stub import SESSION, Answer, cut, message, serving, somebody, until
 
 
 @pytest.fixture
@@ -58,6 +59,20 @@ async def test_a_socket_that_the_program_is_too_slow_for_has_not_failed(
             await until(lambda: len(stub.sockets) > count)  # noqa: B023 - it is done before the next
             await client.until_ready()
     assert waits == [0.01] * 3
+
+
+async def test_a_refused_refresh_names_the_wait(waits: list[float]) -> None:
+    """Whoever cannot get a token needs no socket before."""
+    async with somebody() as (stub, client):
+
+        def answer(*_: str) -> Answer:
+            if len(stub.asked) == 1:
+                raise web.HTTPServiceUnavailable(headers={"Retry-After": "1"})
+            return 200, SESSION
+
+        stub.answer = answer
+        await cut(stub, client, 4003)
+    assert waits == [0.02, 1.0]
 
 
 async def test_a_server_that_is_gone_is_asked_once_per_change_until_its_pause_ends(

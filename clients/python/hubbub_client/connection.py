@@ -146,6 +146,7 @@ class Connection:
         except Refused as error:
             if isinstance(error, Unauthenticated):
                 raise
+            wait = error.retry_after
         next_ = self._ends.closed(code, reason, random.random(), wait)  # noqa: S311 - jitter
         if next_ is None:
             raise Stopped(code, reason)

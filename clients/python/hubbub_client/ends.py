@@ -36,7 +36,7 @@ class Ends:
         self, code: int, reason: str = "", chance: float = 0.5, retry_after: float = 0.0
     ) -> ComeBack | None:
         """The socket ended, or could not be opened (1006). None if that is final. `chance` is a
-        random number from 0 to 1; `retry_after` is the delay that a full node sent, in seconds."""
+        random number from 0 to 1; `retry_after` is the delay that the server named, in seconds."""
         was_ready, self._is_ready = self._is_ready, False
         if code not in COME_BACK:
             return None
