@@ -136,6 +136,18 @@ async def test_a_refresh_that_fails_does_not_end_the_client() -> None:
         assert stub.asked == [("POST", "/api/user/refresh")] * 2
 
 
+@pytest.mark.parametrize("failures", [0, 1])
+async def test_a_socket_whose_token_expires_gets_a_new_one(failures: int) -> None:
+    """It does not end because one refresh fails."""
+    async with somebody() as (stub, client):
+        answers: list[Answer] = [refused(503, "unavailable")] * failures
+        stub.answer = lambda *_: answers.pop() if answers else (200, {**SESSION, "token": "b"})
+        await stub.hear({"type": "expiring", "seconds": 60})
+        await until(lambda: stub.said == [{"type": "refresh", "token": "b"}])
+        assert stub.asked == [("POST", "/api/user/refresh")] * (failures + 1)
+        assert client._connection.is_ready.is_set()
+
+
 async def test_new_tokens_count_from_when_they_are_kept() -> None:
     """The next program must not start with a refresh token that this one has already spent."""
 

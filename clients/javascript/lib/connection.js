@@ -11,6 +11,7 @@ const MAX_BACKOFF_WATCHED_MS = 5_000; // while a user sees it wait
 const QUIET_ENOUGH_TO_ASK_MS = 5_000;
 const DOUBTED_PONG_TIMEOUT_MS = 2_000;
 const STUCK_MS = 2_000;
+const REFRESH_AGAIN_MS = 5_000;
 
 const NOT_UNDERSTOOD = 1002;
 const REVOKED = 4502;
@@ -222,9 +223,13 @@ export class Connection {
     const socket = this.#socket;
     try {
       const token = await this.#token({ renew: true });
+      this.#renew = false;
       if (this.#socket === socket) this.send({ type: "refresh", token });
-    } catch {
+    } catch (error) {
       this.#renew = true; // the server ends the socket with 4003; the next starts with this token
+      if (this.#socket === socket && !error.final) {
+        this.#set("refresh", REFRESH_AGAIN_MS, () => this.#refresh());
+      }
     }
   }
 

@@ -2,7 +2,6 @@
 `Ends` says stop. Must not know how events are used."""
 
 import asyncio
-import contextlib
 import random
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, NoReturn
@@ -14,7 +13,7 @@ from hubbub_client.answers import Answers
 from hubbub_client.ends import ComeBack, Ends
 from hubbub_client.errors import HubbubError, NoAnswer, Refused, Stopped, Unauthenticated
 from hubbub_client.events import Event, Moment, Restarted
-from hubbub_client.pulls import FetchEvents, Pulls
+from hubbub_client.pulls import FetchEvents, Pulls, again_seconds
 from hubbub_client.session import (
     Answer,
     Output,
@@ -209,6 +208,16 @@ class Connection:
                 self._take(output)
 
     async def _refresh(self) -> None:
-        with contextlib.suppress(HubbubError):  # the socket ends with 4003 or 4502 then
-            token = await self._token(True)
-            await self.send({"type": "refresh", "token": token})
+        """Repeated until the socket ends: with 4003 when its token has expired, with 4502 when the
+        session has."""
+        socket = self.socket
+        while socket is not None and self.socket is socket:
+            try:
+                token = await self._token(True)
+                await self.send({"type": "refresh", "token": token})
+            except Unauthenticated:
+                return
+            except HubbubError as error:
+                await asyncio.sleep(again_seconds(error))
+            else:
+                return

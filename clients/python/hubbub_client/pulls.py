@@ -16,7 +16,7 @@ FetchEvents = Callable[[str, int], Awaitable[dict[str, Any]]]
 
 
 def again_seconds(error: HubbubError) -> float:
-    """How long a pull waits after a page that failed."""
+    """How long to wait after an attempt that failed."""
     return min(max(AGAIN_SECONDS, error.retry_after), MAX_AGAIN_SECONDS)
 
 

@@ -250,6 +250,28 @@ rule("a warning of expiry brings a fresh token to the same socket", async () => 
   same(parts.tokens, [false, true]);
 });
 
+rule("a fresh token that does not come is asked for again while the socket lasts", async () => {
+  let failures = 2;
+  const parts = line({
+    token: async ({ renew }) => {
+      if (!renew || failures-- <= 0) return renew ? "new" : "old";
+      throw new Error("away");
+    },
+  });
+  const socket = await open(parts);
+  socket.hear(READY, { type: "expiring", seconds: 60 });
+  await settle();
+  await parts.clock.pass(9_999);
+  same(socket.sent.length, 1);
+  await parts.clock.pass(1);
+  same(socket.sent.at(-1), { type: "refresh", token: "new" });
+  failures = 1;
+  socket.hear({ type: "expiring", seconds: 60 });
+  await settle();
+  socket.end(1006);
+  same(parts.clock.waiting, 1);
+});
+
 rule("no token for ever means signed out; no token for now means try again", async () => {
   const over = Object.assign(new Error("over"), { final: true });
   const signedOut = line({ token: async () => { throw over; } });
