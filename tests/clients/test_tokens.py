@@ -136,6 +136,31 @@ async def test_a_refresh_that_fails_does_not_end_the_client() -> None:
         assert stub.asked == [("POST", "/api/user/refresh")] * 2
 
 
+async def test_calls_that_wait_for_a_refresh_share_its_failure() -> None:
+    """A server in trouble gets one refresh, however many calls need it; a caller that is cancelled
+    takes it from nobody."""
+    may_answer = asyncio.Event()
+    asked: list[str] = []
+
+    async def refresh(request: web.Request) -> web.Response:
+        asked.append(request.path)
+        await may_answer.wait()
+        return web.json_response({"code": "unavailable", "detail": "No."}, status=503)
+
+    app = web.Application()
+    app.router.add_post("/api/user/refresh", refresh)
+    async with TestServer(app) as server, asyncio.timeout(20):
+        rest = Rest(str(server.make_url("")), Tokens("ann", "old", "old", 0.0))
+        asking = [asyncio.create_task(rest.access_token()) for _ in range(50)]
+        await until(lambda: len(asked) == 1)
+        asking[0].cancel()
+        may_answer.set()
+        outcomes = await asyncio.gather(*asking, return_exceptions=True)
+        assert [type(one) for one in outcomes[1:]] == [Unavailable] * 49
+        assert len(asked) == 1
+        await rest.close()
+
+
 @pytest.mark.parametrize("failures", [0, 1])
 async def test_a_socket_whose_token_expires_gets_a_new_one(failures: int) -> None:
     """It does not end because one refresh fails."""

@@ -68,7 +68,7 @@ class Rest:
         self.stored: Callable[[], Tokens | None] = lambda: None
         self.locked: Callable[[], AbstractAsyncContextManager[None]] = contextlib.nullcontext
         self.http = open_http()
-        self._refreshing = asyncio.Lock()
+        self._renewal: asyncio.Task[None] | None = None
         self._open: set[str] = set()  # keys of deletions that may already be done
 
     async def close(self) -> None:
@@ -106,19 +106,27 @@ class Rest:
 
     async def renew(self, refused: str | None = None) -> str:
         """A new access token to replace one that the server has just refused, or soon will: by
-        default the current one."""
+        default the current one. One attempt, which all callers share, and repeat."""
         before = self._session()
         if refused is not None and before.access != refused:
             return before.access
-        async with self._refreshing:
-            if self.tokens is before:  # no other call did meanwhile
-                async with self.locked():
-                    await self._refresh(before)
-            return self._session().access
+        if self._renewal is None:
+            self._renewal = asyncio.create_task(self._refresh(before))
+            self._renewal.add_done_callback(self._renewed)
+        await asyncio.shield(self._renewal)  # it is not cancelled with one of its callers
+        return self._session().access
+
+    def _renewed(self, renewal: asyncio.Task[None]) -> None:
+        self._renewal = None
+        if not renewal.cancelled():
+            renewal.exception()  # there may be no caller
 
     async def _refresh(self, before: Tokens) -> None:
-        """One attempt, which the caller repeats. Another program may have used the refresh token
-        and stored the new tokens."""
+        async with self.locked():
+            await self._refresh_from(before)
+
+    async def _refresh_from(self, before: Tokens) -> None:
+        """Another program may have used the refresh token and stored the new tokens."""
         if self.tokens is not before:  # somebody has logged in meanwhile
             return
         stored = self.stored()
