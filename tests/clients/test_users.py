@@ -119,11 +119,26 @@ async def test_a_place_is_not_that_of_whom_a_command_has_logged_in() -> None:
         assert client.user == "ben"
 
 
-async def test_a_log_out_ends_the_connection_at_once() -> None:
+@pytest.mark.parametrize(
+    "notice",
+    [None, lambda stub: stub.sockets[-1].close(code=4502), lambda stub: stub.hear(message(8))],
+)
+async def test_a_log_out_ends_the_connection_at_once(
+    notice: Callable[[Stub], Awaitable[Any]] | None,
+) -> None:
     """Waiting calls end as those of a closed client do, and need not wait for the server to end the
-    socket."""
+    socket; nor does it matter if that, or a refused page of events, comes before the answer."""
     async with somebody() as (stub, client):
-        stub.answer = lambda *_: (200, {})
+
+        async def answer(_: str, path: str) -> Answer:
+            if path != "/api/user/logout":
+                return refused(401, "unauthenticated")
+            if notice is not None:
+                await notice(stub)
+                await until(lambda: client.rest.tokens is None)
+            return 200, {}
+
+        stub.answer = answer
         waiting = asyncio.create_task(anext(client.events()))
         await client.log_out()
         with pytest.raises(Stopped, match="1000 closed by the program"):

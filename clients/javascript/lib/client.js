@@ -38,6 +38,7 @@ export class Client {
   #watched = null;
   #pulls;
   #ended = null;
+  #isLeaving = false; // a log-out is under way
   #closes = 0; // how often the program has closed it
 
   /**
@@ -123,11 +124,16 @@ export class Client {
 
   /** Ends the session; removes it and the user's unsent changes from the store. */
   async logOut() {
-    await this.rest.logOut();
-    this.#watched = null;
-    await this.outbox.forget();
-    await this.#kept.forget();
-    await this.close();
+    this.#isLeaving = true;
+    try {
+      await this.rest.logOut();
+      this.#watched = null;
+      await this.outbox.forget();
+      await this.#kept.forget();
+      await this.close();
+    } finally {
+      this.#isLeaving = false;
+    }
   }
 
   /** Waits until the socket is ready. Raises the error that ended the client permanently. */
@@ -154,7 +160,7 @@ export class Client {
    * "restarted", chat}` if the server's history was replaced. An event counts as processed when the
    * next one is requested, by this loop or another: a restarted program with a store continues
    * after it. A new loop ends an earlier one. Raises Stopped, or Unauthenticated if the session has
-   * ended.
+   * ended; Stopped with the code 1000 when the client is closed or has logged out.
    */
   events() {
     return this.#inbox.events();
@@ -286,7 +292,10 @@ export class Client {
   #lineChanged(state, code, reason) {
     if (state !== "ready") this.#answers.fail();
     if (state !== "stopped" || this.#inbox.isFull) return;
-    if (this.rest.tokens === null) {
+    // The end of the session may be noticed here before the log-out is done.
+    if (this.#isLeaving && (code === REVOKED || this.rest.tokens === null)) {
+      this.#end(closedByProgram());
+    } else if (this.rest.tokens === null) {
       this.#end(refusal(401, { code: "unauthenticated", detail: "The session has ended." }));
     } else {
       if (code === REVOKED) this.rest.forget().catch(() => {});

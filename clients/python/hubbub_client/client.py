@@ -61,6 +61,7 @@ class Client:
         self._moments: Queue[Moment] = Queue()
         self._ended: Exception | None = None
         self._is_closed = False
+        self._is_leaving = False  # a log-out is under way
         self._credentials: tuple[str, str] | None = None
 
     @classmethod
@@ -122,7 +123,11 @@ class Client:
 
     async def log_out(self) -> None:
         """Ends the session; removes it and the user's unsent changes from the store."""
-        await self.rest.log_out()
+        self._is_leaving = True
+        try:
+            await self.rest.log_out()
+        finally:
+            self._is_leaving = False
         self._connection.standing = None
         self.outbox.forget()
         self._kept.forget()
@@ -245,9 +250,12 @@ class Client:
         try:
             await self._connection.run()
         except Exception as error:
-            if isinstance(error, Stopped) and error.code == REVOKED:
+            is_revoked = isinstance(error, Stopped) and error.code == REVOKED
+            if is_revoked:
                 self.rest.forget()
-            self._end(error)
+            # The end of the session may be noticed here before the log-out is answered.
+            is_own = self._is_leaving and (is_revoked or isinstance(error, Unauthenticated))
+            self._end(_closed_by_program() if is_own else error)
 
     def _end(self, error: Exception) -> None:
         if self._ended is None:

@@ -67,6 +67,26 @@ rule("nothing of a session is in the store once it was logged out", async () => 
   same(store.names(""), []);
 });
 
+rule("a log-out ends the events as closing does, whenever the server ends the socket", async () => {
+  const end = (socket) => socket().onclose({ code: 4502, reason: "revoked" });
+  for (const when of ["before the answer", "after the answer", "never"]) {
+    const { client, socket } = await somebody({
+      answers: () => {
+        if (when === "before the answer") end(socket);
+        return [200, {}];
+      },
+    });
+    const had = listen(client);
+    socket().hear(READY);
+    const leaving = client.logOut();
+    while (client.rest.tokens !== null) await Promise.resolve();
+    if (when === "after the answer") end(socket);
+    await leaving;
+    await long();
+    same([when, had.error.message, client.state], [when, "1000 closed by the program", "stopped"]);
+  }
+});
+
 rule("a place is that of its user, also when their session has ended", async () => {
   for (const [id, resume, epoch] of [["ann", { c: 5 }, "e"], ["ben", {}, undefined]]) {
     const store = new MemoryStore();
