@@ -31,6 +31,7 @@ async def test_a_socket_that_ends_at_once_is_no_success(
     waits: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The waits grow although each socket becomes ready, until one has held for some seconds."""
+    monkeypatch.setattr("hubbub_client.connection.READY_HELD_SECONDS", 60.0)
     async with somebody() as (stub, client):
         for _ in range(3):
             await cut(stub, client)
