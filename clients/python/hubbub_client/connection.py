@@ -35,7 +35,6 @@ REVOKED: Final = 4502
 
 _encode = msgspec.json.encode
 
-
 Take = Callable[[Ready | Event | Restarted | Moment | Refusal], None]
 
 
