@@ -12,7 +12,7 @@ from tests.clients.stub import SESSION, Answer, cut, message, serving, somebody,
 
 @pytest.fixture
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Those before each socket but the first, as long as chance may make them."""
+    """The wait before each reconnect, with the longest jitter."""
     found: list[float] = []
     closed = Ends.closed
 

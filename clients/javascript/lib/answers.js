@@ -1,16 +1,17 @@
 /**
- * Sends without an answer so far. Knows no socket.
+ * Messages sent over the socket that have no answer yet. Knows no socket.
  */
 import { NoAnswer, refusal } from "./errors.js";
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
+/** Matches answers to messages by client id. */
 export class Answers {
   #waiting = new Map(); // client id -> {chat, resolve, reject}
 
   /**
-   * Whether there would be one. A frame that is too long ends the socket, a refusal omits a
-   * malformed client id, and the same id in two chats would be ambiguous.
+   * Whether a message would get an answer. A frame that is too long ends the socket, a refusal
+   * omits a malformed client id, and the same id in two chats would be ambiguous.
    */
   canCome({ chat, clientId, ...rest }, maxBytes) {
     return UUID.test(clientId) && (this.#waiting.get(clientId)?.chat ?? chat) === chat

@@ -3,7 +3,7 @@
  */
 import { Queue } from "./queue.js";
 
-const MAX_WAITING = 10_000;
+const MAX_WAITING = 10_000; // events that the program has not consumed yet
 
 export class Inbox {
   #kept;

@@ -1,4 +1,4 @@
-"""Sends over the socket without an answer so far. Must not know the socket."""
+"""Messages sent over the socket that have no answer yet. Must not know the socket."""
 
 import asyncio
 import re
@@ -16,14 +16,14 @@ _UUID: Final = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class Answers:
-    """By client id."""
+    """Matches answers to messages by client id."""
 
     def __init__(self) -> None:
         self._waiting: dict[str, asyncio.Future[Answer]] = {}
 
     def can_come(self, client_id: str, frame: dict[str, Any], max_bytes: int) -> bool:
-        """Whether there would be one. A frame that is too long ends the socket, a refusal omits a
-        malformed client id, and the same id in two chats would be ambiguous."""
+        """Whether a message would get an answer. A frame that is too long ends the socket, a
+        refusal omits a malformed client id, and the same id in two chats would be ambiguous."""
         return (
             client_id not in self._waiting
             and _UUID.fullmatch(client_id) is not None

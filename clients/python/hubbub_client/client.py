@@ -54,8 +54,8 @@ class Client:
             fetch_events=self._fetch_events,
             take=self._take,
         )
-        is_wanted = self._connection.is_wanted
-        self._inbox = Inbox(self._kept, self._session, is_wanted, self._go_back)
+        has_room = self._connection.has_room
+        self._inbox = Inbox(self._kept, self._session, has_room, self._go_back)
         self._running: asyncio.Task[None] | None = None
         self._chats: dict[str, Chat] = {}
         self._moments: Queue[Moment] = Queue()

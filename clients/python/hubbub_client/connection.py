@@ -45,6 +45,7 @@ class Connection:
     `token(renew)` returns an access token that is valid for a while, or a new one; it raises
     Unauthenticated if the session has ended, other Refused and NoAnswer. `fetch_events` is as in
     `Pulls`. `take` is called with each output of the session for the program; it must not wait.
+    `ends` decides when to reconnect.
     """
 
     def __init__(
@@ -63,8 +64,8 @@ class Connection:
         self.standing: dict[str, Any] | None = None
         self.is_ready = asyncio.Event()
         # While this is clear, the socket is closed, none is opened, and nothing is pulled.
-        self.is_wanted = asyncio.Event()
-        self.is_wanted.set()
+        self.has_room = asyncio.Event()
+        self.has_room.set()
         self._token = token
         self._take = take
         self._session = session
@@ -74,7 +75,7 @@ class Connection:
         self._renew = False  # the access token has expired
         self._held: asyncio.TimerHandle | None = None  # fires when the socket was a success
         self._ready_seconds = ready_seconds
-        self._pulls = Pulls(session, fetch_events, self._follow, self.is_wanted)
+        self._pulls = Pulls(session, fetch_events, self._follow, self.has_room)
         self._answers = Answers()
         self._tasks: asyncio.TaskGroup
 
@@ -112,7 +113,7 @@ class Connection:
     async def _stay_connected(self) -> NoReturn:
         self._renew = False
         while True:
-            await self.is_wanted.wait()
+            await self.has_room.wait()
             next_ = await self._connect_once()
             self._renew |= next_.refresh
             await asyncio.sleep(next_.seconds)
@@ -184,7 +185,7 @@ class Connection:
                 if isinstance(output, Ready) and self.standing is not None:
                     await self.send(self.standing)
             silence, is_asked = ping_seconds, False
-            if not self.is_wanted.is_set():
+            if not self.has_room.is_set():
                 self._ends.ready()  # it did not fail
                 return 1000, "the program is slow"
 

@@ -22,7 +22,7 @@ class ComeBack(msgspec.Struct, frozen=True):
 
 
 class Ends:
-    """Those of one socket after the other."""
+    """Decides about reconnecting, and counts consecutive failures."""
 
     def __init__(self) -> None:
         self._failures = 0  # sockets in a row that were no success

@@ -35,10 +35,10 @@ def open_http() -> aiohttp.ClientSession:
 
 
 async def exchange(
-    http: aiohttp.ClientSession, method: str, url: str, tries: Tries | None = None, **rest: Any
+    http: aiohttp.ClientSession, method: str, url: str, tries: Tries | None = None, **options: Any
 ) -> dict[str, Any]:
     """The decoded answer of one request. Raises Refused or NoAnswer."""
-    async with await request(http, method, url, trace_request_ctx=tries, **rest) as answer:
+    async with await request(http, method, url, trace_request_ctx=tries, **options) as answer:
         with reached(f"{method} {url}"):
             body = await answer.read()
     try:
@@ -50,13 +50,13 @@ async def exchange(
 
 
 async def request(
-    http: aiohttp.ClientSession, method: str, url: str, **rest: Any
+    http: aiohttp.ClientSession, method: str, url: str, **options: Any
 ) -> aiohttp.ClientResponse:
     """An answer of which the body is still to be read. Raises Refused or NoAnswer."""
     if http.closed:
         raise NoAnswer(f"{method} {url}: The client is closed.")
     with reached(f"{method} {url}"):
-        answer = await http.request(method, url, **rest)
+        answer = await http.request(method, url, **options)
         if answer.status < 400:
             return answer
         async with answer:

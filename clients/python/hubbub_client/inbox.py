@@ -10,22 +10,22 @@ from hubbub_client.kept import Kept
 from hubbub_client.queue import Queue
 from hubbub_client.session import Session
 
-MAX_WAITING: Final = 10_000
+MAX_WAITING: Final = 10_000  # events that the program has not consumed yet
 
 GoBack = Callable[[dict[str, int]], None]
 
 
 class Inbox:
-    """`session` knows how far events have arrived. While too many events wait, `is_wanted` is
+    """`session` knows how far events have arrived. While too many events wait, `has_room` is
     clear. `go_back` is called with the cursors after which all events were dropped."""
 
     def __init__(
-        self, kept: Kept, session: Session, is_wanted: asyncio.Event, go_back: GoBack
+        self, kept: Kept, session: Session, has_room: asyncio.Event, go_back: GoBack
     ) -> None:
         self.waiting: Queue[Event | Restarted] = Queue()
         self._kept = kept
         self._session = session
-        self._is_wanted = is_wanted
+        self._has_room = has_room
         self._go_back = go_back
         self._begins: Mapping[str, int] = {}  # where chats begin on the latest socket
         # What to store when the program has processed each waiting `Restarted`.
@@ -43,7 +43,7 @@ class Inbox:
         while True:
             event = await self.waiting.take()
             if len(self.waiting) < MAX_WAITING / 2:
-                self._is_wanted.set()
+                self._has_room.set()
             self._given = event
             yield event
             self._keep_given()
@@ -62,7 +62,7 @@ class Inbox:
             if len(self.waiting) <= MAX_WAITING:
                 return
             if self._is_heard:
-                self._is_wanted.clear()
+                self._has_room.clear()
                 return
         # No consumer yet: everything since its position comes again when there is one.
         self._has_dropped = True
@@ -76,7 +76,7 @@ class Inbox:
         self._has_dropped = False
         self._anew.clear()
         self.waiting.clear()
-        self._is_wanted.set()
+        self._has_room.set()
 
     def _keep_given(self) -> None:
         """The program requests the next event: it has processed the one that it got."""

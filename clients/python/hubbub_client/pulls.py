@@ -22,20 +22,19 @@ def again_seconds(error: HubbubError) -> float:
 
 class Pulls:
     """`fetch_events` returns the page of `/events` of a chat after a seq, and raises HubbubError.
-    `follow` handles an output for a page. While `is_wanted` is clear, no further page is
-    requested."""
+    `follow` handles an output for a page. While `has_room` is clear, no page is requested."""
 
     def __init__(
         self,
         session: Session,
         fetch_events: FetchEvents,
         follow: Callable[[Output], None],
-        is_wanted: asyncio.Event,
+        has_room: asyncio.Event,
     ) -> None:
         self._session = session
         self._fetch_events = fetch_events
         self._follow = follow
-        self._is_wanted = is_wanted
+        self._has_room = has_room
         self._pages = asyncio.Semaphore(MAX_PAGES)
 
     async def load(self, first: Pull) -> None:
@@ -71,7 +70,7 @@ class Pulls:
     async def _page(self, pull: Pull) -> list[Output]:
         """The session's outputs for the next page, if it is still needed when there is room. Raises
         HubbubError if it fails."""
-        await self._is_wanted.wait()
+        await self._has_room.wait()
         if not self._session.wants(pull):
             return []
         try:
