@@ -10,7 +10,7 @@ from typing import Final, Protocol, runtime_checkable
 
 from hubbub_client.errors import NoAnswer
 
-LOCK_SECONDS: Final = 60.0  # longer than a refresh
+LOCK_SECONDS: Final = 30.0  # longer than a refresh; a call that is repeated waits twice
 LOCK_AGAIN_SECONDS: Final = 0.05
 
 
