@@ -15,7 +15,7 @@ const PASSING = new Set(["unavailable", "rate_limited"]);
 const KEYED = new Set(["POST", "PATCH", "DELETE"]);
 const COOKIE = { "X-Hubbub-Session": "cookie" };
 const NO_COOKIE = {};
-const ANOTHER_USER = { code: "unauthenticated", detail: "Another user has logged in." };
+const ENDED = { code: "unauthenticated", detail: "The caller's session has ended." };
 const LOG_IN_FIRST = { code: "unauthenticated", detail: "Sign up or log in first." };
 
 export class Rest {
@@ -100,17 +100,14 @@ export class Rest {
 
   /**
    * The answer's body. `key` makes the program's own repeats safe; without one, a key is generated.
-   * With `user` the call is made in a session of that user or not at all. Repeats end with the
-   * session. Raises Refused or NoAnswer.
+   * It is made in a session of `user`, by default the current one, or not at all: repeats end with
+   * the session. Raises Refused or NoAnswer.
    */
-  async call(method, path, body, { key, repeatMs = this.#repeatMs, user } = {}) {
+  async call(method, path, body, {
+    key, repeatMs = this.#repeatMs, user = this.tokens?.user,
+  } = {}) {
     const made = key ?? (KEYED.has(method) ? newId() : undefined);
-    const { tokens } = this;
-    const ask = () => {
-      if (tokens !== null && this.tokens?.user !== tokens.user) throw refusal(401, LOG_IN_FIRST);
-      return this.attempt(method, path, body, made, user);
-    };
-    return this.repeat(ask, repeatMs);
+    return this.repeat(() => this.attempt(method, path, body, made, user), repeatMs);
   }
 
   /**
@@ -147,6 +144,7 @@ export class Rest {
 
   /** The result of `ask(headers)`, repeated once if the server refuses the token. */
   async authorized(ask, key, user) {
+    this.#expect(user);
     const token = await this.accessToken();
     this.#expect(user);
     try {
@@ -160,7 +158,7 @@ export class Rest {
   }
 
   #expect(user) {
-    if (user !== undefined && this.tokens?.user !== user) throw refusal(401, ANOTHER_USER);
+    if (user !== undefined && this.tokens?.user !== user) throw refusal(401, ENDED);
   }
 
   /** A user is waiting at a form: reports a rate limit at once. */

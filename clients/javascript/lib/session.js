@@ -168,6 +168,7 @@ export class Session {
       // Joined while away: from the joining on, where the read marker starts.
       const from = isFirst || isOther ? head : Math.max(0, (read[chat] ?? head) - 1);
       const place = this.#placeOf(chat, from, head);
+      // False for a chat that was not resumed: `undefined <= seq` is.
       const isCurrent = this.#resumed[chat] <= place.cursor && !late.has(chat);
       if (isOther) place.reset(head);
       else if (this.#had[chat] > head) {

@@ -71,22 +71,26 @@ rule("it gives up when the time is over, or when the wait would be longer than t
   same((await failed(slow.rest.call("GET", "/x"))).retryAfter, 60);
 });
 
+const CALLS = [
+  (rest) => rest.call("GET", "/x"),
+  (rest) => sendFile(rest, "/x/file", '"bytes"'),
+  (rest) => receiveFile(rest, "/x/file/f").next(),
+];
+
 rule("it gives up when the session has ended, and does not use the cookie of the next one", async () => {
-  const answers = [refused(503, "unavailable"), NEW, GOOD];
-  const { rest, clock, asked } = parts(answers, { isCookie: true });
-  const failing = failed(rest.call("GET", "/x"));
-  await settle();
-  await rest.forget();
-  await clock.pass(500);
-  same([(await failing).code, asked.length], ["unauthenticated", 1]);
+  for (const begin of CALLS) {
+    const answers = [refused(503, "unavailable"), NEW, GOOD];
+    const { rest, clock, asked } = parts(answers, { isCookie: true });
+    const failing = failed(begin(rest));
+    await settle();
+    await rest.forget();
+    await clock.pass(500);
+    same([(await failing).code, asked.length], ["unauthenticated", 1]);
+  }
 });
 
-rule("it does not go on in the session of another user, and neither does a file", async () => {
-  for (const begin of [
-    (rest) => rest.call("GET", "/x"),
-    (rest) => sendFile(rest, "/x/file", "bytes"),
-    (rest) => receiveFile(rest, "/x/file/f").next(),
-  ]) {
+rule("it does not go on in the session of another user", async () => {
+  for (const begin of CALLS) {
     const asked = [];
     const { rest, clock } = parts([], { fetch: async (path) => {
       asked.push(path);
