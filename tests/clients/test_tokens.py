@@ -126,10 +126,11 @@ async def test_a_refresh_that_fails_is_repeated_by_whoever_needs_the_token() -> 
         await rest.close()
 
 
-async def test_a_refresh_that_fails_does_not_end_the_client() -> None:
+@pytest.mark.parametrize("failure", [refused(500, "internal"), (200, b"<html>")])
+async def test_a_refresh_that_fails_does_not_end_the_client(failure: Answer) -> None:
     """The client refreshes again before it reconnects: the expired token would be refused."""
     async with somebody() as (stub, client):
-        answers: list[Answer] = [refused(500, "internal"), (200, {**SESSION, "token": "b"})]
+        answers: list[Answer] = [failure, (200, {**SESSION, "token": "b"})]
         stub.answer = lambda *_: answers.pop(0)
         await cut(stub, client, 4003)
         assert stub.connects[-1]["token"] == "b"

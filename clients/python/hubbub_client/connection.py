@@ -11,7 +11,7 @@ import msgspec
 
 from hubbub_client.answers import Answers
 from hubbub_client.ends import ComeBack, Ends
-from hubbub_client.errors import HubbubError, NoAnswer, Refused, Stopped, Unauthenticated
+from hubbub_client.errors import HubbubError, NoAnswer, Stopped, Unauthenticated
 from hubbub_client.events import Event, Moment, Restarted
 from hubbub_client.pulls import FetchEvents, Pulls, again_seconds
 from hubbub_client.session import (
@@ -140,12 +140,12 @@ class Connection:
         except aiohttp.WSServerHandshakeError as error:
             asked = "" if error.headers is None else error.headers.get("Retry-After", "")
             wait = float(asked) if asked.isdigit() else 0.0
-        except (aiohttp.ClientError, TimeoutError, OSError, NoAnswer) as error:
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
             reason = str(error)
-        except Refused as error:
-            if isinstance(error, Unauthenticated):
-                raise
-            wait = error.retry_after
+        except Unauthenticated:
+            raise
+        except HubbubError as error:
+            reason, wait = str(error), error.retry_after
         next_ = self._ends.closed(code, reason, random.random(), wait)  # noqa: S311 - jitter
         if next_ is None:
             raise Stopped(code, reason)

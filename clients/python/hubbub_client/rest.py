@@ -106,7 +106,7 @@ class Rest:
 
     async def renew(self, refused: str | None = None) -> str:
         """A new access token to replace one that the server has just refused, or soon will: by
-        default the current one. One attempt, which all callers share, and repeat."""
+        default the current one. One attempt, shared by those who call meanwhile: they repeat it."""
         before = self._session()
         if refused is not None and before.access != refused:
             return before.access
