@@ -5,10 +5,14 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import aiohttp
+import psycopg
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, expect
 
+from fleet.data.state import read_state
+from fleet.settings import read_settings
+from ops.doctor.collecting import database_urls
 from tests.browser.company import two
 from tests.browser.conftest import DESK, OpenWindow
 from tests.fixtures.hubbub import Hubbub
@@ -19,6 +23,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 PASSWORD = "correct horse battery"
 USED = "This invitation does not work any more"
+NO_ROOM = "There is no room: the chat of this invitation is full"
 
 
 async def follow(window: Window, link: str) -> None:
@@ -123,6 +128,29 @@ async def test_who_is_signed_in_takes_an_invitation(enter: OpenWindow, owner: Pe
     await expect(bob.page.get_by_text("You are in")).to_contain_text("already")
     await follow(bob, "owner=x")
     await expect(bob.page.get_by_text("The owner's link is for a new account")).to_be_visible()
+
+
+async def test_an_invitation_into_a_full_chat_says_so(
+    enter: OpenWindow, open_window: OpenWindow, owner: Person, system: Hubbub
+) -> None:
+    """To users who are signed in, and to new ones, who may go on without it."""
+    ann, new = await enter(), await open_window()
+    chat = await owner.create_chat("Crowd")
+    link = await invite(owner, chat=chat)
+    state = read_state(system.data)
+    assert state is not None
+    url = database_urls(read_settings(system.environment), state)["chats"]
+    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
+        await connection.execute(
+            "UPDATE chats SET participant_count = 10000 WHERE id = %s", (chat,)
+        )
+    await follow(ann, link)
+    await expect(ann.page.get_by_text(NO_ROOM)).to_be_visible()
+    await follow(new, link)
+    await fill(new, "nell", "Join")
+    await expect(new.page.get_by_text(NO_ROOM)).to_be_visible()
+    await new.button("Sign up").click()
+    await expect(new.state).to_have_text("live")
 
 
 async def test_who_has_just_joined_is_told_nothing(open_window: OpenWindow, owner: Person) -> None:

@@ -1,7 +1,7 @@
 /**
  * What a link does for a signed-in user.
  */
-import { BROKEN_LINKS, OWNER_LINK_TAKEN_BY_ACCOUNT, alreadyIn } from "../text/link-words.js";
+import { BROKEN_LINKS, NO_ROOM, OWNER_LINK_TAKEN_BY_ACCOUNT, alreadyIn } from "../text/link-words.js";
 import { refusalInWords } from "../text/words.js";
 
 /**
@@ -18,6 +18,7 @@ export async function followLink({ kind, code, hasJoined }, { api, instance }) {
     return "";
   } catch (error) {
     if (error.code === undefined || error.code === "unavailable" || error.final) throw error;
+    if (error.code === "invalid_request") return NO_ROOM;
     return error.code === "not_found" ? BROKEN_LINKS.invite : refusalInWords(error);
   }
 }

@@ -6,7 +6,7 @@ import { EntryPage } from "./entry-page.js";
 import { EMAIL_RULES, Field, NAME_RULES, PASSWORD_RULES, allGood } from "../parts/field.js";
 import { newId } from "../client/ids.js";
 import { forgetLink } from "./link.js";
-import { BROKEN_LINKS, noSignUpWords, welcomeWords } from "../text/link-words.js";
+import { BROKEN_LINKS, NO_ROOM, noSignUpWords, welcomeWords } from "../text/link-words.js";
 import { resetForm } from "./reset-form.js";
 import { teamForm } from "./team-form.js";
 import { refusalInWords } from "../text/words.js";
@@ -62,11 +62,11 @@ export class EntryForm {
     this.#page.show(this.#logIn(notice));
   }
 
-  /** Continues without a broken link. */
-  #drop(kind, values) {
+  /** Continues without a link that is broken, or leads nowhere. */
+  #drop(kind, values, notice = BROKEN_LINKS[kind]) {
     this.#forgetLink();
-    if (kind === "reset") this.#showLogIn(BROKEN_LINKS.reset);
-    else this.#showFirst(BROKEN_LINKS[kind], values);
+    if (kind === "reset") this.#showLogIn(notice);
+    else this.#showFirst(notice, values);
   }
 
   #forgetLink() {
@@ -111,6 +111,7 @@ export class EntryForm {
           else if (error.code === "email_taken") refuse(email, error);
           else if (error.code === "not_found" && this.#link) this.#drop(this.#link.kind, wanted);
           else if (error.code === "signup_closed") await this.#learnOfClosing();
+          else if (isNamed("invite", error)) this.#drop("invite", wanted, NO_ROOM);
           else placeErrors(error, { username, email, password });
         }
       },
@@ -189,6 +190,10 @@ function trim({ target }) {
 function refuse(field, error) {
   field.fail(refusalInWords(error));
   field.input.focus();
+}
+
+function isNamed(name, error) {
+  return error.errors?.some(({ field }) => field === name) ?? false;
 }
 
 /** Shows the server's messages at the fields concerned; raises errors without a field. */

@@ -13,6 +13,10 @@ export const BROKEN_LINKS = {
     + "Ask for a new one.",
 };
 
+/** Why an invitation that works leads nowhere. */
+export const NO_ROOM = "There is no room: the chat of this invitation is full, or you are in too many "
+  + "chats.";
+
 /** For users who already have an account. */
 export const OWNER_LINK_TAKEN_BY_ACCOUNT = "The owner's link is for a new account: log out, and open "
   + "it again. On the machine, “make owner NAME=…” makes this account the owner.";
