@@ -54,6 +54,7 @@ export class Outbox {
     if (this.#user === null) throw unauthenticated("Sign up or log in first.");
     const name = `${this.#beginning}${change.chat} ${change.key}`;
     const kept = (async () => this.#store.put(name, JSON.stringify(change)))();
+    kept.catch(() => {}); // the caller gets the error at the turn of the change
     return new Promise((resolve, reject) => {
       const one = { change, name, kept, resolve, reject };
       this.#queueOf(change.chat).push(one);

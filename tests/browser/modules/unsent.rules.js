@@ -184,6 +184,28 @@ rule("who logs out keeps nothing, and leaves what others have not sent", async (
   same(store.names(""), ["unsent ben 1"]);
 });
 
+rule("a change that cannot be stored is told to its caller, at its turn, and to nobody else", async () => {
+  const unhandled = new Promise((resolve) => {
+    addEventListener("unhandledrejection", (event) => {
+      event.preventDefault();
+      resolve(event.reason);
+    }, { once: true });
+  });
+  const store = new MemoryStore();
+  let answer;
+  const perform = () => new Promise((resolve) => { answer = resolve; });
+  const outbox = new Outbox({ store, clock: new StandingClock(), random: () => 0.5, perform });
+  await outbox.resume("ann");
+  const first = outbox.put({ key: "1", chat: "c" });
+  store.put = () => { throw new Error("The disk is full."); };
+  const second = heard(outbox.put({ key: "2", chat: "c" }));
+  await long();
+  Promise.reject("the rule's own"); // the browser tells of them in their order
+  same(await unhandled, "the rule's own");
+  answer("made");
+  same([await first, (await second).message], ["made", "The disk is full."]);
+});
+
 rule("a store that cannot forget a change holds up nothing", async () => {
   const clock = new StandingClock();
   const store = new MemoryStore();
