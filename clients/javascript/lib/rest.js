@@ -142,8 +142,10 @@ export class Rest {
     return this.#exchange(method, path, { headers, keepalive: true });
   }
 
-  /** The result of `ask(headers)`, repeated once if the server refuses the token. */
-  async authorized(ask, key, user) {
+  /**
+   * The result of `ask(headers)`, repeated once if the server refuses the token; `user` as in `call`.
+   */
+  async authorized(ask, key, user = this.tokens?.user) {
     this.#expect(user);
     const token = await this.accessToken();
     this.#expect(user);
@@ -191,7 +193,8 @@ export class Rest {
     const request = { body: { refreshToken: tokens?.refresh }, headers: this.#cookie };
     try {
       const answer = await this.#exchange("POST", "/api/user/refresh", request);
-      if (this.tokens === tokens) await this.#keep(answer, tokens?.user);
+      // Null: the session is the cookie's, and the answer does not say whose that is.
+      if (this.tokens === tokens) await this.#keep(answer, tokens?.user ?? null);
     } catch (error) {
       if (this.tokens !== tokens) return;
       if (error instanceof Unauthenticated) await this.forget();

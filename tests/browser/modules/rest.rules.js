@@ -1,5 +1,5 @@
 import { ProgramRest } from "/web/client/deletions.js";
-import { InvalidRequest, NoAnswer } from "/web/client/errors.js";
+import { InvalidRequest, NoAnswer, Unauthenticated } from "/web/client/errors.js";
 import { receiveFile, sendFile } from "/web/client/files.js";
 import { Rest } from "/web/client/rest.js";
 import { GOOD, NEW, TOKENS, failed, parts, refused } from "./answers.js";
@@ -71,6 +71,7 @@ rule("it gives up when the time is over, or when the wait would be longer than t
   same((await failed(slow.rest.call("GET", "/x"))).retryAfter, 60);
 });
 
+const BEN = { user: { id: "ben" }, token: "b1", expiresIn: 900 };
 const CALLS = [
   (rest) => rest.call("GET", "/x"),
   (rest) => sendFile(rest, "/x/file", '"bytes"'),
@@ -89,6 +90,19 @@ rule("it gives up when the session has ended, and does not use the cookie of the
   }
 });
 
+rule("a page does not go on in the next session, even if it does not know whose its own was", async () => {
+  for (const begin of CALLS) {
+    const answers = [NEW, GOOD, refused(503, "unavailable"), [200, BEN], GOOD];
+    const { rest, clock, asked } = parts(answers, { tokens: null, isCookie: true });
+    await rest.call("GET", "/x");
+    const failing = failed(begin(rest));
+    await settle();
+    await rest.logIn({ username: "ben", password: "correct horse" });
+    await clock.pass(500);
+    same([(await failing)?.code, asked.length], ["unauthenticated", 4]);
+  }
+});
+
 rule("it does not go on in the session of another user", async () => {
   for (const begin of CALLS) {
     const asked = [];
@@ -102,6 +116,17 @@ rule("it does not go on in the session of another user", async () => {
     await clock.pass(500);
     same([(await failing).code, asked.length], ["unauthenticated", 1]);
   }
+});
+
+rule("a file that a page sends is not sent again in the session of another user", async () => {
+  const { rest } = parts([[200, BEN]]);
+  const tokens = [];
+  const failing = failed(rest.authorized(async ({ Authorization }) => {
+    tokens.push(Authorization);
+    if (rest.tokens.user === "ann") await rest.logIn({ username: "ben", password: "x" });
+    throw new Unauthenticated(401, "unauthenticated");
+  }, "key"));
+  same([(await failing)?.code, tokens], ["unauthenticated", ["Bearer a1"]]);
 });
 
 rule("a page that closes makes its last call at once, with the token that it has", async () => {
