@@ -292,15 +292,13 @@ export class Client {
   #lineChanged(state, code, reason) {
     if (state !== "ready") this.#answers.fail();
     if (state !== "stopped" || this.#inbox.isFull) return;
+    const isOver = this.rest.tokens === null;
+    if (code === REVOKED && !isOver) this.rest.forget().catch(() => {});
     // The end of the session may be noticed here before the log-out is done.
-    if (this.#isLeaving && (code === REVOKED || this.rest.tokens === null)) {
-      this.#end(closedByProgram());
-    } else if (this.rest.tokens === null) {
+    if (this.#isLeaving && this.rest.tokens === null) this.#end(closedByProgram());
+    else if (isOver) {
       this.#end(refusal(401, { code: "unauthenticated", detail: "The session has ended." }));
-    } else {
-      if (code === REVOKED) this.rest.forget().catch(() => {});
-      this.#end(new Stopped(code, reason));
-    }
+    } else this.#end(new Stopped(code, reason));
   }
 
   #end(error) {

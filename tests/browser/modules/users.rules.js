@@ -87,6 +87,19 @@ rule("a log-out ends the events as closing does, whenever the server ends the so
   }
 });
 
+rule("a log-out without an answer is done once the socket says that the session is over", async () => {
+  const { client, clock, store, socket } = await somebody({ answers: () => [503, {}] });
+  const had = listen(client);
+  socket().hear(READY, message(6));
+  let left = null;
+  client.logOut().then(() => (left = store.names("")), () => {});
+  await long();
+  socket().onclose({ code: 4502, reason: "revoked" });
+  await clock.pass(500);
+  await long();
+  same([left, had.error.message], [[], "1000 closed by the program"]);
+});
+
 rule("a place is that of its user, also when their session has ended", async () => {
   for (const [id, resume, epoch] of [["ann", { c: 5 }, "e"], ["ben", {}, undefined]]) {
     const store = new MemoryStore();
