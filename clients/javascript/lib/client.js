@@ -280,7 +280,10 @@ export class Client {
     const isFirst = this.#kept.epoch === null;
     if (!this.#heard(frame)) return;
     if (isFirst) { // from here on no event is missed
-      this.#kept.keepCursors(this.#session.cursors, this.#session.epoch);
+      this.#kept.keepCursors(this.#session.cursors, this.#session.epoch).catch((error) => {
+        this.#end(error);
+        this.#connection.close();
+      });
     }
     if (this.#watched !== null) this.watch(...this.#watched);
     for (const { resolve } of this.#whenReady.splice(0)) resolve();

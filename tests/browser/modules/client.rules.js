@@ -241,6 +241,16 @@ rule("who logs in again outlives the socket of the session before", async () => 
   same([client.rest.tokens, client.state], [null, "stopped"]);
 });
 
+rule("a first place that cannot be stored ends the events with the store's own error", async () => {
+  const store = new MemoryStore();
+  const { client, socket } = await somebody({ store });
+  const had = listen(client);
+  store.put = () => { throw new Error("The disk is full."); };
+  socket().hear(READY);
+  await long();
+  same([had.error?.message, client.state], ["The disk is full.", "stopped"]);
+});
+
 rule("a page of events that does not come is asked for again after a pause", async () => {
   let tries = 0;
   const { client, clock, socket } = await somebody({
