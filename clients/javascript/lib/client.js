@@ -252,8 +252,10 @@ export class Client {
     this.#inbox.waiting.goOn();
     this.#moments.goOn();
     if (["idle", "stopped"].includes(this.#connection.state)) this.#connection.open();
-    else if (this.#session.user === this.user) this.#connection.outlive();
-    else this.#connection.reopen();
+    else if (this.#session.user === this.user) {
+      this.#connection.outlive();
+      this.#connection.hurry();
+    } else this.#connection.reopen();
     await begun;
     if (closes !== this.#closes) throw closedByProgram();
     await this.outbox.resume(this.user);

@@ -142,6 +142,16 @@ rule("who logs in next is connected at once, however much waits for the user bef
   same([(await events.next()).value.seq, client.state], [8, "ready"]);
 });
 
+rule("who logs in again while there is no socket is connected at once", async () => {
+  const { client, sockets, socket } = await somebody({ answers: () => [200, session("ann")] });
+  socket().hear(READY);
+  socket().onclose({ code: 1006, reason: "" });
+  same(client.state, "waiting");
+  await client.logIn({ username: "ann", password: "correct horse" });
+  await long();
+  same([sockets.length, client.state], [2, "connecting"]);
+});
+
 rule("who was watched for the user before is watched for nobody else", async () => {
   for (const isLoggedOut of [true, false]) {
     const { client, socket } = await somebody({ answers });
