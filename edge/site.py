@@ -26,7 +26,7 @@ ADMIN_SCRIPTS: Final = {"admin/main.js": None}
 # Functions only: copying them into each script that needs them costs the first view nothing.
 COPIED: Final = frozenset({
     "parts/field.js", "parts/insertion.js", "parts/submitting.js", "text/mentions.js",
-    "text/sizes.js",
+    "text/people-words.js", "text/sizes.js",
 })  # fmt: skip
 WORKER: Final = "worker.js"
 STYLES: Final = ("page.css", "talk.css", "later.css", "admin/admin.css")

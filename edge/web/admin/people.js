@@ -6,7 +6,7 @@ import { icon } from "../parts/icons.js";
 import { hueOf } from "../text/hues.js";
 import { openMenu } from "../parts/menu.js";
 import { fullTime } from "../text/moments.js";
-import { peopleInWords } from "../text/words.js";
+import { peopleInWords } from "../text/people-words.js";
 import { PageFoot } from "./page-foot.js";
 import { Pages } from "./pages.js";
 import { ROLES, nameOf } from "./person.js";

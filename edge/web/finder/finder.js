@@ -11,7 +11,8 @@ import { icon } from "../parts/icons.js";
 import { Lookup } from "./lookup.js";
 import { fullTime, listTime } from "../text/moments.js";
 import { askForPeople, peopleCalled } from "../state/named-people.js";
-import { otherOf, peopleInWords, refusalInWords, titleOf } from "../text/words.js";
+import { peopleInWords } from "../text/people-words.js";
+import { otherOf, refusalInWords, titleOf } from "../text/words.js";
 
 const MOST_CHATS = 30;
 const MOST_PEOPLE = 20;

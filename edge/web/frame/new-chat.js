@@ -8,7 +8,8 @@ import { shownName } from "../state/names.js";
 import { PeoplePicker } from "../parts/people-picker.js";
 import { Sheet } from "../parts/sheet.js";
 import { disabledWhile } from "../parts/submitting.js";
-import { nameForPeople, refusalInWords } from "../text/words.js";
+import { nameForPeople } from "../text/people-words.js";
+import { refusalInWords } from "../text/words.js";
 
 /** `onMade(chat)` when the chat exists. */
 export function openNewChat({ api, chats, names, me, layers, onMade }) {

@@ -4,7 +4,8 @@
 import { avatar, element, lettersOf } from "../parts/element.js";
 import { icon } from "../parts/icons.js";
 import { hueOf } from "../text/hues.js";
-import { apart, otherOf, peopleInWords } from "../text/words.js";
+import { peopleInWords } from "../text/people-words.js";
+import { apart, otherOf } from "../text/words.js";
 
 const FACES = 3;
 const PRESENCE = { online: "Here now", away: "Away" };

@@ -1,6 +1,5 @@
 /**
- * The open chat: its name and people, the log, who is typing, the jump to the newest, the composer.
- * Or, if none is open, what the user can do.
+ * The open chat: bar, log, who is typing, jumps, composer. Or, if none is open, what one can do.
  */
 import { addressOf, namedBy } from "../text/addresses.js";
 import { Bar } from "./bar.js";
@@ -15,7 +14,8 @@ import { Log } from "../log/log.js";
 import { Notice } from "./notice.js";
 import { mentionsIn, powersIn, unknownIn } from "../text/mentions.js";
 import { copy, share } from "./sharing.js";
-import { isDeleted, otherOf, titleOf, typingInWords } from "../text/words.js";
+import { typingInWords } from "../text/people-words.js";
+import { isDeleted, otherOf, titleOf } from "../text/words.js";
 
 export class Conversation {
   #me;

@@ -11,7 +11,8 @@ import { openMenu } from "../parts/menu.js";
 import { askForPeople } from "../state/named-people.js";
 import { PeoplePicker } from "../parts/people-picker.js";
 import { disabledWhile } from "../parts/submitting.js";
-import { peopleInWords, refusalInWords } from "../text/words.js";
+import { peopleInWords } from "../text/people-words.js";
+import { refusalInWords } from "../text/words.js";
 
 const ROW_PX = 44;
 const BEYOND = 4; // rows rendered above and below the visible ones

@@ -5,6 +5,7 @@
 import { NotFound } from "../client/errors.js";
 
 const EVENTS_AT_ONCE = 200;
+const CHATS_AT_ONCE = 8;
 const RETRY_MS = 2_000;
 const RECOUNT_AFTER_MS = 200; // changes often come in groups
 
@@ -14,6 +15,8 @@ export class CatchUp {
   #session;
   #hear;
   #awaited = 0; // requests that the user waits for
+  #underway = 0; // chats
+  #waiting = [];
   #described = new Set();
   #recounted = new Set();
 
@@ -69,9 +72,7 @@ export class CatchUp {
 
   async #patiently(chat, errand, { isAwaited = true, gone = () => this.#hear.gone(chat, null) }) {
     if (isAwaited) this.#awaited += 1;
-    while (!(await this.#isOver(errand, gone))) {
-      await this.#pause();
-    }
+    while (!(await this.#isOver(errand, gone)));
     if (isAwaited) this.#awaited -= 1;
     if (chat.isMiscounted) this.recount(chat);
     this.#hear.done();
@@ -81,12 +82,23 @@ export class CatchUp {
     return new Promise((resolve) => this.#clock.after(RETRY_MS, resolve));
   }
 
+  /** However many chats are behind, a server in trouble gets few requests. */
   async #isOver(errand, gone) {
+    while (this.#underway === CHATS_AT_ONCE) {
+      await new Promise((resolve) => this.#waiting.push(resolve));
+    }
+    this.#underway += 1;
     try {
       await errand();
     } catch (error) {
       if (error instanceof NotFound) gone();
-      else return error.final === true;
+      else if (!error.final) {
+        await this.#pause();
+        return false;
+      }
+    } finally {
+      this.#underway -= 1;
+      this.#waiting.shift()?.();
     }
     return true;
   }

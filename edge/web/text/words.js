@@ -98,7 +98,8 @@ export function listed(people, total = people.length) {
   return `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
 }
 
-function others(count) {
+/** "1 other", "4 others". */
+export function others(count) {
   return count === 1 ? "1 other" : `${count} others`;
 }
 
@@ -148,12 +149,6 @@ function capitalised(name) {
   return name === "you" ? "You" : name;
 }
 
-/** The default name of a chat of these people. */
-export function nameForPeople(names) {
-  const name = names.join(", ");
-  return [...name].length <= 128 ? name : `${names[0]} and ${others(names.length - 1)}`;
-}
-
 /** The other person of a direct chat, else null. */
 export function otherOf({ kind, participants }, me) {
   return kind === "direct" ? participants.find((id) => id !== me) : null;
@@ -168,16 +163,4 @@ export function isDeleted(user) {
 export function titleOf(detail, me, nameOf) {
   const other = otherOf(detail, me);
   return other === null ? detail.chatName : nameOf(other);
-}
-
-/** "bob is typing", "bob and cleo are typing", "Several people are typing". */
-export function typingInWords(names) {
-  if (names.length === 0) return "";
-  if (names.length > 3) return "Several people are typing";
-  return `${listed(names)} ${names.length === 1 ? "is" : "are"} typing`;
-}
-
-/** "One person", "201 people". */
-export function peopleInWords(count) {
-  return count === 1 ? "One person" : `${count} people`;
 }

@@ -102,6 +102,26 @@ rule("a chat that is behind is filled page by page, or skipped where that would 
   same([chats.get("far").timeline.cursor, chats.get("far").timeline.isEmpty], [2_000, true]);
 });
 
+rule("however many chats are behind, few pages are asked for at once, and failing ones rest", async () => {
+  const heads = Object.fromEntries(Array.from({ length: 20 }, (_, at) => [`c${at}`, 5]));
+  const { api, asked, chats, clock, connect, heard, list } = somebody(heads);
+  await list(...Object.keys(heads));
+  connect();
+  api.failing = new NoAnswer("cut");
+  for (const id of Object.keys(heads)) heads[id] = 6;
+  connect({ behind: Object.keys(heads) });
+  await settle();
+  same(asked.length, 8);
+  await clock.pass(1_999);
+  same(asked.length, 8);
+  await clock.pass(1);
+  same([asked.length, new Set(asked).size], [16, 16]); // others have their turn
+  api.failing = null;
+  await clock.pass(2_000);
+  for (let turn = 0; turn < 10; turn += 1) await settle();
+  same([heard.applied.length, chats.catchingUp], [20, false]);
+});
+
 rule("a restored history begins at its heads, and what chats are is asked again", async () => {
   const { asked, chats, connect, heads, list } = somebody({ c: 5 });
   await list("c");

@@ -4,7 +4,8 @@ import { lettersOf } from "/web/parts/element.js";
 import { madeAt, newId } from "/web/client/ids.js";
 import { dayAndTime, dayName } from "/web/text/moments.js";
 import { membersInWords } from "/web/open-chat/bar.js";
-import { isolated, listed, nameForPeople, noteOf, titleOf } from "/web/text/words.js";
+import { nameForPeople } from "/web/text/people-words.js";
+import { isolated, listed, noteOf, titleOf } from "/web/text/words.js";
 import { rule, same } from "./checks.js";
 
 const nameOf = (id) => id;
