@@ -135,7 +135,7 @@ class Calls:
             addresses = self._in_order(key)
             for address in addresses:
                 left = deadline - self._clock()
-                if left <= 0:
+                if left <= 0 or self._circuit.is_open:
                     raise self._give_up()
                 seconds = min(left, try_timeout) if len(addresses) > 1 else left
                 data = await self._try(address, name, body, seconds, fair=seconds >= try_timeout)

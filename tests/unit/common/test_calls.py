@@ -241,21 +241,22 @@ async def test_a_role_that_is_gone_is_given_up_and_found_again(
 
 @pytest.mark.parametrize("hangs", [True, False], ids=["hangs", "gone"])
 async def test_calls_that_wait_are_refused_when_the_role_is_given_up(
-    http: HttpClient, hangs: bool
+    http: HttpClient, replicas: list[Replica], hangs: bool
 ) -> None:
-    """Not at their deadlines, whether they wait for an answer or for a replica."""
-    replica = Replica("a")
-    if hangs:
-        await replica.start()
-        replica.answer = hang
-        replica.ready = False
-    calls = call_all(http, [replica], open_after=0.3)
+    """Not at their deadlines, whether they wait for an answer or for a replica: those that wait for
+    an answer do not try the next replica."""
+    for replica in replicas:
+        if hangs:
+            replica.answer, replica.ready = hang, False
+        else:
+            await replica.stop()
+    calls = call_all(http, replicas, open_after=0.3)
     watching = asyncio.create_task(calls.watch())
     async with asyncio.timeout(15):
         with pytest.raises(Refusal, match="unavailable"):
-            await calls.call("x", Ask("?"), Told, timeout=30)
+            await calls.call("x", Ask("?"), Told, timeout=60, try_timeout=20)
+    assert sum(replica.calls for replica in replicas) == hangs
     watching.cancel()
-    await replica.close()
 
 
 async def test_a_role_that_is_ready_is_never_given_up(
