@@ -324,6 +324,7 @@ class World:
             subprotocols=[Subprotocol("chat.v1")],
             compression=None,
             max_size=None,
+            max_queue=None,  # it answers pings even if the test reads nothing for a while
             ping_interval=None,
             close_timeout=1,
             proxy=None,
