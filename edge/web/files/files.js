@@ -20,10 +20,10 @@ export class Files {
   #waiting = new Map(); // chat -> Uploads
 
   /**
-   * `onChange()` when the open chat's files have changed, `onEmptied()` when the last one was
-   * removed.
+   * `ended` is a signal: the session is over. `onChange()` when the open chat's files have changed,
+   * `onEmptied()` when the last one was removed.
    */
-  constructor({ api, clock, names, layers, onChange, onEmptied }) {
+  constructor({ api, clock, names, layers, ended, onChange, onEmptied }) {
     this.#api = api;
     this.#clock = clock;
     this.#names = names;
@@ -34,6 +34,9 @@ export class Files {
       remove: (key) => this.#of(this.#chat).remove(key),
       retry: (key) => this.#of(this.#chat).retry(key),
       emptied: onEmptied,
+    });
+    ended.addEventListener("abort", () => {
+      for (const uploads of this.#waiting.values()) uploads.end();
     });
   }
 

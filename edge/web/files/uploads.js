@@ -67,12 +67,12 @@ export class Uploads {
     return this.#all.some(({ state }) => state === "waiting" || state === "sending");
   }
 
-  /** Calls once nothing is uploading any more; replaces the previous call. */
   /** Whether they belong to a message that goes by itself. */
   get isPromised() {
     return this.#whenSettled !== null;
   }
 
+  /** Calls once nothing is uploading any more; replaces the previous call. */
   whenSettled(call) {
     this.#whenSettled = call;
     this.#settle();
@@ -120,6 +120,13 @@ export class Uploads {
     this.#all = [];
     this.#onChange();
     return infos;
+  }
+
+  /** The session is over: nothing goes on as the user of the next one. */
+  end() {
+    for (const { ending } of this.#all) ending.abort();
+    this.#whenSettled = null;
+    this.#all = [];
   }
 
   #begin(file) {

@@ -121,7 +121,7 @@ export class Workspace {
     this.#parts = {
       me: this.#me, api, instance, chats: this.#chats, names: this.#names,
       presence: this.#live.presence, clock: this.#clock, layers: this.#layers, lazy: this.#lazy,
-      toast: this.#toast, errands: this.#errands,
+      toast: this.#toast, errands: this.#errands, ended: this.#ended.signal,
     };
     this.#sheets = new Sheets({
       ...this.#parts,

@@ -19,7 +19,7 @@ import { isDeleted, otherOf, titleOf } from "../text/words.js";
 
 export class Conversation {
   #me;
-  #api;
+  #parts; // of `Aids`
   #layers;
   #lazy;
   #aids = null; // loaded when the browser is idle, or somebody wants it
@@ -47,9 +47,10 @@ export class Conversation {
    * `hear` is `{post(chat, wanted), remove(chat, message), typing(chat), retry(chat, id),
    * discard(chat, id), toEnd(), unread(chat, seq), quoted(chat, messageId), about(chat),
    * menu(chat, anchor), add(chat), write(userId), say(sentence), warn(sentence),
-   * hurry(), attentive(): boolean}`; `layers` as in `layers.js`, `lazy` a `Lazy`.
+   * hurry(), attentive(): boolean}`; `lazy` is a `Lazy`, `parts` as `Aids` takes them.
    */
-  constructor({ me, api, names, presence, chats, clock, layers, lazy, errands, toast, hear, empty }) {
+  constructor({ presence, lazy, errands, toast, hear, empty, ...parts }) {
+    const { me, api, names, chats, clock, layers } = parts;
     this.#me = me;
     this.#deeds = (chat) => deedsFor(chat, { me, api, chats, errands, toast });
     const history = new History({ api });
@@ -61,7 +62,7 @@ export class Conversation {
       act(this.#chat, id);
       this.composer.offer();
     };
-    this.#api = api;
+    this.#parts = parts;
     this.#layers = layers;
     this.#lazy = lazy;
     this.#names = names;
@@ -340,8 +341,7 @@ export class Conversation {
 
   #begin(Aids) {
     this.#aids = new Aids({
-      me: this.#me, api: this.#api, chats: this.#chats, names: this.#names, clock: this.#clock,
-      layers: this.#layers,
+      ...this.#parts,
       onFiles: () => this.composer.showFiles(this.#aids.files.waiting, this.#aids.files.tray.node),
       onNoFiles: () => this.composer.offer(),
     });
