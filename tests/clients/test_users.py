@@ -148,6 +148,28 @@ async def test_a_log_out_ends_the_connection_at_once(
         await until(lambda: stub.sockets[-1].closed)
 
 
+async def test_the_end_of_a_connection_does_not_end_that_of_the_next_user() -> None:
+    """A page for the previous user may be refused just as it is cancelled."""
+    async with somebody() as (stub, client):
+        is_asked = asyncio.Event()
+
+        async def fetch_events(*_: object) -> dict[str, Any]:
+            try:
+                is_asked.set()
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                raise Unauthenticated(401, "unauthenticated", "Another user.") from None
+            return {}
+
+        client._connection._pulls._fetch_events = fetch_events
+        await stub.hear(message(8))
+        await is_asked.wait()
+        be(stub, "ben")
+        await client.log_in("ben", "correct horse")
+        await until(lambda: len(stub.connects) == 2)
+        await client.until_ready()
+
+
 @pytest.mark.parametrize("again", [refused(503, "unavailable"), refused(401, "unauthenticated")])
 @pytest.mark.parametrize(
     "begin",
