@@ -126,7 +126,10 @@ async def test_a_refresh_that_fails_is_repeated_by_whoever_needs_the_token() -> 
         await rest.close()
 
 
-@pytest.mark.parametrize("failure", [refused(500, "internal"), (200, b"<html>")])
+FAILURES = [refused(500, "internal"), (200, b"<html>"), (200, {})]  # of a refresh
+
+
+@pytest.mark.parametrize("failure", FAILURES)
 async def test_a_refresh_that_fails_does_not_end_the_client(failure: Answer) -> None:
     """The client refreshes again before it reconnects: the expired token would be refused."""
     async with somebody() as (stub, client):
@@ -135,6 +138,18 @@ async def test_a_refresh_that_fails_does_not_end_the_client(failure: Answer) -> 
         await cut(stub, client, 4003)
         assert stub.connects[-1]["token"] == "b"
         assert stub.asked == [("POST", "/api/user/refresh")] * 2
+
+
+@pytest.mark.parametrize("failure", FAILURES)
+async def test_a_refresh_that_fails_refuses_no_change(failure: Answer) -> None:
+    """The change is sent when there is a token: whatever the refresh was answered, the change was
+    not refused."""
+    async with somebody() as (stub, client):
+        over, renewed = refused(401, "unauthenticated"), (200, {**SESSION, "token": "b"})
+        answers = [over, failure, over, renewed, (200, {})]
+        stub.answer = lambda *_: answers.pop(0)
+        await client.chat("c").rename("Garden")
+        assert answers == []
 
 
 async def test_calls_that_wait_for_a_refresh_share_its_failure() -> None:

@@ -43,7 +43,7 @@ class Connection:
     sent on each socket.
 
     `token(renew)` returns an access token that is valid for a while, or a new one; it raises
-    Unauthenticated if the session has ended, other Refused and NoAnswer. `fetch_events` is as in
+    Unauthenticated if the session has ended, Transient and NoAnswer. `fetch_events` is as in
     `Pulls`. `take` is called with each output of the session for the program; it must not wait.
     `ends` decides when to reconnect.
     """

@@ -21,6 +21,7 @@ import aiohttp
 import msgspec
 
 from hubbub_client.errors import (
+    HubbubError,
     NoAnswer,
     NotFound,
     Refused,
@@ -99,8 +100,8 @@ class Rest:
         self.forget()
 
     async def access_token(self) -> str:
-        """One that is valid for a while. Raises Unauthenticated if the session has ended, other
-        Refused and NoAnswer."""
+        """One that is valid for a while. Raises Unauthenticated if the session has ended, Transient
+        and NoAnswer."""
         tokens = self._session()
         return tokens.access if _is_fresh(tokens) else await self.renew()
 
@@ -142,6 +143,10 @@ class Rest:
                 self.forget()
                 raise
             return
+        except (Transient, NoAnswer):
+            raise
+        except HubbubError as error:  # it refuses no call that needs the token
+            raise NoAnswer(f"no new token: {error}") from error
         if self.tokens is before:  # nobody else has logged in meanwhile
             self._keep(answer)
 
@@ -151,6 +156,8 @@ class Rest:
         return self.tokens
 
     def _keep(self, answer: dict[str, Any]) -> None:
+        if not answer.keys() >= {"token", "refreshToken", "expiresIn"}:
+            raise NoAnswer("what came is no pair of tokens")
         user = answer["user"]["id"] if "user" in answer else self._session().user
         tokens = Tokens(
             user, answer["token"], answer["refreshToken"], time.time() + answer["expiresIn"]
