@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -10,9 +11,9 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 from hubbub_client import Client, FileStore, MemoryStore, Unauthenticated, Unavailable
-from hubbub_client.rest import Rest, Tokens
+from hubbub_client.rest import PAUSE_SECONDS, Rest, Tokens
 
-from tests.clients.stub import SESSION, Answer, cut, refused, somebody, until
+from tests.clients.stub import SESSION, Answer, cut, refused, serving, somebody, until
 
 
 async def log_in(_: web.Request) -> web.Response:
@@ -175,6 +176,19 @@ async def test_calls_that_wait_for_a_refresh_share_its_failure() -> None:
         assert [type(one) for one in outcomes[1:]] == [Unavailable] * 49
         assert len(asked) == 1
         await rest.close()
+
+
+async def test_calls_that_repeat_a_refresh_share_its_pauses() -> None:
+    """However many they are, a server in trouble gets one refresh after the other."""
+    async with serving() as (stub, origin):
+        stub.answer = lambda *_: refused(503, "unavailable")
+        rest = Rest(origin, Tokens("ann", "old", "old", 0.0))
+        began = time.monotonic()
+        calls = [asyncio.create_task(rest.call("GET", "/api/user/me")) for _ in range(50)]
+        await until(lambda: len(stub.asked) >= 10)
+        assert time.monotonic() - began >= 9 * PAUSE_SECONDS[0]
+        await rest.close()
+        await asyncio.gather(*calls, return_exceptions=True)
 
 
 @pytest.mark.parametrize("failures", [0, 1])

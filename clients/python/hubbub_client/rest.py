@@ -123,8 +123,15 @@ class Rest:
             renewal.exception()  # there may be no caller
 
     async def _refresh(self, before: Tokens) -> None:
-        async with self.locked():
-            await self._refresh_from(before)
+        """A failure is told after a pause: whoever repeats the refresh meanwhile shares it, and a
+        server in trouble gets no more refreshes from many callers than from one."""
+        try:
+            async with self.locked():
+                await self._refresh_from(before)
+        except (Transient, NoAnswer):
+            if not self.http.closed:
+                await asyncio.sleep(random.uniform(*PAUSE_SECONDS))  # noqa: S311 - jitter
+            raise
 
     async def _refresh_from(self, before: Tokens) -> None:
         """Another program may have used the refresh token and stored the new tokens."""
