@@ -35,9 +35,10 @@ _SCRIPT_CHANGES: Final = re.compile(
 )
 # Latin, Greek and Cyrillic letters lose the marks behind them.
 _MARKED: Final = re.compile(
-    "([a-zA-Z\u00aa-\u02af\u0370-\u052f\u1c80-\u1c8f\u1d00-\u1dbf\u1e00-\u1fff\u2c60-\u2c7f"
-    "\ua640-\ua69f\ua720-\ua7ff])[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff"
-    "\u20d0-\u20ff\ufe20-\ufe2f]+"
+    "([a-zA-Z\u00aa-\u02af\u0370-\u052f\u1c80-\u1c8f\u1d00-\u1dbf\u1e00-\u1fff\u2184\u2c60-\u2c7f"
+    "\ua640-\ua66e\ua680-\ua69d\ua720-\ua7ff\uab30-\uab6f\U0001df00-\U0001dfff])"
+    "[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\u2de0-\u2dff\ua66f-\ua672"
+    "\ua674-\ua67d\ua69e\ua69f\ufe20-\ufe2f\U0001e08f]+"
 )
 # Signs that separate words, like U+00B4, although their compatibility forms have marks.
 _SPACING_MARKS: Final = re.compile(

@@ -1,6 +1,7 @@
 """What counts as a word, and when two are equal."""
 
-from unicodedata import category, combining, normalize
+import sys
+from unicodedata import category, combining, name, normalize
 
 import psycopg
 import pytest
@@ -17,6 +18,8 @@ from chats.search.words import (
 )
 from common.protocol.limits import MAX_MESSAGE_BYTES
 from tests.fixtures.busy import cpu_seconds
+
+LETTERS = ("Ll", "Lu", "Lt")
 
 
 @pytest.mark.parametrize(
@@ -46,6 +49,27 @@ from tests.fixtures.busy import cpu_seconds
 def test_a_text_becomes_a_line_of_its_words(text: str, line: str) -> None:
     """Case-folded, Latin, Greek and Cyrillic without marks, scripts without spaces as runs."""
     assert line_of(text) == line
+
+
+def named(*beginnings: str) -> list[str]:
+    """The characters with such names."""
+    characters = map(chr, range(sys.maxunicode + 1))
+    return [one for one in characters if name(one, "").startswith(beginnings)]
+
+
+def test_every_latin_greek_and_cyrillic_letter_loses_its_marks() -> None:
+    """Also those of dialectology and phonetics. Except ẚ, of which NFKC makes two letters, the
+    second of no script."""
+    letters = [one for one in named("LATIN ", "GREEK ", "CYRILLIC ") if category(one) in LETTERS]
+    letters.remove("ẚ")
+    assert [one for one in letters if split_runs(one + "\u0316") != split_runs(one)] == []
+
+
+def test_every_mark_of_cyrillic_letters_is_taken_off() -> None:
+    """Also letters over letters, as in Church Slavonic, and signs between two letters."""
+    marks = named("COMBINING CYRILLIC ")
+    assert {"\u0483", "\u2ded", "\ua67d", "\ua69f"} < set(marks)
+    assert [mark for mark in marks if split_runs(f"и{mark}я") != ["ия"]] == []
 
 
 def test_a_word_counts_up_to_its_200th_character() -> None:
