@@ -39,6 +39,7 @@ async def test_a_chat_is_completed_and_leads_there(open_page: OpenPage) -> None:
     await field.press("Enter")
     line = page.locator(".line").last
     await expect(line.locator(".text")).to_have_text("see #The kitchen for #12")
+    await expect(page.locator(".pending")).to_have_count(0)
     assert play.logs[party][-1]["message"] == f"see {address} for #12"
     await line.get_by_role("link", name="#The kitchen").click()
     await expect(page.locator(".bar h1")).to_have_text("The kitchen")

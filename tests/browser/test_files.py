@@ -182,8 +182,12 @@ async def test_a_message_goes_with_its_file_wherever_its_user_is(
         await expect(field).to_have_count(0)
     may_arrive.set()
     await expect(page.get_by_role("link", name="Party")).to_contain_text("You: The notes")
-    last = play.logs[party_chat][-1]
-    assert [one["name"] for one in last["attachments"]] == ["notes.bin"]
+
+    async def is_stored() -> bool:
+        return bool(play.logs[party_chat][-1].get("message") == "The notes")
+
+    await until(is_stored)  # the list shows it before
+    assert [one["name"] for one in play.logs[party_chat][-1]["attachments"]] == ["notes.bin"]
     await page.get_by_role("link", name="Party").click()
     await expect(field).to_have_value("")
     await expect(page.get_by_role("list", name="Files")).to_have_count(0)

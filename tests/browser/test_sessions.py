@@ -262,6 +262,7 @@ async def test_files_that_wait_are_not_lost_without_a_question(open_page: OpenPa
     await expect(tray.get_by_role("progressbar")).to_have_count(0)
     await field.press("Enter")
     await expect(page.locator(".line").last).to_contain_text("notes.bin")
+    await expect(page.locator(".pending")).to_have_count(0)
     assert len(play.logs[party][-1]["attachments"]) == 2
     await page.reload()
     await expect(page.locator(".line").last).to_contain_text("notes.bin")
