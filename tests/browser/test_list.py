@@ -164,6 +164,7 @@ async def test_an_unread_chat_stays_where_it_was_opened(open_page: OpenPage) -> 
     await expect(page.locator(".row[aria-current] .badge")).to_have_count(0)
     await expect(unread.nth(1)).to_have_text("Room 38")
     await expect(unread.first).to_be_in_viewport()
+    await expect(page.locator(".line")).to_contain_text("hello")  # with that it is read
     await page.keyboard.press("Alt+Shift+ArrowDown")
     await expect(page.locator(".bar h1")).to_have_text("Room 37")
     await expect(unread.nth(1)).to_have_text("Room 37")
