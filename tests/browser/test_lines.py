@@ -1,9 +1,10 @@
 """Lines of the log that change while the user is interacting with them."""
 
+import asyncio
 import re
 
 import pytest
-from playwright.async_api import FilePayload, expect
+from playwright.async_api import FilePayload, Route, expect
 
 from tests.browser.conftest import OpenPage
 from tests.browser.stage import Play, party
@@ -212,6 +213,7 @@ async def test_a_line_is_announced_once(open_page: OpenPage) -> None:
     page = await open_page(play)
     await page.get_by_role("link", name="Party").click()
     log, author = page.get_by_role("log"), page.locator(".author").first
+    await expect(page.locator(".line")).to_contain_text("Who comes?")
     await expect(log).not_to_have_attribute("aria-busy", "true")
     await log.evaluate(SPOKEN)
     news = play.say(chat, "bob", "Cleo does.", minutes=101)
@@ -228,6 +230,28 @@ async def test_a_line_is_announced_once(open_page: OpenPage) -> None:
     await page.keyboard.press("Control+k")
     await page.keyboard.type("bob")  # the search brings the new one
     await expect(author).to_have_text("bob")
+    assert await page.evaluate("window.spoken") == []
+
+
+async def test_what_comes_late_is_not_announced(open_page: OpenPage) -> None:
+    """The history of a chat that has been open for a while, on a slow network."""
+    play, chat = party()
+    play.say(chat, "bob", "Who comes?")
+    play.read_all()
+    page = await open_page(play)
+    may_come = asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        await may_come.wait()
+        await route.continue_()
+
+    await page.route(re.compile("/(events|message)[?]"), hold)
+    await page.get_by_role("link", name="Party").click()
+    log = page.get_by_role("log")
+    await log.evaluate(SPOKEN)
+    await expect(log).not_to_have_attribute("aria-busy", "true")
+    may_come.set()
+    await expect(page.locator(".line")).to_contain_text("Who comes?")
     assert await page.evaluate("window.spoken") == []
 
 

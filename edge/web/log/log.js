@@ -379,11 +379,8 @@ export class Log {
   async #load(page) {
     const chat = this.#chat;
     this.#loading.add(chat);
-    try {
-      await page;
-    } finally {
-      this.#loading.delete(chat);
-    }
+    await page.finally(() => this.#loading.delete(chat));
+    if (chat === this.#chat) this.#hush(); // it is drawn next
   }
 
   /** Old rows are added or removed without being announced. */
