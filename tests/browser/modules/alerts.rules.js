@@ -36,6 +36,7 @@ class Browser {
   worker = new Worker();
   me = `${ME} ${crypto.randomUUID()}`; // channels and locks are the browser's own
   windows = [];
+  named = Promise.resolve(); // the names that are needed have come
 
   constructor(how = {}) {
     this.choice = new Choice(how);
@@ -47,7 +48,8 @@ class Browser {
     const chats = new Map();
     const alerts = new Alerts({
       me: { id: this.me }, chats, clock, choice, locks: navigator.locks,
-      names: { of: (id) => NAMES[id], namedIn: (text) => text }, isAttended: (chat) => chat.id === open,
+      names: { of: (id) => NAMES[id], namedIn: (text) => text, need: () => this.named },
+      isAttended: (chat) => chat.id === open,
       worker: Promise.resolve(worker),
     });
     const window = { alerts, chats };
@@ -65,6 +67,18 @@ class Browser {
       await ended(5);
     }
     await ended(5); // it has noticed that it holds the lock
+  }
+
+  /** The messages between windows have arrived: a channel keeps their order. */
+  async heard() {
+    const name = `hubbub alerts ${this.me}`;
+    const [from, to] = [new BroadcastChannel(name), new BroadcastChannel(name)];
+    await new Promise((resolve) => {
+      to.onmessage = resolve;
+      from.postMessage({});
+    });
+    from.close();
+    to.close();
   }
 
   chat(id, { notify = "all", names = ["bob", "cleo"] } = {}) {
@@ -89,7 +103,7 @@ class Browser {
   }
 
   async wait(ms = 600) {
-    await ended(20); // messages between windows have arrived
+    await this.heard();
     await this.clock.pass(ms);
     await settle();
   }
@@ -131,6 +145,22 @@ inBrowser("a message is told with its chat and its author, and several of a chat
   chat.say(2, { message: "**two**" });
   await browser.wait();
   same(browser.titles, ["Party (2 new): bob: two"]);
+});
+
+inBrowser("a name that comes late is waited for", async (browser) => {
+  await browser.window();
+  let come;
+  browser.named = new Promise((resolve) => {
+    come = resolve;
+  });
+  NAMES.dan = "…";
+  browser.chat("a").say(1, { by: "dan" });
+  await browser.wait();
+  same(browser.titles, []);
+  NAMES.dan = "dan";
+  come();
+  await settle();
+  same(browser.titles, ["Party: dan: line 1"]);
 });
 
 inBrowser("several windows tell once, also when the one that spoke is gone", async (browser) => {
