@@ -74,13 +74,12 @@ async def test_older_messages_load_as_one_scrolls(enter: OpenWindow) -> None:
         place = await ann.log.evaluate(
             "log => { const li = [...log.querySelectorAll('li.line')]"
             ".find(one => one.getBoundingClientRect().top > log.getBoundingClientRect().top);"
-            "return [li.innerText, Math.round(li.getBoundingClientRect().top)]; }"
+            "return [li.dataset.key, Math.round(li.getBoundingClientRect().top)]; }"
         )
         await ann.log.evaluate("log => { log.scrollTop -= 300; }")  # a wheel event may arrive late
         await ann.page.wait_for_timeout(20)
         moved = await ann.log.evaluate(
-            "(log, text) => Math.round([...log.querySelectorAll('li.line')]"
-            ".find(one => one.innerText === text).getBoundingClientRect().top)",
+            f"(log, key) => Math.round(({TOP_OF_LINE})(log, key))",
             place[0],
         )
         assert moved - place[1] in range(-1, 302), "a page of the past must not move what is read"
