@@ -6,7 +6,7 @@ import pytest
 from playwright.async_api import Locator, Page, expect
 
 from tests.browser.accessibility import PHONE
-from tests.browser.company import HOLDING, bending_calls
+from tests.browser.company import HOLDING, bending_calls, until
 from tests.browser.conftest import OpenPage
 from tests.browser.stage import Play, uuid7
 
@@ -205,11 +205,13 @@ async def test_more_is_found_as_one_scrolls(open_page: OpenPage) -> None:
     await box.evaluate("box => { box.scrollTop = box.scrollHeight - box.clientHeight - 1; }")
     await expect(hits).to_have_count(40)
     assert await box.evaluate("box => box.scrollTop") > 0
-    for _ in range(70):
-        await page.keyboard.press("ArrowDown")
-        if await hits.count() == 70:
-            break
-    await expect(hits).to_have_count(70)
+
+    async def is_all_there() -> bool:
+        for _ in range(10):
+            await page.keyboard.press("ArrowDown")
+        return await hits.count() == 70
+
+    await until(is_all_there)
     assert set(play.searched) == {"log"}
 
 
@@ -260,8 +262,9 @@ async def test_enter_writes_to_nobody_else(open_page: OpenPage) -> None:
     people = page.get_by_role("group", name="People").get_by_role("option")
     await expect(people).to_have_text(["ANanders ", "ANannika "])
     await page.evaluate(bending_calls("username=", HOLDING))
-    await page.keyboard.type("nika")
-    await page.keyboard.press("Enter")
+    async with page.expect_request("**/direct"):
+        await page.keyboard.type("nika")
+        await page.keyboard.press("Enter")
     await expect(page.locator(".finder")).to_have_count(0)
     assert [url for url in asked if url.endswith("/direct")] == [
         f"{page.url.partition('#')[0]}api/user/{uuid7(101)}/direct"
