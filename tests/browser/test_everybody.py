@@ -109,6 +109,7 @@ async def test_it_can_be_magnified_to_twice_its_size(open_page: OpenPage) -> Non
     play, _ = make_play()
     page = await open_page(play, viewport=MAGNIFIED)
     await page.get_by_role("link", name="Summer party").click()
+    await expect(page.locator(".line").last).to_be_in_viewport()
     log = await page.get_by_role("log").bounding_box()
     field = await page.locator(".write").bounding_box()
     assert log

@@ -99,6 +99,7 @@ async def test_the_reader_keeps_their_place_when_others_write(enter: OpenWindow)
     async with long_chat(ann, 60) as (bob, chat):
         await ann.open_chat("Long")
         await ann.button("Latest").click()
+        await expect(ann.log.locator(".text").last).to_be_in_viewport()
         await ann.log.evaluate("log => { log.scrollTop -= 1000; }")
         await expect(ann.button("Latest")).to_be_visible()
         first = await ann.log.evaluate(FIRST_LINE)
@@ -167,10 +168,12 @@ async def test_no_text_breaks_the_page(enter: OpenWindow) -> None:
     )
     for width in (1280, 390):
         await ann.page.set_viewport_size({"width": width, "height": 844})
+        await ann.page.wait_for_function("width => innerWidth === width", arg=width)
         assert set(await ann.page.evaluate(overflow)) == {0}
     await ann.button("Show all of it").click()
     for width in (390, 1280):
         await ann.page.set_viewport_size({"width": width, "height": 844})
+        await ann.page.wait_for_function("width => innerWidth === width", arg=width)
         assert set(await ann.page.evaluate(overflow)) == {0}
 
 
