@@ -228,6 +228,7 @@ async def test_a_line_is_announced_once(open_page: OpenPage) -> None:
         await expect(log.get_by_text("Never mind")).to_have_count(0)
     play.status.pop("bob")  # and with it the display name
     await page.keyboard.press("Control+k")
+    await expect(page.get_by_role("combobox")).to_be_focused()
     await page.keyboard.type("bob")  # the search brings the new one
     await expect(author).to_have_text("bob")
     assert await page.evaluate("window.spoken") == []

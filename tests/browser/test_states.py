@@ -57,8 +57,10 @@ async def test_the_first_page_is_accessible(open_page: OpenPage) -> None:
     await expect(page.get_by_role("button", name="Sign up")).to_be_visible()
     await check(page, "sign-up")
     await page.get_by_role("button", name="Sign up").click()
+    await expect(page.get_by_text("Enter your e-mail address.")).to_be_visible()
     await check(page, "errors")
     await page.get_by_role("button", name="log in").click()
+    await expect(page.get_by_role("heading", name="Welcome back")).to_be_visible()
     await check(page, "log-in")
 
 
@@ -71,6 +73,7 @@ async def test_the_places_of_a_desk_are_accessible(open_page: OpenPage) -> None:
     await page.get_by_role("button", name="Archived 1").click()
     await check(page, "archived chats")
     await page.get_by_role("link", name="Kitchen").click(button="right")
+    await expect(page.get_by_role("menu")).to_be_visible()
     await check(page, "menu of a chat")
     await keys.press("Escape")
     bob = page.locator(".row").filter(has=page.locator(".title").filter(has_text="Bob, here now"))
@@ -87,11 +90,13 @@ async def test_the_places_of_a_desk_are_accessible(open_page: OpenPage) -> None:
     await line.hover()
     await check(page, "chat")
     await line.get_by_role("button", name="More", exact=True).click()
+    await expect(page.get_by_role("menu")).to_be_visible()
     await check(page, "menu of a message")
     await page.get_by_role("menuitem", name="Reply", exact=True).click()
     await check(page, "answering")
     await keys.press("Escape")
     await field.press("ArrowUp")
+    await expect(page.locator(".replying")).to_contain_text("Edit message")
     await check(page, "editing")
     await keys.press("Escape")
     await field.press_sequentially("@")
@@ -104,12 +109,14 @@ async def test_the_places_of_a_desk_are_accessible(open_page: OpenPage) -> None:
     await check(page, "picker")
     await keys.press("Escape")
     await page.locator(".bar h1 button").click()
+    await expect(page.get_by_role("tab", name="People")).to_be_focused()
     await check(page, "people")
     await page.get_by_role("tab", name="Settings").click()
     await page.get_by_role("button", name="Leave this chat").click()
     await check(page, "settings of a chat")
     await keys.press("Escape")
     await keys.press("Control+k")
+    await expect(page.get_by_role("combobox")).to_be_focused()
     await check(page, "finder")
     await page.get_by_role("combobox").fill("code")
     await expect(page.locator(".hit.message mark").first).to_be_visible()
@@ -119,6 +126,7 @@ async def test_the_places_of_a_desk_are_accessible(open_page: OpenPage) -> None:
     await check(page, "finder without a match")
     await keys.press("Escape")
     await keys.press("Control+/")
+    await expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
     await check(page, "keys")
     await keys.press("Escape")
     await page.get_by_role("button", name="New chat").click()
@@ -184,6 +192,7 @@ async def test_the_places_of_a_phone_are_accessible(open_page: OpenPage) -> None
     await page.get_by_role("link", name="Summer party").tap()
     await check(page, "chat")
     line = page.locator(".line").filter(has_text="Is the code still").last
+    await expect(page.locator(".completion")).to_have_count(1)  # the helpers of a chat have loaded
     await line.dispatch_event("pointerdown", {"pointerType": "touch", "bubbles": True})
     await expect(page.get_by_role("menu")).to_be_visible()
     await check(page, "long press")
@@ -193,9 +202,11 @@ async def test_the_places_of_a_phone_are_accessible(open_page: OpenPage) -> None
     await expect(page.get_by_role("combobox")).to_be_focused()
     await page.keyboard.press("Escape")
     await page.get_by_role("button", name="More about this chat").tap()
+    await expect(page.get_by_role("menu")).to_be_visible()
     await check(page, "menu of the open chat")
     await page.keyboard.press("Escape")
     await page.locator(".bar h1 button").tap()
+    await expect(page.get_by_role("tab", name="People")).to_be_visible()
     await check(page, "panel")
     assert await page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
 
@@ -206,6 +217,7 @@ async def test_a_conversation_reads_as_sentences(open_page: OpenPage) -> None:
     page = await open_page(play)
     await page.get_by_role("link", name="Summer party").click()
     await expect(page.get_by_role("log").get_by_role("listitem")).to_have_count(9)
+    await expect(page.locator(".author")).to_have_text(["cleo", "cleo", "Bob", "Bob"])
     lines = await page.locator(".line").evaluate_all(
         "all => all.map(one => one.cloneNode(true)).map(one => {"
         "for (const mark of one.querySelectorAll('[aria-hidden]')) mark.remove();"
