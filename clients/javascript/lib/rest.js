@@ -3,7 +3,7 @@
  * outcome is unknown, or that was rate-limited, is repeated with its key for up to `repeatMs` after
  * its first failure.
  */
-import { Unauthenticated, refusal } from "./errors.js";
+import { NoAnswer, Unauthenticated, refusal } from "./errors.js";
 import { exchange } from "./exchange.js";
 import { newId } from "./ids.js";
 
@@ -117,7 +117,7 @@ export class Rest {
   async repeat(ask, repeatMs = this.#repeatMs, codes = PASSING) {
     let until = null;
     for (;;) {
-      let pauseMs = LEAST_PAUSE_MS + this.#random() * MORE_PAUSE_MS;
+      let pauseMs = this.#pauseMs();
       try {
         return await ask();
       } catch (error) {
@@ -125,8 +125,16 @@ export class Rest {
         pauseMs = Math.max(pauseMs, (error.retryAfter ?? 0) * 1_000);
         if (!codes.has(error.code) || this.#clock.now() + pauseMs > until) throw error;
       }
-      await new Promise((resolve) => this.#clock.after(pauseMs, resolve));
+      await this.#pause(pauseMs);
     }
+  }
+
+  #pauseMs() {
+    return LEAST_PAUSE_MS + this.#random() * MORE_PAUSE_MS;
+  }
+
+  #pause(ms) {
+    return new Promise((resolve) => this.#clock.after(ms, resolve));
   }
 
   /** One attempt at a call. */
@@ -176,7 +184,13 @@ export class Rest {
     const before = this.tokens;
     if (!before?.refresh && this.#cookie === NO_COOKIE) throw refusal(401, LOG_IN_FIRST);
     const renew = () => this.#renewFrom(before);
-    await (this.#locks ? this.#locks.request("hubbub-refresh", renew) : renew());
+    try {
+      await (this.#locks ? this.#locks.request("hubbub-refresh", renew) : renew());
+    } catch (error) {
+      // Whoever repeats it meanwhile shares it: many callers refresh no more often than one.
+      if (PASSING.has(error.code)) await this.#pause(this.#pauseMs());
+      throw error;
+    }
     if (this.tokens === null) throw refusal(401, LOG_IN_FIRST); // they have logged out meanwhile
     return this.tokens.access; // of the user who has logged in meanwhile
   }
@@ -198,6 +212,7 @@ export class Rest {
     } catch (error) {
       if (this.tokens !== tokens) return;
       if (error instanceof Unauthenticated) await this.forget();
+      else if (!PASSING.has(error.code)) throw new NoAnswer(error.message); // refuses no call
       throw error;
     }
   }
@@ -207,6 +222,7 @@ export class Rest {
   }
 
   async #keep({ token, refreshToken, expiresIn }, user) {
+    if (!token) throw new NoAnswer("What came is no pair of tokens.");
     const expires = this.#clock.now() + expiresIn * 1_000;
     const tokens = { user, access: token, refresh: refreshToken, expires };
     await this.onTokens(tokens); // stored before it is used

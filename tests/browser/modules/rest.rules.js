@@ -263,11 +263,14 @@ rule("a deletion is done when a second try finds nothing before the first has it
 });
 
 rule("what is no JSON is no answer, and no session", async () => {
-  const { rest, kept, ...server } = parts([], {
+  const { rest, clock, kept, ...server } = parts([], {
     tokens: { ...TOKENS, expires: 0 },
     fetch: async () => ({ ok: true, status: 200, headers: new Headers(), text: async () => "<p>" }),
   });
-  same((await failed(rest.call("GET", "/x", undefined, { repeatMs: 0 }))).name, "NoAnswer");
+  const failing = failed(rest.call("GET", "/x", undefined, { repeatMs: 0 }));
+  await settle();
+  await clock.pass(400);
+  same((await failing).name, "NoAnswer");
   same([kept, rest.tokens.access, server.asked], [[], "a1", []]);
 });
 

@@ -19,6 +19,30 @@ rule("a token that the server refuses is renewed, and the call made again", asyn
   same(asked.map(({ path }) => path), ["/x", "/api/user/refresh", "/x"]);
 });
 
+rule("a refresh that is refused, or answered with no tokens, refuses no call", async () => {
+  for (const answer of [[500, {}], [404, { code: "not_found" }], [200, {}]]) {
+    const { rest, clock, asked } = parts([answer, NEW, GOOD], { tokens: { ...TOKENS, expires: 0 } });
+    const call = rest.call("POST", "/y", {});
+    await settle();
+    await clock.pass(1_000);
+    same(await call, { well: true });
+    same(asked.map(({ path }) => path), ["/api/user/refresh", "/api/user/refresh", "/y"]);
+  }
+});
+
+rule("many calls that repeat a refresh ask for it no more often than one", async () => {
+  const { rest, clock, asked } = parts([], { tokens: { ...TOKENS, expires: 0 } });
+  const calls = Array.from({ length: 20 }, () => failed(rest.call("GET", "/x")));
+  await settle();
+  await clock.pass(1_000);
+  const { length } = asked;
+  same(length <= 11, true);
+  await rest.forget();
+  await clock.pass(1_000);
+  same([(await Promise.all(calls)).every(({ code }) => code === "unauthenticated"), asked.length],
+    [true, length]);
+});
+
 rule("a session that is over is forgotten, and only logging in helps", async () => {
   const { rest, asked, kept } = parts([
     refused(401, "unauthenticated"), refused(401, "unauthenticated"),
@@ -83,7 +107,10 @@ rule("what another window has renewed is taken, and never spent again", async ()
   await clock.pass(DAY_MS);
   same([await rest.accessToken(), asked[0].body], ["a2", { refreshToken: "r10" }]);
   stored = { user: "ben", access: "b", refresh: "b", expires: 9 * DAY_MS };
-  same((await failed(rest.renew())).name, "NoAnswer");
+  const failing = failed(rest.renew());
+  await settle();
+  await clock.pass(400);
+  same((await failing).name, "NoAnswer");
   same(asked[1].body, { refreshToken: "r2" });
 });
 
