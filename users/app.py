@@ -16,6 +16,7 @@ from common.calls.service import CallService
 from common.database.failures import DatabaseUnavailable
 from common.database.pool import create_pool
 from common.database.primary import Primary
+from common.database.start import set_up_when_reachable
 from common.identity.wrapping import Wrapping
 from common.process.rest import Rest
 from common.process.service import Service, open_http
@@ -83,8 +84,8 @@ def create_users(settings: Settings) -> Service:
     async def running() -> AsyncIterator[None]:
         await pool.open()
         try:
-            await keys.open()
-            await push_key.open()
+            await set_up_when_reachable(keys.open)
+            await set_up_when_reachable(push_key.open)
         except BaseException:
             await pool.close()
             raise

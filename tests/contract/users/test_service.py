@@ -9,9 +9,11 @@ from collections.abc import Awaitable, Callable
 from operator import sub
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 import pytest
+from psycopg.conninfo import make_conninfo
 
 from common.calls.callers import Caller
 from common.calls.calls import KEY_REFUSED_HEADER, Calls
@@ -20,6 +22,7 @@ from common.protocol.errors import Refusal
 from common.protocol.instance import DemandRole
 from common.protocol.users import Grant, LogIn, PeopleFound, SearchPeople
 from tests.fixtures.callers import AnyCaller, Credentials
+from tests.fixtures.proxy import Proxy
 from users.background import BACKGROUND_FAILED
 from users.store.upkeep import PreparedTransactionsOff, set_up_database
 
@@ -135,6 +138,27 @@ async def test_calls_are_described_by_openapi(users: Any) -> None:
     assert {"/calls/sign_up", "/calls/prepare", "/calls/change_user"} <= document["paths"].keys()
     answer = document["paths"]["/calls/refresh"]["post"]["responses"]["200"]
     assert answer["content"]["application/json"]["schema"]["$ref"].endswith("/Grant")
+
+
+async def test_a_start_waits_for_a_database_that_stalls(
+    start_replica: Callable[..., Awaitable[Any]],
+    own_database: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Longer than a request does, also once the tables are there: a process that ended would be
+    started again for nothing."""
+    monkeypatch.setattr("common.database.pool.WAIT_SECONDS", 0.2)
+    monkeypatch.setattr("common.database.start.WAIT_SECONDS", 60.0)
+    place = urlsplit(own_database)
+    async with Proxy(str(place.hostname), int(place.port or 0)) as proxy:
+        await proxy.turn("stall")
+        url = make_conninfo(own_database, port=proxy.address.rpartition(":")[2])
+        starting = asyncio.create_task(start_replica(database_url=url))
+        await asyncio.wait([starting], timeout=0.6)
+        assert not starting.done()
+        await proxy.turn("pass")
+        users = await starting
+        assert await status_of(users, "/health/live") == 200
 
 
 async def test_prepared_transactions_are_needed(make_postgres: Callable[..., Any]) -> None:
