@@ -17,6 +17,7 @@ from hubbub_client.rest import Tokens
 from hubbub_client.store import FileStore, SharedStore
 
 from tests.clients.stub import Answer, message, serving, somebody, until
+from tests.fixtures.busy import quiet_environment
 
 
 def test_a_command_leaves_the_place_of_a_bot_alone(tmp_path: Path) -> None:
@@ -112,7 +113,7 @@ async def command(
     def start() -> subprocess.CompletedProcess[bytes]:
         return subprocess.run(
             [sys.executable, "-m", "hubbub_client", "--origin", origin, "--store", store, *words],
-            env={**os.environ, "PYTHONPATH": str(PACKAGE), "PYTHONUTF8": "1"},
+            env={**quiet_environment(), "PYTHONPATH": str(PACKAGE), "PYTHONUTF8": "1"},
             stdin=subprocess.DEVNULL,
             stdout=stdout,
             stderr=subprocess.PIPE,
@@ -182,7 +183,7 @@ async def test_ctrl_c_is_a_success_only_where_it_is_the_usual_end(
         stub.answer = lambda *_: (503, {})
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "hubbub_client", "--origin", origin, "--store", store, *words,
-            env={**os.environ, "PYTHONPATH": str(PACKAGE)}, stderr=asyncio.subprocess.PIPE,
+            env={**quiet_environment(), "PYTHONPATH": str(PACKAGE)}, stderr=asyncio.subprocess.PIPE,
         )  # fmt: skip
         await until(lambda: stub.asked != [])
         process.send_signal(signal.SIGINT)

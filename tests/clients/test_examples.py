@@ -1,7 +1,6 @@
 """The example programs, as far as they need no server."""
 
 import asyncio
-import os
 import sys
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from hubbub_client.rest import Tokens
 from hubbub_client.store import FileStore
 
 from tests.clients.stub import Answer, refused, serving
+from tests.fixtures.busy import quiet_environment
 
 ROOT = Path(__file__).parents[2]
 
@@ -30,8 +30,8 @@ async def test_a_line_that_is_refused_does_not_end_the_terminal(tmp_path: Path) 
         stub.answer = answer
         stub.may_begin.clear()  # lines go by REST
         environment = {
-            **os.environ, "HUBBUB_ORIGIN": origin, "HUBBUB_STORE": str(tmp_path / "store"),
-            "PYTHONPATH": str(ROOT / "clients" / "python"),
+            **quiet_environment(), "HUBBUB_ORIGIN": origin,
+            "HUBBUB_STORE": str(tmp_path / "store"), "PYTHONPATH": str(ROOT / "clients" / "python"),
         }  # fmt: skip
         terminal = await asyncio.create_subprocess_exec(
             sys.executable, str(ROOT / "examples" / "terminal.py"), "c", env=environment,

@@ -22,6 +22,7 @@ from files.sweep import Sweep
 from files.upstream import Chats
 from fleet.processes.children import spawn
 from fleet.processes.ports import ReservedPort
+from tests.fixtures.busy import quiet_environment
 
 KEY = "hubbub"
 
@@ -239,8 +240,9 @@ def test_a_place_that_cannot_be_made_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "taken").touch()
     places = (f"file://{tmp_path}/{name}" for name in ("old", "taken/new"))
     done = subprocess.run(
-        [sys.executable, "-m", "files.move", *places], capture_output=True, text=True
-    )
+        [sys.executable, "-m", "files.move", *places],
+        env=quiet_environment(), capture_output=True, text=True,
+    )  # fmt: skip
     said = f"files.move: cannot make the folder {tmp_path}/taken/new: Not a directory\n"
     assert (done.returncode, done.stderr) == (1, said)
 
