@@ -4,6 +4,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from math import inf
 from typing import Any, NamedTuple
 
 import httpx
@@ -14,6 +15,7 @@ from tests.fixtures.busy import BUSY, bound
 from tests.fixtures.servers import PostgresServer, Server, ValkeyServer
 
 SLACK_SECONDS = bound(0.5, 10.0)
+WAITED_SECONDS = 4.5  # at least, by a call whose service does not come back
 
 
 class System(NamedTuple):
@@ -128,7 +130,7 @@ def test_chats_gone(system: System) -> None:
 
 @pytest.mark.parametrize("role", ["users", "chats"])
 def test_a_restart_fails_nobody(system: System, role: str) -> None:
-    """Calls that arrive while the only replica restarts wait for it."""
+    """Calls that arrive while the only replica restarts wait for it, up to five seconds."""
     server: Server = getattr(system, role)
     calls: list[Callable[[], httpx.Response]] = (
         [
@@ -139,10 +141,12 @@ def test_a_restart_fails_nobody(system: System, role: str) -> None:
         else [system.send, lambda: system.ask("GET", "/api/chat")]
     )
     server.kill()
-    with ThreadPoolExecutor() as threads:
-        waiting = [threads.submit(call) for call in calls * 5]
+    with ThreadPoolExecutor(5 * len(calls)) as threads:
+        waiting = [threads.submit(seconds, call) for call in calls * 5]
         server.start()
-        assert {answer.result().status_code for answer in waiting} <= {200, 201}
+        for took, answer in (each.result() for each in waiting):
+            # On a busy machine a start may take longer than a call waits for it.
+            assert answer.status_code in (200, 201) or took > bound(inf, WAITED_SECONDS)
 
 
 def test_realtime_gone(system: System) -> None:
