@@ -2,8 +2,8 @@
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
 
+from common.process.tasks import stop
 from files.rounds import run_rounds
 
 
@@ -32,14 +32,17 @@ class Work:
         self.done += group
 
     def run_for_a_moment(self, pieces: int, at_once: int) -> None:
-        """Until it waits for a pause or for work that hangs."""
+        """Until it waits for a pause or for work that hangs: nothing else takes time."""
 
         async def run() -> None:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(0.2):
-                    await run_rounds(
-                        "letters", self.claim, by_letter, self.work, pieces=pieces, at_once=at_once
-                    )
+            running = asyncio.create_task(
+                run_rounds(
+                    "letters", self.claim, by_letter, self.work, pieces=pieces, at_once=at_once
+                )
+            )
+            for _ in range(100):
+                await asyncio.sleep(0)
+            await stop([running])
 
         asyncio.run(run())
 
