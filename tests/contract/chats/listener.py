@@ -34,7 +34,7 @@ async def listening(url: str, *topics: str) -> AsyncIterator[Listener]:
     async with redis.Redis.from_url(url) as valkey, valkey.pubsub() as pubsub:
         await pubsub.subscribe(*topics)
         for _ in topics:
-            assert await pubsub.get_message(timeout=5) is not None
+            assert await pubsub.get_message(timeout=30) is not None
         yield Listener(pubsub)
 
 

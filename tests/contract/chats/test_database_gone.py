@@ -218,7 +218,7 @@ async def _until_another_waits(
         "SELECT pid, query_start FROM pg_stat_activity"
         " WHERE datname = current_database() AND wait_event_type = 'Lock'"
     )
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while (found := watcher.execute(waiting).fetchone() or known) == known:  # noqa: ASYNC110
             await asyncio.sleep(0.005)
     return found

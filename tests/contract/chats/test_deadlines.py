@@ -46,7 +46,7 @@ async def until_somebody_waits(stage: Stage, number: int = 1) -> None:
         " WHERE datname = current_database() AND wait_event_type = 'Lock'"
     )
     with psycopg.connect(stage.chats_database_url, autocommit=True) as connection:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while connection.execute(waiting).fetchone() != (number,):  # noqa: ASYNC110 - polls
                 await asyncio.sleep(0.01)
 

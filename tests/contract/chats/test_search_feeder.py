@@ -85,7 +85,7 @@ async def test_a_replica_goes_on_while_words_are_made(
 
     def make(rows: Iterable[UnfedRow]) -> Changes:
         loop.call_soon_threadsafe(gone_on.set)
-        seen.append(gone_on.wait(5))
+        seen.append(gone_on.wait(30))
         return changes_of(rows)
 
     monkeypatch.setattr(chats.store.search_feed, "changes_of", make)

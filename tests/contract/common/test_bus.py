@@ -25,7 +25,7 @@ async def test_a_bus_with_very_many_topics_comes_up(
         bus.run(lambda _: None, lambda *change: changes.put_nowait(change))
     )
     try:
-        assert await asyncio.wait_for(changes.get(), 10) == (True, "")
+        assert await asyncio.wait_for(changes.get(), 30) == (True, "")
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)

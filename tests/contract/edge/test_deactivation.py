@@ -76,7 +76,7 @@ def open_socket(stack: ExitStack, url: str, token: str) -> ClientConnection:
         connect(url, subprotocols=[Subprotocol("chat.v1")], compression=None)
     )
     socket.send(msgspec.json.encode({"type": "connect", "token": token, "resume": {}}).decode())
-    assert msgspec.json.decode(str(socket.recv(timeout=10)).splitlines()[0])["type"] == "ready"
+    assert msgspec.json.decode(str(socket.recv(timeout=30)).splitlines()[0])["type"] == "ready"
     return socket
 
 

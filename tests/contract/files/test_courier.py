@@ -63,7 +63,7 @@ def push_to(user: str, browser: Browser) -> ClaimedPush:
 async def ends_of(courier: Courier, others: Others, pushes: Sequence[ClaimedPush]) -> list[str]:
     others.outcomes.clear()
     for push in pushes:
-        await asyncio.wait_for(courier.deliver([push]), 10)
+        await asyncio.wait_for(courier.deliver([push]), 30)
     return [one.outcome for one in others.outcomes]
 
 

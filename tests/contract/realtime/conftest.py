@@ -39,7 +39,7 @@ from users.keys import KeyRing
 
 T = TypeVar("T")
 ORIGIN = "http://127.0.0.1:8500"
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 60.0
 Frame = dict[str, Any]
 
 
@@ -326,6 +326,7 @@ class World:
             max_size=None,
             max_queue=None,  # it answers pings even if the test reads nothing for a while
             ping_interval=None,
+            open_timeout=PATIENCE_SECONDS,
             close_timeout=1,
             proxy=None,
             **options,

@@ -274,6 +274,6 @@ async def _until_so_many_wait_for_a_lock(pool: Pool, number: int) -> None:
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
         " AND wait_event_type = 'Lock'"
     )
-    async with pool.connection() as connection, asyncio.timeout(10):
+    async with pool.connection() as connection, asyncio.timeout(30):
         while await (await connection.execute(question)).fetchone() != (number,):
             pass

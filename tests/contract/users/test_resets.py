@@ -160,7 +160,7 @@ async def test_a_promotion_that_is_under_way_counts(users: Any, pool: Pool) -> N
 
 async def until_something_waits(pool: Pool) -> None:
     """Waits until something waits for a lock of the test's database."""
-    async with asyncio.timeout(20), pool.connection() as connection:
+    async with asyncio.timeout(30), pool.connection() as connection:
         while True:
             cursor = await connection.execute(
                 "SELECT FROM pg_stat_activity WHERE datname = current_database()"

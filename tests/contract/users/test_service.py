@@ -21,6 +21,7 @@ from common.calls.replicas import Replicas
 from common.protocol.errors import Refusal
 from common.protocol.instance import DemandRole
 from common.protocol.users import Grant, LogIn, PeopleFound, SearchPeople
+from tests.fixtures.busy import quiet_environment
 from tests.fixtures.callers import AnyCaller, Credentials
 from tests.fixtures.proxy import Proxy
 from users.background import BACKGROUND_FAILED
@@ -153,7 +154,7 @@ async def test_a_start_waits_for_a_database_that_stalls(
     async with Proxy(str(place.hostname), int(place.port or 0)) as proxy:
         await proxy.turn("stall")
         url = make_conninfo(own_database, port=proxy.address.rpartition(":")[2])
-        starting = asyncio.create_task(start_replica(database_url=url))
+        starting = asyncio.ensure_future(start_replica(database_url=url))
         await asyncio.wait([starting], timeout=0.6)
         assert not starting.done()
         await proxy.turn("pass")
@@ -193,7 +194,7 @@ async def test_the_operator_makes_an_owner_by_the_command_line(
     async def run(*words: str) -> tuple[int | None, str]:
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "users", *words,
-            env={**os.environ, **environment}, cwd=PROJECT,
+            env={**quiet_environment(), **environment}, cwd=PROJECT,
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
         )  # fmt: skip
         said, _ = await asyncio.wait_for(process.communicate(), 60)

@@ -71,7 +71,7 @@ async def until_nothing_is_idle(client: HttpClient) -> None:
 
 
 async def ask(server: Server, client: HttpClient) -> Response:
-    return await asyncio.wait_for(client.get(server.address, "/a"), 5)
+    return await asyncio.wait_for(client.get(server.address, "/a"), 30)
 
 
 async def test_a_request_and_its_answer() -> None:

@@ -52,7 +52,7 @@ class Server:
         for part in parts:
             writer.write(part)
             await asyncio.sleep(0.01)
-        said = await asyncio.wait_for(reader.read(), 5)
+        said = await asyncio.wait_for(reader.read(), 30)
         writer.close()
         return said
 
@@ -69,7 +69,7 @@ async def server() -> AsyncIterator[Server]:
 
 
 async def read_answer(reader: asyncio.StreamReader) -> bytes:
-    head = await asyncio.wait_for(reader.readuntil(END_OF_HEAD), 5)
+    head = await asyncio.wait_for(reader.readuntil(END_OF_HEAD), 30)
     length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
     return head + await reader.readexactly(length)
 
@@ -174,10 +174,10 @@ async def test_a_stop_lets_requests_finish_and_ends_the_idle() -> None:
         busy_writer.write(b"GET /slow HTTP/1.1\r\n\r\n")
         await one.was_asked.wait()
         stopping = asyncio.create_task(one.stop())
-        assert await asyncio.wait_for(idle.read(), 5) == b""
+        assert await asyncio.wait_for(idle.read(), 30) == b""
         assert not stopping.done()
         one.gate.set()
-        said = await asyncio.wait_for(busy.read(), 5)
+        said = await asyncio.wait_for(busy.read(), 30)
         assert said.endswith(b"Connection: close\r\nContent-Length: 5\r\n\r\n/slow")
         await stopping
         with pytest.raises(ConnectionRefusedError):

@@ -199,7 +199,7 @@ async def test_a_full_batch_leaves_before_others_are_told(items: int, order: lis
     lanes: Lanes[int, int] = Lanes(lambda _: "", call, max_items=2)
     for item in range(items):
         lanes.ask("a", item, lambda result: seen.append(f"told {result}"))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not lanes.is_idle:  # noqa: ASYNC110 - no event when a lane ends
             await asyncio.sleep(0)
     assert seen == order

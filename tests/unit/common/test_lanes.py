@@ -151,7 +151,7 @@ async def test_an_answer_of_the_wrong_size_ends_no_lane(answer: list[int]) -> No
         return answers.pop() if answers else items
 
     lanes: Lanes[int, int] = Lanes(lambda _: "replica", call, max_items=10)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         with pytest.raises(Refusal, match="unavailable"):
             await lanes.fetch("a", 1)
         assert await lanes.fetch("a", 2) == 2
@@ -165,7 +165,7 @@ async def test_a_lane_that_is_cancelled_leaves_nobody_waiting() -> None:
         raise asyncio.CancelledError
 
     lanes: Lanes[int, int] = Lanes(lambda _: "replica", call, max_items=1)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         asked = [asyncio.create_task(lanes.fetch("a", item)) for item in range(2)]
         results = await asyncio.gather(*asked, return_exceptions=True)
     assert [type(result) for result in results] == [Refusal, Refusal]
@@ -181,7 +181,7 @@ async def test_a_call_ahead_that_is_cancelled_leaves_nobody_waiting() -> None:
         raise asyncio.CancelledError
 
     lanes: Lanes[int, int] = Lanes(lambda _: "replica", call, max_items=1)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         asked = [asyncio.create_task(lanes.fetch("a", item)) for item in range(3)]
         results = await asyncio.gather(*asked, return_exceptions=True)
     assert results[0] == 0
@@ -201,7 +201,7 @@ async def test_too_many_are_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> 
     lanes: Lanes[int, int] = Lanes(lambda _: "", call, max_items=10)
     asked = [asyncio.create_task(lanes.fetch("a", item)) for item in range(3)]
     await asyncio.sleep(0)
-    assert asked[2].done() or await asyncio.wait({asked[2]}, timeout=1)
+    assert asked[2].done() or await asyncio.wait({asked[2]}, timeout=30)
     with pytest.raises(Refusal, match="unavailable"):
         await asked[2]
     gate.set()

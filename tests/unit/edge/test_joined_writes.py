@@ -34,7 +34,7 @@ def arrived(client: socket.socket) -> bytes:
 
 
 async def read_answer(client: socket.socket) -> bytes:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         return await asyncio.get_running_loop().sock_recv(client, 65_536)
 
 
@@ -256,7 +256,7 @@ def test_a_client_that_goes_before_its_answer_is_no_error() -> None:
 
         async with serving_app(app, [listener], WholeAnswers):
             client.sendall(GET)
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 await begun.wait()
             client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             client.close()  # by a reset, which is read after the app has been woken

@@ -74,7 +74,7 @@ def read_soon(source: Source) -> Callable[[str], Awaitable[bytes]]:
 
 
 async def until(is_so: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not is_so():  # noqa: ASYNC110 - of a list
             await asyncio.sleep(0)
 

@@ -97,4 +97,4 @@ async def test_the_fleet_that_holds_a_folder_is_stopped(tmp_path: Path) -> None:
     assert holder.stdout is not None
     assert await holder.stdout.readline() == b"held\n"
     assert await asyncio.to_thread(stop_running, tmp_path) == 0
-    assert await asyncio.wait_for(holder.wait(), 10) == -signal.SIGTERM
+    assert await asyncio.wait_for(holder.wait(), 30) == -signal.SIGTERM
