@@ -14,12 +14,13 @@ import pytest
 from common.database.migrations import MIGRATION_LOCK, migrate
 from common.identity.wrapping import Wrapping
 from common.valkey.client import connect_valkey
-from fleet.data.state import read_state
+from fleet.data.state import ProcessState, read_state
 from fleet.processes.ports import LOOPBACK, listen_publicly
 from fleet.settings import read_settings
 from ops.doctor import queries
 from ops.doctor.collecting import database_urls
 from ops.doctor.queries import ask_bus, ask_database, count_unopened_keys
+from tests.fixtures.busy import bound
 from tests.fixtures.hubbub import ROOT, Hubbub
 from tests.fixtures.prometheus import Prometheus
 from tests.fixtures.servers import PostgresServer, ValkeyServer
@@ -27,11 +28,13 @@ from tests.observability.run import run_fleet, run_ops
 from tests.observability.test_queries import read_figures
 
 PATIENCE_SECONDS = 60.0
+# On a busy machine the doctor may find more for a moment, or come when the fleet has already
+# replaced what hangs.
+TRIES = int(bound(1, 5))
+Found = dict[int, str]
 
 
-async def diagnose(
-    system: Hubbub, *, with_deaths: bool = False, **variables: str
-) -> dict[int, str]:
+async def diagnose(system: Hubbub, *, with_deaths: bool = False, **variables: str) -> Found:
     """The first finding of each check, in agreement with the exit code. Other tests kill processes,
     so deaths are left out unless requested."""
     code, said = await run_ops(system, "doctor", "--json", **variables)
@@ -52,29 +55,47 @@ async def until_sound(system: Hubbub) -> None:
             assert found.keys() <= {3, 4, 8, 11, 12, 13, 14, 15, 17, 18, 22}, found
 
 
+async def diagnose_until(system: Hubbub, is_so: Callable[[Found], bool], **variables: str) -> Found:
+    """The first diagnosis that is so, or the last one."""
+    for _ in range(TRIES):
+        if is_so(found := await diagnose(system, with_deaths=False, **variables)):
+            break
+    return found
+
+
+async def diagnose_stopped(
+    system: Hubbub, role: str, is_so: Callable[[Found], bool]
+) -> tuple[ProcessState, Found]:
+    """The same while a process of the role is stopped, and which one that was."""
+    for _ in range(TRIES):
+        await until_sound(system)
+        victim = system.processes(role)[0]
+        system.signal_one(victim.pid, signal.SIGSTOP)
+        try:
+            found = await diagnose(system)
+        finally:
+            system.signal_one(victim.pid, signal.SIGCONT)
+        if is_so(found):
+            break
+    return victim, found
+
+
 async def test_a_hung_process_is_named(system: Hubbub) -> None:
     """It is running, and does not answer."""
     await until_sound(system)
     await system.until_known(("users", "chats"), by="realtime")
-    victim = system.processes("chats")[0]
-    system.signal_one(victim.pid, signal.SIGSTOP)
-    try:
-        found = await diagnose(system)
-    finally:
-        system.signal_one(victim.pid, signal.SIGCONT)
+    victim, found = await diagnose_stopped(
+        system, "chats", lambda found: "does not answer" in found.get(4, "")
+    )
     assert found[4] == f"chats-{victim.number} does not answer."
     await until_sound(system)
 
 
 async def test_a_hung_valkey_is_named_and_the_rest_goes_on(system: Hubbub) -> None:
     """Only what depends on it is reported: the system is ready without it."""
-    await until_sound(system)
-    (victim,) = system.processes("valkey")
-    system.signal_one(victim.pid, signal.SIGSTOP)
-    try:
-        found = await diagnose(system)
-    finally:
-        system.signal_one(victim.pid, signal.SIGCONT)
+    _, found = await diagnose_stopped(
+        system, "valkey", lambda found: 11 in found and not {3, 4, 8} & found.keys()
+    )
     assert "Valkey cannot be asked" in found[11]
     assert not {3, 4, 8} & found.keys()
     await until_sound(system)
@@ -82,13 +103,7 @@ async def test_a_hung_valkey_is_named_and_the_rest_goes_on(system: Hubbub) -> No
 
 async def test_a_hung_database_is_named(system: Hubbub) -> None:
     """It holds both databases, and no process that needs them is ready."""
-    await until_sound(system)
-    (victim,) = system.processes("postgres")
-    system.signal_one(victim.pid, signal.SIGSTOP)
-    try:
-        found = await diagnose(system)
-    finally:
-        system.signal_one(victim.pid, signal.SIGCONT)
+    _, found = await diagnose_stopped(system, "postgres", lambda found: 8 in found)
     assert "The databases of users and chats cannot be asked" in found[8]
     await until_sound(system)
 
@@ -130,7 +145,7 @@ async def test_chats_cut_from_valkey_alone_is_named(system: Hubbub, prometheus: 
             polling = 'ALERTS{alertname="NodesPoll"}'
             while not await asyncio.to_thread(prometheus.query, polling):  # noqa: ASYNC110
                 await asyncio.sleep(0.5)
-        found = await diagnose(system)
+        found = await diagnose_until(system, lambda found: not {3, 4, 8} & found.keys())
         _, said = await run_ops(system, "doctor")
     finally:
         rules.write_text(good)
@@ -178,9 +193,8 @@ async def test_another_port_is_told(system: Hubbub) -> None:
     """Run with another HUBBUB_PORT, the doctor says which one is right."""
     port = system.origin.rpartition(":")[2]
     await until_sound(system)
-    assert await diagnose(system, HUBBUB_PORT="1") == {
-        3: f"This Hubbub is on port {port}, not on 1."
-    }
+    found = await diagnose_until(system, lambda found: found.keys() == {3}, HUBBUB_PORT="1")
+    assert found == {3: f"This Hubbub is on port {port}, not on 1."}
 
 
 async def test_an_open_secret_is_named(system: Hubbub) -> None:
@@ -189,7 +203,7 @@ async def test_an_open_secret_is_named(system: Hubbub) -> None:
     key = system.data / "keys" / "edge.key"
     key.chmod(0o644)
     try:
-        found = await diagnose(system)
+        found = await diagnose_until(system, lambda found: found.keys() == {16})
     finally:
         key.chmod(0o600)
     assert found == {16: f"Others may read 1 secrets, such as {key}."}
@@ -204,7 +218,7 @@ async def test_a_migration_that_is_missing_is_named(system: Hubbub) -> None:
     async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
         await connection.execute("UPDATE migrations SET name = 'x' WHERE name LIKE '0002%'")
         try:
-            found = await diagnose(system)
+            found = await diagnose_until(system, lambda found: found.keys() == {9})
         finally:
             await connection.execute(
                 "UPDATE migrations SET name = '0002_memberships.sql' WHERE name = 'x'"
