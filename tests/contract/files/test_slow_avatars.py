@@ -41,8 +41,11 @@ def store(tmp_path: Path) -> Iterator[FileStore]:
         yield store
 
 
-async def test_a_client_that_sends_slowly_keeps_nobody_from_a_preview(store: FileStore) -> None:
+async def test_a_client_that_sends_slowly_keeps_nobody_from_a_preview(
+    store: FileStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Although there are many of them, and few pictures are resized at a time."""
+    monkeypatch.setattr("files.previews.MAX_SECONDS", 120.0)
 
     async def stuck() -> AsyncIterator[bytes]:
         yield picture()[:-1]
@@ -55,7 +58,7 @@ async def test_a_client_that_sends_slowly_keeps_nobody_from_a_preview(store: Fil
     taken = Avatars(cast(Users, NobodyElse()), store, previews)
     waiting = [asyncio.create_task(taken.replace(new_id(), stuck())) for _ in range(5)]
     await asyncio.sleep(0.3)
-    async with asyncio.timeout(8):  # a request that waits for its body is ended after ten
+    async with asyncio.timeout(50):  # a request that waits for its body is ended after sixty
         made = await previews.make("image/jpeg", feed, by="ann")
     assert made.webp is not None
     await stop(waiting)

@@ -27,6 +27,12 @@ async def make(data: bytes, kind: str = "image/png", **options: Any) -> Picture:
     return await Previews().make(kind, feed, by="ann", **options)
 
 
+@pytest.fixture(autouse=True)
+def may_take_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process is nice to all others, and a busy machine has no time for it."""
+    monkeypatch.setattr("files.previews.MAX_SECONDS", 120.0)
+
+
 def picture(
     size: tuple[int, int], name: str = "PNG", mode: str = "RGB", **options: object
 ) -> bytes:
