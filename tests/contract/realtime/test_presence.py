@@ -28,17 +28,29 @@ MOST_COMMANDS = 10_000  # that are listed: more than come while a test stands st
 
 
 async def watch(socket: Socket, *people: Person) -> dict[str, str]:
-    """The answer, by user. If other nodes take too long, the node answers with what it knows: then
-    it is asked again, but on an idle machine."""
+    """The answer, by user."""
+    [states] = await watch_at_once([socket], *people)
+    return states
+
+
+async def watch_at_once(sockets: list[Socket], *people: Person) -> list[dict[str, str]]:
+    """The answers on all sockets. If other nodes take too long, the node answers with what it
+    knows, and sockets that asked later get that answer sooner: then it is asked again, but on an
+    idle machine."""
+
+    async def ask(socket: Socket) -> dict[str, str]:
+        await socket.say({"type": "watch", "users": [person.id for person in people]})
+        return dict((await socket.hear_type("presence"))["users"])
+
     async with asyncio.timeout(PATIENCE_SECONDS):
         while True:
             asked = time.monotonic()
-            await socket.say({"type": "watch", "users": [person.id for person in people]})
-            states = dict((await socket.hear_type("presence"))["users"])
+            answers = await asyncio.gather(*map(ask, sockets))
             if IS_AT_REST or time.monotonic() - asked < 0.9 * ANSWERS_SECONDS:
-                return states
+                return answers
             await asyncio.sleep(1.0)
-            await told_more(socket)
+            for socket in sockets:
+                await told_more(socket)
 
 
 async def until_told(socket: Socket, person: Person, state: str) -> None:
@@ -88,7 +100,7 @@ async def test_lists_of_one_moment_are_answered_with_the_same_states(
         for person in people:
             await sockets.enter_async_context(world.connect(person, other_node))
         here = [await sockets.enter_async_context(world.connect(ann)) for _ in range(10)]
-        answers = await asyncio.gather(*(watch(socket, *people) for socket in here))
+        answers = await watch_at_once(here, *people)
     assert answers == [{person.id: "online" for person in people}] * len(here)
 
 
