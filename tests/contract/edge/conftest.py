@@ -5,6 +5,8 @@ import re
 import secrets
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +17,7 @@ import msgspec
 import pytest
 
 from common.protocol.ids import new_id
+from common.protocol.limits import ACCESS_TOKEN_SECONDS
 from fleet.processes.children import spawn
 from fleet.processes.ports import ReservedPort
 from tests.fixtures.callers import AnyCaller, Credentials
@@ -205,17 +208,30 @@ def check_refusal(response: httpx.Response) -> None:
 
 
 class Person:
-    """A user with an account and a token."""
+    """A user with an account and a token, which is renewed in time: some outlive many tests."""
 
     def __init__(self, client: httpx.Client) -> None:
         self._client = client
+        self._renewing = threading.Lock()
         self.name = f"p-{new_id()[-12:]}"
         account = {"username": self.name, "email": f"{self.name}@example.org"}
         answer = client.post("/api/user", json=account)
         assert answer.status_code == 201, answer.text
         self.id: str = answer.json()["user"]["id"]
-        self.headers = {"Authorization": f"Bearer {answer.json()['token']}"}
-        self.refresh_token: str = answer.json()["refreshToken"]
+        self._take(answer.json())
+
+    def _take(self, grant: dict[str, Any]) -> None:
+        self._token: str = grant["token"]
+        self.refresh_token: str = grant["refreshToken"]
+        self._renew_at = time.monotonic() + ACCESS_TOKEN_SECONDS / 2
+
+    @property
+    def headers(self) -> dict[str, str]:
+        with self._renewing:
+            if time.monotonic() > self._renew_at:
+                body = {"refreshToken": self.refresh_token}
+                self._take(self._client.post("/api/user/refresh", json=body).json())
+            return {"Authorization": f"Bearer {self._token}"}
 
     def ask(self, method: str, path: str, **options: Any) -> httpx.Response:
         headers = {**self.headers, **options.pop("headers", {})}
