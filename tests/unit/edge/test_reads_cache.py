@@ -89,8 +89,9 @@ def services() -> Services:
 
 
 @pytest.fixture
-def reads(services: Services) -> CachedReads:
-    """Without cache nodes: as when all of them are dead."""
+def reads(services: Services, monkeypatch: pytest.MonkeyPatch) -> CachedReads:
+    """Without cache nodes: as when all of them are dead. A thousand may take their time."""
+    monkeypatch.setattr("common.calls.lanes.DEADLINE_SECONDS", 60.0)
     direct = DirectReads(Chats(services), Users(services))
     return CachedReads(services, services, direct, MemoryCache(1_000_000), CacheNodes([]))
 
