@@ -260,7 +260,9 @@ async def test_what_a_database_says_of_itself(
             await connection.execute("BEGIN")
             await connection.execute(f'CREATE TABLE "{name}" ()')
             await connection.execute(f"PREPARE TRANSACTION '{name}'")
-    facts = await ask_database("users", url)
+    # The clocks are compared by when the answer comes.
+    asked = [await ask_database("users", url) for _ in range(TRIES)]
+    facts = min(asked, key=lambda facts: (facts.error, abs(facts.clock_ahead)))
     assert (facts.error, facts.missing_migrations, facts.prepared) == ("", (), 2)
     ((stranger, age),) = facts.strangers
     assert stranger == "foreign"
