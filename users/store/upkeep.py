@@ -82,7 +82,7 @@ async def answers(pool: Pool) -> bool:
 async def set_up_database(url: str) -> None:
     """Brings the tables up to date. Raises PreparedTransactionsOff, and what migrate raises."""
     with naming_failures():
-        async with await psycopg.AsyncConnection.connect(url, connect_timeout=2) as connection:
+        async with await psycopg.AsyncConnection.connect(url, connect_timeout=5) as connection:
             cursor = await connection.execute("SHOW max_prepared_transactions")
             if await cursor.fetchone() == ("0",):
                 raise PreparedTransactionsOff

@@ -41,6 +41,7 @@ from common.protocol.items import (
 )
 from common.protocol.users import GetProfile, Grant, Profile, SignUp
 from tests.fixtures.callers import AnyCaller
+from tests.fixtures.patient_pools import CONNECT_SECONDS, patient_pools
 from tests.fixtures.servers import PostgresServer, ValkeyServer
 from users.app import create_users
 from users.settings import Settings as UsersSettings
@@ -75,7 +76,7 @@ class World:
         answer: type[T],
         replica: int = 0,
         *,
-        seconds: float = 10.0,
+        seconds: float = 30.0,
     ) -> T:
         """Raises Refusal."""
         calls = Calls(self._http, Replicas("chats", (self.chats[replica],)))
@@ -126,7 +127,7 @@ class World:
         return await self.call("create_chat", request, Chat)
 
     async def append(
-        self, *items: AnyItem, replica: int = 0, seconds: float = 10.0
+        self, *items: AnyItem, replica: int = 0, seconds: float = 30.0
     ) -> list[AppendResult]:
         """Tried once, with this timeout. Raises Refusal unless all items were settled in time."""
         request = AppendRequest(items=list(items))
@@ -134,7 +135,7 @@ class World:
         return answer.results
 
     async def send(
-        self, *items: SendItem, replica: int = 0, seconds: float = 10.0
+        self, *items: SendItem, replica: int = 0, seconds: float = 30.0
     ) -> list[MessageStored]:
         """Like `append`, for valid messages."""
         results = await self.append(*items, replica=replica, seconds=seconds)
@@ -202,13 +203,22 @@ async def world(stage: Stage) -> AsyncIterator[World]:
         yield world
 
 
+@pytest.fixture(autouse=True)
+def patient_connections(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test's own pool waits for a connection while the machine stands still."""
+    monkeypatch.setattr("common.database.pool.WAIT_SECONDS", CONNECT_SECONDS)
+
+
 @contextlib.asynccontextmanager
 async def running_world(
-    stage: Stage, *, replicas: int = 2, with_users: bool = True
+    stage: Stage, *, replicas: int = 2, with_users: bool = True, is_patient: bool = True
 ) -> AsyncIterator[World]:
+    """With `is_patient` its databases may stand still for as long as any machine does."""
     await set_up_database(stage.chats_database_url)
     await set_up_users_database(stage.users_database_url)
     async with contextlib.AsyncExitStack() as stack:
+        if is_patient:
+            stack.enter_context(patient_pools())
         listeners = [stack.enter_context(Listener("127.0.0.1", 0, None).open()) for _ in range(3)]
         ports = [listener.getsockname()[1] for listener in listeners]
         addresses = [f"127.0.0.1:{port}" for port in ports]

@@ -2,12 +2,13 @@
 
 import asyncio
 import secrets
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from pathlib import Path
 
 import psycopg
 import pytest
+import pytest_asyncio
 
 from chats.log.appending import MAX_DELETIONS
 from chats.store import messages
@@ -22,6 +23,13 @@ from tests.fixtures.busy import bound
 from tests.fixtures.servers import PostgresServer, ValkeyServer
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def world(stage: Stage) -> AsyncIterator[World]:
+    """Its replicas wait for the database as services do."""
+    async with running_world(stage, is_patient=False) as world:
+        yield world
 
 
 async def test_the_database_gone_is_unavailable(stage: Stage, world: World) -> None:

@@ -29,6 +29,7 @@ from common.protocol.users import (
     SignUp,
 )
 from tests.fixtures.callers import AnyCaller, Credentials
+from tests.fixtures.patient_pools import patient_pools
 from tests.fixtures.servers import PostgresServer
 from users.app import create_users
 from users.settings import Settings, read_settings
@@ -36,8 +37,7 @@ from users.store.upkeep import set_up_database
 
 T = TypeVar("T")
 
-CALL_TIMEOUT_SECONDS = 20  # the machine that runs tests may be busy
-CONNECT_SECONDS = 30.0
+CALL_TIMEOUT_SECONDS = 60  # the machine that runs tests may be busy
 SIGNING_SECRET = "what wraps the keys of tests"
 
 
@@ -165,11 +165,23 @@ def patient_sessions(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
+def promised_limits() -> None:
+    """For tests of how long a replica waits for its database, and the database for it. Others run
+    on machines that may stand still for seconds."""
+
+
+@pytest.fixture
 async def start_replica(
-    settings: Settings, credentials: Credentials
+    settings: Settings,
+    credentials: Credentials,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncIterator[Callable[..., Awaitable[Users]]]:
     """Starts replicas; keyword arguments change their settings."""
     async with AsyncExitStack() as stack:
+        if "promised_limits" not in request.fixturenames:
+            stack.enter_context(patient_pools())
+            monkeypatch.setattr("users.passwords.MAX_WAIT_SECONDS", 60.0)
         http = stack.enter_context(closing(HttpClient(AnyCaller(credentials.shared))))
 
         async def start(**changes: Any) -> Users:
@@ -188,10 +200,10 @@ async def users(start_replica: Callable[..., Awaitable[Users]]) -> Users:
 
 @pytest.fixture
 async def pool(settings: Settings) -> AsyncIterator[Pool]:
-    """The test's own connections to the replicas' database. It waits longer for them than a
-    service does: a machine may stand still for two seconds."""
-    async with create_pool(settings.database_url, size=4) as pool:
-        pool.timeout = CONNECT_SECONDS
+    """The test's own connections to the replicas' database."""
+    with patient_pools():
+        pool = create_pool(settings.database_url, size=4)
+    async with pool:
         yield pool
 
 

@@ -41,6 +41,7 @@ async def status_of(users: Any, path: str) -> int:
     return int((await users.http.get(users.address, path)).status)
 
 
+@pytest.mark.usefixtures("promised_limits")
 async def test_dead_database_is_unavailable_and_comes_back(
     start_replica: Callable[..., Awaitable[Any]],
     make_postgres: Callable[[], Any],
@@ -141,6 +142,7 @@ async def test_calls_are_described_by_openapi(users: Any) -> None:
     assert answer["content"]["application/json"]["schema"]["$ref"].endswith("/Grant")
 
 
+@pytest.mark.usefixtures("promised_limits")
 async def test_a_start_waits_for_a_database_that_stalls(
     start_replica: Callable[..., Awaitable[Any]],
     own_database: str,
