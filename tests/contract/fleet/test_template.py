@@ -55,8 +55,11 @@ each(load_services().take)
 
 
 @pytest.fixture
-async def template(tmp_path: Path) -> AsyncIterator[Template]:
-    """A template that also knows `a_service` and `another`."""
+async def template(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Template]:
+    """A template that also knows `a_service` and `another`. It may take longer than the fleet,
+    which goes on without one, has time for it."""
+    monkeypatch.setattr(module, "LOAD_SECONDS", 120.0)
+    monkeypatch.setattr(module, "FORK_SECONDS", 30.0)
     for name, program in (("a_service", SERVICE), ("another", LOOKING)):
         (tmp_path / name).mkdir()
         (tmp_path / name / "__main__.py").write_text(f"def main():\n{indent(program, '    ')}")
