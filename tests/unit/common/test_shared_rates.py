@@ -1,6 +1,7 @@
 """Buckets shared by processes, on a real Valkey that comes and goes."""
 
 import asyncio
+import math
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack, closing
@@ -44,10 +45,13 @@ async def test_processes_share_a_bucket(make: Make, valkey_url: str) -> None:
     """Ten at once over two processes, and not one more, also in parallel."""
     processes, whom = [make(valkey_url), make(valkey_url)], new_id()
     takes = [processes[n % 2].take("x", whom, RATE) for n in range(30)]
+    began = time.monotonic()
     verdicts = await asyncio.gather(*takes)
+    took = time.monotonic() - began
     assert sum(verdict.allowed for verdict in verdicts) == 10
     refused = next(verdict for verdict in verdicts if not verdict.allowed)
-    assert (refused.limit, refused.remaining, refused.retry_after) == (10, 0, 60)
+    assert (refused.limit, refused.remaining) == (10, 0)
+    assert math.ceil(60 - took) <= refused.retry_after <= 60
 
 
 async def test_people_and_kinds_have_buckets_of_their_own(make: Make, valkey_url: str) -> None:
@@ -134,12 +138,13 @@ async def test_a_bucket_that_is_used_all_the_time_is_reported_twice_a_second_at_
     """And is known all the time, so that hardly any take is asked for."""
     server, crowd, rate = make_valkey(), [new_id() for _ in range(20)], Rate(1_000, 10_000)
     buckets, asked, started, stood_still = make(server.url), 0, time.monotonic(), 0
-    while (elapsed := time.monotonic() - started) < 2:
+    turns = 0
+    while (elapsed := time.monotonic() - started) < 2 or turns < 100:
+        began, turns = time.monotonic(), turns + 1
         for whom in crowd:
             if buckets.take_at_once("x", whom, rate) is None:
                 await buckets.take("x", whom, rate)
                 asked += 1
-        began = time.monotonic()
         await asyncio.sleep(0.01)
         stood_still += time.monotonic() - began > KNOWN_SECONDS / 4
     # The first ones, and what a machine that stands still forgets.
