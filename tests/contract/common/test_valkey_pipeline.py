@@ -17,6 +17,12 @@ from tests.fixtures.servers import ValkeyServer
 PATIENCE_SECONDS = 30.0
 
 
+@pytest.fixture(autouse=True)
+def may_connect_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A quarter of a second is over when the machine stands still."""
+    monkeypatch.setattr("common.valkey.pipeline.CONNECT_TIMEOUT_SECONDS", PATIENCE_SECONDS)
+
+
 def with_line(
     valkey: ValkeyServer, use: Callable[[ValkeyPipeline, Proxy], Awaitable[None]]
 ) -> None:
@@ -48,7 +54,7 @@ def test_commands_are_done_in_the_order_in_which_they_were_asked(
         asked += [line.ask([("RPUSH", name, str(n))]) for n in range(50, 100)]
         assert None not in await asyncio.gather(*asked)
         assert await line.ask([]) == []
-        async with connect_valkey(valkey.url) as client:
+        async with connect_valkey(valkey.url, patience_seconds=PATIENCE_SECONDS) as client:
             assert await client.lrange(name, 0, -1) == [b"%d" % n for n in range(100)]
 
     with_line(valkey, use)

@@ -14,6 +14,7 @@ from redis.asyncio import Redis
 from common.calls.replicas import LEASE_MS
 from common.valkey.client import connect_valkey
 from tests.contract.realtime.conftest import (
+    PATIENCE_SECONDS,
     Frame,
     Person,
     Process,
@@ -82,14 +83,15 @@ async def tell(client: Redis, *command: str) -> object:
 async def shut_to_strangers(valkey: ValkeyServer) -> None:
     """Else a connection whose log-in fails would stay with the default user, who may do
     everything."""
-    async with connect_valkey(valkey.url) as client:
+    async with connect_valkey(valkey.url, patience_seconds=PATIENCE_SECONDS) as client:
         for user in ("operator", "chats"):
             await tell(client, "ACL", "SETUSER", user, *ALLOWED)
         await tell(client, "ACL", "SETUSER", "default", "off")
 
 
 async def as_operator(valkey: ValkeyServer, *command: str) -> object:
-    client = connect_valkey(f"redis://{OPERATOR}@{urlsplit(valkey.url).netloc}")
+    url = f"redis://{OPERATOR}@{urlsplit(valkey.url).netloc}"
+    client = connect_valkey(url, patience_seconds=PATIENCE_SECONDS)
     try:
         return await tell(client, *command)
     finally:
