@@ -12,6 +12,7 @@ from common.database.migrations import migrate
 from fleet.commands.backup import databases_of
 from fleet.commands.rebuild import PROGRAMS
 from fleet.settings import PROJECT_FOLDER, read_settings
+from tests.fixtures.busy import bound
 
 
 @pytest.fixture(scope="module")
@@ -28,14 +29,23 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def rebuild(data: Path, what: str) -> "subprocess.CompletedProcess[str]":
+    """Tried again, on a busy machine, if the database did not answer within two seconds."""
+    for _ in range(int(bound(1, 5))):
+        done = subprocess.run(
+            [sys.executable, "-m", "fleet", "rebuild", what],
+            cwd=PROJECT_FOLDER, env={"HUBBUB_DATA": str(data), "PATH": os.environ["PATH"]},
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        if "couldn't get a connection" not in done.stderr:
+            break
+    return done
+
+
 @pytest.mark.parametrize("what", PROGRAMS)
 def test_a_rebuild_needs_no_variable_of_a_service(data: Path, what: str) -> None:
     """The operator's shell sets only HUBBUB_DATA; addresses of replicas are not needed."""
-    done = subprocess.run(
-        [sys.executable, "-m", "fleet", "rebuild", what],
-        cwd=PROJECT_FOLDER, env={"HUBBUB_DATA": str(data), "PATH": os.environ["PATH"]},
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    done = rebuild(data, what)
     assert (done.returncode, done.stderr) == (0, "")
 
 
@@ -48,10 +58,6 @@ def test_a_database_without_tables_is_a_sentence(tmp_path: Path, what: str) -> N
             pass
 
     asyncio.run(make())
-    done = subprocess.run(
-        [sys.executable, "-m", "fleet", "rebuild", what],
-        cwd=PROJECT_FOLDER, env={"HUBBUB_DATA": str(tmp_path), "PATH": os.environ["PATH"]},
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    done = rebuild(tmp_path, what)
     assert done.returncode == 1
     assert done.stderr == f"{PROGRAMS[what]}: the database has no tables yet: start Hubbub first\n"
