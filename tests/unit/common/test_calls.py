@@ -11,13 +11,7 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 
-from common.calls.calls import (
-    GAVE_UP_HEADER,
-    KEY_REFUSED_HEADER,
-    OPEN_CIRCUITS,
-    REFUSED_BY,
-    Calls,
-)
+from common.calls.calls import GAVE_UP_HEADER, KEY_REFUSED_HEADER, OPEN_CIRCUITS, REFUSED_BY, Calls
 from common.calls.http_client import HttpClient
 from common.calls.replicas import Replicas
 from common.protocol.errors import Refusal
