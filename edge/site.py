@@ -23,10 +23,10 @@ SCRIPTS: Final = {  # each with the one it builds on, which comes first
     "later.js": "main.js",
 }  # fmt: skip
 ADMIN_SCRIPTS: Final = {"admin/main.js": None}
-# Functions only: copying them into each script that needs them costs the first view nothing.
+# Without state: copying them into each script that needs them costs the first view nothing.
 COPIED: Final = frozenset({
-    "parts/field.js", "parts/insertion.js", "parts/submitting.js", "text/mentions.js",
-    "text/people-words.js", "text/sizes.js",
+    "parts/field.js", "parts/insertion.js", "parts/submitting.js", "text/days.js",
+    "text/mentions.js", "text/people-words.js", "text/sizes.js",
 })  # fmt: skip
 WORKER: Final = "worker.js"
 STYLES: Final = ("page.css", "talk.css", "later.css", "admin/admin.css")

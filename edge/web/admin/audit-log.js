@@ -3,7 +3,7 @@
  */
 import { arrange, avatar, element, lettersOf } from "../parts/element.js";
 import { hueOf } from "../text/hues.js";
-import { fullTime } from "../text/moments.js";
+import { fullTime } from "../text/days.js";
 import { doneInWords } from "./audit-words.js";
 import { Names } from "./names.js";
 import { PageFoot } from "./page-foot.js";

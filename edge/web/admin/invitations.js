@@ -3,7 +3,7 @@
  */
 import { element } from "../parts/element.js";
 import { Field, allGood } from "../parts/field.js";
-import { fullTime } from "../text/moments.js";
+import { fullTime } from "../text/days.js";
 import { isolated } from "../text/words.js";
 import { disabledWhile } from "../parts/submitting.js";
 import { openAsk } from "./ask.js";

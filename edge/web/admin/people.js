@@ -5,7 +5,7 @@ import { arrange, avatar, element, lettersOf } from "../parts/element.js";
 import { icon } from "../parts/icons.js";
 import { hueOf } from "../text/hues.js";
 import { openMenu } from "../parts/menu.js";
-import { fullTime } from "../text/moments.js";
+import { fullTime } from "../text/days.js";
 import { peopleInWords } from "../text/people-words.js";
 import { PageFoot } from "./page-foot.js";
 import { Pages } from "./pages.js";

@@ -5,7 +5,7 @@ import { avatar, element, lettersOf } from "../parts/element.js";
 import { icon } from "../parts/icons.js";
 import { madeAt } from "../client/ids.js";
 import { hueOf } from "../text/hues.js";
-import { dayAndTime } from "../text/moments.js";
+import { dayAndTime } from "../text/days.js";
 import { apart, otherOf, titleOf } from "../text/words.js";
 
 export function introOf({ chat, me, names, onAdd }) {

@@ -3,7 +3,7 @@
  * quotes. Draws nothing.
  */
 import { hasReacted } from "../client/expected.js";
-import { dayName, fullTime } from "../text/moments.js";
+import { dayName, fullTime } from "../text/days.js";
 import { noteOf } from "../text/words.js";
 
 const SLOW_MS = 400; // faster sends are never shown as being sent

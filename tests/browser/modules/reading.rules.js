@@ -2,7 +2,7 @@ import { LogWindow, MOST_SHOWN } from "/web/log/log-window.js";
 import { blocksOf, isEmojiAlone, plainOf } from "/web/text/prose.js";
 import { lettersOf } from "/web/parts/element.js";
 import { madeAt, newId } from "/web/client/ids.js";
-import { dayAndTime, dayName } from "/web/text/moments.js";
+import { dayAndTime, dayName } from "/web/text/days.js";
 import { membersInWords } from "/web/open-chat/bar.js";
 import { nameForPeople } from "/web/text/people-words.js";
 import { isolated, listed, noteOf, titleOf } from "/web/text/words.js";
