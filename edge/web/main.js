@@ -3,6 +3,7 @@
  */
 import { openDatabase } from "./storage/database.js";
 import { element } from "./parts/element.js";
+import { Api } from "./state/api.js";
 import { Instance } from "./state/instance.js";
 import { Lazy } from "./frame/lazy.js";
 import { forgetLink } from "./entry/link.js";
@@ -88,8 +89,8 @@ class Visit {
       }
       const { database, isLasting } = opened ?? await openDatabase(`hubbub ${me.id}`);
       const workspace = new Workspace({
-        me, api: this.#api, session: this.#session, clock: this.#clock, database,
-        instance: this.#instance,
+        me, api: new Api({ rest: this.#session.rest }), session: this.#session,
+        clock: this.#clock, database, instance: this.#instance,
         onSignedOut: (notice) => this.signedOut(notice),
       });
       const now = next ?? this.#api.beginning();

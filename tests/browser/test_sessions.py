@@ -9,6 +9,7 @@ from playwright.async_api import Dialog, FilePayload, Page, Route, WebSocketRout
 from tests.browser.company import expect_kept, two
 from tests.browser.conftest import OpenPage, OpenWindow
 from tests.browser.stage import Play
+from tests.browser.test_files import PASTE, enter_party, party
 from tests.fixtures.hubbub import Hubbub
 from tests.fixtures.window import Window
 
@@ -158,6 +159,26 @@ async def test_a_message_is_not_sought_for_somebody_who_is_gone(open_page: OpenP
     await expect(page.get_by_role("button", name="Sign up")).to_be_visible()
     asked.clear()
     await page.clock.run_for(10_000)
+    await page.wait_for_timeout(500)  # what a timer has begun is requested by then
+    assert asked == []
+
+
+async def test_an_upload_is_not_tried_again_for_somebody_who_is_gone(open_page: OpenPage) -> None:
+    """One that failed before the log-out and waits for its next attempt."""
+    play, _ = party()
+    page = await enter_party(open_page, play)
+    asked: list[str] = []
+    await page.route("**/file?name=*", lambda route: route.fulfill(status=503, json={}))
+    page.on("request", lambda request: asked.append(request.url))
+    await page.clock.install()
+    async with page.expect_request_finished(lambda request: "/file?name=" in request.url):
+        await page.evaluate(PASTE, ["notes.bin", "application/zip", [1, 2, 3]])
+    await page.get_by_title("Settings").first.click()
+    for _ in range(2):
+        await page.get_by_role("button", name="Log out").last.click()
+    await expect(page.get_by_role("button", name="Sign up")).to_be_visible()
+    asked.clear()
+    await page.clock.run_for(60_000)
     await page.wait_for_timeout(500)  # what a timer has begun is requested by then
     assert asked == []
 

@@ -2,7 +2,7 @@
  * Files of messages: those chosen for the next message of each chat, and those already sent.
  */
 import { FileLinks } from "./file-links.js";
-import { dayAndTime } from "../text/moments.js";
+import { dayAndTime } from "../text/days.js";
 import { Tray } from "./tray.js";
 import { upload } from "../client/upload.js";
 import { Uploads } from "./uploads.js";
@@ -20,10 +20,10 @@ export class Files {
   #waiting = new Map(); // chat -> Uploads
 
   /**
-   * `ended` is a signal: the session is over. `onChange()` when the open chat's files have changed,
-   * `onEmptied()` when the last one was removed.
+   * `onChange()` when the open chat's files have changed, `onEmptied()` when the last one was
+   * removed.
    */
-  constructor({ api, clock, names, layers, ended, onChange, onEmptied }) {
+  constructor({ api, clock, names, layers, onChange, onEmptied }) {
     this.#api = api;
     this.#clock = clock;
     this.#names = names;
@@ -34,9 +34,6 @@ export class Files {
       remove: (key) => this.#of(this.#chat).remove(key),
       retry: (key) => this.#of(this.#chat).retry(key),
       emptied: onEmptied,
-    });
-    ended.addEventListener("abort", () => {
-      for (const uploads of this.#waiting.values()) uploads.end();
     });
   }
 

@@ -122,13 +122,6 @@ export class Uploads {
     return infos;
   }
 
-  /** The session is over: nothing goes on as the user of the next one. */
-  end() {
-    for (const { ending } of this.#all) ending.abort();
-    this.#whenSettled = null;
-    this.#all = [];
-  }
-
   #begin(file) {
     const isPicture = /^image\/(png|jpeg|gif|webp|avif)$/u.test(file.type);
     const one = {

@@ -121,7 +121,7 @@ export class Workspace {
     this.#parts = {
       me: this.#me, api, instance, chats: this.#chats, names: this.#names,
       presence: this.#live.presence, clock: this.#clock, layers: this.#layers, lazy: this.#lazy,
-      toast: this.#toast, errands: this.#errands, ended: this.#ended.signal,
+      toast: this.#toast, errands: this.#errands,
     };
     this.#sheets = new Sheets({
       ...this.#parts,
@@ -347,6 +347,7 @@ export class Workspace {
   /** Raises nothing; the promise resolves when everything is on disk. */
   #end() {
     this.#session.rest.forget();
+    this.#parts.api.end();
     this.#ended.abort();
     this.#heading.show({ title: "", waiting: 0, name: this.#parts.instance.name });
     this.#standby?.end();

@@ -17,14 +17,11 @@ export class Aids {
   #parts;
   #use = new EmojiUse();
 
-  /**
-   * `ended` is a signal: the session is over. `layers` as in `layers.js`; `onFiles` and `onNoFiles` as
-   * `onChange` and `onEmptied` of `Files`.
-   */
-  constructor({ me, api, chats, names, clock, layers, ended, onFiles, onNoFiles }) {
+  /** `onFiles` and `onNoFiles` as `onChange` and `onEmptied` of `Files`. */
+  constructor({ me, api, chats, names, clock, layers, onFiles, onNoFiles }) {
     this.#parts = { me, api, chats, names, layers };
     this.files = new Files({
-      api, clock, names, layers, ended, onChange: onFiles, onEmptied: onNoFiles,
+      api, clock, names, layers, onChange: onFiles, onEmptied: onNoFiles,
     });
   }
 

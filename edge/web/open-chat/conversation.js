@@ -19,7 +19,7 @@ import { isDeleted, otherOf, titleOf } from "../text/words.js";
 
 export class Conversation {
   #me;
-  #parts; // of `Aids`
+  #api;
   #layers;
   #lazy;
   #aids = null; // loaded when the browser is idle, or somebody wants it
@@ -47,10 +47,9 @@ export class Conversation {
    * `hear` is `{post(chat, wanted), remove(chat, message), typing(chat), retry(chat, id),
    * discard(chat, id), toEnd(), unread(chat, seq), quoted(chat, messageId), about(chat),
    * menu(chat, anchor), add(chat), write(userId), say(sentence), warn(sentence),
-   * hurry(), attentive(): boolean}`; `lazy` is a `Lazy`, `parts` as `Aids` takes them.
+   * hurry(), attentive(): boolean}`; `layers` as in `layers.js`, `lazy` a `Lazy`.
    */
-  constructor({ presence, lazy, errands, toast, hear, empty, ...parts }) {
-    const { me, api, names, chats, clock, layers } = parts;
+  constructor({ me, api, names, presence, chats, clock, layers, lazy, errands, toast, hear, empty }) {
     this.#me = me;
     this.#deeds = (chat) => deedsFor(chat, { me, api, chats, errands, toast });
     const history = new History({ api });
@@ -62,7 +61,7 @@ export class Conversation {
       act(this.#chat, id);
       this.composer.offer();
     };
-    this.#parts = parts;
+    this.#api = api;
     this.#layers = layers;
     this.#lazy = lazy;
     this.#names = names;
@@ -341,7 +340,8 @@ export class Conversation {
 
   #begin(Aids) {
     this.#aids = new Aids({
-      ...this.#parts,
+      me: this.#me, api: this.#api, chats: this.#chats, names: this.#names, clock: this.#clock,
+      layers: this.#layers,
       onFiles: () => this.composer.showFiles(this.#aids.files.waiting, this.#aids.files.tray.node),
       onNoFiles: () => this.composer.offer(),
     });

@@ -1,12 +1,21 @@
 /**
  * The REST calls of the page, one method each. Knows no view.
  */
+import { refusal } from "../client/errors.js";
 
 export class Api {
   #rest;
 
   constructor({ rest }) {
     this.#rest = rest;
+  }
+
+  /** The session is over: nothing more is asked, as the user of the next one least of all. */
+  end() {
+    const refuse = async () => {
+      throw refusal(401, { code: "unauthenticated" });
+    };
+    this.#rest = { call: refuse, authorized: refuse, attemptOnUnload: refuse };
   }
 
   /**

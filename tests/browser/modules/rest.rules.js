@@ -2,6 +2,7 @@ import { ProgramRest } from "/web/client/deletions.js";
 import { InvalidRequest, NoAnswer, Unauthenticated } from "/web/client/errors.js";
 import { receiveFile, sendFile } from "/web/client/files.js";
 import { Rest } from "/web/client/rest.js";
+import { Api } from "/web/state/api.js";
 import { GOOD, NEW, TOKENS, failed, parts, refused } from "./answers.js";
 import { StandingClock, answered, rule, same, settle } from "./checks.js";
 
@@ -71,7 +72,7 @@ rule("it gives up when the time is over, or when the wait would be longer than t
   same((await failed(slow.rest.call("GET", "/x"))).retryAfter, 60);
 });
 
-const BEN = { user: { id: "ben" }, token: "b1", expiresIn: 900 };
+const BEN = { user: { id: "ben" }, token: "b1", refreshToken: "s1", expiresIn: 900 };
 const CALLS = [
   (rest) => rest.call("GET", "/x"),
   (rest) => sendFile(rest, "/x/file", '"bytes"'),
@@ -300,4 +301,18 @@ rule("bytes go as they are, all else as JSON", async () => {
   same(sent.map(([body], n) => body === bodies[n]), [true, true, true, false]);
   same(sent[3][0], '{"a":1}');
   same(sent.map(([, type]) => type), [null, null, null, "application/json"]);
+});
+
+rule("a page asks nothing once the session is over, be it by a call, for a file or at the end", async () => {
+  const { rest, asked } = parts([GOOD]);
+  const api = new Api({ rest });
+  await api.deleteFile("c", "f");
+  api.end();
+  const calls = [
+    api.chats(), api.deleteFile("c", "f"), api.authorized(() => asked.push("file"), "key"),
+    api.deleteMessageOnUnload("c", "m", "key"),
+  ];
+  const errors = await Promise.all(calls.map((call) => call.catch((error) => error)));
+  same(errors.map(({ code, final }) => [code, final]), calls.map(() => ["unauthenticated", true]));
+  same(asked.length, 1);
 });

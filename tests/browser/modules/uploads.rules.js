@@ -51,19 +51,6 @@ rule("after a cut it is tried again under the same key", async () => {
   same([all.asked.length, all.asked[0].key === all.asked[1].key], [2, true]);
 });
 
-rule("nothing goes on once the session is over, neither after a pause nor what waited", async () => {
-  const all = parts();
-  all.uploads.add([file("a"), file("b"), file("c")]);
-  let settled = 0;
-  all.uploads.whenSettled(() => (settled += 1));
-  all.asked[0].reject(new NoAnswer("cut"));
-  await settle();
-  all.uploads.end();
-  await settle();
-  await all.clock.pass(60_000);
-  same([all.asked.length, all.asked[1].signal.aborted, settled, all.uploads.isEmpty], [2, true, 0, true]);
-});
-
 rule("what cannot be read is not tried again, and holds nothing up", async () => {
   const all = parts();
   const folder = file("folder", 4_096, "");
