@@ -13,6 +13,7 @@ export class CatchUp {
   #api;
   #clock;
   #session;
+  #isOpen;
   #hear;
   #awaited = 0; // requests that the user waits for
   #underway = 0; // chats
@@ -21,13 +22,15 @@ export class CatchUp {
   #recounted = new Set();
 
   /**
-   * `hear` is `{followed(outputs), gone(chat, pull), done()}`: outputs of a session; the user is no
-   * longer in a chat, according to a pull if one is given; a request ended.
+   * A chat that `isOpen(chat)` is not kept waiting. `hear` is `{followed(outputs), gone(chat, pull),
+   * done()}`: outputs of a session; the user is no longer in a chat, according to a pull if one is
+   * given; a request ended.
    */
-  constructor({ api, clock, session, hear }) {
+  constructor({ api, clock, session, isOpen, hear }) {
     this.#api = api;
     this.#clock = clock;
     this.#session = session;
+    this.#isOpen = isOpen;
     this.#hear = hear;
   }
 
@@ -55,6 +58,11 @@ export class CatchUp {
     });
   }
 
+  /** A chat that waits for its turn may be open now. */
+  goOn() {
+    for (const go of this.#waiting.splice(0)) go();
+  }
+
   /** Loads page after page until nothing is missing or the socket that needed it has ended. */
   async fill(chat, first) {
     let pull = first;
@@ -72,7 +80,7 @@ export class CatchUp {
 
   async #patiently(chat, errand, { isAwaited = true, gone = () => this.#hear.gone(chat, null) }) {
     if (isAwaited) this.#awaited += 1;
-    while (!(await this.#isOver(errand, gone)));
+    while (!(await this.#isOver(chat, errand, gone)));
     if (isAwaited) this.#awaited -= 1;
     if (chat.isMiscounted) this.recount(chat);
     this.#hear.done();
@@ -83,8 +91,8 @@ export class CatchUp {
   }
 
   /** However many chats are behind, a server in trouble gets few requests. */
-  async #isOver(errand, gone) {
-    while (this.#underway === CHATS_AT_ONCE) {
+  async #isOver(chat, errand, gone) {
+    while (this.#underway >= CHATS_AT_ONCE && !this.#isOpen(chat)) {
       await new Promise((resolve) => this.#waiting.push(resolve));
     }
     this.#underway += 1;

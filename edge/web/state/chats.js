@@ -46,7 +46,7 @@ export class Chats {
       user: me, make: (id, _, seen) => this.#ensure(id, seen), // everything before is history
     });
     this.#catchUp = new CatchUp({
-      api, clock, session: this.#session,
+      api, clock, session: this.#session, isOpen: (chat) => chat === this.#open,
       hear: {
         followed: (outputs) => this.#follow(outputs),
         gone: (chat, pull) => this.#lost(chat, pull),
@@ -78,9 +78,7 @@ export class Chats {
 
   /** The direct chat with somebody, created if there is none. Raises what the call raises. */
   async meet(user) {
-    const known = this.sorted().find(({ detail }) => (
-      otherOf(detail, this.#me) === user
-    ));
+    const known = this.sorted().find(({ detail }) => otherOf(detail, this.#me) === user);
     if (known) return known;
     const detail = await this.#api.directChat(user);
     const chat = this.#ensure(detail.id, detail.seq);
@@ -155,6 +153,7 @@ export class Chats {
     }
     this.#open = chat;
     if (chat === null) return;
+    this.#catchUp.goOn();
     chat.isKeptUnread = false;
     chat.catchUpTo = chat.isTold ? null : Infinity;
     this.#openLog(chat);

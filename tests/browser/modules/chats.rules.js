@@ -116,6 +116,10 @@ rule("however many chats are behind, few pages are asked for at once, and failin
   same(asked.length, 8);
   await clock.pass(1);
   same([asked.length, new Set(asked).size], [16, 16]); // others have their turn
+  const open = chats.get(Object.keys(heads).find((id) => !asked.some((one) => one.includes(`${id} `))));
+  chats.look(open);
+  await settle();
+  same([asked.length, asked.at(-1)], [17, `events ${open.id} 5`]); // the open chat does not wait
   api.failing = null;
   await clock.pass(2_000);
   for (let turn = 0; turn < 10; turn += 1) await settle();
