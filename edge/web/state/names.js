@@ -145,12 +145,15 @@ export class Names {
 
   async #ask() {
     await new Promise((resolve) => this.#clock.after(TOGETHER_MS, resolve));
-    while (this.#queue.size > 0) {
-      const ids = [...this.#queue].slice(0, AT_ONCE);
-      for (const id of ids) this.#queue.delete(id);
-      await this.#learnFrom(this.#api.users(ids));
+    try {
+      while (this.#queue.size > 0) {
+        const ids = [...this.#queue].slice(0, AT_ONCE);
+        for (const id of ids) this.#queue.delete(id);
+        await this.#learnFrom(this.#api.users(ids));
+      }
+    } finally {
+      this.#asking = null;
     }
-    this.#asking = null;
   }
 
   async #learnFrom(asked) {

@@ -163,6 +163,26 @@ inBrowser("a name that comes late is waited for", async (browser) => {
   same(browser.titles, ["Party: dan: line 1"]);
 });
 
+inBrowser("nothing is told that was read, or whose user left, while a name was asked for", async (browser) => {
+  const { alerts } = await browser.window();
+  const comes = [];
+  for (const id of ["a", "b"]) {
+    browser.named = new Promise((resolve) => comes.push(resolve));
+    const chat = browser.chat(id);
+    chat.say(1);
+    await browser.wait();
+    if (id === "a") chat.read = 1;
+  }
+  comes[0]();
+  await settle();
+  same(browser.titles, []);
+  alerts.end();
+  browser.windows.shift();
+  comes[1]();
+  await settle();
+  same(browser.titles, []);
+});
+
 inBrowser("several windows tell once, also when the one that spoke is gone", async (browser) => {
   const first = await browser.window();
   await browser.window();
