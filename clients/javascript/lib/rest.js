@@ -66,13 +66,15 @@ export class Rest {
   /** Ends the session on the server, which also closes its sockets, and forgets the tokens. */
   async logOut() {
     const key = newId();
-    const ask = () => this.attempt("POST", "/api/user/logout", {}, key, undefined, this.#cookie);
+    const user = this.tokens?.user;
+    const ask = () => this.attempt("POST", "/api/user/logout", {}, key, user, this.#cookie);
     try {
       await this.repeat(ask, this.#repeatMs, OPEN);
     } catch (error) {
       if (!(error instanceof Unauthenticated)) throw error; // ended, maybe by an earlier attempt
     }
-    await this.forget();
+    const isOther = user !== undefined && this.tokens?.user !== user; // who has logged in since
+    if (!isOther) await this.forget();
   }
 
   async forget() {
@@ -82,7 +84,8 @@ export class Rest {
   }
 
   /**
-   * An access token that is still valid for a while. Raises Unauthenticated, Refused or NoAnswer.
+   * An access token that is still valid for a while. Raises Unauthenticated if the session has ended,
+   * Transient and NoAnswer.
    */
   async accessToken() {
     const { tokens } = this;
@@ -176,7 +179,7 @@ export class Rest {
     const request = { body, headers: { ...this.#cookie, ...headers } };
     const ask = () => this.#exchange("POST", path, request);
     const answer = await this.repeat(ask, this.#repeatMs, OPEN);
-    await this.#keep(answer, answer.user.id);
+    await this.#keep(answer, answer.user?.id);
     return answer.user;
   }
 
@@ -205,16 +208,17 @@ export class Rest {
     }
     const { tokens } = this;
     const request = { body: { refreshToken: tokens?.refresh }, headers: this.#cookie };
+    let answer;
     try {
-      const answer = await this.#exchange("POST", "/api/user/refresh", request);
-      // Null: the session is the cookie's, and the answer does not say whose that is.
-      if (this.tokens === tokens) await this.#keep(answer, tokens?.user ?? null);
+      answer = await this.#exchange("POST", "/api/user/refresh", request);
     } catch (error) {
       if (this.tokens !== tokens) return;
       if (error instanceof Unauthenticated) await this.forget();
       else if (!PASSING.has(error.code)) throw new NoAnswer(error.message); // refuses no call
       throw error;
     }
+    // Null: the session is the cookie's, and the answer does not say whose that is.
+    if (this.tokens === tokens) await this.#keep(answer, tokens?.user ?? null);
   }
 
   #isFresh({ expires }) {
@@ -222,7 +226,8 @@ export class Rest {
   }
 
   async #keep({ token, refreshToken, expiresIn }, user) {
-    if (!token) throw new NoAnswer("What came is no pair of tokens.");
+    const isWhole = token && expiresIn && (refreshToken || this.#cookie === COOKIE);
+    if (!isWhole) throw new NoAnswer("What came is no pair of tokens.");
     const expires = this.#clock.now() + expiresIn * 1_000;
     const tokens = { user, access: token, refresh: refreshToken, expires };
     await this.onTokens(tokens); // stored before it is used

@@ -24,7 +24,7 @@ export function upload(path, body, { headers, onProgress, signal }) {
       else resolve(response);
     };
     signal.addEventListener("abort", () => request.abort());
-    if (signal.aborted) request.abort();
+    if (signal.aborted) request.onabort(); // no event comes before `send`
     else request.send(body);
   });
 }

@@ -251,7 +251,7 @@ class Client:
             await self._connection.run()
         except Exception as error:
             if self._running is not asyncio.current_task():
-                return  # somebody has logged in since, and has a connection of their own
+                return  # another connection has replaced this one
             is_revoked = isinstance(error, Stopped) and error.code == REVOKED
             if is_revoked:
                 self.rest.forget()

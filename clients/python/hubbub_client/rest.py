@@ -95,9 +95,11 @@ class Rest:
         self._keep(await self._repeat(lambda: self._attempt("POST", path, body, key)))
 
     async def log_out(self) -> None:
+        before = self.tokens
         with contextlib.suppress(Unauthenticated):  # it has ended, maybe by an earlier attempt
             await self.call("POST", "/api/user/logout")
-        self.forget()
+        if self.tokens and before and self.tokens.user == before.user:  # nobody else logged in
+            self.forget()
 
     async def access_token(self) -> str:
         """One that is valid for a while. Raises Unauthenticated if the session has ended, Transient

@@ -30,6 +30,24 @@ rule("a refresh that is refused, or answered with no tokens, refuses no call", a
   }
 });
 
+rule("a store that fails ends a refresh with its own error", async () => {
+  const { rest, asked } = parts([NEW], {
+    tokens: { ...TOKENS, expires: 0 }, onTokens() { throw new Error("The disk is full."); },
+  });
+  same([(await failed(rest.call("GET", "/x"))).message, asked.length], ["The disk is full.", 1]);
+});
+
+rule("a log-out that is repeated does not end the session of another user", async () => {
+  const BEN = { user: { id: "ben" }, token: "b1", refreshToken: "s1", expiresIn: 900 };
+  const { rest, clock, asked } = parts([refused(503, "unavailable"), [200, BEN], GOOD]);
+  const leaving = rest.logOut();
+  await settle();
+  await rest.logIn({ username: "ben", password: "correct horse" });
+  await clock.pass(1_000);
+  await leaving;
+  same([asked.length, rest.tokens.user], [2, "ben"]);
+});
+
 rule("many calls that repeat a refresh ask for it no more often than one", async () => {
   const { rest, clock, asked } = parts([], { tokens: { ...TOKENS, expires: 0 } });
   const calls = Array.from({ length: 20 }, () => failed(rest.call("GET", "/x")));
