@@ -20,7 +20,7 @@ from fleet.settings import read_settings
 from ops.doctor import queries
 from ops.doctor.collecting import database_urls
 from ops.doctor.queries import ask_bus, ask_database, count_unopened_keys
-from tests.fixtures.busy import bound
+from tests.fixtures.busy import TRIES
 from tests.fixtures.hubbub import ROOT, Hubbub
 from tests.fixtures.prometheus import Prometheus
 from tests.fixtures.servers import PostgresServer, ValkeyServer
@@ -28,9 +28,6 @@ from tests.observability.run import run_fleet, run_ops
 from tests.observability.test_queries import read_figures
 
 PATIENCE_SECONDS = 60.0
-# On a busy machine the doctor may find more for a moment, or come when the fleet has already
-# replaced what hangs.
-TRIES = int(bound(1, 5))
 Found = dict[int, str]
 
 
@@ -56,7 +53,8 @@ async def until_sound(system: Hubbub) -> None:
 
 
 async def diagnose_until(system: Hubbub, is_so: Callable[[Found], bool], **variables: str) -> Found:
-    """The first diagnosis that is so, or the last one."""
+    """The first diagnosis that is so, or the last one: on a busy machine the doctor may find more
+    for a moment, or come when the fleet has already replaced what hangs."""
     for _ in range(TRIES):
         if is_so(found := await diagnose(system, with_deaths=False, **variables)):
             break
@@ -66,7 +64,8 @@ async def diagnose_until(system: Hubbub, is_so: Callable[[Found], bool], **varia
 async def diagnose_stopped(
     system: Hubbub, role: str, is_so: Callable[[Found], bool]
 ) -> tuple[ProcessState, Found]:
-    """The same while a process of the role is stopped, and which one that was."""
+    """Stops a process of the role and diagnoses, until the diagnosis is so: that process, and the
+    last diagnosis."""
     for _ in range(TRIES):
         await until_sound(system)
         victim = system.processes(role)[0]
@@ -82,7 +81,6 @@ async def diagnose_stopped(
 
 async def test_a_hung_process_is_named(system: Hubbub) -> None:
     """It is running, and does not answer."""
-    await until_sound(system)
     await system.until_known(("users", "chats"), by="realtime")
     victim, found = await diagnose_stopped(
         system, "chats", lambda found: "does not answer" in found.get(4, "")
@@ -260,7 +258,7 @@ async def test_what_a_database_says_of_itself(
             await connection.execute("BEGIN")
             await connection.execute(f'CREATE TABLE "{name}" ()')
             await connection.execute(f"PREPARE TRANSACTION '{name}'")
-    # The clocks are compared by when the answer comes.
+    # A stall between question and answer looks like a wrong clock.
     asked = [await ask_database("users", url) for _ in range(TRIES)]
     facts = min(asked, key=lambda facts: (facts.error, abs(facts.clock_ahead)))
     assert (facts.error, facts.missing_migrations, facts.prepared) == ("", (), 2)

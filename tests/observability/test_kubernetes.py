@@ -9,9 +9,10 @@ from fleet.settings import DATABASE_VARIABLES, read_settings
 from ops.doctor.collecting import database_urls
 from ops.doctor.containers import collect_pods
 from ops.doctor.report import judge
+from tests.fixtures.busy import TRIES
 from tests.fixtures.hubbub import Hubbub
 from tests.fixtures.kubernetes import kubernetes, make_pod, make_workload
-from tests.observability.test_doctor import PATIENCE_SECONDS, TRIES, until_sound
+from tests.observability.test_doctor import PATIENCE_SECONDS, until_sound
 
 NAME = "app.kubernetes.io/name"
 PORTS = {"balancer": "http", "valkey": "valkey", "cache": "valkey"}

@@ -19,10 +19,15 @@ from common.protocol.items import AnyItem, MessageStored
 from common.protocol.links import ClaimedLinks, SettleLinks
 from tests.contract.chats.conftest import Stage, World, code_of, new_message, running_world
 from tests.contract.chats.scene import make_scene
-from tests.fixtures.busy import bound
+from tests.fixtures.busy import IS_AT_REST, bound
 from tests.fixtures.servers import PostgresServer, ValkeyServer
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest.fixture(autouse=True)
+def patient_connections() -> None:
+    """Not here: how long a replica waits for its database is what is tested."""
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -81,8 +86,8 @@ async def test_a_restart_under_sends_is_invisible(
 ) -> None:
     """If PostgreSQL is killed and restarted during sends, within the time their callers wait, no
     send fails, none is stored twice, and their order stays."""
-    # Else a chat counts as held when a replica stands still for a second while it sends.
-    monkeypatch.setattr("common.database.pool._SESSION_OPTIONS", "")
+    if not IS_AT_REST:  # a chat counts as held when a replica stands still while it sends
+        monkeypatch.setattr("common.database.pool._SESSION_OPTIONS", "")
     server = make_postgres()
     urls = server.make_database(), server.make_database()
     stage = Stage(*urls, valkey.url, f"test-{secrets.token_hex(6)}:", tmp_path)

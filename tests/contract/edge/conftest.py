@@ -230,7 +230,9 @@ class Person:
         with self._renewing:
             if time.monotonic() > self._renew_at:
                 body = {"refreshToken": self.refresh_token}
-                self._take(self._client.post("/api/user/refresh", json=body).json())
+                answer = self._client.post("/api/user/refresh", json=body)
+                assert answer.status_code == 200, answer.text
+                self._take(answer.json())
             return {"Authorization": f"Bearer {self._token}"}
 
     def ask(self, method: str, path: str, **options: Any) -> httpx.Response:

@@ -18,7 +18,7 @@ from common.protocol.ids import new_id
 from tests.contract.realtime.conftest import Process, Tier, World, read_metrics
 from tests.fixtures.busy import BUSY, bound
 
-SHORT_TOKEN_SECONDS: Final = int(bound(4, 12))  # long enough to connect with it
+SHORT_TOKEN_SECONDS: Final = int(bound(4, 12))
 """How long a token lives that shall expire in a test: long enough to connect on a busy machine.
 Its expiry is in whole seconds, so it may live a second less."""
 

@@ -50,9 +50,9 @@ async def test_made_up_frames_break_nothing(world: World) -> None:
     """A hundred streams of nonsense: each socket stays open or is closed properly, another client's
     stays open, and the node logs nothing about it."""
     person, other = await world.make_people(2)
-    made = make_streams(100)  # takes seconds, in which nobody would answer the neighbour's pings
+    streams = make_streams(100)  # takes seconds, in which nobody would answer the neighbour's pings
     async with world.connect(other) as neighbour:
-        for stream in made:
+        for stream in streams:
             async with open_socket(world, person) as wire:
                 wire.write(stream, PING)
                 wire.writer.write_eof()

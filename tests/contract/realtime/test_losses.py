@@ -9,8 +9,8 @@ from tests.contract.realtime.conftest import Person, Process, Socket, Tier, Worl
 from tests.fixtures.busy import bound
 from tests.fixtures.servers import ValkeyServer
 
-PROMISED_SECONDS = bound(2.0, 20.0)
-# A single delivery may wait for a CPU that other tests use; the median may not.
+# The median is what is promised; a single delivery may wait for a CPU that other tests use.
+MEDIAN_SECONDS = bound(2.0, 20.0)
 WORST_SECONDS = bound(4.0, 30.0)
 MakeTier = Callable[[], tuple[Tier, ValkeyServer]]
 
@@ -105,7 +105,7 @@ async def hear_posts(
         (sent,) = await world.post(chat, sender, "x")
         assert (await socket.hear_event())["seq"] == sent.seq == seq
         took.append(time.monotonic() - started)
-    assert statistics.median(took) < PROMISED_SECONDS, took
+    assert statistics.median(took) < MEDIAN_SECONDS, took
     assert max(took) < WORST_SECONDS, took
 
 

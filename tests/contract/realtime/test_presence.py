@@ -34,9 +34,8 @@ async def watch(socket: Socket, *people: Person) -> dict[str, str]:
 
 
 async def watch_at_once(sockets: list[Socket], *people: Person) -> list[dict[str, str]]:
-    """The answers on all sockets. If other nodes take too long, the node answers with what it
-    knows, and sockets that asked later get that answer sooner: then it is asked again, but on an
-    idle machine."""
+    """The answers on all sockets. A node answers after a while with what it knows, and sockets that
+    asked later get that answer sooner: a busy machine is asked again after a slow answer."""
 
     async def ask(socket: Socket) -> dict[str, str]:
         await socket.say({"type": "watch", "users": [person.id for person in people]})

@@ -28,10 +28,12 @@ from common.protocol.users import (
     Profile,
     SignUp,
 )
+from tests.fixtures.busy import bound
 from tests.fixtures.callers import AnyCaller, Credentials
 from tests.fixtures.patient_pools import patient_pools
 from tests.fixtures.servers import PostgresServer
 from users.app import create_users
+from users.passwords import MAX_WAIT_SECONDS
 from users.settings import Settings, read_settings
 from users.store.upkeep import set_up_database
 
@@ -166,8 +168,7 @@ def patient_sessions(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def promised_limits() -> None:
-    """For tests of how long a replica waits for its database, and the database for it. Others run
-    on machines that may stand still for seconds."""
+    """Keeps the limits of services, for tests of how long a replica waits for its database."""
 
 
 @pytest.fixture
@@ -181,7 +182,7 @@ async def start_replica(
     async with AsyncExitStack() as stack:
         if "promised_limits" not in request.fixturenames:
             stack.enter_context(patient_pools())
-            monkeypatch.setattr("users.passwords.MAX_WAIT_SECONDS", 60.0)
+            monkeypatch.setattr("users.passwords.MAX_WAIT_SECONDS", bound(MAX_WAIT_SECONDS, 60.0))
         http = stack.enter_context(closing(HttpClient(AnyCaller(credentials.shared))))
 
         async def start(**changes: Any) -> Users:

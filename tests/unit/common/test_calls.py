@@ -185,8 +185,8 @@ async def test_a_replica_comes_back_when_it_is_ready(
 async def test_a_restart_is_waited_out(http: HttpClient) -> None:
     """A call made while the only replica is down is answered when it is back."""
     replica = Replica("a")
-    calls = call_all(http, [replica], open_after=60)
-    waiting = asyncio.create_task(calls.call("x", Ask("?"), Told, timeout=60))
+    calls = call_all(http, [replica], open_after=bound(5.0, 60.0))
+    waiting = asyncio.create_task(calls.call("x", Ask("?"), Told, timeout=bound(5.0, 60.0)))
     await asyncio.sleep(1)
     assert not waiting.done()
     await replica.start()
@@ -249,7 +249,7 @@ async def test_calls_that_wait_are_refused_when_the_role_is_given_up(
     async with asyncio.timeout(15):
         with pytest.raises(Refusal, match="unavailable"):
             await calls.call("x", Ask("?"), Told, timeout=60, try_timeout=20)
-    assert sum(replica.calls for replica in replicas) == hangs
+    assert sum(replica.calls for replica in replicas) == (1 if hangs else 0)
     watching.cancel()
 
 

@@ -13,7 +13,7 @@ from common.identity.tokens import ALGORITHM
 from common.process.rest import BEAT_SECONDS, NEVER, Rest
 from common.protocol.errors import unavailable
 from common.protocol.users import KeySet, Revocations
-from tests.fixtures.busy import bound
+from tests.fixtures.busy import TRIES
 
 LONG = 3600.0
 PUBLIC = Ed25519PrivateKey.from_private_bytes(bytes(32)).public_key()
@@ -62,7 +62,7 @@ async def test_pauses_at_rest_end_together() -> None:
     now, took = 0.0, []
     rest = Rest(after_seconds=0.0, clock=lambda: now)
     now = 100 * BEAT_SECONDS - 0.15
-    for _ in range(int(bound(1, 5))):
+    for _ in range(TRIES):
         began = time.monotonic()
         await asyncio.gather(rest.pause(0.001), rest.pause(0.1), rest.wait(asyncio.Event(), 0.5))
         took.append(time.monotonic() - began)

@@ -12,7 +12,7 @@ from common.database.migrations import migrate
 from fleet.commands.backup import databases_of
 from fleet.commands.rebuild import PROGRAMS
 from fleet.settings import PROJECT_FOLDER, read_settings
-from tests.fixtures.busy import bound
+from tests.fixtures.busy import TRIES
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def rebuild(data: Path, what: str) -> "subprocess.CompletedProcess[str]":
     """Tried again, on a busy machine, if the database did not answer within two seconds."""
-    for _ in range(int(bound(1, 5))):
+    for _ in range(TRIES):
         done = subprocess.run(
             [sys.executable, "-m", "fleet", "rebuild", what],
             cwd=PROJECT_FOLDER, env={"HUBBUB_DATA": str(data), "PATH": os.environ["PATH"]},
