@@ -214,11 +214,18 @@ export class Rest {
     } catch (error) {
       if (this.tokens !== tokens) return;
       if (error instanceof Unauthenticated) await this.forget();
-      else if (!PASSING.has(error.code)) throw new NoAnswer(error.message); // refuses no call
+      else if (!PASSING.has(error.code) && !this.#isNotAllowed(error)) {
+        throw new NoAnswer(error.message); // it refuses no call
+      }
       throw error;
     }
     // Null: the session is the cookie's, and the answer does not say whose that is.
     if (this.tokens === tokens) await this.#keep(answer, tokens?.user ?? null);
+  }
+
+  /** Pages of this address get no session. */
+  #isNotAllowed({ code }) {
+    return code === "forbidden" && this.#cookie === COOKIE;
   }
 
   #isFresh({ expires }) {

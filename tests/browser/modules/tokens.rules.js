@@ -20,7 +20,7 @@ rule("a token that the server refuses is renewed, and the call made again", asyn
 });
 
 rule("a refresh that is refused, or answered with no tokens, refuses no call", async () => {
-  for (const answer of [[500, {}], [404, { code: "not_found" }], [200, {}]]) {
+  for (const answer of [[500, {}], [403, { code: "forbidden" }], [404, {}], [200, {}]]) {
     const { rest, clock, asked } = parts([answer, NEW, GOOD], { tokens: { ...TOKENS, expires: 0 } });
     const call = rest.call("POST", "/y", {});
     await settle();
@@ -28,6 +28,11 @@ rule("a refresh that is refused, or answered with no tokens, refuses no call", a
     same(await call, { well: true });
     same(asked.map(({ path }) => path), ["/api/user/refresh", "/api/user/refresh", "/y"]);
   }
+});
+
+rule("a page learns that it is at an address that is not allowed", async () => {
+  const { rest, asked } = parts([refused(403, "forbidden")], { tokens: null, isCookie: true });
+  same([(await failed(rest.call("GET", "/x"))).code, asked.length], ["forbidden", 1]);
 });
 
 rule("a store that fails ends a refresh with its own error", async () => {
