@@ -12,7 +12,9 @@ import pytest
 
 from common.calls.balancer import network_of
 from common.protocol.ids import new_id
-from tests.fixtures.busy import IS_AT_REST
+from tests.fixtures.busy import IS_AT_REST, bound
+
+LATE: set[int] = set() if IS_AT_REST else {503}  # a busy machine may hash a password too late
 
 
 @pytest.fixture(scope="module")
@@ -27,10 +29,8 @@ def from_address(services: Any, strict_url: str) -> Callable[..., httpx.Response
     """A POST as the balancer forwards it, from a client's address."""
 
     def post(path: str, address: str, **options: Any) -> httpx.Response:
-        headers = {
-            "X-Hubbub-Balancer": f"{services.balancer_key} {address} {new_id()}",
-            **options.pop("headers", {}),
-        }
+        forwarded = {"X-Hubbub-Balancer": f"{services.balancer_key} {address} {new_id()}"}
+        headers = forwarded | options.pop("headers", {})
         return httpx.post(f"{strict_url}{path}", headers=headers, timeout=30, **options)
 
     return post
@@ -177,22 +177,21 @@ def test_log_ins_at_once_that_succeed_are_not_refused(
 
     with ThreadPoolExecutor(14) as pool:
         answers = list(pool.map(log_in, range(28)))
-    statuses = {answer.status_code for answer in answers}
-    assert statuses - (set() if IS_AT_REST else {503}) == {200}  # 503: hashed too late
+    assert {answer.status_code for answer in answers} - LATE == {200}
 
 
 def test_guesses_at_once_are_counted(from_address: Callable[..., httpx.Response]) -> None:
     """Those that wait for others are refused once these have failed."""
     wrong = {**sign_up(from_address), "password": "wrong one"}
+
+    def guess(_: int) -> int:
+        return from_address("/api/user/login", new_address(), json=wrong).status_code
+
     with ThreadPoolExecutor(30) as pool:
-        answers = list(
-            pool.map(
-                lambda _: from_address("/api/user/login", new_address(), json=wrong), range(30)
-            )
-        )
-    tried = [answer.status_code for answer in answers].count(401)
-    assert 10 <= tried <= 12  # one is refilled every 6 s
-    assert {answer.status_code for answer in answers} == {401, 429}
+        statuses = list(pool.map(guess, range(30)))
+    tried = statuses.count(401) + statuses.count(503)
+    assert 10 <= tried <= bound(12, 20)  # one is refilled every 6 s
+    assert set(statuses) - LATE == {401, 429}
 
 
 def test_a_log_in_that_succeeded_counts_at_no_edge(
