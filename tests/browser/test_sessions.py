@@ -135,6 +135,19 @@ async def test_what_was_deleted_before_a_log_out_is_gone(enter: OpenWindow) -> N
     await expect(bob.log.get_by_text("a slip")).to_have_count(0)
 
 
+async def asked_after_log_out(page: Page) -> list[str]:
+    """What a page with a clock of its own requests in the minute after its user logs out."""
+    await page.get_by_title("Settings").first.click()
+    for _ in range(2):
+        await page.get_by_role("button", name="Log out").last.click()
+    await expect(page.get_by_role("button", name="Sign up")).to_be_visible()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    await page.clock.run_for(60_000)
+    await page.wait_for_timeout(500)  # what a timer has begun is requested by then
+    return asked
+
+
 async def test_a_message_is_not_sought_for_somebody_who_is_gone(open_page: OpenPage) -> None:
     """A message named by an address, which the server fails to return, is requested only until the
     log-out."""
@@ -143,44 +156,26 @@ async def test_a_message_is_not_sought_for_somebody_who_is_gone(open_page: OpenP
     for number in range(300):
         play.say(chat, "bob", f"line {number}")
     page = await open_page(play)
-    asked: list[str] = []
 
     async def refuse(route: Route) -> None:  # so that each call ends at once
         await route.fulfill(status=500, json={"code": "internal"})
 
-    page.on("request", lambda request: asked.append(request.url))
     await page.clock.install()
     async with page.expect_request("**/message?*"):
         await page.route("**/message?*", refuse)
         await page.evaluate("hash => { location.hash = hash; }", f"{chat}/3")
-    await page.get_by_title("Settings").first.click()
-    for _ in range(2):
-        await page.get_by_role("button", name="Log out").last.click()
-    await expect(page.get_by_role("button", name="Sign up")).to_be_visible()
-    asked.clear()
-    await page.clock.run_for(10_000)
-    await page.wait_for_timeout(500)  # what a timer has begun is requested by then
-    assert asked == []
+    assert await asked_after_log_out(page) == []
 
 
 async def test_an_upload_is_not_tried_again_for_somebody_who_is_gone(open_page: OpenPage) -> None:
     """One that failed before the log-out and waits for its next attempt."""
     play, _ = party()
     page = await enter_party(open_page, play)
-    asked: list[str] = []
     await page.route("**/file?name=*", lambda route: route.fulfill(status=503, json={}))
-    page.on("request", lambda request: asked.append(request.url))
     await page.clock.install()
     async with page.expect_request_finished(lambda request: "/file?name=" in request.url):
         await page.evaluate(PASTE, ["notes.bin", "application/zip", [1, 2, 3]])
-    await page.get_by_title("Settings").first.click()
-    for _ in range(2):
-        await page.get_by_role("button", name="Log out").last.click()
-    await expect(page.get_by_role("button", name="Sign up")).to_be_visible()
-    asked.clear()
-    await page.clock.run_for(60_000)
-    await page.wait_for_timeout(500)  # what a timer has begun is requested by then
-    assert asked == []
+    assert await asked_after_log_out(page) == []
 
 
 async def test_a_window_heeds_that_somebody_else_has_logged_in(
