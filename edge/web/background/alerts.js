@@ -127,7 +127,7 @@ export class Alerts {
 
   async #show(chat, event) {
     const [worker] = await Promise.all([this.#worker, this.#names.need([event.by])]);
-    if (this.#speaking.signal.aborted || chat.read >= event.seq) return; // by now
+    if (this.#speaking.signal.aborted || chat.read >= event.seq) return; // meanwhile
     const now = chat.timeline.messageAt(event.seq) ?? event; // its text may have changed by now
     if (!worker || chat.detail === null || (now.type === "message" && isBlank(now))) return;
     this.#shown.set(chat.id, event.seq);

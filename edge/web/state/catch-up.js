@@ -90,7 +90,10 @@ export class CatchUp {
     return new Promise((resolve) => this.#clock.after(RETRY_MS, resolve));
   }
 
-  /** However many chats are behind, a server in trouble gets few requests. */
+  /**
+   * One attempt, when it is the chat's turn. One that fails keeps its turn for a pause: however many
+   * chats are behind, a server in trouble gets few requests.
+   */
   async #isOver(chat, errand, gone) {
     while (this.#underway >= CHATS_AT_ONCE && !this.#isOpen(chat)) {
       await new Promise((resolve) => this.#waiting.push(resolve));
