@@ -11,6 +11,7 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from loadtest.bench.commit import COMMITS_A_SECOND, bare_commits, measure_bare_commit
@@ -31,7 +32,7 @@ from loadtest.peers.earlier import EARLIER, measure_beside_earlier
 from loadtest.peers.figures import Rows
 from loadtest.peers.finding import measure_finding
 from loadtest.peers.growth import GROWTH
-from loadtest.peers.hopping import running_floor
+from loadtest.peers.hopping import AT_ITS_HALF, Floor, running_floor
 from loadtest.peers.hubbub import ONE_OF_EACH, Hubbub, running_hubbub
 from loadtest.peers.listing import measure_listing
 from loadtest.peers.machine import Found, wait_for_quiet
@@ -173,31 +174,42 @@ class Bench:
     def measure_sends(self, hubbub: Hubbub, bus: Bus) -> None:
         seconds, patience = self.plan.pace.seconds * 2, self.plan.pace.patience
         audiences = make_audiences(People(hubbub.port))
-        for layout, audience in audiences.items():
-            sending = Sending(hubbub, audience, seconds, patience)
-            for way in WAYS:
-                best = 0.0
-                for in_flight in (*BELOW_IT, *AT_THE_LIMIT):
-                    for round_ in range(self.plan.rounds if in_flight in AT_THE_LIMIT else 1):
-                        found = sending.by(way, in_flight)
-                        best = max(best, found["acknowledged_per_s"])
-                        self.note(f"{layout} {way} {in_flight}", "hubbub", round_, found)
-                for round_ in range(self.plan.rounds):  # a single disk stall determines a p99
-                    half = sending.by(way, SATURATING, best / 2)
-                    self.note(f"{layout} {way} half", "hubbub", round_, half)
-                if layout == "spread":
-                    self._measure_floor(hubbub, bus, way, best / 2)
-
-    def _measure_floor(self, hubbub: Hubbub, bus: Bus, way: str, rate: float) -> None:
-        """At this many sends a second into 200 chats."""
-        pace = self.plan.pace
         with (
             bare_commits(hubbub.data) as chats,
             running_floor(hubbub, chats.url, bus) as floor,
         ):
-            for round_ in range(self.plan.rounds):
-                found = floor.measure(way, rate, pace.seconds * 2, pace.patience, SATURATING)
-                self.note(f"spread {way} half", "floor", round_, {"rate": rate, **found})
+            for layout, audience in audiences.items():
+                sending = Sending(hubbub, audience, seconds, patience)
+                for way in WAYS:
+                    best = self._measure_most(sending, layout, way)
+                    beside = floor if layout == "spread" else None
+                    self._measure_half(sending, beside, f"{layout} {way} half", way, best / 2)
+
+    def _measure_most(self, sending: Sending, layout: str, way: str) -> float:
+        """The best rate of all, in sends a second."""
+        best = 0.0
+        for in_flight in (*BELOW_IT, *AT_THE_LIMIT):
+            for round_ in range(self.plan.rounds if in_flight in AT_THE_LIMIT else 1):
+                found = sending.by(way, in_flight)
+                best = max(best, found["acknowledged_per_s"])
+                self.note(f"{layout} {way} {in_flight}", "hubbub", round_, found)
+        return best
+
+    def _measure_half(
+        self, sending: Sending, floor: Floor | None, what: str, way: str, rate: float
+    ) -> None:
+        """Hubbub at half of its most; then the floor at the same rate, and at half of its own
+        most. A single stall determines a p99, so in several rounds."""
+        pace, rounds = (sending.seconds, sending.patience), range(self.plan.rounds)
+        measures = {"hubbub": partial(sending.by, way, SATURATING, rate)}
+        if floor is not None:
+            most = [floor.measure(way, AT_THE_LIMIT[-1], *pace) for _ in rounds]
+            own = max(found["delivered_per_s"] for found in most)
+            measures["floor"] = partial(floor.measure, way, SATURATING, *pace, rate)
+            measures[AT_ITS_HALF] = partial(floor.measure, way, SATURATING, *pace, own / 2)
+        for round_ in rounds:
+            for server, measure in measures.items():
+                self.note(what, server, round_, measure())
 
     def measure_low_load(self, hubbub: Hubbub, bus: Bus) -> None:
         seconds, patience = self.plan.pace.seconds * 2, self.plan.pace.patience
@@ -212,7 +224,7 @@ class Bench:
                 bare = measure_bare_commit(chats, seconds=seconds)
                 self.note("low load", "bare commit", round_, bare)
                 for way in WAYS:
-                    found = floor.measure(way, COMMITS_A_SECOND, seconds, patience, 4)
+                    found = floor.measure(way, 4, seconds, patience, COMMITS_A_SECOND)
                     self.note("low load", f"floor by {way}", round_, found)
                     found = sending.by(way, 4, rate=COMMITS_A_SECOND)
                     self.note("low load", f"hubbub by {way}", round_, found)

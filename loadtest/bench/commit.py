@@ -21,7 +21,10 @@ EVENT: Final = b"x" * 210
 def bare_commits(data: Path) -> Iterator[ChatsDatabase]:
     """The database of a running Hubbub, with the table for these rows within the block."""
     with ChatsDatabase(data) as chats:
-        chats.connection.execute("CREATE TABLE IF NOT EXISTS bare_commits (n bigint, event bytea)")
+        chats.connection.execute(
+            "CREATE TABLE IF NOT EXISTS bare_commits (n bigint, event bytea)"
+            " WITH (autovacuum_enabled = false)"  # it would work beside later measurements
+        )
         try:
             yield chats
         finally:

@@ -22,6 +22,7 @@ from loadtest.peers.sockets import Posts, Sockets
 PROJECT: Final = Path(__file__).resolve().parents[2]
 CHATS: Final = [f"00000000-0000-4000-8000-{number:012}" for number in range(200)]
 LISTENERS: Final = 2  # of each
+AT_ITS_HALF: Final = "floor at its half"  # of the most that it carries, not of Hubbub's
 TEXT_BYTES: Final = 60
 WARM_SECONDS: Final = 1.0
 TICK_SECONDS: Final = 0.01
@@ -36,9 +37,10 @@ class Floor(NamedTuple):
     hubbub: Hubbub
 
     def measure(
-        self, way: str, rate: float, seconds: float, patience: float, connections: int
+        self, way: str, in_flight: int, seconds: float, patience: float, rate: float = 0
     ) -> Found:
-        """So many messages a second in open loop, by REST over so many connections."""
+        """`rate` a second in open loop, or `in_flight` unanswered at any time; by REST over so
+        many connections."""
         # A socket says which chat it hears, and is heard in it.
         plan = [f"/ws\t{chat}\t{chat}" for chat in CHATS for _ in range(LISTENERS)]
         sockets = Sockets([self.node], plan, [*SOCKET_OPTIONS, "--counter", "none"], core=None)
@@ -49,14 +51,17 @@ class Floor(NamedTuple):
                 posts = Posts(
                     [self.balancer], [(f"/api/chat/{chat}/message", "-") for chat in CHATS],
                     "--warm", WARM_SECONDS, "--seconds", seconds + 0.3,
-                    "--connections", connections, "--size", TEXT_BYTES, "--rate", rate,
+                    "--connections", in_flight, "--size", TEXT_BYTES,
+                    *(["--rate", rate] if rate else []),
                 )  # fmt: skip
                 posts.read()
             else:
-                sockets.tell(f"send rate {rate} {TEXT_BYTES}")
+                pace = f"rate {rate}" if rate else f"window {in_flight}"
+                sockets.tell(f"send {pace} {TEXT_BYTES}")
                 time.sleep(WARM_SECONDS)
             clients = [sockets.process] if posts is None else [sockets.process, posts.process]
-            return self._window(sockets, [client.pid for client in clients], seconds)
+            found = self._window(sockets, [client.pid for client in clients], seconds)
+            return {"rate": rate, **found}
         finally:
             if posts is not None:
                 posts.stop()
@@ -72,6 +77,7 @@ class Floor(NamedTuple):
         seen = sockets.report()
         return {
             "others_cores": max(0.0, (busy - own) / seconds),
+            "delivered_per_s": seen["deliveries"] / LISTENERS / seconds,
             **{key: seen[key] for key in ("p50_ms", "p99_ms", "deliveries", "closed")},
         }
 
