@@ -24,7 +24,9 @@ from fleet.engines.balancer import Balancer, Front, PoolServer
 from fleet.processes.ports import LOOPBACK, listen_publicly
 from fleet.processes.supervised import Program
 
-SERVERS = [PoolServer(pool, f"{pool}-1", f"{pool}-1.sock") for pool in ("edge", "files")]
+SERVERS = [
+    PoolServer(pool, f"{pool}-1", f"{pool}-1.sock") for pool in ("edge", "realtime", "files")
+]
 START_SECONDS = 60.0
 VALID_SECONDS = 86_400
 POLL_SECONDS = 0.02  # how often a server checks whether it is to end

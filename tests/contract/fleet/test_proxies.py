@@ -182,7 +182,7 @@ in_front = pytest.mark.parametrize(
 async def test_hubbub_sees_clients_through_the_proxy(through_proxy: Speak) -> None:
     """Their own address, whatever header they forge; the WebSocket upgrade is forwarded."""
     said = await through_proxy(
-        "GET / HTTP/1.1", "Connection: Upgrade", "Upgrade: websocket",
+        "GET /ws HTTP/1.1", "Connection: Upgrade", "Upgrade: websocket",
         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Version: 13",
         "X-Forwarded-For: 203.0.113.7",
     )  # fmt: skip

@@ -17,7 +17,7 @@ from fleet.engines.balancer import (
 from fleet.settings import MAX_REPLICAS
 from tests.contract.fleet.conftest import SERVERS, Entrance, MakeEntrance
 
-EDGE, FILES = SERVERS
+EDGE, _, FILES = SERVERS
 SPARE = PoolServer("edge", "edge-2", "edge-2.sock")
 WAIT_SECONDS = 60.0
 
