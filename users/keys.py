@@ -16,7 +16,7 @@ from jwt.algorithms import OKPAlgorithm
 from common.identity.tokens import ALGORITHM, AUDIENCE, ISSUER
 from common.protocol.limits import ACCESS_TOKEN_SECONDS
 
-PUBLISHED_BEFORE_USE_SECONDS: Final = 60  # until every edge and realtime process has fetched it
+PUBLISHED_BEFORE_USE_SECONDS: Final = 60  # until every process that verifies tokens has fetched it
 # A key signs until a minute after the next one was made, and its last token lives for 15 minutes.
 NEEDED_AFTER_THE_NEXT_SECONDS: Final = 20 * 60
 

@@ -1,1 +1,1 @@
-"""Authentication of requests: access tokens, signing keys and revoked sessions."""
+"""Authentication of requests: access tokens, signing keys, revoked sessions, signed links."""

@@ -1,8 +1,8 @@
 """Which tokens are valid: public keys and revoked sessions, kept current from users.
 
-edge and realtime have one each. While users is down, the last keys and revocations apply, so that
-sends and reads go on. Knows no request and no socket: it tells its callers which sessions have just
-been revoked.
+Each process of edge, realtime and files has one. While users is down, the last keys and revocations
+apply, so that sends and reads go on. Knows no request and no socket: it tells its callers which
+sessions have just been revoked.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
 """Access tokens: Ed25519 JWTs (RFC 7519, RFC 8037), verified where a user's request arrives.
 
-users signs them; edge and realtime verify them with the public keys that users publishes, and keep
-a small cache of verified ones, because checking a signature is expensive. Knows nothing of
+users signs them; edge, realtime and files verify them with the public keys that users publishes,
+and keep a small cache of verified ones, because checking a signature is expensive. Knows nothing of
 revocation.
 
 After an outage thousands of clients come with tokens that a process has not seen. The JWT library

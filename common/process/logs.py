@@ -1,4 +1,4 @@
-"""Structured logs: one JSON object a line with `time`, `level`, `role`, `trace`, `event`.
+"""Structured logs, one JSON object a line: `time`, `level`, `role`, `process`, `trace`, `event`.
 
 Never pass in credentials or anything that a client wrote: no token, password, message text.
 """

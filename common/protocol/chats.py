@@ -1,8 +1,9 @@
 """The calls that chats answers, and what it announces on the bus.
 
 Each call is `POST /calls/<name>` with one struct as JSON and one as the answer; a refusal is the
-problem+json of common.protocol.errors. Every call that changes something carries a `key`: a
-repeat with the same key, on any replica, returns the first result.
+problem+json of common.protocol.errors. Most calls that change something carry a `key`: a repeat
+with the same key, on any replica, returns the first result. `repeat` of a call says what else makes
+a repeat safe (common/calls/service.py).
 """
 
 from typing import Literal

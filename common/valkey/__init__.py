@@ -1,2 +1,2 @@
-"""Everything that speaks to Valkey. Services use `Valkey`: topics, leases, buckets, values, their
-names."""
+"""All access to Valkey. Services use the class `Valkey`: topics, leases, buckets, values, and the
+names of all of these."""
