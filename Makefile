@@ -90,7 +90,7 @@ load: $(VENV)/dev.stamp  ## run simulated users against a running system; count 
 	@$(BIN)/locust --headless --only-summary -f loadtest/locustfile.py \
 		--host "http://127.0.0.1:$${HUBBUB_PORT:-8000}" -u "$${PEOPLE:-50}" -r 10 -t "$${DURATION:-30}s"
 
-load-web: $(VENV)/dev.stamp  ## the same by hand, on locust's page: simulated users in several processes
+load-web: $(VENV)/dev.stamp  ## `make load` with several load processes, steered on locust's page
 	@$(BIN)/locust -f loadtest/locustfile.py --processes "$${PROCESSES:-2}" \
 		--host "http://127.0.0.1:$${HUBBUB_PORT:-8000}" \
 		--web-host 127.0.0.1 --web-port "$${WEB_PORT:-8089}"
@@ -117,7 +117,7 @@ ramp: $(VENV)/dev.stamp  ## load a fresh system until it scales up, then down ag
 cache-bench: $(VENV)/dev.stamp  ## measure what the cache saves, and what the death of its nodes costs
 	@$(BIN)/python -m loadtest.cache_bench
 
-promises: $(VENV)/dev.stamp  ## hold tests to the promised times, on a machine at rest
+promises: $(VENV)/dev.stamp  ## run tests with the promised times, on an idle machine
 	@HUBBUB_AT_REST=1 $(PYTEST) $$(grep -l "tests.fixtures.busy import" -r tests --include='test_*.py' | sort)
 
 faults: $(VENV)/dev.stamp  ## kill, hang and disconnect every part under load, and judge the recorded histories
@@ -131,7 +131,7 @@ faults: $(VENV)/dev.stamp  ## kill, hang and disconnect every part under load, a
 		tests/unit/fleet/test_upgrade.py tests/simulation/test_power.py; \
 		code=$$?; $(BIN)/python -m tests.faults.results && exit $$code
 
-simulate: $(VENV)/dev.stamp  ## run the product on a simulated network: make simulate [SEEDS=10000] [SEED=n]
+simulate: $(VENV)/dev.stamp  ## run the product on a simulated network: make simulate [SEEDS=10000] [FIRST=n] [SEED=n]
 	@$(BIN)/python -m simulation $${SEEDS:+--seeds $$SEEDS} $${FIRST:+--first $$FIRST} \
 		$${SEED:+--seed $$SEED}
 
@@ -145,14 +145,14 @@ page-bench: $(VENV)/dev.stamp  ## measure the first view of the page, also on a 
 	@.ci/chromium
 	@$(BIN)/python -m tests.browser.bench
 
-bench: $(VENV)/dev.stamp  ## measure speed beside other servers, and a ramp; writes docs/benchmarks.md: make bench [PARTS=reads,…]
+bench: $(VENV)/dev.stamp  ## compare speed with other servers, and a ramp; writes docs/benchmarks.md: make bench [PARTS=reads,…]
 	@$(BIN)/python -m loadtest.bench $${PARTS:+--only $$PARTS}; code=$$?; [ -n "$$PARTS" ] || \
 		{ $(BIN)/python -m loadtest.ramp && $(BIN)/python -m loadtest.shards; } && exit $$code
 
-call-bench: $(VENV)/dev.stamp  ## measure our HTTP client and server beside pyreqwest and uvicorn
+call-bench: $(VENV)/dev.stamp  ## compare our HTTP client and server with pyreqwest and uvicorn
 	@$(BIN)/python -m loadtest.call_bench
 
-shard-bench: $(VENV)/dev.stamp  ## measure how many events one Valkey carries, and two and three shards
+shard-bench: $(VENV)/dev.stamp  ## measure how many events one, two and three shards of Valkey carry
 	@$(BIN)/python -m loadtest.shards
 
 # Each in its own environment; `+jit` enables the JIT compiler of Python 3.14 and newer.
@@ -163,10 +163,10 @@ python-bench: $(VENV)/dev.stamp  ## measure Hubbub on several Pythons: PYTHONS="
 	@$(BIN)/python -m loadtest.pythons $(foreach python,$(PYTHONS),\
 		.build/pythons/$(notdir $(python:+jit=))/bin/python$(if $(filter %+jit,$(python)),+jit))
 
-change-cost: $(VENV)/dev.stamp  ## measure what creating a chat costs over two databases, beside one
+change-cost: $(VENV)/dev.stamp  ## measure what creating a chat costs over two databases, compared with one
 	@$(BIN)/python -m loadtest.change_cost
 
-bench-full: $(VENV)/dev.stamp  ## the same with every case and every server (an hour)
+bench-full: $(VENV)/dev.stamp  ## `make bench` with every case and every server (an hour)
 	@$(BIN)/python -m loadtest.bench --full
 
 doctor: $(VENV)/run.stamp  ## diagnose the system that runs here
@@ -202,7 +202,7 @@ restore: $(VENV)/run.stamp  ## put a backup into a stopped system: make restore 
 move-files: $(VENV)/run.stamp  ## move the bytes of files to another store: FROM=URL TO=URL
 	@$(BIN)/python -m fleet move-files "$$FROM" "$$TO"
 
-hosts-test: $(VENV)/dev.stamp  ## three hosts of network namespaces, killed, cut off, slow, restarted (root, 20 min)
+hosts-test: $(VENV)/dev.stamp  ## three hosts in network namespaces, killed, cut off, slow, restarted (root, 20 min)
 	@.ci/keepalived
 	@.ci/hosts
 	@$(BIN)/python -m pytest -p no:randomly --timeout 900 tests/hosts tests/faults/test_point_in_time.py; \
@@ -216,10 +216,10 @@ manifests: $(VENV)/dev.stamp  ## check deploy/kubernetes with kustomize and the 
 	@.ci/kubernetes
 	@$(BIN)/python -m pytest -p no:randomly tests/unit/deploy/test_kubernetes.py
 
-nightly: $(VENV)/dev.stamp  ## run what is too long for every change; docs/reliability.md says when
+nightly: $(VENV)/dev.stamp  ## run the tests that are too long for every change: make nightly [PARTS=soak]
 	@$(BIN)/python -m tests.nightly $(PARTS)
 
-compose-test: $(VENV)/dev.stamp  ## start docker-compose.yml, break it, stop it (Docker, 10 min)
+compose-test: $(VENV)/dev.stamp  ## start docker-compose.yml, break it, stop it (Docker, half an hour)
 	@HUBBUB_COMPOSE_TEST=1 $(BIN)/python -m pytest tests/compose --timeout 600
 
 # The lock alone decides what is installed: pip checks every hash and installs nothing else. The
