@@ -154,7 +154,7 @@ def read_arguments() -> argparse.Namespace:
     sql = commands.add_parser("sql", help="run a statement in a database of Hubbub")
     sql.add_argument("role", choices=DATABASE_VARIABLES)
     sql.add_argument("statement")
-    again = commands.add_parser("rebuild", help="derive again what chats keeps beside its log")
+    again = commands.add_parser("rebuild", help="rebuild from the log what is derived from it")
     again.add_argument("what", choices=PROGRAMS)
     keys = commands.add_parser("keys", help="rotate or revoke the keys that sign tokens")
     keys.add_argument("what", choices=("rotate", "revoke"))

@@ -28,7 +28,7 @@ GOODBYE_SECONDS = 5.0  # for users to log out
 def add_arguments(parser: LocustArgumentParser) -> None:
     parser.add_argument(
         "--open-loop", action="store_true",
-        help="Acts come when they are due, also while answers to the last ones are awaited",
+        help="Start acts when they are due, whether or not earlier ones were answered",
     )  # fmt: skip
     parser.add_argument(
         "--pace", type=float, default=2.0, help="Seconds between a person's acts, on average"
