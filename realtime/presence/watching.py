@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Generic, NamedTuple, TypeVar
 
 from common.protocol.frames import PresenceState
-from realtime.presence.said import NEVER, Said, judge
+from realtime.presence.said import KEPT_SECONDS, NEVER, Said, judge
 
 TOLD_SECONDS: Final = 1.0
 LINGER_SECONDS: Final = 60.0  # a user whom nobody watches any more is still listened for
@@ -52,11 +52,6 @@ class Watching(Generic[Watcher]):
     @property
     def watchers(self) -> int:
         return len(self._lists)
-
-    @property
-    def next_due(self) -> float:
-        """When `take_changes` may have something."""
-        return min(self._due.values(), default=NEVER)
 
     # ---- lists
 
@@ -139,6 +134,13 @@ class Watching(Generic[Watcher]):
         """Nodes were asked for these users: earlier reports have to be repeated."""
         for user in users:
             if (one := self._users.get(user)) is not None:
+                if at >= one.asked_at + KEPT_SECONDS:
+                    # Otherwise what was never repeated would count again after each question.
+                    one.said = {
+                        node: said
+                        for node, said in one.said.items()
+                        if said.gone_at is not None or said.heard_at >= one.asked_at
+                    }
                 one.asked_at = self._due[user] = at
 
     def take_changes(self, now: float) -> list[Change[Watcher]]:

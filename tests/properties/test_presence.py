@@ -156,3 +156,22 @@ def test_a_clock_that_is_stopped_shows_the_same() -> None:
     real = 201.0
     clock.start()
     assert clock() == 11.0
+
+
+def test_a_node_that_died_long_ago_does_not_count_again() -> None:
+    """Its user is on another node, and away. Nodes are asked every minute, and leases that expired
+    two minutes ago are forgotten."""
+    watching: Watching[str] = Watching()
+    watching.begin([USER], 0.0)
+    watching.replace("socket", [USER], 0.0)
+    watching.hear(USER, "a", Said(True, None, 0.5))
+    watching.hear(USER, "b", Said(False, None, 0.5))
+    told: list[PresenceState] = []
+    for second in range(1, 600):
+        if second in (10, 130):
+            watching.hear_dead({"a": 3.0} if second == 10 else {}, second)
+        if watching.list_unasked(second):
+            watching.note_asked([USER], second)
+            watching.hear(USER, "b", Said(False, None, second + 0.5))
+        told += [change.state for change in watching.take_changes(second + 0.75)]
+    assert told == ["online", "away"]
