@@ -107,7 +107,7 @@ class Presence:
         self._last_number = 0
         self._questions: dict[int, _Question] = {}  # that wait for answers, by number
         subscriptions.add(self._topics.presence_asks, self._hear_asks)
-        subscriptions.add(self._topics.presence_node(node), self._hear_answer)
+        subscriptions.add(self._topics.presence_node(node), self._hear)
 
     @property
     def watchers(self) -> int:
@@ -175,7 +175,7 @@ class Presence:
         self._learning |= dict.fromkeys(users, learned)
         try:
             for user in users:
-                self._subscriptions.add(self._topics.presence(user), partial(self._hear, user))
+                self._subscriptions.add(self._topics.presence(user), self._hear)
             await self._learn(users)
         finally:
             learned.set()
@@ -224,19 +224,15 @@ class Presence:
     def _hear_asks(self, data: bytes) -> None:
         self._spawn(self._teller.answer(decode_asks(data)))
 
-    def _hear_answer(self, data: bytes) -> None:
+    def _hear(self, data: bytes) -> None:
+        """An answer, or news of users who are watched here."""
         tells = decode_tells(data)
         now = self._now()
+        self._watching.hear_alive(tells.node)
         for one in tells.people:
             self._watching.hear(one.user, tells.node, said_at(one, now))
         if (question := self._questions.get(tells.number)) is not None:
             question.note_answer()
-
-    def _hear(self, user: str, data: bytes) -> None:
-        tells = decode_tells(data)
-        now = self._now()
-        for one in tells.people:
-            self._watching.hear(user, tells.node, said_at(one, now))
 
     # ---- time
 

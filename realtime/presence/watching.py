@@ -112,6 +112,10 @@ class Watching(Generic[Watcher]):
             one.said[node] = said
             self._due[user] = said.heard_at
 
+    def hear_alive(self, node: str) -> None:
+        """It has just said something. A node whose users nobody watches renews no lease."""
+        self._dead.pop(node, None)
+
     def hear_dead(self, dead: Mapping[str, float], now: float) -> None:
         """These nodes are gone, and since when; all others are alive."""
         changed = dead.items() ^ self._dead.items()
