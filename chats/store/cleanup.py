@@ -22,6 +22,8 @@ WITH doomed AS (
     DELETE FROM current_mentions m USING gone g WHERE m.chat = g.chat AND m.seq = g.seq
 ), blocks AS (
     DELETE FROM counted_blocks b USING doomed d WHERE b.chat = d.id
+), links AS (
+    DELETE FROM links_to_preview l USING doomed d WHERE l.chat = d.id
 ), own AS (
     DELETE FROM own_chats o USING doomed d WHERE o.chat = d.id
 ), counted AS (

@@ -15,6 +15,9 @@ SELECT r.chat, r.seq, r.text_seq, r.message, r.sender, r.urls, now()
 FROM jsonb_to_recordset(%s::jsonb)
     AS r (chat uuid, seq bigint, text_seq bigint, message uuid, sender uuid, urls text[])
 WHERE (SELECT count(*) FROM (SELECT FROM links_to_preview LIMIT %s) AS w) < %s
+    AND NOT EXISTS (
+        SELECT FROM changed_messages d WHERE d.chat = r.chat AND d.seq = r.seq AND d.is_deleted
+    )
 ON CONFLICT (chat, seq) DO UPDATE SET
     text_seq = excluded.text_seq, urls = excluded.urls, attempts = 0, due_at = excluded.due_at
 WHERE links_to_preview.text_seq < excluded.text_seq
@@ -46,7 +49,7 @@ class LinksRow(NamedTuple):
 
 
 async def keep_links(pool: Pool, rows: list[LinksRow]) -> int:
-    """Returns how many could be stored."""
+    """Those of messages that are not deleted already; returns how many could be stored."""
     kept = Jsonb([row._asdict() for row in rows])
     return await execute(pool, _KEEP, (kept, MAX_WAITING, MAX_WAITING))
 

@@ -6,6 +6,7 @@ import pytest
 
 from chats.log.encoding import UNSTAMPED, draft_event
 from chats.store.cleanup import purge_deleted_chat
+from chats.store.links import LinksRow, keep_links
 from common.database.pool import create_pool
 from common.protocol.chats import (
     DeleteChat,
@@ -82,12 +83,13 @@ async def test_a_purged_chat_leaves_nothing_of_its_messages(stage: Stage, world:
     deletion = DeleteChat(user=ann.id, session=ann.session, chat=scene.id, key=new_id())
     await world.call("delete_chat", deletion, Done)
     async with create_pool(stage.chats_database_url, size=1, min_size=1) as pool:
+        await keep_links(pool, [LinksRow(scene.id, 2, 2, new_id(), ann.id, ["https://a.org"])])
         while await purge_deleted_chat(pool, older_than_seconds=0, rows=100):
             pass
     with psycopg.connect(stage.chats_database_url) as connection:
         for table, left in (
             ("changed_messages", 0), ("current_mentions", 0), ("own_chats", 0),
-            ("counted_blocks", 0), ("log", 1),
+            ("counted_blocks", 0), ("links_to_preview", 0), ("log", 1),
         ):  # fmt: skip
             query = f"SELECT count(*) FROM {table} WHERE chat = %s"  # noqa: S608 - a constant
             assert connection.execute(query.encode(), (scene.id,)).fetchone() == (left,)

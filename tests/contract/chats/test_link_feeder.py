@@ -50,6 +50,23 @@ async def test_links_wait_for_a_database_that_is_unavailable(database_url: str) 
     assert urls_kept(database_url) == [["https://a.org"], ["https://b.org"]]
 
 
+async def test_links_of_a_message_that_is_deleted_already_are_not_kept(database_url: str) -> None:
+    """Deleted before the feeder looked at it: nobody is to fetch them any more."""
+    await set_up_database(database_url)
+    chat = new_id()
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute(
+            "INSERT INTO changed_messages (chat, seq, is_deleted)"
+            " VALUES (%(chat)s, 1, true), (%(chat)s, 2, false)",
+            {"chat": chat},
+        )
+    async with create_pool(database_url, size=1, min_size=1, options=PLAN_OPTIONS) as pool:
+        feeder = LinkFeeder(pool)
+        feeder.note(chat, [event(f"https://{seq}.org", seq=seq) for seq in (1, 2, 3)])
+        await feeder.run()
+    assert urls_kept(database_url) == [["https://2.org"], ["https://3.org"]]
+
+
 class _Unavailable:
     """Unavailable only at first."""
 
