@@ -94,7 +94,7 @@ async def list_doomed(pool: Pool, request: ListDoomed) -> FileIds:
     deleted chat."""
     await store.doom_left_over(pool, request.limit)
     await store.doom_files_of_deleted(pool)
-    return FileIds(ids=await store.list_doomed(pool, request.limit))
+    return FileIds(ids=await store.list_doomed(pool, request.limit, request.skip))
 
 
 async def forget_files(pool: Pool, request: FileIds) -> Done:

@@ -44,6 +44,7 @@ class Sweep:
         self._chats = chats
         self._store = store
         self._rest = rest
+        self._passed_over = 0  # the oldest doomed files, which could not be removed
         self._known: Mapping[FileStore, Known] = {store: chats.known_files, **others}
 
     async def run(self) -> None:
@@ -63,26 +64,27 @@ class Sweep:
 
     async def remove_doomed(self) -> bool:
         """One round; returns whether there may be more. Raises Refusal, StoreUnavailable, the
-        latter at the end: what cannot be removed is listed again and does not keep others from
-        being removed."""
-        doomed = await self._chats.list_doomed(AT_ONCE)
+        latter at the end: what cannot be removed is tried again after all others."""
+        doomed = await self._chats.list_doomed(AT_ONCE, self._passed_over)
         removed: list[str] = []
-        failure: StoreUnavailable | None = None
+        failures: list[StoreUnavailable] = []
         give_up_at = time.monotonic() + SWEEP_SECONDS  # a store that is down takes long to fail
         for file in doomed:
             try:
                 await self._store.remove(file)
                 removed.append(file)
             except StoreUnavailable as error:
-                failure = error
+                failures.append(error)
                 if time.monotonic() > give_up_at:
                     break
+        is_last = len(doomed) < AT_ONCE
+        self._passed_over = 0 if is_last else self._passed_over + len(failures)
         if removed:
             await self._chats.forget_files(removed)
             REMOVED.labels("doomed").inc(len(removed))
-        if failure is not None:
-            raise failure
-        return len(doomed) == AT_ONCE
+        if failures:
+            raise failures[-1]
+        return not is_last
 
     async def run_through(self, first: int) -> None:
         """Shard by shard, starting from a given one, until cancelled."""

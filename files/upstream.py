@@ -63,8 +63,9 @@ class Chats:
         request = FindFile(id=file, chat=chat, reader=reader)
         return await self._calls.call("find_file", request, StoredFile, key=chat or file)
 
-    async def list_doomed(self, limit: int) -> list[str]:
-        return (await self._calls.call("list_doomed", ListDoomed(limit=limit), FileIds)).ids
+    async def list_doomed(self, limit: int, skip: int) -> list[str]:
+        request = ListDoomed(limit=limit, skip=skip)
+        return (await self._calls.call("list_doomed", request, FileIds)).ids
 
     async def forget_files(self, files: list[str]) -> None:
         await self._calls.call("forget_files", FileIds(ids=files), Done)

@@ -195,13 +195,13 @@ async def doom_files_of_deleted(pool: Pool) -> None:
     await execute(pool, _DOOM_OF_DELETED, {"most": DOOMED_AT_ONCE})
 
 
-async def list_doomed(pool: Pool, limit: int) -> list[str]:
-    """Oldest first."""
+async def list_doomed(pool: Pool, limit: int, skip: int) -> list[str]:
+    """Oldest first, without the `skip` oldest."""
     rows = await fetch(
         pool,
         "SELECT id::text FROM files WHERE doomed_at IS NOT NULL ORDER BY doomed_at"
-        " LIMIT %s::bigint",
-        (limit,),
+        " LIMIT %s::bigint OFFSET %s::bigint",
+        (limit, skip),
     )
     return [file for (file,) in rows]
 

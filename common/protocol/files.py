@@ -108,9 +108,10 @@ class FilesFound(Internal):
 
 class ListDoomed(Internal):
     """Files whose bytes may be deleted, including uploads that were never finished and files that
-    no message took in time."""
+    no message took in time; without the `skip` oldest."""
 
     limit: int
+    skip: int = 0
 
 
 class FileIds(Internal):

@@ -10,7 +10,6 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import cast
 
 import pytest
 
@@ -18,8 +17,6 @@ from common.protocol.ids import new_id
 from files.move import copy, move
 from files.ranges import Span
 from files.store import PIECE_BYTES, PREVIEW, BytesMissing, FileStore, Location, StoreUnavailable
-from files.sweep import Sweep
-from files.upstream import Chats
 from fleet.processes.children import spawn
 from fleet.processes.ports import ReservedPort
 from tests.fixtures.busy import quiet_environment
@@ -360,34 +357,3 @@ async def test_nothing_is_removed_from_a_folder_that_is_gone(tmp_path: Path) -> 
         folder.rename(tmp_path / "away")
         with pytest.raises(StoreUnavailable):
             await store.remove(file)
-
-
-class Doomed:
-    """What chats knows about files whose bytes are to be removed."""
-
-    def __init__(self, *files: str) -> None:
-        self.files = list(files)
-
-    async def list_doomed(self, limit: int) -> list[str]:
-        return self.files[:limit]
-
-    async def forget_files(self, files: list[str]) -> None:
-        self.files = [file for file in self.files if file not in files]
-
-    async def known_files(self, files: list[str]) -> set[str]:
-        return set(files)
-
-
-async def test_bytes_that_cannot_be_removed_are_not_forgotten(tmp_path: Path) -> None:
-    """They do not prevent the removal of others that were deleted later."""
-    with closing(FileStore(Location(tmp_path.as_uri()))) as store:
-        stuck, other = new_id(), await put(store, b"x")
-        (tmp_path / stuck[-2:]).mkdir(exist_ok=True)
-        (tmp_path / stuck[-2:] / stuck).write_bytes(b"x")  # a file where a folder belongs
-        doomed = Doomed(stuck, other)
-        sweep = Sweep(cast(Chats, doomed), store, {})
-        with pytest.raises(StoreUnavailable):
-            await sweep.remove_doomed()
-        assert doomed.files == [stuck]
-        with pytest.raises(BytesMissing):
-            await store.read(other, "0")
