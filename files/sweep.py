@@ -66,22 +66,11 @@ class Sweep:
         """One round; returns whether there may be more. Raises Refusal, StoreUnavailable, the
         latter at the end: what cannot be removed is tried again after all others."""
         doomed = await self._chats.list_doomed(AT_ONCE, self._passed_over)
-        removed: list[str] = []
-        failures: list[StoreUnavailable] = []
-        give_up_at = time.monotonic() + SWEEP_SECONDS  # a store that is down takes long to fail
-        for file in doomed:
-            try:
-                await self._store.remove(file)
-                removed.append(file)
-            except StoreUnavailable as error:
-                failures.append(error)
-                if time.monotonic() > give_up_at:
-                    break
+        removed, failures = await _remove(self._store, doomed, "doomed")
         is_last = len(doomed) < AT_ONCE
         self._passed_over = 0 if is_last else self._passed_over + len(failures)
         if removed:
             await self._chats.forget_files(removed)
-            REMOVED.labels("doomed").inc(len(removed))
         if failures:
             raise failures[-1]
         return not is_last
@@ -99,19 +88,42 @@ class Sweep:
     async def remove_unknown(
         self, shard: str, older_than_seconds: float = UNKNOWN_SECONDS
     ) -> list[str]:
-        """Returns what was removed. Raises Refusal, StoreUnavailable."""
+        """Returns what was removed. Raises Refusal, StoreUnavailable, the latter at the end."""
         removed: list[str] = []
+        failures: list[StoreUnavailable] = []
         for store, list_known in self._known.items():
             found = await store.list_shard(shard, older_than_seconds)
             for start in range(0, len(found), ASKED_AT_ONCE):
                 some = found[start : start + ASKED_AT_ONCE]
                 known = await list_known(some)
-                for file in some:
-                    if file not in known:
-                        await store.remove(file)
-                        REMOVED.labels("unknown").inc()
-                        removed.append(file)
+                unknown = [file for file in some if file not in known]
+                gone, failed = await _remove(store, unknown, "unknown")
+                removed += gone
+                failures += failed
+        if failures:
+            raise failures[-1]
         return removed
+
+
+async def _remove(
+    store: FileStore, files: list[str], why: str
+) -> tuple[list[str], list[StoreUnavailable]]:
+    """Which of them are removed now, and why others are not. One that cannot be removed does not
+    keep others from being removed, unless the store takes long to fail."""
+    removed: list[str] = []
+    failures: list[StoreUnavailable] = []
+    give_up_at = time.monotonic() + SWEEP_SECONDS
+    for file in files:
+        try:
+            await store.remove(file)
+        except StoreUnavailable as error:
+            failures.append(error)
+            if time.monotonic() > give_up_at:
+                break
+        else:
+            removed.append(file)
+            REMOVED.labels(why).inc()
+    return removed, failures
 
 
 def _describe(error: Exception) -> str:

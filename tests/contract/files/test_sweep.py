@@ -34,6 +34,13 @@ class Doomed:
         return set(files)
 
 
+class Nothing:
+    """It is all that chats or users knows about."""
+
+    async def known_files(self, _: list[str]) -> set[str]:
+        return set()
+
+
 async def test_bytes_that_cannot_be_removed_are_not_forgotten(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -52,3 +59,20 @@ async def test_bytes_that_cannot_be_removed_are_not_forgotten(
         assert doomed.files == stuck
         with pytest.raises(BytesMissing):
             await store.read(other, "0")
+
+
+async def test_unknown_bytes_that_cannot_be_removed_keep_no_others(tmp_path: Path) -> None:
+    """Neither of the same shard nor of another part of the store."""
+    with closing(FileStore(Location(tmp_path.as_uri()))) as store:
+        avatars = store.part("avatars")
+        stuck = new_id()
+        other, avatar = (new_id()[:-2] + stuck[-2:] for _ in range(2))
+        make_stuck(tmp_path, stuck)
+        await store.put(other, "0", b"x")
+        await avatars.put(avatar, "0", b"x")
+        sweep = Sweep(cast(Chats, Nothing()), store, {avatars: Nothing().known_files})
+        with pytest.raises(StoreUnavailable):
+            await sweep.remove_unknown(stuck[-2:], -60)
+        for part, file in ((store, other), (avatars, avatar)):
+            with pytest.raises(BytesMissing):
+                await part.read(file, "0")
