@@ -27,7 +27,7 @@ else
     HUBBUB_BALANCER_BIND="$address:8080$both"
 fi
 
-descriptors=$(ulimit -n)
+descriptors=$(ulimit -Hn) # HAProxy raises the soft limit by itself
 [ "$descriptors" = unlimited ] && descriptors=1000000
 connections=$(((descriptors - 500) / 2)) # each takes two, one on each side
 [ "$connections" -gt 20000 ] && connections=20000

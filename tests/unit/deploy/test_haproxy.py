@@ -1,7 +1,9 @@
 """How HAProxy reads deploy/haproxy/haproxy.cfg, and how long a process that ends may take."""
 
+import os
 import re
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,8 @@ from fleet.engines.balancer import CONFIGURATION, REFUSALS, pools_text
 from fleet.settings import PROJECT_FOLDER
 from tests.fixtures.authority import Authority
 from tests.unit.deploy.test_certificates import read_by_haproxy
+
+FOLDER = PROJECT_FOLDER / "deploy"
 
 
 @pytest.mark.parametrize(
@@ -63,3 +67,41 @@ def test_plain_http_is_redirected_with_the_variables_of_an_older_release(
     text = (CONFIGURATION.parent / "tls.cfg").read_text().replace(",map(virt@acme)", "")
     (tls := tmp_path / "tls.cfg").write_text(text)
     assert "rror" not in read_by_haproxy(CONFIGURATION, pools, tls, **given)
+
+
+@pytest.mark.parametrize("script", ["haproxy/balancer.sh", "hosts/balancer"])
+def test_a_low_soft_limit_of_open_files_turns_no_client_away(tmp_path: Path, script: str) -> None:
+    """HAProxy raises it as far as the hard limit allows: newer versions of Docker give containers a
+    soft limit of 1,024, which would be 262 clients."""
+    program = tmp_path / "haproxy"
+    program.write_text('#!/bin/sh\necho "$HUBBUB_BALANCER_MAXCONN"\n')
+    program.chmod(0o755)
+    (tmp_path / "balancer.key").write_text("the secret of the balancer")
+    text = (FOLDER / script).read_text().replace("/run/secrets", str(tmp_path))
+    done = subprocess.run(
+        ["sh", "-c", f"ulimit -Sn 1024; ulimit -Hn 4096\n{text}", FOLDER / script, ":443"],
+        env={
+            "PATH": f"{tmp_path}:{os.environ['PATH']}", "HUBBUB_DOMAIN": "", "HOSTS": "10.0.0.1",
+            "SECRETS": str(tmp_path), "RUN": str(tmp_path / "run"),
+        },
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert int(done.stdout) == (4096 - 500) // 2
+
+
+def test_on_hosts_the_balancer_reloads_and_answers_as_in_containers(tmp_path: Path) -> None:
+    """Processes of earlier reloads end, and browsers that have seen TLS come back with TLS."""
+    (tmp_path / "balancer.key").write_text("the secret of the balancer")
+    subprocess.run(
+        [FOLDER / "hosts" / "balancer", ":443"],
+        env={
+            "PATH": os.environ["PATH"], "HAPROXY": "true", "HOSTS": "10.0.0.1 10.0.0.2",
+            "SECRETS": str(tmp_path), "RUN": str(tmp_path),
+        },
+        check=True,
+    )  # fmt: skip
+    pools = tmp_path / "pools.cfg"
+    assert "rror" not in read_by_haproxy(CONFIGURATION, pools)
+    shared = re.compile(r"^backend \w+|^    (?:hard-stop-after|http-response) .*", re.M)
+    there = (FOLDER / "haproxy" / "containers.cfg").read_text().partition("\nfrontend ")[0]
+    assert shared.findall(pools.read_text()) == shared.findall(there)
