@@ -15,6 +15,7 @@ START_ANEW: Final = "make stop && make run"
 WHERE_THEY_ARE_WELL: Final = "where chats and its database are well (checks 4 and 8)"
 WHERE_VALKEY_IS_WELL: Final = "where Valkey is well (check 11)"
 NAME_LABEL: Final = "app.kubernetes.io/name"
+_SECRETS: Final = "deploy/secrets"  # of docker-compose.yml
 _SERVICES: Final = {
     "balancer-1": "haproxy",
     "balancer": "haproxy",
@@ -165,9 +166,9 @@ def set_password_again(scene: Scene, role: str) -> str:
         restart = kubectl(scene, f"rollout restart deployment/{role}")
         return f"deploy/kubernetes/make-secrets | kubectl apply -f - && {restart}"
     if scene.in_containers:
-        alter = f"ALTER ROLE hubbub_{role} PASSWORD :'p'"
-        psql = f"docker compose exec -T {role}-database psql -U postgres"
-        return f'echo "{alter}" | {psql} -v p="$(cat deploy/secrets/{role}-database.password)"'
+        # The password is no argument of a program: every user of the machine can see those.
+        alter = f"ALTER ROLE hubbub_{role} PASSWORD '$(cat {_SECRETS}/{role}-database.password)'"
+        return f'echo "{alter}" | docker compose exec -T {role}-database psql -U postgres'
     if variable in scene.settings.external:
         return f'psql "${variable}"'
     file = quoted(password_path(scene.settings.keys, role))
@@ -237,7 +238,7 @@ def _run_as_superuser(scene: Scene, role: str, statement: str) -> str:
 
 def secret_of(scene: Scene, role: str) -> str:
     """The file with the secret that a service sends in its calls."""
-    folder = "deploy/secrets" if scene.in_containers else scene.settings.keys
+    folder = _SECRETS if scene.in_containers else scene.settings.keys
     return f"{folder}/{role}.key"
 
 

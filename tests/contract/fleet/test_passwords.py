@@ -1,6 +1,8 @@
-"""Database roles whose passwords were lost."""
+"""Database roles whose passwords were lost, and how a role of containers and hosts gets one."""
 
 import asyncio
+import os
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,9 +15,10 @@ from fleet.data.state import FleetState, ProcessState, write_state
 from fleet.engines import databases
 from fleet.engines.binaries import postgres_program
 from fleet.engines.databases import open_cluster, password_path
-from fleet.engines.postgres import Database, DatabaseSetupFailed, set_passwords
+from fleet.engines.postgres import SUPERUSER, Database, DatabaseSetupFailed, set_passwords
 from fleet.engines.unprivileged import choose_disguise
-from fleet.settings import FleetSettings, read_settings
+from fleet.processes.ports import LOOPBACK
+from fleet.settings import PROJECT_FOLDER, FleetSettings, read_settings
 from tests.fixtures.servers import TESTER, PostgresServer
 
 NEW = "another-password"
@@ -108,3 +111,31 @@ def test_a_lost_password_of_a_server_that_runs_is_not_made_up(settings: FleetSet
     with pytest.raises(BackupFailed, match=f"{path} is gone.*make stop && make run"):
         asyncio.run(ask())
     assert not path.exists()
+
+
+def test_a_role_gets_its_password_without_showing_it(
+    make_postgres: Callable[..., PostgresServer], tmp_path: Path
+) -> None:
+    """deploy/postgres/make-database.sh: every user of the machine can see arguments of programs."""
+    server = make_postgres()
+    server.kill()
+    with (tmp_path / "postgres-0" / "postgres" / "pg_hba.conf").open("a") as rules:
+        rules.write(f"host all {SUPERUSER} {LOOPBACK}/32 trust\n")
+        rules.write(f"host all all {LOOPBACK}/32 scram-sha-256\n")
+    server.start()
+    psql, shown, file = tmp_path / "psql", tmp_path / "shown", tmp_path / "users.password"
+    psql.write_text(f'#!/bin/sh\necho "$*" >{shown}\nexec {postgres_program("psql")} "$@"\n')
+    psql.chmod(0o755)
+    file.write_text(NEW)
+    subprocess.run(
+        ["sh", PROJECT_FOLDER / "deploy" / "postgres" / "make-database.sh"],
+        env={
+            "PATH": f"{tmp_path}:{os.environ['PATH']}", "PGHOST": LOOPBACK,
+            "PGPORT": str(server.port), "POSTGRES_USER": SUPERUSER, "HUBBUB_DATABASE": "it",
+            "HUBBUB_DATABASE_PASSWORD_FILE": str(file),
+        },
+        check=True,
+    )  # fmt: skip
+    assert "role=it" in shown.read_text()
+    assert NEW not in shown.read_text()
+    psycopg.connect(Database("it", NEW).url(server.port)).close()

@@ -1,6 +1,8 @@
 """The doctor's commands work as printed, and appear only where they help."""
 
+import os
 import shlex
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -109,3 +111,22 @@ def test_a_refused_service_is_started_again_with_each_that_it_calls(
     started = finding.command.partition(start)[2].split()
     called = [one for one in CALLED if any(role in c.callers for c in declared_calls(one))]
     assert sorted(started) == sorted(prefix + name for name in (role, *called))
+
+
+def test_a_password_that_is_set_again_is_in_no_list_of_processes(tmp_path: Path) -> None:
+    """Docker's program gets it as input: every user of the machine can see its arguments."""
+    broken = users(error="password authentication failed")
+    ((finding,),) = found_by(scene(in_containers=True, databases=broken)).values()
+    (file := tmp_path / "deploy" / "secrets" / "users-database.password").parent.mkdir(parents=True)
+    file.write_text("5f0c1b7e")
+    docker = tmp_path / "docker"
+    docker.write_text('#!/bin/sh\necho "$*"\ncat\n')
+    docker.chmod(0o755)
+    done = subprocess.run(
+        ["sh", "-c", finding.command], cwd=tmp_path, capture_output=True, text=True, check=True,
+        env={"PATH": f"{tmp_path}:{os.environ['PATH']}"},
+    )  # fmt: skip
+    assert done.stdout.splitlines() == [
+        "compose exec -T users-database psql -U postgres",
+        "ALTER ROLE hubbub_users PASSWORD '5f0c1b7e'",
+    ]
