@@ -12,6 +12,11 @@ quoted() { # as a YAML string
     printf "'%s'" "$(printf %s "$1" | sed "s/'/''/g")"
 }
 
+if [ -z "${HUBBUB_ALERT_MAIL_TO:-}${HUBBUB_ALERT_WEBHOOK:-}" ]; then
+    echo "Alertmanager does not start, since nobody would get its alerts: set HUBBUB_ALERT_MAIL_TO or" \
+        "HUBBUB_ALERT_WEBHOOK" >&2
+    exit 1
+fi
 if [ -n "${HUBBUB_ALERT_MAIL_TO:-}" ]; then
     : "${HUBBUB_ALERT_MAIL_FROM:?HUBBUB_ALERT_MAIL_FROM is not set}"
     : "${HUBBUB_ALERT_SMTP:?HUBBUB_ALERT_SMTP is not set}"

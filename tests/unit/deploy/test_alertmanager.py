@@ -58,6 +58,12 @@ def test_half_of_what_a_mail_needs_is_refused_by_name(tmp_path: Path) -> None:
         configure(tmp_path, **{**MAIL, "HUBBUB_ALERT_SMTP": ""})
 
 
+def test_alerts_that_nobody_would_get_are_refused(tmp_path: Path) -> None:
+    """As with a misspelled variable: they would go nowhere, and nothing would be wrong."""
+    with pytest.raises(AssertionError, match="HUBBUB_ALERT_MAIL_TO or HUBBUB_ALERT_WEBHOOK"):
+        configure(tmp_path, HUBBUB_ALERT_MAIL="admin@example.org")
+
+
 def test_prometheus_on_one_machine_sends_alerts_where_the_documented_command_listens() -> None:
     """Otherwise nobody would hear of them."""
     local = yaml.safe_load(SCRIPT.with_name("local.yml").read_text())
