@@ -225,6 +225,12 @@ def test_a_small_server_has_one_of_each_and_small_databases() -> None:
     assert "HUBBUB_SIZE" in COMPOSE["x-environment"]
 
 
+def test_a_small_server_with_alerts_has_a_prometheus() -> None:
+    """Otherwise Alertmanager would start, and never get an alert."""
+    assert set(SERVICES["alertmanager"]["profiles"]) <= set(SMALL["prometheus"]["profiles"])
+    assert "alerts" not in SMALL["grafana"]["profiles"]
+
+
 @pytest.mark.parametrize("running", ["ops haproxy", "ops haproxy prometheus"])
 def test_an_upgrade_tells_those_that_there_are(running: str, tmp_path: Path) -> None:
     """HAProxy reloads its files, with or without a Prometheus."""
