@@ -2,6 +2,7 @@
 
 import os
 import re
+import stat
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -161,7 +162,10 @@ def test_make_secrets_makes_each_secret_of_the_compose_file(tmp_path: Path) -> N
     PostgreSQL and Valkey on several hosts."""
     standbys = {"postgres-replica.password", "valkey-replica.password", "valkey-admin.password"}
     subprocess.run([ROOT / "deploy/make-secrets", tmp_path], check=True, capture_output=True)
-    assert {path.name for path in tmp_path.iterdir()} == {*COMPOSE["secrets"], *standbys}
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
+    assert modes.keys() == {*COMPOSE["secrets"], *standbys}
+    # Users of containers read them all; the operator writes one.
+    assert {name: mode for name, mode in modes.items() if mode != 0o444} == {"smtp.password": 0o644}
 
 
 def test_databases_keep_their_data_apart_and_can_prepare() -> None:
