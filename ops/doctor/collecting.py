@@ -30,7 +30,7 @@ from common.process.symptoms import (
     STORE_FAILING,
 )
 from fleet.control import NotAnswering, NotRunning, ping_fleet
-from fleet.data.lock import lock_holder
+from fleet.data.lock import is_held_by_command, lock_holder
 from fleet.data.state import (
     FleetState,
     ProcessState,
@@ -103,6 +103,7 @@ async def collect_facts(settings: FleetSettings) -> Scene:
             path for path in list_secrets(settings) if state and not path.exists()
         ),
         holder=holder,
+        is_command=holder is not None and is_held_by_command(settings.data),
         paused=list_paused(state),
         differing=() if theirs is None else settings.differing(theirs, ASKED_VARIABLES),
         was_killed=state is None and _left_processes(settings.data),

@@ -18,7 +18,13 @@ MANY_DEATHS: Final = 3
 
 def judge_fleet(scene: Scene) -> Iterator[Finding]:
     data = scene.settings.data
-    if scene.state is None and scene.holder is not None:
+    if scene.is_command:
+        yield Finding(
+            f"No Hubbub runs on {data}: a command works on it (process {scene.holder}).",
+            "A backup, a restore or an upgrade of the database has not ended.",
+            f"ps -fp {scene.holder}   # make run, when it is done",
+        )
+    elif scene.state is None and scene.holder is not None:
         yield Finding(
             f"A Hubbub runs on {data} (process {scene.holder}), and fleet.json is not there.",
             "It writes that file anew within a second: it is paused, hangs, or cannot write there.",

@@ -66,8 +66,8 @@ class BusFacts(NamedTuple):
 class Scene(NamedTuple):
     """`programs` are versions by program, or what is wrong with it. `open_secrets` may be read by
     others. `state` is None if no fleet runs; most of the rest is empty then. `holder` is a process
-    that holds the folder nevertheless; `paused` are process ids by name, including child
-    processes."""
+    that holds the folder nevertheless, `is_command` if it is a backup or the like; `paused` are
+    process ids by name, including child processes."""
 
     settings: FleetSettings
     now: float
@@ -88,6 +88,7 @@ class Scene(NamedTuple):
     certificate: ShownCertificate | None = None  # of the public port
     namespace: str = ""  # of Kubernetes, where the containers are pods
     holder: int | None = None
+    is_command: bool = False
     paused: Mapping[str, tuple[int, ...]] = {}
     parent_answers: bool = True
     is_starting: bool = False  # or ending: a fleet that takes no commands

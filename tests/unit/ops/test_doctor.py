@@ -14,12 +14,13 @@ import msgspec
 import pytest
 
 from files.store import WHYS
+from fleet.data.lock import FolderLock
 from fleet.data.state import Death, FleetState, ProcessState, State
 from fleet.settings import PROJECT_FOLDER, FleetSettings, read_settings
 from ops.doctor import report
 from ops.doctor.check import Finding
 from ops.doctor.checks import CHECKS
-from ops.doctor.collecting import list_paused
+from ops.doctor.collecting import collect_facts, list_paused
 from ops.doctor.complaints import find_complaints
 from ops.doctor.report import Verdict, judge, list_promises, to_json, to_text
 from ops.doctor.scene import DatabaseFacts, Scene
@@ -215,6 +216,22 @@ def test_a_fleet_whose_file_is_gone_is_not_taken_for_none() -> None:
     ((finding,),) = found_by(gone).values()
     assert "(process 4711)" in finding.wrong
     assert "make run" not in finding.command
+
+
+async def test_a_backup_of_a_stopped_system_is_not_taken_for_a_fleet_that_hangs(
+    tmp_path: Path,
+) -> None:
+    """It holds the folder too."""
+    lock = FolderLock(tmp_path, for_command=True)
+    await lock.acquire()
+    try:
+        seen = await collect_facts(read_settings({"HUBBUB_DATA": str(tmp_path)}))
+    finally:
+        lock.release()
+    (finding,) = found_by(seen)[2]
+    assert finding.wrong == (
+        f"No Hubbub runs on {tmp_path}: a command works on it (process {os.getpid()})."
+    )
 
 
 def test_nothing_follows_from_a_secret_that_others_may_read() -> None:
