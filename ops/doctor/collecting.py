@@ -29,6 +29,7 @@ from common.process.symptoms import (
     SEARCH_LACKS_WORDS,
     STORE_FAILING,
 )
+from common.process.variables import DATABASE_PASSWORD_FILE
 from fleet.control import NotAnswering, NotRunning, ping_fleet
 from fleet.data.lock import is_held_by_command, lock_holder
 from fleet.data.state import (
@@ -58,6 +59,7 @@ from fleet.settings import (
 from ops.doctor.complaints import find_complaints
 from ops.doctor.queries import ask_bus, ask_database, count_unopened_keys, is_refused
 from ops.doctor.scene import BusFacts, DatabaseFacts, ProcessFacts, Scene
+from ops.passwords import external_url, read_secret
 
 _PINNED: Final = re.compile(r"^([A-Za-z0-9._-]+)(?:\[.*\])?==([^ \\]+)", re.MULTILINE)
 _MOST_FILES: Final = re.compile(r"^Max open files +\d+ +(\d+)", re.MULTILINE)
@@ -206,7 +208,7 @@ async def _add_fleet(scene: Scene) -> Scene:
         asyncio.gather(
             *(_collect_database(role, url, settings, state) for role, url in urls.items())
         ),
-        _collect_bus(settings, state),
+        collect_bus(settings, state),
         _ask_parent(scene),
     )
     return scene._replace(
@@ -284,16 +286,11 @@ def database_urls(settings: FleetSettings, state: FleetState) -> dict[str, str]:
     urls = {}
     for role, variable in DATABASE_VARIABLES.items():
         if variable in settings.external:
-            urls[role] = settings.external[variable]
+            urls[role] = external_url(settings, variable, DATABASE_PASSWORD_FILE.name)
         else:
-            password = _read_secret(password_path(settings.keys, role))
+            password = read_secret(password_path(settings.keys, role))
             urls[role] = Database(f"hubbub_{role}", password).url(port)
     return urls
-
-
-def _read_secret(path: Path) -> str:
-    """Empty if the file is gone."""
-    return path.read_text().strip() if path.exists() else ""
 
 
 async def _collect_database(
@@ -310,16 +307,17 @@ async def _collect_database(
     return facts
 
 
-async def _collect_bus(settings: FleetSettings, state: FleetState) -> BusFacts:
-    url = settings.external.get("HUBBUB_VALKEY_URL")
-    if url is not None:
+async def collect_bus(settings: FleetSettings, state: FleetState) -> BusFacts:
+    """Of the operator's own Valkey, or that of the fleet."""
+    if "HUBBUB_VALKEY_URL" in settings.external:
+        url = external_url(settings, "HUBBUB_VALKEY_URL", "HUBBUB_VALKEY_PASSWORD_FILE")
         return await ask_bus(url)
     port = next((p.port for p in state.processes if p.role == "valkey"), None)
     if port is None:
         return BusFacts(error=NO_PROCESS)
     urls = {}
     for role in (DOCTOR, *SERVICE_ROLES):
-        password = _read_secret(valkey_password_path(settings.keys, "valkey", role))
+        password = read_secret(valkey_password_path(settings.keys, "valkey", role))
         urls[role] = f"redis://{role}:{password}@{LOOPBACK}:{port}"
     facts = await ask_bus(urls.pop(DOCTOR))
     if facts.error:
