@@ -7,6 +7,7 @@ import asyncio
 import os
 import re
 import shutil
+import signal
 import struct
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -181,19 +182,27 @@ def set_passwords(
 
 def _run(command: Sequence[str], text: str = "") -> None:
     """In its own session: Ctrl-C in the terminal is for the caller, who ends after it."""
-    done = subprocess.run(  # noqa: S603 - the fleet's own programs, no shell
+    with subprocess.Popen(  # noqa: S603 - the fleet's own programs, no shell
         command,
-        input=text.encode(),
-        capture_output=True,
-        timeout=INITDB_TIMEOUT_SECONDS,
-        check=False,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         env={"PATH": os.environ.get("PATH", ""), "LC_ALL": "C"},
         start_new_session=True,
-    )
-    said = (done.stdout + done.stderr).decode(errors="replace")
+    ) as process:
+        try:
+            said, _ = process.communicate(text.encode(), INITDB_TIMEOUT_SECONDS)
+        except subprocess.TimeoutExpired as error:
+            os.killpg(process.pid, signal.SIGKILL)  # its children too, which use the folder
+            process.communicate()
+            raise DatabaseSetupFailed(
+                f"PostgreSQL could not be set up within {INITDB_TIMEOUT_SECONDS} s: the disk or "
+                "the machine is busy. Try again."
+            ) from error
+    output = said.decode(errors="replace")
     # Single-user mode continues after an error and exits 0.
-    if done.returncode != 0 or "ERROR:" in said or "FATAL:" in said:
-        raise DatabaseSetupFailed(f"PostgreSQL could not be set up:\n{said.strip()}")
+    if process.returncode != 0 or "ERROR:" in output or "FATAL:" in output:
+        raise DatabaseSetupFailed(f"PostgreSQL could not be set up:\n{output.strip()}")
 
 
 def _first_sql(databases: Sequence[Database]) -> str:

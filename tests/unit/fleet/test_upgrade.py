@@ -84,6 +84,19 @@ def test_data_of_another_release_is_not_started(settings: FleetSettings) -> None
         make_cluster(folder, databases)
 
 
+def test_a_busy_machine_ends_a_start_with_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was begun is begun again by the next start."""
+    folder = tmp_path / "postgres"
+    with monkeypatch.context() as patch:
+        patch.setattr("fleet.engines.postgres.INITDB_TIMEOUT_SECONDS", 0.01)
+        with pytest.raises(DatabaseSetupFailed, match="Try again"):
+            make_cluster(folder, [])
+    make_cluster(folder, [])
+    assert made_by(folder) == NOW
+
+
 def test_a_server_of_another_release_is_not_given_what_that_may_not_know(tmp_path: Path) -> None:
     """An unknown setting would prevent a server from starting."""
     disguise = choose_disguise(postgres_program("postgres"), tmp_path)
