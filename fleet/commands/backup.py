@@ -22,7 +22,7 @@ from common.process.variables import DATABASE_PASSWORD_FILE
 from fleet.commands.interrupting import ending, run_unless_told
 from fleet.commands.service_file import service_file
 from fleet.commands.unit import ENVIRONMENT_FILE
-from fleet.data.lock import FolderInUse, FolderLock, lock_holder
+from fleet.data.lock import FolderInUse, FolderLock, is_held_by_command, lock_holder
 from fleet.data.logs import copy_output
 from fleet.data.state import read_state, started_with
 from fleet.engines.binaries import postgres_program
@@ -210,7 +210,8 @@ async def databases_of(
         try:
             await lock.acquire()
         except FolderInUse:
-            if not may_run:
+            # Another command's databases are its own, unless they are the operator's.
+            if not may_run or (is_held_by_command(settings.data) and not _are_external(settings)):
                 raise
             _check_variables(settings)
             yield _urls(settings, _port_of_running(settings))

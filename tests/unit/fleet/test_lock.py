@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from fleet.commands.backup import databases_of
 from fleet.commands.stop import stop_running
 from fleet.data.lock import FolderInUse, FolderLock, ForeignFolder, lock_holder
+from fleet.settings import read_settings
 
 
 async def test_a_second_fleet_on_the_same_folder_is_refused(tmp_path: Path) -> None:
@@ -22,6 +24,18 @@ async def test_a_second_fleet_on_the_same_folder_is_refused(tmp_path: Path) -> N
     first.release()
     await second.acquire()
     second.release()
+
+
+async def test_two_commands_do_not_work_on_one_stopped_system(tmp_path: Path) -> None:
+    """The second one says so, not that PostgreSQL is about to be up."""
+    settings = read_settings({"HUBBUB_DATA": str(tmp_path)})
+    settings.keys.mkdir()
+    lock = FolderLock(tmp_path, for_command=True)
+    await lock.acquire()
+    with pytest.raises(FolderInUse, match="A backup or another command works on"):
+        async with databases_of(settings, may_run=True):
+            pass
+    lock.release()
 
 
 async def test_the_holder_is_found_whatever_device_stat_tells(
