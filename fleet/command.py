@@ -209,7 +209,8 @@ def run_command(settings: FleetSettings, arguments: argparse.Namespace) -> int:
         case "backup":
             target = arguments.file or Path(time.strftime("backups/hubbub-%Y%m%d-%H%M%S.tar"))
             back_up(settings, target)
-            print(f"Backed up to {target} ({target.stat().st_size:,} bytes). Keep it secret.")
+            size = f"{target.stat().st_size:,} bytes"
+            print(f"Backed up {settings.data} to {target} ({size}). Keep it secret.")
             return 0
         case "restore" if arguments.file is None:
             say("Say which backup: make restore FROM=FILE")

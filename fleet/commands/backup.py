@@ -107,7 +107,10 @@ async def _run_script(
     """Returns the script's output, or raises it as BackupFailed if it explains the failure. Its
     temporary files are in `room` unless the operator set TMPDIR: /tmp may be small."""
     may_run = given is None
-    async with databases_of(settings, may_run=may_run) as urls, files_of(settings, name) as folder:
+    async with (
+        databases_of(settings, may_run=may_run) as urls,
+        files_of(settings, name, room) as folder,
+    ):
         if not may_run:  # nobody else works here
             _remove_left(room)
         with (
@@ -164,14 +167,15 @@ async def run_statement(settings: FleetSettings, role: str, statement: str) -> i
 
 
 @asynccontextmanager
-async def files_of(settings: FleetSettings, script: str) -> AsyncIterator[Path]:
-    """A folder with the bytes of files: the store's own, or a copy of a remote store's. Raises
-    BackupFailed."""
+async def files_of(settings: FleetSettings, script: str, room: Path) -> AsyncIterator[Path]:
+    """A folder with the bytes of files: the store's own, or a copy of a remote store's, in the
+    place of temporary files. Raises BackupFailed."""
     parts = urlsplit(settings.files_url)
     if parts.scheme == "file":
         yield Path(unquote(parts.path))
         return
-    with tempfile.TemporaryDirectory(prefix="hubbub-files-", dir=settings.data) as folder:
+    place = os.environ.get("TMPDIR", room)
+    with tempfile.TemporaryDirectory(prefix="hubbub-files-", dir=place) as folder:
         local = Path(folder).as_uri()
         if script == "backup.sh":
             await _copy_files(settings.files_url, local)
