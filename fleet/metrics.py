@@ -65,6 +65,11 @@ class FleetMetrics:
             for name in STATES:
                 self._processes.labels(role, name).set(there[role, name])
 
+    def forget_state(self) -> None:
+        """Nothing is known any more: figures without news would tell that all is well."""
+        for figure in (self._wanted, self._missing, self._processes):
+            figure.clear()
+
     def note_death(self, role: str) -> None:
         self._deaths.labels(role).inc()
 

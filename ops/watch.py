@@ -75,7 +75,7 @@ async def watch_containers(settings: FleetSettings) -> int:
         serve_pages("0.0.0.0", PORT, registry, tell),  # noqa: S104 - its networks are internal
         asyncio.TaskGroup() as tasks,
     ):
-        if where_it_is(settings) == CONTAINERS:  # in Kubernetes the Ingress shows it
+        if where_it_is(settings) == CONTAINERS:  # docs/hosts.md: elsewhere nothing looks at it
             shown = watch_certificate(PUBLIC_TLS, settings, metrics.note_certificate)
             tasks.create_task(shown)
         while True:
@@ -83,6 +83,7 @@ async def watch_containers(settings: FleetSettings) -> int:
                 state, engines = await look(settings, memory)
             except (ApiRefused, OSError) as error:
                 log("cannot look", level=logging.ERROR, error=str(error))
+                metrics.forget_state()
             else:
                 for role in memory.note(list(state.processes), time.time()):
                     log("a container was started again", of=role)

@@ -3,6 +3,8 @@
 import asyncio
 import json
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 from prometheus_client import CollectorRegistry, Counter
@@ -12,9 +14,10 @@ from fleet.metrics import FleetMetrics
 from fleet.processes.probe import Address, http_body, http_status
 from fleet.settings import read_settings
 from ops.containers import count_engines, number_of, start_of
+from ops.kubernetes import ApiRefused
 from ops.pages import serve_pages
 from ops.starts import engine_start
-from ops.watch import Memory
+from ops.watch import Memory, watch_containers
 from tests.fixtures.servers import ValkeyServer
 
 
@@ -92,6 +95,41 @@ def test_what_is_missing_is_a_figure_though_its_series_is_gone() -> None:
     assert (missing("edge"), missing("postgres"), missing("cache")) == (1.0, 2.0, 3.0)
     metrics.note_state(FleetState(0, [edge(1.0), edge(1.0, number=2)], wanted), {"cache": 0})
     assert (missing("edge"), missing("cache")) == (0.0, 0.0)
+
+
+async def test_figures_end_when_nothing_can_be_seen_any_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As when Kubernetes refuses the account: then the alert NobodyWatches fires. They come back
+    with the first look that succeeds."""
+    looks = [FleetState(0, [edge(1.0)], {"edge": WantedState(2, 2, 2)}), None] * 2
+    seen: list[float | None] = []
+
+    @asynccontextmanager
+    async def serve(
+        _host: str, _port: int, registry: CollectorRegistry, _tell: object
+    ) -> AsyncIterator[int]:
+        registries.append(registry)
+        yield 0
+
+    async def look(*_: object) -> tuple[FleetState, dict[str, int]]:
+        (registry,) = registries
+        labels = {"of": "edge"}
+        seen.append(registry.get_sample_value("hubbub_fleet_wanted_replicas", labels))
+        if not looks:
+            raise asyncio.CancelledError
+        if (state := looks.pop()) is None:
+            raise ApiRefused("Kubernetes answers 401 to GET /pods.")
+        return state, {}
+
+    registries: list[CollectorRegistry] = []
+    for name, value in {
+        "serve_pages": serve, "look": look, "ROUND_SECONDS": 0.0, "set_up_logs": print,
+    }.items():  # fmt: skip
+        monkeypatch.setattr(f"ops.watch.{name}", value)
+    with pytest.raises(asyncio.CancelledError):
+        await watch_containers(read_settings({"HUBBUB_WHERE": "kubernetes"}))
+    assert seen == [None, None, 2.0, None, 2.0]
 
 
 async def test_figures_and_state_are_served() -> None:
