@@ -173,7 +173,7 @@ doctor: $(VENV)/run.stamp  ## diagnose the system that runs here
 	@$(BIN)/python -m ops doctor
 
 rotate-keys: $(VENV)/run.stamp  ## sign tokens with a new key; REVOKE=yes also removes all others at once
-	@$(BIN)/python -m fleet keys $(if $(filter yes,$(REVOKE)),revoke,rotate)
+	@$(BIN)/python -m fleet keys $(or $(patsubst yes,revoke,$(patsubst no,rotate,$(REVOKE))),rotate)
 
 restart: $(VENV)/run.stamp  ## replace every service process of the system that runs here, one by one
 	@$(BIN)/python -m fleet restart

@@ -45,7 +45,13 @@ def test_a_path_with_a_space_is_one_word(
 
 
 @pytest.mark.parametrize(
-    ("given", "what"), [((), "rotate"), (("REVOKE=no",), "rotate"), (("REVOKE=yes",), "revoke")]
+    ("given", "what"),
+    [
+        ((), "rotate"),
+        (("REVOKE=no",), "rotate"),
+        (("REVOKE=yes",), "revoke"),
+        (("REVOKE=1",), "1"),  # which the command refuses
+    ],
 )
 def test_keys_are_revoked_by_yes_alone(tmp_path: Path, given: tuple[str, ...], what: str) -> None:
     """Likewise only `REPLACE=yes` replaces data."""
