@@ -37,7 +37,8 @@ service: $(VENV)/run.stamp  ## write a systemd unit that runs this Hubbub, and s
 	@if [ -s .build/hubbub.env ]; then \
 		echo "sudo install -m 600 .build/hubbub.env /etc/hubbub.env && rm .build/hubbub.env"; \
 		else rm .build/hubbub.env; fi
-	@echo "sudo cp .build/hubbub.service /etc/systemd/system/ && sudo systemctl enable --now hubbub"
+	@echo "sudo cp .build/hubbub.service /etc/systemd/system/ && sudo systemctl enable hubbub &&" \
+		"sudo systemctl restart hubbub"
 
 owner: $(VENV)/run.stamp  ## make an account an owner of the running instance: NAME=ann
 	@$(BIN)/python -m fleet owner "$(NAME)"

@@ -108,6 +108,8 @@ def test_a_service_gets_its_passwords_from_a_file_for_root_alone(tmp_path: Path)
         )  # fmt: skip
         command = "sudo install -m 600 .build/hubbub.env /etc/hubbub.env && rm .build/hubbub.env"
         assert (command in done.stdout.splitlines()) == bool(given)
+        # Also where an older unit runs, which `enable --now` would leave as it is.
+        assert done.stdout.endswith(" && sudo systemctl restart hubbub\n")
         assert written.exists() == bool(given)
         assert "secret" not in written.with_name("hubbub.service").read_text() + done.stderr
         if given:
