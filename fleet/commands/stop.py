@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from fleet.data.lock import is_held_by_command, lock_holder
+from fleet.data.state import started_with
 
 STOP_SECONDS: Final = 45.0  # a stop takes 30 s at most
 POLL_SECONDS: Final = 0.1
@@ -15,8 +16,8 @@ POLL_SECONDS: Final = 0.1
 
 def stop_running(data: Path) -> int:
     """Stops it like Ctrl-C and waits until every process has ended; exit code 0 when nothing runs
-    any more. A backup of a stopped system continues. Raises PermissionError if another user runs
-    it."""
+    any more. A backup of a stopped system continues, and so does a unit. Raises PermissionError if
+    another user runs it."""
     holder = lock_holder(data)
     if holder is None:
         print(f"No Hubbub runs on {data}.")
@@ -24,6 +25,13 @@ def stop_running(data: Path) -> int:
     if is_held_by_command(data):
         print(f"No Hubbub runs on {data}. A backup or another command does (process {holder}).")
         return 0
+    # systemd tells its pid to the process that a unit starts (systemd.exec(5)).
+    if (started_with(holder) or {}).get("SYSTEMD_EXEC_PID") == str(holder):
+        print(
+            "systemd runs it, and would start it again. Type: sudo systemctl stop hubbub",
+            file=sys.stderr,
+        )
+        return 1
     deadline = time.monotonic() + STOP_SECONDS
     try:
         os.kill(holder, signal.SIGTERM)

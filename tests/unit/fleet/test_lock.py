@@ -112,3 +112,21 @@ async def test_the_fleet_that_holds_a_folder_is_stopped(tmp_path: Path) -> None:
     assert await holder.stdout.readline() == b"held\n"
     assert await asyncio.to_thread(stop_running, tmp_path) == 0
     assert await asyncio.wait_for(holder.wait(), 30) == -signal.SIGTERM
+
+
+async def test_a_unit_is_not_stopped_behind_the_back_of_systemd(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It would be there again before the next command of the operator."""
+    holder = await asyncio.create_subprocess_exec(
+        "sh", "-c", 'SYSTEMD_EXEC_PID=$$ exec "$@"', "sh",
+        sys.executable, "-S", "-c", HOLD, str(tmp_path / "fleet.lock"),
+        stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    assert holder.stdout is not None
+    assert await holder.stdout.readline() == b"held\n"
+    assert await asyncio.to_thread(stop_running, tmp_path) == 1
+    assert "sudo systemctl stop hubbub" in capsys.readouterr().err
+    assert holder.returncode is None
+    holder.kill()
+    await holder.wait()
