@@ -249,7 +249,7 @@ export class Connection {
       return;
     }
     const maxMs = this.#isWatched() ? MAX_BACKOFF_WATCHED_MS : undefined;
-    const next = this.#ends.closed(code, reason, this.#random(), maxMs);
+    const next = this.#ends.closed(code, reason, this.#random(), 0, maxMs);
     if (next === null) {
       this.#stop(code, reason);
       return;

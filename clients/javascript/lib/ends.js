@@ -4,6 +4,7 @@
 
 const FIRST_BACKOFF_MS = 250;
 const MAX_BACKOFF_MS = 30_000;
+const MAX_RETRY_AFTER_MS = 60_000; // whatever is named: a proxy may say hours
 const DRAINING = 4001;
 const TOKEN_EXPIRED = 4003;
 /**
@@ -26,16 +27,18 @@ export class Ends {
 
   /**
    * The socket ended, or could not be opened (1006): `{waitMs, refresh}`, or null if final.
-   * `chance` is a random number from 0 to 1, `maxMs` limits the wait while a user is looking.
+   * `chance` is a random number from 0 to 1, `retryAfter` is the delay that the server named, in
+   * seconds; `maxMs` limits the back-off while a user is looking.
    */
-  closed(code, reason, chance, maxMs = MAX_BACKOFF_MS) {
+  closed(code, reason, chance, retryAfter = 0, maxMs = MAX_BACKOFF_MS) {
     const wasReady = this.#isReady;
     this.#isReady = false;
     if (!COME_BACK.has(code)) return null;
-    // A draining node has chosen the delay for us, so that its clients reconnect spread out.
-    if (code === DRAINING && /^\d+$/.test(reason)) return { waitMs: Number(reason), refresh: false };
+    // A draining node has chosen the delay, so that its clients reconnect spread out.
+    const namedMs = code === DRAINING ? Number(reason) || 0 : retryAfter * 1_000;
     this.#failures = wasReady ? 0 : this.#failures + 1;
     const boundMs = Math.min(maxMs, FIRST_BACKOFF_MS * 2 ** this.#failures);
-    return { waitMs: chance * boundMs, refresh: code === TOKEN_EXPIRED };
+    const waitMs = Math.max(Math.min(namedMs, MAX_RETRY_AFTER_MS), chance * boundMs);
+    return { waitMs, refresh: code === TOKEN_EXPIRED };
   }
 }

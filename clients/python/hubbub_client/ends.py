@@ -40,8 +40,9 @@ class Ends:
         was_ready, self._is_ready = self._is_ready, False
         if code not in COME_BACK:
             return None
-        if code == DRAINING and reason.isdigit():
-            return ComeBack(int(reason) / 1000, refresh=False)
+        # A draining node has chosen the delay, so that its clients reconnect spread out.
+        if code == DRAINING and reason.isascii() and reason.isdigit():
+            retry_after = int(reason) / 1000
         self._failures = 0 if was_ready else self._failures + 1
         bound = min(MAX_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2 ** min(self._failures, 10))
         wait = max(min(retry_after, MAX_RETRY_AFTER_SECONDS), bound * chance)

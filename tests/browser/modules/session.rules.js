@@ -164,6 +164,6 @@ rule("chats that are more than an order are put in order all the same", () => {
 
 rule("somebody who watches waits no longer than they are promised", () => {
   const ends = new Ends();
-  const waits = Array.from({ length: 7 }, () => ends.closed(1006, "", 1, 5_000).waitMs);
+  const waits = Array.from({ length: 7 }, () => ends.closed(1006, "", 1, 0, 5_000).waitMs);
   same(waits, [500, 1_000, 2_000, 4_000, 5_000, 5_000, 5_000]);
 });
