@@ -122,6 +122,11 @@ async def test_who_is_watched_before_there_is_a_socket_is_said_on_the_first() ->
         (200, "<html>"),
         (200, b"<html>"),
         (200, {}),
+        (200, {"events": 7, "more": False}),
+        (200, {"events": [message(6), None], "more": False}),
+        (200, {"events": [message(6), message(7, chat="d")], "more": False}),
+        (200, {"events": [message(6), {"type": "message", "chat": "c", "seq": 7}], "more": False}),
+        (200, {"events": [message(6), {"type": "new", "chat": "c", "seq": "7"}], "more": False}),
     ],
 )
 async def test_a_page_of_events_that_does_not_come_is_asked_for_again(failure: Answer) -> None:

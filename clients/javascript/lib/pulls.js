@@ -2,7 +2,7 @@
  * Loads missed events page by page, until nothing is missing or the socket that needed them has
  * ended.
  */
-import { NotFound, Unauthenticated } from "./errors.js";
+import { NoAnswer, NotFound, Unauthenticated } from "./errors.js";
 
 const AGAIN_MS = 1_000;
 const MAX_AGAIN_MS = 60_000; // whatever the server requests
@@ -92,6 +92,10 @@ export class Pulls {
     const path = `/api/chat/${pull.chat}/events?after=${pull.after}&limit=200`;
     try {
       const { events, more } = await this.#rest.call("GET", path, undefined, { repeatMs: 0 });
+      if (!areEventsOf(pull.chat, events)) {
+        console.warn(`What came for chat ${pull.chat} is no page of events.`);
+        throw new NoAnswer("What came is no page of events.");
+      }
       return this.#session.pulled(pull, events, more);
     } catch (error) {
       if (error instanceof NotFound) return this.#session.gone(pull);
@@ -99,4 +103,12 @@ export class Pulls {
       throw error;
     }
   }
+}
+
+/** Whether these have what the session reads of each event. */
+function areEventsOf(chat, events) {
+  return Array.isArray(events) && events.every((event) => (
+    event?.chat === chat && Number.isInteger(event.seq) && typeof event.type === "string"
+    && (event.type !== "participant.removed" || Array.isArray(event.users))
+  ));
 }

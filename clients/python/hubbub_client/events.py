@@ -120,6 +120,13 @@ class ChatDeleted(Event, frozen=True, kw_only=True, tag="chat.deleted"):
     pass
 
 
+class _Place(msgspec.Struct):
+    """What is known of every event, whatever its type."""
+
+    chat: str
+    seq: int
+
+
 class UnknownEvent(Event, frozen=True, kw_only=True):
     """From a newer server; `kind` is its type. It occupies its seq and changes nothing here."""
 
@@ -172,15 +179,16 @@ _TYPES = {str(kind.__struct_config__.tag): kind for kind in _KINDS}
 
 def decode(frame: dict[str, Any]) -> Event | Moment | None:
     """Converts a decoded JSON frame or event. Raises msgspec.ValidationError if a known type lacks
-    a field."""
+    a field, and KeyError or TypeError if it has no type."""
     kind = _TYPES.get(frame["type"])
     if kind is not None:
         return msgspec.convert(frame, kind)  # type: ignore[return-value]
     if "seq" in frame and "chat" in frame:
+        place = msgspec.convert(frame, _Place)
         return UnknownEvent(
             kind=frame["type"],
-            chat=frame["chat"],
-            seq=frame["seq"],
+            chat=place.chat,
+            seq=place.seq,
             at=frame.get("at", ""),
             by=frame.get("by", ""),
         )

@@ -2,6 +2,7 @@
 ended."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
@@ -11,6 +12,8 @@ from hubbub_client.session import Output, Pull, Session
 AGAIN_SECONDS: Final = 1.0
 MAX_AGAIN_SECONDS: Final = 60.0  # whatever the server requests
 MAX_PAGES: Final = 8  # in flight: by so much may what waits for a slow program exceed its limit
+
+_log = logging.getLogger(__name__)
 
 FetchEvents = Callable[[str, int], Awaitable[dict[str, Any]]]
 
@@ -77,6 +80,8 @@ class Pulls:
             page = await self._fetch_events(pull.chat, pull.after)
         except NotFound:
             return self._session.gone(pull)
-        if not page.keys() >= {"events", "more"}:
-            raise NoAnswer("what came is no page of events")
-        return self._session.pulled(pull, page["events"], more=page["more"])
+        try:
+            return self._session.pulled(pull, page["events"], more=page["more"])
+        except (ValueError, KeyError, TypeError) as error:
+            _log.warning("What came for chat %s is no page of events: %r", pull.chat, error)
+            raise NoAnswer("what came is no page of events") from error

@@ -154,12 +154,16 @@ class Session:
     def pulled(
         self, pull: Pull, events: Iterable[dict[str, Any]], *, more: bool = False
     ) -> list[Output]:
-        """The page that the pull returned. With `more` another Pull follows."""
+        """The page that the pull returned. With `more` another Pull follows. Raises ValueError,
+        KeyError or TypeError, and changes nothing, if it is not a page of events."""
         if not self.wants(pull):
             return []
+        page = [event for event in map(decode, events) if isinstance(event, Event)]
+        if any(event.chat != pull.chat for event in page):
+            raise ValueError("an event of another chat")
         outputs: list[Output] = []
-        for event in map(decode, events):
-            if isinstance(event, Event) and event.seq > self._last_of(pull.chat):
+        for event in page:
+            if event.seq > self._last_of(pull.chat):
                 outputs += self._deliver(event)
         if more:
             return [*outputs, Pull(pull.chat, self._last_of(pull.chat), pull.socket)]

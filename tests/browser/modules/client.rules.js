@@ -277,6 +277,25 @@ rule("a page of events that is refused without a time is asked for again after a
   same(calls.length, 2);
 });
 
+rule("a page of other things than events changes nothing, and is asked for again", async () => {
+  const end = { type: "participant.removed", chat: "c", seq: 7 };
+  for (const wrong of [undefined, null, 7, [message(6), null], [message(6), end],
+    [message(6), { ...message(7), seq: "7" }], [message(6), message(7, { chat: "d" })]]) {
+    const events = [message(6), message(7)];
+    const pages = [wrong, events];
+    const { client, clock, socket } = await somebody({
+      answers: () => [200, { events: pages.shift(), more: false }],
+    });
+    const had = listen(client);
+    socket().hear(READY, message(8));
+    await long();
+    same([wrong, had.seqs, pages.length], [wrong, [], 1]);
+    await clock.pass(1_000);
+    await long();
+    same([wrong, had.seqs], [wrong, [6, 7, 8]]);
+  }
+});
+
 rule("a server in trouble gets few requests, however many chats are behind", async () => {
   const names = Array.from({ length: 100 }, (_, number) => `c${number}`);
   const chats = Object.fromEntries(names.map((name) => [name, 9]));
