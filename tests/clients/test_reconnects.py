@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 from aiohttp import web
-from hubbub_client import Client
+from hubbub_client import Client, Stopped
 from hubbub_client.ends import ComeBack, Ends
 
 from tests.clients.stub import SESSION, Answer, cut, message, serving, somebody, until
@@ -60,6 +60,26 @@ async def test_a_socket_that_the_program_is_too_slow_for_has_not_failed(
             await until(lambda: len(stub.sockets) > count)  # noqa: B023 - it is done before the next
             await client.until_ready()
     assert waits == [0.01] * 3
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        "<html>",
+        "[]",
+        '{"chat":"c","seq":6}',
+        '{"type":[]}',
+        '{"type":"message","chat":"c","seq":6}',
+        '{"type":"new","chat":"c","seq":"6"}',
+        '{"type":"ready","user":"ann","epoch":"e","chats":7,"behind":[],"pingSeconds":25}',
+    ],
+)
+async def test_what_is_not_understood_ends_the_client(frame: str) -> None:
+    """With 1002, whatever is wrong with it: the next socket would bring the same."""
+    async with somebody() as (stub, client):
+        await stub.sockets[-1].send_str(frame)
+        with pytest.raises(Stopped, match="1002"):
+            await anext(client.events())
 
 
 async def test_a_refused_refresh_names_the_wait(waits: list[float]) -> None:

@@ -171,7 +171,7 @@ class Connection:
                 return LOST, ""
             try:
                 outputs = self._session.receive_text(message.data)
-            except (ValueError, KeyError) as error:
+            except (ValueError, KeyError, TypeError, AttributeError) as error:
                 return NOT_UNDERSTOOD, f"the server said what is not chat.v1: {error!r}"
             for output in outputs:
                 if isinstance(output, Ready):

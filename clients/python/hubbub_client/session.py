@@ -126,8 +126,8 @@ class Session:
         return _encode(frame)
 
     def receive_text(self, text: str | bytes) -> list[Output]:
-        """A text frame, which contains one line or several. Raises ValueError if it is not JSON or
-        lacks a field of its type."""
+        """A text frame, which contains one line or several. Raises ValueError if it is not JSON;
+        ValueError, KeyError, TypeError or AttributeError if a field of its type is wrong."""
         lines = (text.encode() if isinstance(text, str) else text).split(b"\n")
         if len(lines) == 1:  # the usual case
             return self.receive(_decode(lines[0]))
