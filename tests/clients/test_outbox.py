@@ -154,7 +154,7 @@ async def test_a_change_is_never_sent_as_another_user(
     server.asked = []
     await outbox.put(change("ben's"))
     assert (server.asked, keys(store)) == (["ben's"], ["ann's"])
-    outbox.forget()  # ben logs out
+    outbox.forget("ben")  # he logs out
     assert keys(store) == ["ann's"]
     outbox.resume("ann")
     await outbox.empty()
@@ -197,7 +197,7 @@ async def test_nothing_is_kept_of_nobody(store: MemoryStore, outbox: Outbox) -> 
             await outbox.put(change("1"))
         assert store.names("") == []
         outbox.resume("ann")
-        outbox.forget()
+        outbox.forget("ann")
 
 
 async def test_a_store_that_fails_holds_up_nothing(server: Server) -> None:

@@ -148,6 +148,39 @@ async def test_a_log_out_ends_the_connection_at_once(
         await until(lambda: stub.sockets[-1].closed)
 
 
+async def test_a_log_out_that_a_log_in_overtakes_takes_nothing_from_the_next_user() -> None:
+    """Neither their session nor their unsent changes; those of whom has logged out are removed."""
+    store = MemoryStore()
+    may_end = asyncio.Event()
+
+    async def answer(_: str, path: str) -> Answer:
+        if path == "/api/user/logout":
+            await may_end.wait()
+        return refused(503, "unavailable")
+
+    async with serving() as (stub, origin), Client(origin, store) as client:
+        await client.log_in("ann", "correct horse")
+        await client.until_ready()
+        stub.answer = answer
+        anns = asyncio.create_task(client.chat("c").rename("Garden"))
+        leaving = asyncio.create_task(client.log_out())
+        await until(lambda: ("POST", "/api/user/logout") in stub.asked)
+        be(stub, "ben")
+        await client.log_in("ben", "correct horse")
+        bens = asyncio.create_task(client.chat("c").rename("Balcony"))
+        may_end.set()
+        await leaving
+        await client.until_ready()
+        assert (client.user, stub.connects[-1]["token"]) == ("ben", "ben")
+        assert (store.get("user"), [name.split()[1] for name in store.names("unsent ")]) == (
+            b"ben", ["ben"],
+        )  # fmt: skip
+        stub.answer = lambda *_: (200, {})
+        await bens
+        with pytest.raises(Unauthenticated):
+            await anns
+
+
 async def test_the_end_of_a_connection_does_not_end_that_of_the_next_user() -> None:
     """A page for the previous user may be refused just as it is cancelled."""
     async with somebody() as (stub, client):

@@ -124,16 +124,21 @@ export class Client {
 
   /** Ends the session; removes it and the user's unsent changes from the store. */
   async logOut() {
+    const { user } = this.#kept;
     this.#isLeaving = true;
     try {
       await this.rest.logOut();
-      this.#watched = null;
-      await this.outbox.forget();
-      await this.#kept.forget();
-      await this.close();
     } finally {
       this.#isLeaving = false;
     }
+    const forgetting = [this.outbox.forget(user)];
+    if (this.rest.tokens === null) { // nobody else has logged in meanwhile
+      this.#watched = null;
+      forgetting.push(this.#kept.forget());
+      this.#end(closedByProgram());
+      this.#connection.close();
+    }
+    await Promise.all(forgetting);
   }
 
   /** Waits until the socket is ready. Raises the error that ended the client permanently. */

@@ -69,10 +69,10 @@ export class Kept {
   }
 
   /** Removes everything except unsent changes. */
-  async forget() {
+  forget() {
     this.user = null;
-    await this.#forget("");
     this.epoch = null;
+    return this.#forget("");
   }
 
   /** For another user, whose position is still unknown. */

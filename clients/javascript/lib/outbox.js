@@ -52,7 +52,7 @@ export class Outbox {
    */
   async put(change) {
     if (this.#user === null) throw unauthenticated("Sign up or log in first.");
-    const name = `${this.#beginning}${change.chat} ${change.key}`;
+    const name = `${beginningOf(this.#user)}${change.chat} ${change.key}`;
     const kept = (async () => this.#store.put(name, JSON.stringify(change)))();
     kept.catch(() => {}); // the caller gets the error at the turn of the change
     return new Promise((resolve, reject) => {
@@ -84,19 +84,15 @@ export class Outbox {
   }
 
   /** The user has logged out: removes their changes, but keeps those of other users. */
-  async forget() {
-    if (this.#user === null) return;
-    const beginning = this.#beginning;
-    const kept = this.#all().map((one) => one.kept);
-    this.#stop(unauthenticated("The user has logged out."));
-    this.#user = null;
-    this.#queues = new Map();
-    await Promise.allSettled(kept);
-    for (const name of await this.#store.names(beginning)) await this.#store.remove(name);
-  }
-
-  get #beginning() {
-    return `${UNSENT}${this.#user} `;
+  async forget(user) {
+    if (user === this.#user) {
+      const kept = this.#all().map((one) => one.kept);
+      this.#stop(unauthenticated("The user has logged out."));
+      this.#user = null;
+      this.#queues = new Map();
+      await Promise.allSettled(kept);
+    }
+    for (const name of await this.#store.names(beginningOf(user))) await this.#store.remove(name);
   }
 
   #all() {
@@ -133,7 +129,7 @@ export class Outbox {
 
   async #left() {
     const left = [];
-    for (const name of await this.#store.names(this.#beginning)) {
+    for (const name of await this.#store.names(beginningOf(this.#user))) {
       const value = await this.#store.get(name);
       if (value === null) continue;
       left.push({ change: JSON.parse(value), name, kept: null, resolve() {}, reject() {} });
@@ -205,6 +201,11 @@ export class Outbox {
       if (this.size === 0) for (const { resolve } of this.#whenEmpty.splice(0)) resolve();
     }
   }
+}
+
+/** Of the names of a user's changes in the store. */
+function beginningOf(user) {
+  return `${UNSENT}${user} `;
 }
 
 function unauthenticated(detail) {

@@ -123,13 +123,16 @@ class Client:
 
     async def log_out(self) -> None:
         """Ends the session; removes it and the user's unsent changes from the store."""
-        self._is_leaving = True
+        user, self._is_leaving = self._kept.user, True
         try:
             await self.rest.log_out()
         finally:
             self._is_leaving = False
+        if user is not None:
+            self.outbox.forget(user)
+        if self.rest.tokens is not None:
+            return  # another user has logged in meanwhile
         self._connection.standing = None
-        self.outbox.forget()
         self._kept.forget()
         if self._running is not None:
             self._running.cancel()

@@ -59,7 +59,7 @@ class Outbox:
             return
         self._stop(_unauthenticated("Another user has logged in."))
         self._user, self._stopped, self._lanes, self._pace = user, None, {}, Pace()
-        for name in self._names():
+        for name in self._names(user):
             value = self._store.get(name)
             if value is not None:
                 self._queue(name, msgspec.json.decode(value, type=Change))
@@ -92,15 +92,16 @@ class Outbox:
         self._stop(NoAnswer("The client was closed before the answer. What is unsent is kept."))
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def forget(self) -> None:
+    def forget(self, user: str) -> None:
         """The user has logged out: removes their changes, but keeps those of other users."""
-        self._stop(Unauthenticated(401, "unauthenticated", "The user has logged out."))
-        for name in self._names():
+        if user == self._user:
+            self._stop(Unauthenticated(401, "unauthenticated", "The user has logged out."))
+            self._user, self._lanes = None, {}
+        for name in self._names(user):
             self._store.remove(name)
-        self._user, self._lanes = None, {}
 
-    def _names(self) -> list[str]:
-        return [] if self._user is None else self._store.names(f"{UNSENT}{self._user} ")
+    def _names(self, user: str) -> list[str]:
+        return self._store.names(f"{UNSENT}{user} ")
 
     def _stop(self, error: HubbubError) -> None:
         """Stops sending; all unsent changes stay in the store."""

@@ -100,6 +100,49 @@ rule("a log-out without an answer is done once the socket says that the session 
   same([left, had.error.message], [[], "1000 closed by the program"]);
 });
 
+rule("a log-out that a log-in overtakes takes nothing from the next user", async () => {
+  let end;
+  const ended = new Promise((resolve) => (end = resolve));
+  const { client, clock, store, socket } = await somebody({
+    answers: (method, path) => {
+      if (path === "/api/user/logout") return ended.then(() => [503, {}]);
+      return path === "/api/user/login" ? answers(method, path) : [503, {}];
+    },
+  });
+  socket().hear(READY);
+  const anns = client.chat("c").rename("Garden").catch(({ name }) => name);
+  const leaving = client.logOut();
+  await long();
+  await client.logIn(BEN);
+  client.chat("c").rename("Balcony").catch(() => {});
+  await long();
+  end();
+  await long();
+  await clock.pass(500);
+  await leaving;
+  await long();
+  same([await anns, client.user, client.state], ["Unauthenticated", "ben", "connecting"]);
+  same(store.names("unsent ").map((name) => name.split(" ")[1]), ["ben"]);
+  same([store.get("user"), JSON.parse(store.get("session")).user], ["ben", "ben"]);
+});
+
+rule("who logs in while somebody logs out is connected, whoever is answered first", async () => {
+  let enter;
+  const entered = new Promise((resolve) => (enter = resolve));
+  const { client, store, socket } = await somebody({
+    answers: (_, path) => (path === "/api/user/login" ? entered : [200, {}]),
+  });
+  socket().hear(READY);
+  const leaving = client.logOut();
+  const entering = client.logIn(BEN);
+  await leaving;
+  enter([200, session("ben")]);
+  await entering;
+  await long();
+  same([client.user, client.state, JSON.parse(store.get("session")).user],
+    ["ben", "connecting", "ben"]);
+});
+
 rule("a place is that of its user, also when their session has ended", async () => {
   for (const [id, resume, epoch] of [["ann", { c: 5 }, "e"], ["ben", {}, undefined]]) {
     const store = new MemoryStore();
