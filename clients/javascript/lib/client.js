@@ -69,6 +69,7 @@ export class Client {
         full: () => this.#connection.close(), // nothing is lost: it reconnects when there is room
         room: () => this.#haveRoom(),
         dropped: (cursors) => this.#goBack(cursors),
+        failed: (error) => this.#finish(error),
       },
     });
     this.rest = new ProgramRest({
@@ -100,8 +101,7 @@ export class Client {
   async close() {
     this.#closes += 1;
     this.outbox.close();
-    this.#end(closedByProgram());
-    this.#connection.close();
+    this.#finish(closedByProgram());
   }
 
   // ---- sessions
@@ -135,8 +135,7 @@ export class Client {
     if (this.rest.tokens === null) { // nobody else has logged in meanwhile
       this.#watched = null;
       forgetting.push(this.#kept.forget());
-      this.#end(closedByProgram());
-      this.#connection.close();
+      this.#finish(closedByProgram());
     }
     await Promise.all(forgetting);
   }
@@ -287,10 +286,8 @@ export class Client {
     const isFirst = this.#kept.epoch === null;
     if (!this.#heard(frame)) return;
     if (isFirst) { // from here on no event is missed
-      this.#kept.keepCursors(this.#session.cursors, this.#session.epoch).catch((error) => {
-        this.#end(error);
-        this.#connection.close();
-      });
+      this.#kept.keepCursors(this.#session.cursors, this.#session.epoch)
+        .catch((error) => this.#finish(error));
     }
     if (this.#watched !== null) this.watch(...this.#watched);
     for (const { resolve } of this.#whenReady.splice(0)) resolve();
@@ -309,6 +306,12 @@ export class Client {
     else if (isOver) {
       this.#end(refusal(401, { code: "unauthenticated", detail: "The session has ended." }));
     } else this.#end(new Stopped(code, reason));
+  }
+
+  /** Ends it here, whatever the server says. */
+  #finish(error) {
+    this.#end(error);
+    this.#connection.close();
   }
 
   #end(error) {

@@ -19,7 +19,7 @@ export class Inbox {
   /**
    * `kept` is a `Kept`, `session` knows how far events have arrived. `hear` is called: `full()` when
    * too many events wait, `room()` when no longer, `dropped(cursors)` when all after these were
-   * dropped.
+   * dropped, `failed(error)` when the store failed.
    */
   constructor({ kept, session, hear }) {
     this.#kept = kept;
@@ -66,7 +66,7 @@ export class Inbox {
     // No consumer yet: everything since its position comes again when there is one.
     this.#hasDropped = true;
     this.waiting.clear();
-    while (this.#anew.length > 0) this.#keepAnew();
+    while (this.#anew.length > 0) this.#keepAnew().catch((error) => this.#hear.failed(error));
   }
 
   /** For another user. */

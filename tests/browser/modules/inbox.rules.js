@@ -111,6 +111,20 @@ rule("a history that begins while the place of the program is looked up counts",
   }
 });
 
+rule("a history that cannot be stored after events were dropped ends them with that error", async () => {
+  const { client, clock, store, socket } = await somebody();
+  socket().hear(READY, ...MANY);
+  socket().onclose({ code: 1012, reason: "" });
+  await clock.pass(1_000);
+  await long();
+  store.put = () => { throw new Error("The disk is full."); };
+  socket().hear({ ...READY, epoch: "f" });
+  await long();
+  const had = listen(client);
+  await long();
+  same([had.seqs, had.error?.message, client.state], [[], "The disk is full.", "stopped"]);
+});
+
 rule("a restored history is told, and what was kept of it forgotten", async () => {
   const store = new MemoryStore();
   store.put("epoch", "before");
