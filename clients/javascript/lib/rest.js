@@ -179,7 +179,7 @@ export class Rest {
     const request = { body, headers: { ...this.#cookie, ...headers } };
     const ask = () => this.#exchange("POST", path, request);
     const answer = await this.repeat(ask, this.#repeatMs, OPEN);
-    await this.#keep(answer, answer.user?.id);
+    this.tokens = await this.#keep(answer, answer.user?.id);
     return answer.user;
   }
 
@@ -219,8 +219,10 @@ export class Rest {
       }
       throw error;
     }
+    if (this.tokens !== tokens) return;
     // Null: the session is the cookie's, and the answer does not say whose that is.
-    if (this.tokens === tokens) await this.#keep(answer, tokens?.user ?? null);
+    const renewed = await this.#keep(answer, tokens?.user ?? null);
+    if (this.tokens === tokens) this.tokens = renewed;
   }
 
   /** Pages of this address get no session. */
@@ -232,13 +234,14 @@ export class Rest {
     return this.#clock.now() < expires - REFRESH_BEFORE_MS;
   }
 
+  /** The tokens of an answer, stored before they are used. */
   async #keep({ token, refreshToken, expiresIn }, user) {
     const isWhole = token && expiresIn && (refreshToken || this.#cookie === COOKIE);
     if (!isWhole) throw new NoAnswer("What came is no pair of tokens.");
     const expires = this.#clock.now() + expiresIn * 1_000;
     const tokens = { user, access: token, refresh: refreshToken, expires };
-    await this.onTokens(tokens); // stored before it is used
-    this.tokens = tokens;
+    await this.onTokens(tokens);
+    return tokens;
   }
 
   #exchange(method, path, request) {

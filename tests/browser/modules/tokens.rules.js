@@ -120,6 +120,19 @@ rule("a renewal that another log-in overtakes neither replaces nor ends its sess
   }
 });
 
+rule("a renewal that is stored when the session ends does not bring it back", async () => {
+  let stored;
+  const storing = new Promise((resolve) => (stored = resolve));
+  const { rest } = parts([NEW], {
+    tokens: { ...TOKENS, expires: 0 }, onTokens: (tokens) => (tokens === null ? null : storing),
+  });
+  const failing = failed(rest.accessToken());
+  await settle();
+  await rest.forget();
+  stored();
+  same([(await failing).code, rest.tokens], ["unauthenticated", null]);
+});
+
 rule("what another window has renewed is taken, and never spent again", async () => {
   let stored = { user: "ann", access: "a9", refresh: "r9", expires: DAY_MS };
   const { rest, asked, clock } = parts([NEW], {
