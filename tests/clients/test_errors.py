@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from hubbub_client import Refused
+from hubbub_client.exchange import named_seconds
 
 from tests.clients.stub import somebody
 
@@ -28,3 +29,19 @@ async def test_a_refusal_says_what_is_wrong_with_which_field(errors: Any, told: 
             await client.chats()
         assert str(refused.value) == f"x: {told}"
         assert refused.value.errors == (errors if told != "No." else [])
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("7", 7.0),
+        ("-7", 0.0),
+        ("1e3", 0.0),
+        ("²", 0.0),
+        ("", 0.0),
+        ("Wed, 21 Oct 2026 07:28:00 GMT", 0.0),
+    ],
+)
+def test_what_is_no_number_of_seconds_names_no_time(header: str, seconds: float) -> None:
+    """Whatever a proxy says in Retry-After."""
+    assert named_seconds(header) == seconds

@@ -41,9 +41,10 @@ export async function exchange(fetch, method, path, { body, headers = {}, keepal
   return value;
 }
 
-/** The error for a response with a status of 400 or above. */
+/** The error for a response with a status of 400 or above. A date in Retry-After is no time. */
 export function refusalOf({ status, headers }, problem) {
-  return refusal(status, problem, Number(headers.get("Retry-After")) || 0);
+  const named = headers.get("Retry-After");
+  return refusal(status, problem, /^\d+$/.test(named) ? Number(named) : 0);
 }
 
 function isBytes(body) {

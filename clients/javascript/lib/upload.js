@@ -1,7 +1,8 @@
 /**
  * Uploads the bytes of one file and reports progress. Repeats nothing.
  */
-import { NoAnswer, refusal } from "./errors.js";
+import { NoAnswer } from "./errors.js";
+import { refusalOf } from "./exchange.js";
 
 /**
  * The decoded answer. `onProgress(part)` gets 0 to 1; `signal` aborts it. Raises Refused or
@@ -18,8 +19,8 @@ export function upload(path, body, { headers, onProgress, signal }) {
     request.onabort = () => reject(new DOMException("The upload was cancelled.", "AbortError"));
     request.onload = () => {
       const { status, response } = request;
-      const after = Number(request.getResponseHeader("Retry-After")) || 0;
-      if (status >= 400) reject(refusal(status, response ?? {}, after));
+      const said = { get: (name) => request.getResponseHeader(name) };
+      if (status >= 400) reject(refusalOf({ status, headers: said }, response ?? {}));
       else if (!response) reject(new NoAnswer("What came is no JSON."));
       else resolve(response);
     };

@@ -13,6 +13,7 @@ from hubbub_client.answers import Answers
 from hubbub_client.ends import ComeBack, Ends
 from hubbub_client.errors import HubbubError, NoAnswer, Stopped, Unauthenticated
 from hubbub_client.events import Event, Moment, Restarted
+from hubbub_client.exchange import named_seconds
 from hubbub_client.pulls import FetchEvents, Pulls, again_seconds
 from hubbub_client.session import (
     Answer,
@@ -138,8 +139,8 @@ class Connection:
                 finally:
                     self._lose()
         except aiohttp.WSServerHandshakeError as error:
-            asked = "" if error.headers is None else error.headers.get("Retry-After", "")
-            wait = float(asked) if asked.isdigit() else 0.0
+            header = "" if error.headers is None else error.headers.get("Retry-After", "")
+            wait = named_seconds(header)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             reason = str(error)
         except Unauthenticated:

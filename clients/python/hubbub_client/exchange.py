@@ -77,11 +77,15 @@ async def _refusal(answer: aiohttp.ClientResponse) -> Refused:
         problem = _decode(await answer.read(), type=dict[str, Any])
     except msgspec.DecodeError:  # not from Hubbub, but from a proxy
         problem = {}
-    wait = answer.headers.get("Retry-After", "")
     return refusal(
         answer.status,
         problem.get("code", ""),
         problem.get("detail", answer.reason or ""),
         problem.get("errors"),
-        float(wait) if wait.isdigit() else 0.0,
+        named_seconds(answer.headers.get("Retry-After", "")),
     )
+
+
+def named_seconds(header: str) -> float:
+    """The time that a Retry-After header names; 0 if there is none, or a date."""
+    return float(header) if header.isascii() and header.isdigit() else 0.0

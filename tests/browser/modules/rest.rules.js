@@ -27,6 +27,15 @@ rule("an open outcome is repeated under the same key, after a pause or as long a
   same(asked[0].headers["Idempotency-Key"], asked[1].headers["Idempotency-Key"]);
 });
 
+rule("what is no number of seconds names no time", async () => {
+  const date = "Wed, 21 Oct 2026 07:28:00 GMT";
+  for (const [header, seconds] of [["7", 7], ["-7", 0], ["1e3", 0], ["Infinity", 0], [date, 0]]) {
+    const { rest } = parts([refused(503, "unavailable", { "Retry-After": header })]);
+    const error = await failed(rest.call("GET", "/x", undefined, { repeatMs: 0 }));
+    same([header, error.retryAfter], [header, seconds]);
+  }
+});
+
 rule("a refusal is told at once, as its type, with the sentence and the fields", async () => {
   const problem = { code: "invalid_request", detail: "No.", errors: [{ field: "x", detail: "?" }] };
   const { rest, asked } = parts([[400, problem]]);
