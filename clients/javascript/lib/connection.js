@@ -13,6 +13,7 @@ const DOUBTED_PONG_TIMEOUT_MS = 2_000;
 const STUCK_MS = 2_000;
 const REFRESH_AGAIN_MS = 5_000;
 
+const LOST = 1006;
 const NOT_UNDERSTOOD = 1002;
 const REVOKED = 4502;
 
@@ -86,7 +87,7 @@ export class Connection {
     } catch (error) {
       if (this.#state !== "connecting" || this.#attempt !== attempt) return;
       if (error.final) this.#stop(REVOKED);
-      else this.#ended(1006, "");
+      else this.#ended(LOST, "", error.retryAfter);
       return;
     }
     if (this.#state !== "connecting" || this.#attempt !== attempt) return;
@@ -236,11 +237,12 @@ export class Connection {
   /** Does not wait for a close handshake: the peer may be gone. */
   #abandon() {
     const socket = this.#socket;
-    this.#ended(1006, "");
+    this.#ended(LOST, "");
     socket.close();
   }
 
-  #ended(code, reason) {
+  /** `retryAfter` is the delay that the server named, in seconds. */
+  #ended(code, reason, retryAfter) {
     const isOutlived = code === REVOKED && this.#socket === this.#outlived;
     this.#socket = null;
     this.#cancelAll();
@@ -249,7 +251,7 @@ export class Connection {
       return;
     }
     const maxMs = this.#isWatched() ? MAX_BACKOFF_WATCHED_MS : undefined;
-    const next = this.#ends.closed(code, reason, this.#random(), 0, maxMs);
+    const next = this.#ends.closed(code, reason, this.#random(), retryAfter, maxMs);
     if (next === null) {
       this.#stop(code, reason);
       return;

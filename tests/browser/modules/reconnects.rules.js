@@ -107,3 +107,22 @@ rule("one outage has one beginning, however many attempts it takes", async () =>
   }
   same(parts.connection.since, began);
 });
+
+rule("a token that the server has no time for is asked for when it says, within a minute", async () => {
+  for (const [named, waitMs] of [[undefined, 250], [7, 7_000], [3_600, 60_000]]) {
+    let asked = 0;
+    const parts = line({
+      isWatched: true,
+      token: async () => {
+        asked += 1;
+        throw Object.assign(new Error("away"), { retryAfter: named });
+      },
+    });
+    parts.connection.open();
+    await settle();
+    await parts.clock.pass(waitMs - 1);
+    same([named, asked], [named, 1]);
+    await parts.clock.pass(1);
+    same([named, asked], [named, 2]);
+  }
+});
