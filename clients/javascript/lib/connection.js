@@ -81,18 +81,16 @@ export class Connection {
     this.#cancelAll();
     this.#triedAt = this.#clock.now();
     this.#become("connecting");
-    let token;
     try {
-      token = await this.#token({ renew: this.#renew });
+      const token = await this.#token({ renew: this.#renew });
+      if (this.#state !== "connecting" || this.#attempt !== attempt) return;
+      this.#renew = false;
+      this.#dial(token);
     } catch (error) {
       if (this.#state !== "connecting" || this.#attempt !== attempt) return;
       if (error.final) this.#stop(REVOKED);
       else this.#ended(LOST, "", error.retryAfter);
-      return;
     }
-    if (this.#state !== "connecting" || this.#attempt !== attempt) return;
-    this.#renew = false;
-    this.#dial(token);
   }
 
   /** Connects with the token of another session. */
@@ -142,6 +140,7 @@ export class Connection {
     return true;
   }
 
+  /** Raises SyntaxError or SecurityError if no socket can be made to this address. */
   #dial(token) {
     const socket = new this.#WebSocket(this.#url, "chat.v1");
     this.#socket = socket;

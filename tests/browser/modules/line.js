@@ -22,13 +22,16 @@ export const READY = {
   behind: [], pingSeconds: 25, maxFrame: 65536,
 };
 
-export function line({ random = () => 0.5, token, hello = () => ({ resume: { c: 7 } }), isWatched = false } = {}) {
+export function line({
+  WebSocket = Socket, random = () => 0.5, token, hello = () => ({ resume: { c: 7 } }),
+  isWatched = false,
+} = {}) {
   Socket.made = [];
   const clock = new StandingClock();
   const heard = { states: [], ready: [], frames: [] };
   const tokens = [];
   const connection = new Connection({
-    WebSocket: Socket, url: "ws://here/ws", clock, random, hello,
+    WebSocket, url: "ws://here/ws", clock, random, hello,
     isWatched: () => isWatched,
     token: token ?? (async ({ renew }) => {
       tokens.push(renew);

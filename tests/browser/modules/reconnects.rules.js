@@ -126,3 +126,19 @@ rule("a token that the server has no time for is asked for when it says, within 
     same([named, asked], [named, 2]);
   }
 });
+
+rule("an address to which no socket can be made is tried again, as one that is not reached", async () => {
+  let tries = 0;
+  const parts = line({
+    WebSocket: class {
+      constructor() {
+        tries += 1;
+        throw new SyntaxError("no address of a server");
+      }
+    },
+  });
+  await parts.connection.open();
+  same([parts.connection.state, tries], ["waiting", 1]);
+  await parts.clock.pass(250);
+  same([parts.connection.state, tries], ["waiting", 2]);
+});
