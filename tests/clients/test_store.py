@@ -8,8 +8,10 @@ import sys
 from pathlib import Path
 from subprocess import PIPE
 
+import msgspec
 import pytest
 from hubbub_client import Client, FileStore, MemoryStore, NoAnswer, store
+from hubbub_client.rest import Tokens
 
 PACKAGE = Path(__file__).parents[2] / "clients" / "python"
 HOLDER = """
@@ -82,3 +84,20 @@ async def test_a_store_is_locked_by_one_program_at_a_time(
     holder.kill()
     async with asyncio.timeout(20), mine.locked():
         await holder.wait()
+
+
+async def test_a_client_whose_store_fails_as_it_begins_is_closed() -> None:
+    """It leaves no connection behind."""
+
+    class Broken(MemoryStore):
+        def names(self, beginning: str) -> list[str]:
+            if beginning.startswith("unsent "):
+                raise OSError("Input/output error")
+            return super().names(beginning)
+
+    broken = Broken()
+    broken.put("session", msgspec.json.encode(Tokens("ann", "a", "r", 1e12)))
+    client = Client(store=broken)
+    with pytest.raises(OSError, match="Input/output error"):
+        await client.__aenter__()
+    assert client.rest.http.closed

@@ -49,7 +49,12 @@ export class Client {
   static async open({ store = new MemoryStore(), ...rest } = {}) {
     const kept = new Kept(store);
     const client = new Client({ kept, store, left: await kept.read(), ...rest });
-    if (client.rest.tokens !== null) await client.#start();
+    try {
+      if (client.rest.tokens !== null) await client.#start();
+    } catch (error) {
+      await client.close();
+      throw error;
+    }
     return client;
   }
 

@@ -79,14 +79,14 @@ class Client:
         return client
 
     async def __aenter__(self) -> Self:
-        if self._credentials is not None:
-            try:
+        try:
+            if self._credentials is not None:
                 await self.log_in(*self._credentials)
-            except BaseException:
-                await self.__aexit__()
-                raise
-        elif self.rest.tokens is not None:
-            self._start()
+            elif self.rest.tokens is not None:
+                self._start()
+        except BaseException:
+            await self.__aexit__()
+            raise
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -1,3 +1,4 @@
+import { Client } from "/web/client/client.js";
 import { BrowserStore, MemoryStore } from "/web/client/store.js";
 import { Stopped } from "/web/client/errors.js";
 import { rule, same, settle } from "./checks.js";
@@ -249,6 +250,29 @@ rule("a first place that cannot be stored ends the events with the store's own e
   socket().hear(READY);
   await long();
   same([had.error?.message, client.state], ["The disk is full.", "stopped"]);
+});
+
+rule("a client that cannot be opened leaves no connection behind", async () => {
+  const sockets = [];
+  const store = new MemoryStore();
+  store.put("session", JSON.stringify({ user: "ann", access: "a", refresh: "r", expires: 1e15 }));
+  store.names = (beginning) => {
+    if (beginning.startsWith("unsent ")) throw new Error("The disk is broken.");
+    return [];
+  };
+  class Socket {
+    constructor() {
+      sockets.push(this);
+    }
+
+    close() {
+      this.isClosed = true;
+    }
+  }
+  const opening = Client.open({ store, WebSocket: Socket, origin: "http://there" });
+  same(await opening.catch(({ message: text }) => text), "The disk is broken.");
+  await long();
+  same(sockets.every(({ isClosed }) => isClosed), true);
 });
 
 rule("a page of events that does not come is asked for again after a pause", async () => {
