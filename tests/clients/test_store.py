@@ -10,8 +10,10 @@ from subprocess import PIPE
 
 import msgspec
 import pytest
-from hubbub_client import Client, FileStore, MemoryStore, NoAnswer, store
+from hubbub_client import Client, FileStore, MemoryStore, NoAnswer, Stopped, store
 from hubbub_client.rest import Tokens
+
+from tests.clients.stub import serving
 
 PACKAGE = Path(__file__).parents[2] / "clients" / "python"
 HOLDER = """
@@ -101,3 +103,18 @@ async def test_a_client_whose_store_fails_as_it_begins_is_closed() -> None:
     with pytest.raises(OSError, match="Input/output error"):
         await client.__aenter__()
     assert client.rest.http.closed
+
+
+async def test_a_store_that_fails_at_the_end_of_the_session_hides_the_end_from_nobody() -> None:
+    """Whoever waits for events hears of it."""
+
+    class Full(MemoryStore):
+        def remove(self, name: str) -> None:
+            raise OSError("No space left on device")
+
+    async with serving() as (stub, origin), Client(origin, Full()) as client:
+        await client.log_in("ann", "correct horse")
+        await client.until_ready()
+        await stub.sockets[-1].close(code=4502)
+        with pytest.raises(Stopped, match="4502"):
+            await anext(client.events())

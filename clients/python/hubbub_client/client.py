@@ -257,7 +257,9 @@ class Client:
                 return  # another connection has replaced this one
             is_revoked = isinstance(error, Stopped) and error.code == REVOKED
             if is_revoked:
-                self.rest.forget()
+                # If the store fails, the next program is told that the session has ended.
+                with contextlib.suppress(Exception):
+                    self.rest.forget()
             # The end of the session may be noticed here before the log-out is answered.
             is_own = self._is_leaving and (is_revoked or isinstance(error, Unauthenticated))
             self._end(_closed_by_program() if is_own else error)
