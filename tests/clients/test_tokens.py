@@ -127,7 +127,13 @@ async def test_a_refresh_that_fails_is_repeated_by_whoever_needs_the_token() -> 
         await rest.close()
 
 
-FAILURES = [refused(500, "internal"), (200, b"<html>"), (200, {})]  # of a refresh
+FAILURES: list[Answer] = [  # of a refresh
+    refused(500, "internal"),
+    (200, b"<html>"),
+    (200, {}),
+    (200, {**SESSION, "token": None}),
+    (200, {**SESSION, "expiresIn": "soon"}),
+]
 
 
 @pytest.mark.parametrize("failure", FAILURES)

@@ -236,7 +236,7 @@ export class Rest {
 
   /** The tokens of an answer, stored before they are used. */
   async #keep({ token, refreshToken, expiresIn }, user) {
-    const isWhole = token && expiresIn && (refreshToken || this.#cookie === COOKIE);
+    const isWhole = token && expiresIn > 0 && (refreshToken || this.#cookie === COOKIE);
     if (!isWhole) throw new NoAnswer("What came is no pair of tokens.");
     const expires = this.#clock.now() + expiresIn * 1_000;
     const tokens = { user, access: token, refresh: refreshToken, expires };

@@ -55,6 +55,19 @@ class Tokens(msgspec.Struct):
     expires: float
 
 
+class _User(msgspec.Struct):
+    id: str
+
+
+class _Pair(msgspec.Struct, rename="camel"):
+    """New tokens, as they are answered; `user` to a sign-up or log-in."""
+
+    token: str
+    refresh_token: str
+    expires_in: float
+    user: _User | None = None
+
+
 class Rest:
     """Calls to one origin. `tokens` is None until somebody signs up or logs in, and when the
     session has ended; `on_tokens` is called with each new pair, `on_end` with one whose session has
@@ -165,12 +178,12 @@ class Rest:
         return self.tokens
 
     def _keep(self, answer: dict[str, Any]) -> None:
-        if not answer.keys() >= {"token", "refreshToken", "expiresIn"}:
-            raise NoAnswer("what came is no pair of tokens")
-        user = answer["user"]["id"] if "user" in answer else self._session().user
-        tokens = Tokens(
-            user, answer["token"], answer["refreshToken"], time.time() + answer["expiresIn"]
-        )
+        try:
+            pair = msgspec.convert(answer, _Pair)
+        except msgspec.ValidationError as error:
+            raise NoAnswer("what came is no pair of tokens") from error
+        user = self._session().user if pair.user is None else pair.user.id
+        tokens = Tokens(user, pair.token, pair.refresh_token, time.time() + pair.expires_in)
         self.on_tokens(tokens)  # stored before it is used
         self.tokens = tokens
 

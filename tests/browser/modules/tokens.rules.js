@@ -20,7 +20,8 @@ rule("a token that the server refuses is renewed, and the call made again", asyn
 });
 
 rule("a refresh that is refused, or answered with no tokens, refuses no call", async () => {
-  for (const answer of [[500, {}], [403, { code: "forbidden" }], [404, {}], [200, {}]]) {
+  const wrong = [200, { ...NEW[1], expiresIn: "soon" }];
+  for (const answer of [[500, {}], [403, { code: "forbidden" }], [404, {}], [200, {}], wrong]) {
     const { rest, clock, asked } = parts([answer, NEW, GOOD], { tokens: { ...TOKENS, expires: 0 } });
     const call = rest.call("POST", "/y", {});
     await settle();
