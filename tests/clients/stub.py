@@ -65,7 +65,8 @@ class Stub:
             request.transport.abort()
             return web.Response()
         if isinstance(body, bytes):  # a file
-            return web.Response(body=body, headers={"Content-Disposition": "inline"})
+            headers = {"Content-Disposition": "inline"}
+            return web.Response(status=status, body=body, headers=headers)
         text = body if isinstance(body, str) else json.dumps(body)
         return web.Response(status=status, text=text)
 

@@ -45,3 +45,15 @@ async def test_a_refusal_says_what_is_wrong_with_which_field(errors: Any, told: 
 def test_what_is_no_number_of_seconds_names_no_time(header: str, seconds: float) -> None:
     """Whatever a proxy says in Retry-After."""
     assert named_seconds(header) == seconds
+
+
+@pytest.mark.parametrize(
+    "body", [{"code": ["a"]}, {"code": 1015}, b'{"code":"\xff"}', b"[" * 9_999]
+)
+async def test_the_page_of_a_proxy_is_a_refusal_whatever_it_says(body: Any) -> None:
+    """A connection and pending changes have to go on."""
+    async with somebody() as (stub, client):
+        stub.answer = lambda *_: (403, body)
+        with pytest.raises(Refused) as refused:
+            await client.chats()
+        assert (refused.value.status, refused.value.code) == (403, "")

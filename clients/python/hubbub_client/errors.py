@@ -151,11 +151,11 @@ _CODES = {429: "rate_limited"} | dict.fromkeys((408, 502, 503, 504), "unavailabl
 
 
 def refusal(
-    status: int, code: str, detail: str, errors: Any = None, retry_after: float = 0.0
+    status: int, code: Any, detail: str, errors: Any = None, retry_after: float = 0.0
 ) -> Refused:
     """The exception for a refusal. Codes that this package does not know are plain Refused. The
-    body of a proxy may have `errors` of another kind."""
-    code = _CODES.get(status, code)
+    body of a proxy may have a `code` and `errors` of another kind."""
+    code = _CODES.get(status, code if isinstance(code, str) else "")
     listed = errors if isinstance(errors, list) else []
     named = [error for error in listed if isinstance(error, dict) and "detail" in error]
     return _BY_CODE.get(code, Refused)(status, code, detail, named, retry_after)

@@ -43,7 +43,7 @@ async def exchange(
             body = await answer.read()
     try:
         return _decode(body, type=dict[str, Any])
-    except msgspec.DecodeError as error:
+    except (ValueError, RecursionError) as error:  # not JSON, not UTF-8, or nested too deeply
         if "Content-Disposition" in answer.headers:
             raise HubbubError(f"{url} answers with bytes: use rest.download.") from error
         raise NoAnswer(f"{method} {url}: {error}") from error
@@ -75,7 +75,7 @@ def reached(call: str) -> Iterator[None]:
 async def _refusal(answer: aiohttp.ClientResponse) -> Refused:
     try:
         problem = _decode(await answer.read(), type=dict[str, Any])
-    except msgspec.DecodeError:  # not from Hubbub, but from a proxy
+    except (ValueError, RecursionError):  # not from Hubbub, but from a proxy
         problem = {}
     return refusal(
         answer.status,
