@@ -198,8 +198,11 @@ async def test_calls_that_repeat_a_refresh_share_its_pauses() -> None:
 
 
 @pytest.mark.parametrize("failures", [0, 1])
-async def test_a_socket_whose_token_expires_gets_a_new_one(failures: int) -> None:
+async def test_a_socket_whose_token_expires_gets_a_new_one(
+    failures: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It does not end because one refresh fails."""
+    monkeypatch.setattr("hubbub_client.connection.REFRESH_AGAIN_SECONDS", 0.0)
     async with somebody() as (stub, client):
         answers: list[Answer] = [refused(503, "unavailable")] * failures
         stub.answer = lambda *_: answers.pop() if answers else (200, {**SESSION, "token": "b"})

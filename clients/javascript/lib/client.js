@@ -17,7 +17,7 @@ import { Queue } from "./queue.js";
 import { Session } from "./session.js";
 import { BrowserStore, MemoryStore } from "./store.js";
 
-const MAX_MOMENTS = 1_000;
+const MAX_MOMENTS = 1_000; // that the program has not consumed yet
 const REVOKED = 4502;
 
 /**

@@ -3,7 +3,7 @@
  * same function as common/protocol/fold.py, held to the same cases. Pure.
  */
 
-const MOST_USERS_SHOWN = 100; // per reaction
+const MAX_USERS_SHOWN = 100; // per reaction
 const CHANGES = new Set([
   "message.edited", "message.deleted", "reaction.added", "reaction.removed", "links.previewed",
 ]);
@@ -68,7 +68,7 @@ function added(reactions, { emoji, by }) {
 
 function joined({ emoji, count, users }, by) {
   // If some users are only counted, a later one is not among the first.
-  const isShown = count === users.length && count < MOST_USERS_SHOWN;
+  const isShown = count === users.length && count < MAX_USERS_SHOWN;
   return { emoji, count: count + 1, users: isShown ? [...users, by] : users };
 }
 

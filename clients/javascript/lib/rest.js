@@ -7,6 +7,7 @@ import { NoAnswer, Unauthenticated, refusal } from "./errors.js";
 import { exchange } from "./exchange.js";
 import { newId } from "./ids.js";
 
+const RETRY_MS = 30_000;
 const REFRESH_BEFORE_MS = 60_000;
 const LEAST_PAUSE_MS = 100; // between attempts if the server names no time
 const MORE_PAUSE_MS = 300;
@@ -36,7 +37,7 @@ export class Rest {
    */
   constructor({
     fetch, clock, random = Math.random, origin = "", tokens = null, onTokens = () => {},
-    repeatMs = 30_000, isCookie = false, locks, stored = async () => null,
+    repeatMs = RETRY_MS, isCookie = false, locks, stored = async () => null,
   }) {
     this.fetch = fetch;
     this.#clock = clock;

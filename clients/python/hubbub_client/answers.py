@@ -10,7 +10,7 @@ import msgspec
 from hubbub_client.errors import NoAnswer
 from hubbub_client.session import Answer
 
-ANSWER_SECONDS: Final = 10.0
+ANSWER_TIMEOUT_SECONDS: Final = 15.0
 
 _UUID: Final = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -36,7 +36,7 @@ class Answers:
         self._waiting[client_id] = answer
         try:
             await sending
-            async with asyncio.timeout(ANSWER_SECONDS):
+            async with asyncio.timeout(ANSWER_TIMEOUT_SECONDS):
                 return await answer
         except TimeoutError as error:
             raise NoAnswer("no answer over the socket") from error

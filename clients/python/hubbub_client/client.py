@@ -21,7 +21,7 @@ from hubbub_client.rest import Rest, Tokens
 from hubbub_client.session import Ready, Refusal, Session
 from hubbub_client.store import FileStore, MemoryStore, Store
 
-MAX_MOMENTS: Final = 10_000  # that the program has not consumed yet
+MAX_MOMENTS: Final = 1_000  # that the program has not consumed yet
 
 
 class Client:

@@ -14,7 +14,7 @@ from hubbub_client.ends import ComeBack, Ends
 from hubbub_client.errors import HubbubError, NoAnswer, Stopped, Unauthenticated
 from hubbub_client.events import Event, Moment, Restarted
 from hubbub_client.exchange import named_seconds
-from hubbub_client.pulls import FetchEvents, Pulls, again_seconds
+from hubbub_client.pulls import FetchEvents, Pulls
 from hubbub_client.session import (
     Answer,
     Output,
@@ -26,9 +26,10 @@ from hubbub_client.session import (
 )
 
 SUBPROTOCOL: Final = "chat.v1"
-READY_SECONDS: Final = 12.0
+READY_TIMEOUT_SECONDS: Final = 12.0
 READY_HELD_SECONDS: Final = 5.0
-PONG_SECONDS: Final = 10.0
+PONG_TIMEOUT_SECONDS: Final = 10.0
+REFRESH_AGAIN_SECONDS: Final = 5.0
 NO_CODE: Final = 1005
 LOST: Final = 1006
 NOT_UNDERSTOOD: Final = 1002
@@ -59,7 +60,7 @@ class Connection:
         fetch_events: FetchEvents,
         take: Take,
         ends: Ends | None = None,
-        ready_seconds: float = READY_SECONDS,
+        ready_seconds: float = READY_TIMEOUT_SECONDS,
     ) -> None:
         self.socket: aiohttp.ClientWebSocketResponse | None = None
         self.standing: dict[str, Any] | None = None
@@ -164,7 +165,7 @@ class Connection:
                     return LOST, "silence"
                 is_asked = True
                 await socket.send_str('{"type":"ping"}')
-                silence = PONG_SECONDS
+                silence = PONG_TIMEOUT_SECONDS
                 continue
             if message.type is aiohttp.WSMsgType.CLOSE:
                 return message.data or NO_CODE, message.extra or ""
@@ -218,7 +219,7 @@ class Connection:
                 await self.send({"type": "refresh", "token": token})
             except Unauthenticated:
                 return
-            except HubbubError as error:
-                await asyncio.sleep(again_seconds(error))
+            except HubbubError:
+                await asyncio.sleep(REFRESH_AGAIN_SECONDS)
             else:
                 return
