@@ -50,13 +50,18 @@ export class Kept {
   }
 
   keepCursors(cursors, epoch) {
-    const isNew = epoch !== this.epoch;
+    const before = this.epoch;
     this.epoch = epoch;
     return this.#write(async () => {
-      for (const [chat, seq] of Object.entries(cursors)) {
-        await this.#store.put(CURSOR + chat, String(seq));
+      try {
+        for (const [chat, seq] of Object.entries(cursors)) {
+          await this.#store.put(CURSOR + chat, String(seq));
+        }
+        if (epoch !== before) await this.#store.put("epoch", epoch);
+      } catch (error) {
+        if (this.epoch === epoch) this.epoch = before; // the store does not have it
+        throw error;
       }
-      if (isNew) await this.#store.put("epoch", epoch);
     });
   }
 

@@ -111,6 +111,21 @@ rule("a history that begins while the place of the program is looked up counts",
   }
 });
 
+rule("a first place that could not be stored is stored when its user is back", async () => {
+  const session = { user: { id: "ann" }, token: "b", refreshToken: "s", expiresIn: 900 };
+  const { client, store, socket } = await somebody({ answers: () => [200, session] });
+  store.put = () => { throw new Error("The disk is full."); };
+  socket().hear(READY);
+  await long();
+  same(client.state, "stopped");
+  delete store.put;
+  await client.logIn({ username: "ann", password: "correct horse" });
+  await long();
+  socket().hear(READY);
+  await long();
+  same([store.get("epoch"), store.get("cursor c")], ["e", "5"]);
+});
+
 rule("a history that cannot be stored after events were dropped ends them with that error", async () => {
   const { client, clock, store, socket } = await somebody();
   socket().hear(READY, ...MANY);
