@@ -265,9 +265,9 @@ export class Client {
       this.#connection.outlive();
       this.#connection.hurry();
     } else this.#connection.reopen();
-    await begun;
+    // From here on changes are this user's, although the store may take its time.
+    await Promise.all([begun, this.outbox.resume(this.user)]);
     if (closes !== this.#closes) throw closedByProgram();
-    await this.outbox.resume(this.user);
   }
 
   /** Drops the previous user's events and position for the one who logs in. */

@@ -71,6 +71,24 @@ rule("a change is never sent as another user: neither in a call nor over a socke
   same(unsent(store), 0);
 });
 
+rule("a change that is made while the store takes its time for a log-in is the new user's", async () => {
+  const server = sessions();
+  const store = new MemoryStore();
+  const { client } = await somebody({ store, answers: server.answers });
+  const waiting = [];
+  store.names = () => new Promise((resolve) => waiting.push(() => resolve([])));
+  server.user = "ben";
+  const loggingIn = client.logIn({ username: "ben", password: "correct horse" });
+  await long();
+  same(client.user, "ben");
+  const sending = client.chat("c").send("ben's");
+  delete store.names;
+  same(store.names("unsent ").map((name) => name.split(" ")[1]), ["ben"]);
+  for (const goOn of waiting) goOn();
+  await loggingIn;
+  same((await sending).seq, 6);
+});
+
 rule("an attempt that another log-in overtakes is not repeated in that session", async () => {
   const server = sessions();
   let answer;
