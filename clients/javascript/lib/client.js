@@ -256,15 +256,17 @@ export class Client {
     const closes = this.#closes;
     await loggedIn;
     if (closes !== this.#closes) throw closedByProgram();
-    const begun = this.#kept.user === this.user ? undefined : this.#beginAnew();
+    const isOther = this.#kept.user !== this.user;
+    const begun = isOther ? this.#beginAnew() : undefined;
     this.#ended = null; // an earlier session may have ended
     this.#inbox.waiting.goOn();
     this.#moments.goOn();
     if (["idle", "stopped"].includes(this.#connection.state)) this.#connection.open();
-    else if (this.#session.user === this.user) {
+    else if (isOther) this.#connection.reopen();
+    else {
       this.#connection.outlive();
       this.#connection.hurry();
-    } else this.#connection.reopen();
+    }
     // From here on changes are this user's, although the store may take its time.
     await Promise.all([begun, this.outbox.resume(this.user)]);
     if (closes !== this.#closes) throw closedByProgram();

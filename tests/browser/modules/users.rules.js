@@ -193,6 +193,17 @@ rule("who logs in again while there is no socket is connected at once", async ()
   same([sockets.length, client.state], [2, "connecting"]);
 });
 
+rule("who logs in again before the next user is connected is connected as themself", async () => {
+  let user = "ben";
+  const { client, socket } = await somebody({ answers: () => [200, session(user)] });
+  socket().hear(READY);
+  await client.logIn(BEN);
+  user = "ann";
+  await client.logIn({ username: "ann", password: "correct horse" });
+  await long();
+  same(socket().sent, [{ type: "connect", token: "ann", resume: {} }]);
+});
+
 rule("who was watched for the user before is watched for nobody else", async () => {
   for (const isLoggedOut of [true, false]) {
     const { client, socket } = await somebody({ answers });
