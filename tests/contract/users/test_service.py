@@ -187,23 +187,34 @@ def test_missing_setting_ends_the_start_with_a_sentence(environment: dict[str, s
     assert done.stderr == "users: HUBBUB_SIGNING_SECRET_FILE is not set\n"
 
 
+async def run_command(environment: dict[str, str], *words: str) -> tuple[int | None, str]:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "users", *words,
+        env={**quiet_environment(), **environment}, cwd=PROJECT,
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+    )  # fmt: skip
+    said, _ = await asyncio.wait_for(process.communicate(), 60)
+    return process.returncode, said.decode()
+
+
 async def test_the_operator_makes_an_owner_by_the_command_line(
     users: Any, environment: dict[str, str]
 ) -> None:
     """`python -m users owner NAME`, also while a replica runs; it reports an unknown name."""
     ann = await users.sign_up("ann")
-
-    async def run(*words: str) -> tuple[int | None, str]:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "users", *words,
-            env={**quiet_environment(), **environment}, cwd=PROJECT,
-            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-        )  # fmt: skip
-        said, _ = await asyncio.wait_for(process.communicate(), 60)
-        return process.returncode, said.decode()
-
-    assert await run("owner", "ann") == (0, "ann is an owner of this instance now.\n")
+    made = await run_command(environment, "owner", "ann")
+    assert made == (0, "ann is an owner of this instance now.\n")
     await users.call("demand_role", DemandRole(caller=ann.id, roles=["owner"]))
-    code, said = await run("owner", "ben")
+    code, said = await run_command(environment, "owner", "ben")
     assert (code, "no account" in said) == (1, True)
-    assert (await run("own"))[0] == 1
+    assert (await run_command(environment, "own"))[0] == 1
+
+
+async def test_the_operator_is_told_of_a_database_without_tables(
+    database_url: str, environment: dict[str, str]
+) -> None:
+    """In a sentence that says what to do, without a traceback."""
+    environment["HUBBUB_USERS_DATABASE_URL"] = database_url
+    assert await run_command(environment, "owner", "ann") == (
+        1, "users: users' database has no tables yet: start Hubbub first, and sign up\n",
+    )  # fmt: skip
