@@ -18,6 +18,7 @@ import argon2
 from prometheus_client import Counter, Histogram
 
 from common.calls.calls import gave_up
+from common.calls.http_server import caller_has_left
 from common.protocol.errors import unavailable
 from common.protocol.fields import MAX_PASSWORD_SPELLING
 
@@ -55,7 +56,8 @@ def normalise(password: str) -> str:
 
 
 class Passwords:
-    """Hashes and checks; at most `threads` at once, and 64 more waiting for each."""
+    """Hashes and checks, unless the caller has left; at most `threads` at once, and 64 more waiting
+    for each."""
 
     def __init__(self, hasher: argon2.PasswordHasher, threads: int) -> None:
         self._hasher = hasher
@@ -98,9 +100,13 @@ class Passwords:
             raise gave_up()  # retrying is what a flood would make its callers do
         self._inside += 1
         asked = time.perf_counter()
+        has_left = caller_has_left.get()
 
         def begin() -> T:
             WAIT_SECONDS.observe(time.perf_counter() - asked)
+            if has_left():  # after an outage there are many such calls, and others wait behind them
+                REFUSED.labels("caller left").inc()
+                raise unavailable()
             return work()
 
         try:

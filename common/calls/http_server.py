@@ -12,6 +12,7 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from http import HTTPStatus
 from typing import Any, Final, NamedTuple, cast
 
@@ -33,6 +34,11 @@ MAX_REQUEST_SECONDS: Final = 20.0  # from its first byte to its last
 SWEEP_SECONDS: Final = 5.0
 STOP_SECONDS: Final = 20.0  # for requests that are being served at the end
 FLUSH_SECONDS: Final = 1.0  # for the peer to read the last answers
+
+caller_has_left: Final[ContextVar[Callable[[], bool]]] = ContextVar(
+    "caller_has_left", default=lambda: False
+)
+"""Whether the connection of the current request has ended: nobody will read the answer."""
 
 _LINES: Final = {
     status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in HTTPStatus
@@ -162,6 +168,7 @@ class _Connection(asyncio.Protocol):
 
     async def _serve(self) -> None:
         """Serves all requests that have arrived, in order."""
+        caller_has_left.set(lambda: self._transport is None)
         try:
             while self._waiting:
                 request, may_more_follow = self._waiting.popleft()

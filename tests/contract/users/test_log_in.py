@@ -3,6 +3,7 @@
 import asyncio
 import json
 import random
+import socket
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from common.database.pool import Pool
 from common.protocol.errors import Refusal
 from common.protocol.users import Grant, LogIn
+from users.passwords import REFUSED
 
 SAMPLES = 16
 # Two samples of one distribution exceed this, on either side, once in 16 million times: 19 of the
@@ -129,3 +131,20 @@ async def test_flood_is_refused_rather_than_queued(
     # transit.
     assert codes.count("unavailable") >= 20
     assert set(codes) == {"unavailable", "invalid_credentials"}
+
+
+async def test_nothing_is_hashed_for_callers_that_have_left(users: Any) -> None:
+    """After an outage their log-ins wait in the sockets of a replica, together with new ones."""
+    body = json.dumps({"username": "Ann", "password": "wrong horse"}).encode()
+    (credential, *_) = users.http.caller.headers("users").items()
+    head = "POST /calls/log_in HTTP/1.1\r\n{}: {}\r\nContent-Length: {}\r\n\r\n"
+    request = head.format(*credential, len(body)).encode() + body
+    host, _, port = users.address.rpartition(":")
+    left = REFUSED.labels("caller left")._value
+    before = left.get()
+    for _ in range(20):  # the replica runs in this thread, and sees nothing of it until the end
+        with socket.create_connection((host, int(port))) as connection:
+            connection.sendall(request)
+    async with asyncio.timeout(30):
+        while left.get() - before < 20:  # noqa: ASYNC110 - polls a metric
+            await asyncio.sleep(0.01)

@@ -7,6 +7,7 @@ import argon2
 import pytest
 
 from common.calls.calls import GAVE_UP_HEADER
+from common.calls.http_server import caller_has_left
 from common.protocol.errors import Refusal
 from users.passwords import Passwords, create_hasher, normalise
 
@@ -86,4 +87,18 @@ async def test_nobody_waits_longer_than_a_caller_does() -> None:
     answers = await asyncio.gather(passwords.hash("x"), passwords.hash("y"), return_exceptions=True)
     assert [str(answer)[:11] for answer in answers] == ["unavailable"] * 2
     gate.is_open.set()
+    passwords.close()
+
+
+async def test_nothing_is_hashed_for_a_caller_that_leaves_the_queue(
+    cheap: argon2.PasswordHasher,
+) -> None:
+    """Those that wait behind it do not wait for its hash. They are told that it may be tried
+    again: a parallel repeat shares the hash of a sign-up."""
+    passwords = Passwords(cheap, threads=1)
+    caller_has_left.set(lambda: True)
+    with pytest.raises(Refusal) as refused:
+        await passwords.hash("x")
+    assert refused.value.code == "unavailable"
+    assert GAVE_UP_HEADER not in refused.value.headers
     passwords.close()
