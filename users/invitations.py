@@ -225,13 +225,13 @@ class Invitations:
                     is_out = True
                     continue
                 if use.is_new and refusal.code != "unavailable":
-                    await retry_busy(partial(self._give_back, use.invitation, request.caller))
+                    await retry_busy(partial(self._give_back, use.invitation, use.join))
                 raise
             return Taken(chat=use.join.chat)
 
-    async def _give_back(self, invitation: str, user: str) -> None:
+    async def _give_back(self, invitation: str, join: store.JoinRow) -> None:
         async with begin(self._pool) as connection:
-            await store.give_use_back(connection, invitation, user)
+            await store.give_use_back(connection, invitation, join.user, join.chat)
 
     async def _take(self, request: TakeInvitation, is_out: bool) -> _Use:
         """Uses it for the caller, unless they have used it already. `is_out`: they are not in the

@@ -132,12 +132,18 @@ async def use_invitation(connection: Connection, invitation: str, user: str) -> 
     )
 
 
-async def give_use_back(connection: Connection, invitation: str, user: str) -> None:
-    """Undoes a use whose join did not happen."""
+async def give_use_back(connection: Connection, invitation: str, user: str, chat: str) -> None:
+    """Undoes a use whose join did not happen, unless another request of the user has let them in
+    meanwhile, or may still."""
+    # A change that is prepared, and lets them in, holds the chat.
+    await connection.execute("SELECT FROM chats WHERE id = %s FOR UPDATE", (chat,))
     # Whoever takes it locks the invitation first, too.
     await connection.execute("SELECT FROM invitations WHERE id = %s FOR UPDATE", (invitation,))
     cursor = await connection.execute(
-        "DELETE FROM invitation_uses WHERE invitation = %s AND user_id = %s", (invitation, user)
+        "DELETE FROM invitation_uses WHERE invitation = %(invitation)s AND user_id = %(user)s"
+        " AND NOT EXISTS (SELECT FROM joins WHERE user_id = %(user)s AND chat = %(chat)s)"
+        " AND NOT EXISTS (SELECT FROM memberships WHERE user_id = %(user)s AND chat_id = %(chat)s)",
+        {"invitation": invitation, "user": user, "chat": chat},
     )
     if cursor.rowcount:
         await connection.execute(

@@ -11,9 +11,9 @@ from common.calls.calls import Calls
 from common.database.pool import Pool, begin
 from common.protocol import instance as i
 from common.protocol.chats import Done, JoinChat
-from common.protocol.errors import unavailable
+from common.protocol.errors import invalid, unavailable
 from common.protocol.ids import new_id
-from common.protocol.users import Empty, Grant
+from common.protocol.users import Empty, Grant, PrepareMemberships
 from tests.contract.users.test_instance import change, code_of, make_owner, sign_up
 from tests.contract.users.test_repeats import wait_for_waiting
 from tests.contract.users.test_resets import until_something_waits
@@ -186,6 +186,59 @@ async def test_joins_that_come_to_nothing_keep_no_other_waiting(users: Any, pool
     left = await list_old_joins(pool, 0.0, 3 * ROUND_LIMIT, 0)
     assert len(left) == 2 * ROUND_LIMIT + 1
     assert chat not in {join.chat for join in left}
+
+
+class FullAtFirst:
+    """Refuses the first request, but only after the second one, which is prepared in users."""
+
+    def __init__(self, users: Any, ask_again: Callable[[], Awaitable[Any]]) -> None:
+        self.change: PrepareMemberships | None = None
+        self._users, self._ask_again = users, ask_again
+        self._was_asked = False
+
+    async def call(self, _: str, join: JoinChat, *args: Any, **kwargs: Any) -> Done:
+        if self._was_asked:
+            self.change = PrepareMemberships(
+                transaction=new_id(), user=join.inviter, session="", chat=join.chat,
+                add=[join.user], remove=[], remove_all=False,
+            )  # fmt: skip
+            await self._users.call("prepare", self.change)
+            return Done(changed=True)
+        self._was_asked = True
+        await self._ask_again()
+        raise invalid("userIds", "is one too many")
+
+
+@pytest.mark.usefixtures("patient_sessions")
+async def test_a_use_by_which_somebody_is_let_in_is_not_given_back(
+    users: Any, pool: Pool, change_of: Callable[..., PrepareMemberships]
+) -> None:
+    """Somebody asks twice at once to join a full chat, and a place becomes free in between: the use
+    counts, although the first request is refused."""
+    ann, ben = await make_owner(users, "ann"), await users.sign_up("ben")
+    code, making = await invite(users, ann), change_of(ann, add=[ann.id])
+    await users.call("prepare", making)
+    await users.finish(making.transaction, commit=True)
+    async with pool.connection() as connection:
+        await connection.execute("UPDATE invitations SET chat = %s", (making.chat,))
+
+    def ask() -> Awaitable[i.Taken]:
+        request = i.TakeInvitation(caller=ben.id, code=code, key=new_id())
+        return invitations.take_invitation(request)
+
+    chats = FullAtFirst(users, ask)
+    invitations = Invitations(pool, cast(Calls, chats), None)
+    first = asyncio.create_task(code_of(ask()))
+    waiting = asyncio.create_task(until_something_waits(pool))
+    await asyncio.wait((first, waiting), return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    assert chats.change is not None
+    await users.finish(chats.change.transaction, commit=True)
+    assert await first == "invalid_request"
+    assert await users.chats_of(ben) == [chats.change.chat]
+    async with pool.connection() as connection:
+        row = await connection.execute("SELECT uses - uses_left FROM invitations")
+        assert await row.fetchone() == (1,)
 
 
 @pytest.mark.parametrize("others", [(None, "x" * 43), ("other", None), ("other", "x" * 43)])
