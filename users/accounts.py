@@ -47,7 +47,6 @@ from users.store.instance import (
     write_log,
 )
 from users.store.invitations import JoinRow, insert_join, use_invitation
-from users.store.memberships import list_chats_of
 from users.store.sessions import is_session_alive, revoke_sessions_of
 
 
@@ -222,19 +221,20 @@ class Accounts:
 
     async def get_profile(self, request: GetProfile) -> Profile:
         """Raises Refusal `unauthenticated` for a user that does not exist."""
-        found = await store.find_by_id(self._pool, request.user)
+        found = await store.find_with_chats(self._pool, request.user)
         if not found:
             raise unauthenticated()
+        account, chats = found
         return Profile(
-            id=found.id,
-            username=found.username,
-            email=found.email,
-            role=found.role,
-            active=found.active,
-            display_name=found.display_name,
-            status=found.status,
-            avatar=avatar_path(found.avatar),
-            chats=await list_chats_of(self._pool, request.user),
+            id=account.id,
+            username=account.username,
+            email=account.email,
+            role=account.role,
+            active=account.active,
+            display_name=account.display_name,
+            status=account.status,
+            avatar=avatar_path(account.avatar),
+            chats=chats,
         )
 
     async def change_profile(self, request: ChangeProfile) -> OwnAccount:

@@ -76,6 +76,19 @@ async def find_by_id(pool: Pool, user: str) -> AccountRow | None:
     return await _find(pool, "FROM users u WHERE u.id = %s AND u.deleted_at IS NULL", user)
 
 
+async def find_with_chats(pool: Pool, user: str) -> tuple[AccountRow, list[str]] | None:
+    """Also the chats that the user is in, newest first: chat ids are in order of creation."""
+    async with pool.connection() as connection:
+        cursor = await connection.execute(
+            "SELECT ARRAY(SELECT m.chat_id::text FROM memberships m"  # noqa: S608 - a constant
+            f" WHERE m.user_id = u.id ORDER BY m.chat_id DESC), {_COLUMNS}"
+            " FROM users u WHERE u.id = %s AND u.deleted_at IS NULL",
+            (user,),
+        )
+        row = await cursor.fetchone()
+    return (AccountRow(*row[1:]), row[0]) if row else None
+
+
 async def find_by_sign_up_key(pool: Pool, key: str) -> SignedUp | None:
     """The account that was signed up with this key in the last 10 minutes."""
     async with pool.connection() as connection:

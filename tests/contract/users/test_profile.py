@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -26,6 +26,7 @@ from common.protocol.users import (
     SearchPeople,
 )
 from common.protocol.users import Person as PersonSeen
+from users.accounts import Accounts
 
 
 def change(person: Any, **fields: Any) -> ChangeProfile:
@@ -58,6 +59,16 @@ async def test_chats_are_listed_newest_first(
     assert profile == Profile(
         id=ann.id, username="Ann", email="Ann@example.org", chats=[newer.chat, older.chat]
     )
+
+
+async def test_a_profile_borrows_one_connection(users: Any, pool: Pool) -> None:
+    """It is one statement: borrowing costs more than what is read."""
+    ann = await users.sign_up("Ann")
+    nothing = cast(Any, None)
+    accounts = Accounts(pool, nothing, nothing, nothing, None)
+    before = pool.get_stats().get("requests_num", 0)
+    await accounts.get_profile(GetProfile(user=ann.id))
+    assert pool.get_stats()["requests_num"] == before + 1
 
 
 async def test_first_password_makes_log_in_possible(users: Any) -> None:
