@@ -153,12 +153,13 @@ class Accounts:
             if request.invite is None:
                 await store.insert_account(connection, account, request.key, _kept_invite(request))
                 return account, None
+            instance = await hold_instance(connection)  # first, as make_owner_code does
             if await take_owner_code(connection, hash_code(request.invite)):
                 account = account._replace(role="owner")
                 await store.insert_account(connection, account, request.key, _kept_invite(request))
                 await write_log(connection, account.id, "owner.made", account.id, {})
                 return account, None
-            mode = self._signup or (await hold_instance(connection)).signup
+            mode = self._signup or instance.signup
             invitation = await lock_working(connection, request.invite)
             if invitation.uses_left == 0:
                 raise not_found()

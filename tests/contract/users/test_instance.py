@@ -11,6 +11,7 @@ from common.protocol import instance as i
 from common.protocol.errors import Refusal
 from common.protocol.ids import new_id
 from common.protocol.users import Account, Empty, Grant, LogIn, RefreshSession, SignUp
+from tests.contract.users.test_repeats import wait_for_waiting
 from users.store.administration import ALL_USERS
 from users.store.instance import LIST_LOG
 
@@ -80,6 +81,25 @@ async def test_a_link_makes_one_owner_however_many_come_at_once(users: Any) -> N
         return_exceptions=True,
     )
     assert sum(isinstance(one, Grant) for one in made) == 1
+
+
+@pytest.mark.usefixtures("patient_sessions")
+async def test_no_link_is_made_beside_a_sign_up_by_the_one_before(users: Any, pool: Pool) -> None:
+    """A start of the system waits for it, and finds that there is an owner."""
+    code = (await users.call("make_owner_code", Empty(), i.Code)).code
+    async with pool.connection() as connection:
+        await connection.execute("BEGIN")
+        await connection.execute(
+            "INSERT INTO users (id, username, email) VALUES (%s, 'ann', 'a@example.org')",
+            (new_id(),),
+        )
+        signing_up = asyncio.create_task(users.call("sign_up", sign_up("ann", code), Grant))
+        await wait_for_waiting(pool, 1)
+        making = asyncio.create_task(users.call("make_owner_code", Empty(), i.Code))
+        await wait_for_waiting(pool, 2)
+        await connection.execute("ROLLBACK")
+    await signing_up
+    assert await making == i.Code(code=None)
 
 
 async def test_a_repeated_sign_up_by_a_link_is_the_first_one(users: Any) -> None:
