@@ -1,12 +1,19 @@
 """SQL of what others see of a user."""
 
-from typing import Any
+from typing import Any, Final
 
 from common.database.pool import Pool
 from common.protocol.avatars import avatar_path
 from common.protocol.users import Person
 
 _COLUMNS = "u.id::text, u.username, u.display_name, u.status, u.avatar::text"
+
+NAMED_PEOPLE: Final = (
+    f"SELECT {_COLUMNS} FROM users u WHERE u.deleted_at IS NULL"  # noqa: S608 - a constant
+    " AND lower(u.username) >= lower(%(prefix)s)"
+    " AND lower(u.username) < lower(%(prefix)s) || '~' ORDER BY lower(u.username)"
+    " LIMIT %(limit)s"
+)
 
 
 async def find_person(pool: Pool, person: str) -> Person | None:
@@ -38,13 +45,7 @@ async def search_people(pool: Pool, prefix: str, limit: int) -> list[Person]:
     special. No character of a name sorts above `~` or is one.
     """
     async with pool.connection() as connection:
-        cursor = await connection.execute(
-            f"SELECT {_COLUMNS} FROM users u WHERE u.deleted_at IS NULL"  # noqa: S608 - a constant
-            " AND lower(u.username) >= lower(%(prefix)s)"
-            " AND lower(u.username) < lower(%(prefix)s) || '~' ORDER BY lower(u.username)"
-            " LIMIT %(limit)s",
-            {"prefix": prefix, "limit": limit},
-        )
+        cursor = await connection.execute(NAMED_PEOPLE, {"prefix": prefix, "limit": limit})
         rows = await cursor.fetchall()
     return [_person(row) for row in rows]
 

@@ -27,6 +27,7 @@ from common.protocol.users import (
 )
 from common.protocol.users import Person as PersonSeen
 from users.accounts import Accounts
+from users.store.people import NAMED_PEOPLE
 
 
 def change(person: Any, **fields: Any) -> ChangeProfile:
@@ -264,6 +265,22 @@ async def test_search_finds_at_most_twenty_by_index(users: Any, pool: Pool) -> N
     assert await search(users, "Many-03") == [f"many-0{n}" for n in range(3000, 3020)]
     assert "users_username" in str(plan)
     assert "Sort" not in str(plan)
+
+
+async def test_search_reads_no_deleted_accounts(pool: Pool) -> None:
+    """All their names begin alike, and a search for that would read every one of them."""
+    async with pool.connection() as connection:
+        await connection.execute(
+            "INSERT INTO users (id, username, email, deleted_at) SELECT gen_random_uuid(),"
+            " 'deleted-' || lpad(n::text, 8, '0'), NULL, now() FROM generate_series(1, 5000) n"
+        )
+        await connection.execute("ANALYZE users")
+        plan = await (
+            await connection.execute(
+                "EXPLAIN (ANALYZE, TIMING OFF) " + NAMED_PEOPLE, {"prefix": "del", "limit": 20}
+            )
+        ).fetchall()
+    assert "Removed by Filter" not in str(plan)
 
 
 @pytest.mark.usefixtures("patient_sessions")
