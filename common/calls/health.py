@@ -1,5 +1,6 @@
 """The state of a process for health checks. Knows no HTTP."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -9,11 +10,23 @@ class Health:
 
     def __init__(
         self,
-        ready: Callable[[], Awaitable[str | None]],
+        find_missing: Callable[[], Awaitable[str | None]],
         details: Callable[[], dict[str, Any]] = dict,
     ) -> None:
-        """`ready` returns None, or a sentence that says what is missing. `details` only inform the
-        operator."""
-        self.ready = ready
+        """`find_missing` returns None, or a sentence that says what is missing. `details` only
+        inform the operator."""
+        self._find_missing = find_missing
+        self._finding: asyncio.Future[str | None] | None = None
         self.details = details
         self.draining = False
+
+    async def ready(self) -> str | None:
+        """What is missing, if anything. Those who ask at once are told the same: when a process
+        that hung goes on, all probes of that time have been waiting for it."""
+        if self._finding is None:
+            self._finding = asyncio.ensure_future(self._find_missing())
+            self._finding.add_done_callback(self._forget)
+        return await asyncio.shield(self._finding)
+
+    def _forget(self, _: object) -> None:
+        self._finding = None
