@@ -22,13 +22,14 @@ export class Errands {
     }
   }
 
-  /** For loads of a log. */
+  /** For loads of a log; false if it failed. */
   async load(loading) {
     try {
       await loading;
+      return true;
     } catch (error) {
       if (error.code === undefined) throw error;
-      // The line at the top of the log still says that there is more; scrolling retries.
+      return false; // the top of the log still says that there is more; scrolling retries
     }
   }
 

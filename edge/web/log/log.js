@@ -48,7 +48,7 @@ export class Log {
    * `hear` is `{before(chat, seq), after(chat, seq), around(chat, seq), moved(), retry(clientId),
    * discard(clientId), quoted(chat, messageId), react(row, emoji, isOn), pick(row, anchor),
    * jump(seq), person(id, anchor), link(file), view(seq, file), chatAt(address)}`; the first three
-   * are async. `intro(chat)` returns the node above the first message.
+   * are async, and false if they failed. `intro(chat)` returns the node above the first message.
    */
   constructor({ me, names, hear, intro }) {
     this.#me = me;
@@ -380,8 +380,8 @@ export class Log {
   async #load(page) {
     const chat = this.#chat;
     this.#loading.add(chat);
-    await page.finally(() => this.#loading.delete(chat));
-    if (chat === this.#chat) this.#hush(); // it is drawn next
+    const hasCome = await page.finally(() => this.#loading.delete(chat));
+    if (hasCome && chat === this.#chat) this.#hush(); // it is drawn next
   }
 
   /** Old rows are added or removed without being announced. */
