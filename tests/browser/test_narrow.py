@@ -23,8 +23,7 @@ async def test_one_can_write_at_every_width(enter: OpenWindow) -> None:
     await expect(ann.page.locator(".bar p")).to_contain_text("more and you")
     await ann.composer.fill("x")
     for width in (800, 390):
-        await ann.page.set_viewport_size({"width": width, "height": 700})
-        await ann.page.wait_for_function("width => innerWidth === width", arg=width)
+        await ann.resize(width, 700)
         for one in (ann.button("Send"), ann.page.locator(".bar h1 button"), ann.composer):
             box = await one.bounding_box()
             assert box

@@ -167,13 +167,11 @@ async def test_no_text_breaks_the_page(enter: OpenWindow) -> None:
         ".map(one => one.scrollWidth - one.clientWidth)"
     )
     for width in (1280, 390):
-        await ann.page.set_viewport_size({"width": width, "height": 844})
-        await ann.page.wait_for_function("width => innerWidth === width", arg=width)
+        await ann.resize(width, 844)
         assert set(await ann.page.evaluate(overflow)) == {0}
     await ann.button("Show all of it").click()
     for width in (390, 1280):
-        await ann.page.set_viewport_size({"width": width, "height": 844})
-        await ann.page.wait_for_function("width => innerWidth === width", arg=width)
+        await ann.resize(width, 844)
         assert set(await ann.page.evaluate(overflow)) == {0}
 
 
