@@ -43,7 +43,12 @@ export class Files {
     this.#draw();
   }
 
-  /** `add`, `take`, `isEmpty`, `isUnderway`, `hasFailed` and `wayOutInWords` of the open chat. */
+  /** As `Uploads.add`, to the next message of a chat. */
+  add(chat, files) {
+    return this.#of(chat).add(files);
+  }
+
+  /** `take`, `isEmpty`, `isUnderway`, `hasFailed` and `wayOutInWords` of the open chat. */
   get waiting() {
     return this.#of(this.#chat);
   }

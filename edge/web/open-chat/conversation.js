@@ -5,6 +5,7 @@ import { addressOf, namedBy } from "../text/addresses.js";
 import { Bar } from "./bar.js";
 import { Composer } from "../composer/composer.js";
 import { deedsFor } from "./deeds.js";
+import { hearDrops } from "./drops.js";
 import { element } from "../parts/element.js";
 import { History } from "../state/history.js";
 import { icon } from "../parts/icons.js";
@@ -23,6 +24,7 @@ export class Conversation {
   #layers;
   #lazy;
   #aids = null; // loaded when the browser is idle, or somebody wants it
+  #coming = 0; // how often files were chosen that nothing has taken yet
   #names;
   #presence;
   #chats;
@@ -111,19 +113,11 @@ export class Conversation {
       element("div", { class: "logs" }, this.#log.edge, this.#log.node, ...this.#jumps.nodes),
       element("div", { class: "foot" }, this.#typing, this.#notice.node, this.composer.node),
     ];
-    this.node = element("section", {
-      class: "chat", "aria-label": "Conversation",
-      ondragover: (event) => this.#dragged(event),
-      ondragleave: ({ relatedTarget }) => {
-        if (!this.node.contains(relatedTarget)) this.node.classList.remove("dropping");
-      },
-      ondrop: (event) => {
-        this.node.classList.remove("dropping");
-        if (!this.#takesFiles(event)) return;
-        event.preventDefault();
-        this.#attach([...event.dataTransfer.files]);
-      },
-    }, empty);
+    this.node = element("section", { class: "chat", "aria-label": "Conversation" }, empty);
+    hearDrops(this.node, {
+      mayTake: () => this.#chat !== null && !this.composer.node.hidden,
+      take: (files) => this.#attach(files),
+    });
   }
 
   /** `[node, focus()]` of its parts, in order. */
@@ -229,6 +223,9 @@ export class Conversation {
           post({ replyTo: answered?.messageId, attachments }, text, chat);
         },
         command: (text) => {
+          if (this.#coming > 0) {
+            return { words: "Files are still loading. Send it again in a moment." };
+          }
           if (!text.trimStart().startsWith("/")) return null;
           if (this.#aids === null) {
             this.aid();
@@ -356,21 +353,13 @@ export class Conversation {
     return this.#aids;
   }
 
-  #takesFiles({ dataTransfer }) {
-    const isOpen = this.#chat !== null && !this.composer.node.hidden;
-    return isOpen && dataTransfer.types.includes("Files");
-  }
-
-  #dragged(event) {
-    if (!this.#takesFiles(event)) return;
-    event.preventDefault(); // a file dropped elsewhere would replace the page
-    this.node.classList.add("dropping");
-  }
-
-  async #attach(files) {
-    const said = await this.#aided((aids) => aids.files.waiting.add(files));
+  /** To the chat that is open now, even if another one is once the script for it has loaded. */
+  async #attach(files, chat = this.#chat) {
+    this.#coming += 1;
+    const said = await this.#aided((aids) => aids.files.add(chat, files));
+    this.#coming -= 1;
     if (said) this.#hear.say(said);
-    this.composer.focus();
+    if (chat === this.#chat) this.composer.focus();
   }
 
   /** `{hash, words}` for the address of one of the user's chats; null for any other. */
