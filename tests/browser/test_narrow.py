@@ -280,6 +280,29 @@ async def test_a_lost_connection_is_announced_once(
     await expect(page.get_by_role("status").filter(has_text=said)).to_have_count(1 - alerts)
 
 
+@pytest.mark.parametrize(("window", "notices"), [(PHONE, 1), (DESK, 0)])
+async def test_a_connection_that_is_back_is_announced(
+    open_page: OpenPage, window: dict[str, int], notices: int
+) -> None:
+    """In the list of chats, or briefly over the open chat if it hides the list; the focus goes from
+    the button that is gone to the field."""
+    play, _ = make_play()
+    page = await open_page(play, viewport=window)
+    await page.get_by_role("link", name="Summer party").click()
+    await expect(page.locator(".write textarea")).to_be_visible()
+    await page.route_web_socket("**/ws", lambda socket: socket.close(code=1012))
+    await play.hang_up()
+    try_now = page.get_by_role("button", name="Try now")
+    await expect(try_now).to_be_visible()
+    await page.route_web_socket("**/ws", play.listen)
+    await try_now.click()
+    await expect(page.locator(".banner")).to_be_hidden()
+    await expect(page.locator(".live")).to_have_text("live")
+    back = page.get_by_role("status").filter(has_text="Connected again")
+    await expect(back).to_have_count(notices)
+    await expect(page.locator(".write textarea")).to_be_focused()
+
+
 async def test_the_way_back_says_what_waits_in_other_chats(open_page: OpenPage) -> None:
     """On a phone, where one chat covers the list."""
     play, _ = make_play()

@@ -76,7 +76,13 @@ export class Conversation {
       me, names, presence, onAbout: () => hear.about(this.#chat),
       onMenu: (anchor) => hear.menu(this.#chat, anchor),
     });
-    this.#notice = new Notice({ onHurry: hear.hurry });
+    this.#notice = new Notice({
+      onHurry: () => {
+        hear.hurry();
+        this.composer.offer(); // the button is disabled, and gone with the notice
+      },
+      onBack: () => hear.say("Connected again"),
+    });
     this.#log = new Log({
       me,
       names,
@@ -185,6 +191,7 @@ export class Conversation {
 
   /** `notice` is about the connection, or null. */
   render({ isLive, notice }) {
+    this.#notice.render(this.#chat && notice, isLive);
     if (this.#chat === null) return;
     const title = this.#titleOf(this.#chat);
     if (title !== this.#title) {
@@ -198,7 +205,6 @@ export class Conversation {
     const typists = this.#chat.typists(this.#clock.now()).map((id) => this.#names.of(id));
     const typing = typingInWords(typists);
     if (this.#typing.textContent !== typing) this.#typing.textContent = typing;
-    this.#notice.render(notice);
     const isClosed = this.#isDeleted(otherOf(this.#chat.detail, this.#me.id));
     if (!isClosed) this.#closed.remove();
     else if (!this.#closed.parentNode) this.composer.node.before(this.#closed);
