@@ -111,7 +111,10 @@ export class Conversation {
         this.#look();
         this.composer.offer();
       },
-      onNew: () => this.#log.toNew(),
+      onNew: () => {
+        this.#log.toNew();
+        this.#log.node.focus({ preventScroll: true });
+      },
       scrollBy: (px) => this.#log.scrollBy(px),
     });
     this.#panes = [
