@@ -100,11 +100,11 @@ class Play:
         for chat, log in self.logs.items():
             self.mine[chat]["read"] = len(log)
 
-    async def hang_up(self) -> None:
+    async def hang_up(self, code: int = 1012) -> None:
         """Closes all sockets, as a server that restarts does."""
         sockets, self._sockets = self._sockets, []
         for socket in sockets:
-            await socket.close(code=1012)
+            await socket.close(code=code)
 
     def show(self, chat: str) -> dict[str, Any]:
         """A chat as ann sees it."""

@@ -20,7 +20,7 @@ async def test_a_selection_outlives_the_connection(open_page: OpenPage) -> None:
     await page.locator(".text p").dblclick()
     selected = await page.evaluate("getSelection().toString()")
     assert selected
-    await page.route_web_socket("**/ws", lambda socket: socket.close())
+    await page.route_web_socket("**/ws", lambda socket: socket.close(code=1012))
     await play.hang_up()
     await expect(page.locator(".live")).to_contain_text("offline")
     assert await page.evaluate("getSelection().toString()") == selected

@@ -270,7 +270,7 @@ async def test_a_lost_connection_is_announced_once(
     page = await open_page(play, viewport=window)
     await page.get_by_role("link", name="Summer party").click()
     await expect(page.locator(".write textarea")).to_be_visible()
-    await page.route_web_socket("**/ws", lambda socket: socket.close())
+    await page.route_web_socket("**/ws", lambda socket: socket.close(code=1012))
     await play.hang_up()
     await expect(page.locator(".banner")).to_have_text(
         re.compile(r"^Offline since [\d:]+\. (Next try in \d+ s\.|Trying again…)Try now$")
@@ -278,6 +278,17 @@ async def test_a_lost_connection_is_announced_once(
     said = re.compile(r"^offline since [\d:]+\.?$", re.IGNORECASE)
     await expect(page.get_by_role("alert")).to_have_text([said] * alerts)
     await expect(page.get_by_role("status").filter(has_text=said)).to_have_count(1 - alerts)
+
+
+async def test_an_end_for_good_is_said_whatever_its_code(open_page: OpenPage) -> None:
+    """Browsers pass on codes that nobody may send, down to 0."""
+    play, _ = make_play()
+    page = await open_page(play)
+    await page.get_by_role("link", name="Summer party").click()
+    await expect(page.locator(".write textarea")).to_be_visible()
+    await play.hang_up(code=0)
+    said = page.locator(".banner > span")
+    await expect(said).to_have_text("This page is out of date. Reload it.")
 
 
 @pytest.mark.parametrize(("window", "notices"), [(PHONE, 1), (DESK, 0)])

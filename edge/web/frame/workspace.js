@@ -384,7 +384,7 @@ export class Workspace {
     });
     this.#conversation.render({
       isLive: line.state === "ready",
-      notice: stopCode ? endInWords(stopCode) : noticeInWords(line, nowMs),
+      notice: stopCode === null ? noticeInWords(line, nowMs) : endInWords(stopCode),
     });
     const title = this.#route.open ? this.#titleOf(this.#route.open) : "";
     this.#panel?.render(this.#route.open, title);
