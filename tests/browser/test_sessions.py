@@ -7,8 +7,8 @@ import pytest
 from playwright.async_api import Dialog, FilePayload, Page, Route, WebSocketRoute, expect
 
 from tests.browser.company import expect_kept, two
-from tests.browser.conftest import OpenPage, OpenWindow
-from tests.browser.stage import Play
+from tests.browser.conftest import NewContext, OpenPage, OpenWindow
+from tests.browser.stage import Play, Stage
 from tests.browser.test_files import PASTE, enter_party, party
 from tests.fixtures.hubbub import Hubbub
 from tests.fixtures.window import Window
@@ -176,6 +176,29 @@ async def test_an_upload_is_not_tried_again_for_somebody_who_is_gone(open_page: 
     async with page.expect_request_finished(lambda request: "/file?name=" in request.url):
         await page.evaluate(PASTE, ["notes.bin", "application/zip", [1, 2, 3]])
     assert await asked_after_log_out(page) == []
+
+
+async def test_a_sheet_does_not_open_for_somebody_who_is_gone(
+    new_context: NewContext, stage: Stage
+) -> None:
+    """If the session ends while the script of the sheets is loading."""
+    play, _ = party()
+    context = await new_context()
+    may_load = asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        await may_load.wait()
+        await route.continue_()
+
+    await context.route("**/later.js*", hold)
+    page = await stage.enter(context, play)
+    async with page.expect_request("**/later.js*") as asked:
+        await page.get_by_title("Settings").click()
+    await play.hang_up(code=4502)
+    await expect(page.get_by_role("button", name="Log in")).to_be_visible()
+    may_load.set()
+    await page.evaluate("address => import(address)", (await asked.value).url)
+    await expect(page.get_by_role("dialog")).to_have_count(0)
 
 
 async def test_a_window_heeds_that_somebody_else_has_logged_in(

@@ -7,16 +7,19 @@ export class Lazy {
   #name;
   #styles;
   #onFailure;
+  #signal;
   #loading = null;
 
   /**
    * `name` is the name of the script and its export, `styles` are its stylesheets;
-   * `onFailure(error)` when a requested script could not be fetched.
+   * `onFailure(error)` when a requested script could not be fetched; after `signal` it is used no
+   * more.
    */
-  constructor({ name, styles, onFailure }) {
+  constructor({ name, styles, onFailure, signal }) {
     this.#name = name;
     this.#styles = styles;
     this.#onFailure = onFailure;
+    this.#signal = signal;
   }
 
   /** The script's exports. Raises NoAnswer if it cannot be fetched. */
@@ -37,7 +40,7 @@ export class Lazy {
     return this.#loading;
   }
 
-  /** Calls `act(script)` once it is loaded, and returns its result; null if loading failed. */
+  /** Calls `act(script)` once it is loaded, and returns its result; null if it is not called. */
   async use(act) {
     let script;
     try {
@@ -46,7 +49,7 @@ export class Lazy {
       this.#onFailure(error);
       return null;
     }
-    return act(script);
+    return this.#signal?.aborted ? null : act(script);
   }
 
   /** Fetches it when the browser is idle, and calls `act(script)` then. */

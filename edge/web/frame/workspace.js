@@ -39,9 +39,10 @@ export class Workspace {
   #names;
   #layers = new Layers({ go: () => this.#route.follow() });
   #list = new ListChoice({ onChange: () => this.#draw() });
-  #notHere = (error) => this.say(refusalInWords(error)); // of a script that failed to load
-  #lazy = new Lazy({ name: "later", styles: ["later.css"], onFailure: this.#notHere });
-  #talk = new Lazy({ name: "talk", styles: ["talk.css"], onFailure: this.#notHere });
+  #ended = new AbortController();
+  #loading = { signal: this.#ended.signal, onFailure: (error) => this.say(refusalInWords(error)) };
+  #lazy = new Lazy({ name: "later", styles: ["later.css"], ...this.#loading });
+  #talk = new Lazy({ name: "talk", styles: ["talk.css"], ...this.#loading });
   #parts;
   #sheets;
   #side;
@@ -55,7 +56,6 @@ export class Workspace {
   #route;
   #leaving = null; // the call that ends the session here
   #isDrawing = false;
-  #ended = new AbortController();
 
   /** `database` is this browser's storage for `me`; `onSignedOut(notice)` when the session ends. */
   constructor({ me, api, instance, session, clock, database, onSignedOut }) {
