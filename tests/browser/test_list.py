@@ -4,8 +4,8 @@ import pytest
 from playwright.async_api import Locator, expect
 
 from tests.browser.company import HOLDING, bending_calls, expect_kept, id_of, one_person
-from tests.browser.conftest import OpenPage, OpenWindow
-from tests.browser.stage import Play
+from tests.browser.conftest import NewContext, OpenPage, OpenWindow
+from tests.browser.stage import Play, Stage
 from tests.fixtures.person import Person
 from tests.fixtures.window import Window
 
@@ -196,6 +196,25 @@ async def test_a_chat_that_moves_keeps_the_focus(open_page: OpenPage) -> None:
         await expect(titles).to_have_text(order)
         await expect(focused).to_be_focused()
     assert not await focused.evaluate("link => link.lost")
+
+
+async def test_a_chat_is_shown_as_read_at_once(new_context: NewContext, stage: Stage) -> None:
+    """When it is marked in its menu; not only at the next second."""
+    play = Play()
+    play.say(play.start("Party", "bob"), "bob", "hello")
+    context = await new_context()
+    await context.clock.install()
+    page = await stage.enter(context, play)
+    badge = page.get_by_role("link", name="Party").locator(".badge")
+    await expect(badge).to_have_text("Unread: 1")
+    await page.get_by_role("link", name="Party").click(button="right")
+    choice = page.get_by_role("menuitem", name="Mark as read")
+    await expect(choice).to_be_visible()
+    await page.clock.pause_at(await page.evaluate("Date.now() + 2000"))
+    await page.clock.run_for(100)  # what was to be drawn before
+    await choice.click()
+    await page.clock.run_for(32)
+    await expect(badge).to_have_count(0, timeout=500)
 
 
 async def test_two_devices_agree_on_what_is_read(

@@ -300,12 +300,8 @@ export class Workspace {
   }
 
   #menu(chat, anchor, more = {}) {
-    const read = () => this.#chats.markRead(chat);
-    const unread = () => this.#errands.do(this.#chats.markUnread(chat, chat.latestNews));
-    const change = (changes) => this.#errands.do(this.#chats.changeMine(chat, changes));
     this.#lazy.use(({ openChatMenu }) => openChatMenu({
-      chat, does: { ...more, read, unread, change }, label: this.#titleOf(chat), anchor,
-      layers: this.#layers,
+      ...this.#parts, ...more, chat, label: this.#titleOf(chat), anchor, onRead: () => this.#draw(),
     }));
   }
 

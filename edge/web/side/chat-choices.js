@@ -4,15 +4,23 @@
 
 import { openMenu } from "../parts/menu.js";
 
-/** A menu of them; `does` as below, the rest as `openMenu` takes it. */
-export function openChatMenu({ chat, does, ...where }) {
-  openMenu({ ...where, items: choicesForChat(chat, does) });
+/**
+ * A menu of them, with `find()` if search is not visible; `onRead()` when the chat was marked as
+ * read. The rest as `openMenu` takes it.
+ */
+export function openChatMenu({ chat, chats, errands, find, onRead, label, anchor, layers }) {
+  const does = {
+    find,
+    read: () => {
+      chats.markRead(chat);
+      onRead();
+    },
+    unread: () => errands.do(chats.markUnread(chat, chat.latestNews)),
+    change: (changes) => errands.do(chats.changeMine(chat, changes)),
+  };
+  openMenu({ label, anchor, layers, items: choicesForChat(chat, does) });
 }
 
-/**
- * Choices for a menu; `does` is `{read(), unread(), change(changes)}`, the last as
- * `Chats.changeMine`, and `find()` if search is not visible.
- */
 function choicesForChat({ unread, mine, latestNews }, does) {
   const { notify, archived } = mine;
   const tell = (wanted) => () => does.change({ notify: wanted });
