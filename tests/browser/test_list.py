@@ -198,6 +198,20 @@ async def test_a_chat_that_moves_keeps_the_focus(open_page: OpenPage) -> None:
     assert not await focused.evaluate("link => link.lost")
 
 
+async def test_a_chat_that_changes_its_section_keeps_the_focus(open_page: OpenPage) -> None:
+    """Also the only one of a section, which is gone with it."""
+    play = Play()
+    for number, name in enumerate(("Alpha", "Beta")):
+        play.say(play.start(name, "bob"), "bob", "hello", minutes=100 + number)
+    page = await open_page(play)
+    for name in ("Alpha", "Beta"):
+        chat = page.get_by_role("link", name=name)
+        await chat.focus()
+        await chat.click(button="right")
+        await page.get_by_role("menuitem", name="Mark as read").press("Enter")
+        await expect(page.get_by_role("region", name="Chats").locator(chat)).to_be_focused()
+
+
 async def test_a_chat_is_shown_as_read_at_once(new_context: NewContext, stage: Stage) -> None:
     """When it is marked in its menu; not only at the next second."""
     play = Play()

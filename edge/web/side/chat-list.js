@@ -49,6 +49,7 @@ export class ChatList {
 
   /** `sections` as `sectionsOf` returns them; `open` is the open chat, or null. */
   render(sections, open, nowMs) {
+    const focused = this.node.contains(document.activeElement) ? document.activeElement.hash : "";
     const wanted = new Set(sections.map(({ name }) => name));
     for (const [name, { node }] of this.#lists) if (!wanted.has(name)) node.remove();
     let place = this.node.firstChild;
@@ -63,7 +64,14 @@ export class ChatList {
         fill: (item, row) => fill(item.firstChild, row),
       });
     }
+    this.#keepFocus(focused);
     this.#showOpen(open);
+  }
+
+  /** A chat that has moved to another section has another link there, unless it is hidden. */
+  #keepFocus(hash) {
+    if (!hash || document.activeElement.hash === hash) return;
+    this.node.querySelector(`.row[href="${hash}"]`)?.focus();
   }
 
   /** Scrolls the open chat into view in the list, however it was opened. */
