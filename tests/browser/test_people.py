@@ -330,21 +330,6 @@ async def test_the_people_of_a_chat_are_gone_through_by_keyboard(open_page: Open
     await expect(page.get_by_role("button", name="More about kim00")).to_be_focused()
 
 
-async def test_the_focus_stays_in_the_page_when_a_chat_with_its_panel_is_gone(
-    open_page: OpenPage,
-) -> None:
-    """As without the panel, it goes to the list of chats."""
-    play = Play()
-    chat = play.start("Kitchen", "ann", by="bob")
-    page = await open_page(play)
-    await page.get_by_role("link", name="Kitchen").click()
-    await page.locator(".bar h1 button").click()
-    await expect(page.get_by_role("tab", name="People")).to_be_focused()
-    play.tell(chat, "participant.removed", "bob", minutes=130, users=[play.ids["ann"]])
-    await expect(page.locator(".panel")).to_be_hidden()
-    await expect(page.get_by_role("button", name="Find or search")).to_be_focused()
-
-
 async def test_what_stands_above_the_people_is_as_wide_as_the_panel(open_page: OpenPage) -> None:
     """In the colour and size of the panel, not in those of the words above a log."""
     play = Play()

@@ -164,7 +164,8 @@ export class ChatPeople {
     const write = { icon: "chat", label: `Write to ${name}`, take: () => this.#does.write(id) };
     const remove = {
       icon: "leave", label: "Remove from this chat", danger: true,
-      take: () => this.#try(anchor, () => this.#api.removePerson(this.#chat.id, id)),
+      // Not disabled, it keeps the focus until its row is gone, and leaves it to the next one.
+      take: () => this.#try(null, () => this.#api.removePerson(this.#chat.id, id)),
     };
     const items = this.#chat.isOwner ? [write, null, remove] : [write];
     openMenu({ label: name, anchor, items, layers: this.#layers });
@@ -188,10 +189,11 @@ export class ChatPeople {
     }
   }
 
+  /** `button`, if given, is disabled meanwhile. */
   async #try(button, act) {
     this.#error.textContent = "";
     try {
-      await disabledWhile(button, act);
+      await (button ? disabledWhile(button, act) : act());
     } catch (failure) {
       if (failure.code === undefined) throw failure;
       this.#error.textContent = refusalInWords(failure);

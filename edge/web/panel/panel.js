@@ -88,7 +88,8 @@ export class Panel {
 
   close() {
     if (!this.isOpen) return;
-    const hadFocus = this.node.contains(document.activeElement);
+    const { activeElement, body } = document; // the body if the focused button was disabled
+    const hadFocus = activeElement === body || this.node.contains(activeElement);
     this.node.hidden = true;
     if (this.#isLayer) this.#layers.closed(this.#close);
     this.#onChanged(false, hadFocus);
