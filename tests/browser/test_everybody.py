@@ -125,6 +125,28 @@ async def test_it_can_be_magnified_to_twice_its_size(open_page: OpenPage) -> Non
     await expect(page.get_by_role("button", name="Leave this chat")).to_be_in_viewport()
 
 
+async def test_the_panel_of_a_chat_hides_what_it_covers(open_page: OpenPage) -> None:
+    """At 200% it covers the chat: keys go around in the panel, and back to the chat with it."""
+    play, _ = make_play()
+    page = await open_page(play, viewport=MAGNIFIED)
+    await page.get_by_role("link", name="Summer party").click()
+    await page.locator(".bar h1 button").click()
+    panel, has_focus = page.locator(".panel"), "panel => panel.contains(document.activeElement)"
+    await expect(page.get_by_role("tab", name="People")).to_be_focused()
+    for key in ("F6", "Shift+F6", "F6"):
+        await page.keyboard.press(key)
+        assert await panel.evaluate(has_focus)
+    for key in ("Tab", "Shift+Tab"):
+        for _ in range(20):
+            await page.keyboard.press(key)
+            assert await panel.evaluate(
+                f"panel => ({has_focus})(panel) || !document.hasFocus()"
+                " || document.activeElement === document.body"
+            )
+    await page.get_by_role("button", name="Back to the chat").click()
+    await expect(page.get_by_role("textbox", name="Message to")).to_be_focused()
+
+
 async def test_each_paragraph_has_the_direction_of_its_script(open_page: OpenPage) -> None:
     """Arabic begins at the right, English next to it at the left, code always at the left."""
     play, party = make_play()

@@ -19,7 +19,8 @@ export function hearKeys(listen, does) {
 
 /** Moves from one of the `[node, focus()]` to the next (1) or the previous (-1). */
 export function goAround(places, by) {
-  const shown = places.filter(([node]) => node.checkVisibility()); // a chat may cover the list
+  const isSeen = ([node]) => node.checkVisibility({ visibilityProperty: true });
+  const shown = places.filter(isSeen); // a chat may cover the list, and its panel both
   const at = shown.findIndex(([node]) => node.contains(document.activeElement));
   shown.at((Math.max(at, by > 0 ? -1 : 0) + by) % shown.length)[1]();
 }
