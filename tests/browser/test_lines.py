@@ -234,6 +234,22 @@ async def test_what_was_copied_is_said(open_page: OpenPage, script: str) -> None
         assert copied in await page.evaluate("window.clipboard.readText()")
 
 
+async def test_a_notice_waits_for_an_undo(open_page: OpenPage) -> None:
+    """It neither takes the button away nor is lost."""
+    play, chat = party()
+    play.say(chat, "ann", "The door code is 4711")
+    page = await open_page(play, permissions=["clipboard-read", "clipboard-write"])
+    await page.get_by_role("link", name="Party").click()
+    line, toast = page.locator(".line"), page.locator(".toast")
+    for choice in ("Delete", "Copy link"):
+        await line.hover()
+        await page.get_by_role("button", name="More", exact=True).click()
+        await page.get_by_role("menuitem", name=choice).click()
+        await expect(toast).to_have_text("Message deletedUndo")
+    await page.get_by_role("button", name="Undo").click()
+    await expect(toast).to_have_text("Link copied")
+
+
 async def test_choices_of_a_menu_have_icons_of_their_own(open_page: OpenPage) -> None:
     """In the menus of a chat and of a message, each has a drawing. Home and End move to the
     ends."""

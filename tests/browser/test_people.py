@@ -15,7 +15,7 @@ from tests.browser.company import (
     two,
     until,
 )
-from tests.browser.conftest import OpenPage, OpenWindow
+from tests.browser.conftest import PHONE, OpenPage, OpenWindow
 from tests.browser.stage import Play, uuid7
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -328,6 +328,21 @@ async def test_the_people_of_a_chat_are_gone_through_by_keyboard(open_page: Open
     await expect(people).to_contain_text("30 people")
     await expect(people.locator(".person-row", has_text="Owner")).to_contain_text("kim00")
     await expect(page.get_by_role("button", name="More about kim00")).to_be_focused()
+
+
+async def test_a_failure_is_seen_where_the_panel_covers_the_chat(open_page: OpenPage) -> None:
+    """Such as that somebody's account is gone to whom one wanted to write."""
+    play = Play()
+    play.start("Kitchen", "bob")
+    page = await open_page(play, viewport=PHONE)
+    await page.route(
+        "**/direct", lambda route: route.fulfill(status=404, json={"code": "not_found"})
+    )
+    await page.get_by_role("link", name="Kitchen").click()
+    await page.locator(".bar h1 button").click()
+    await page.get_by_role("button", name="More about Bob").click()
+    await page.get_by_role("menuitem", name="Write to Bob").click()
+    await page.locator(".toast").click(trial=True)  # nothing lies over it
 
 
 async def test_what_stands_above_the_people_is_as_wide_as_the_panel(open_page: OpenPage) -> None:

@@ -8,6 +8,7 @@ const SHOWN_MS = 5_000;
 export class Toast {
   #clock;
   #cancel = null;
+  #next = ""; // what is shown after the Undo that it would take away
 
   constructor({ clock }) {
     this.#clock = clock;
@@ -16,7 +17,10 @@ export class Toast {
 
   /** `act` is `{label, take()}` or absent. */
   show(words, act) {
-    if (!act && this.node.querySelector("button")) return; // it would take an Undo away
+    if (!act && this.node.querySelector("button")) {
+      this.#next = words;
+      return;
+    }
     this.#cancel?.();
     const button = act && element(
       "button",
@@ -36,5 +40,8 @@ export class Toast {
     this.#cancel?.();
     this.#cancel = null;
     this.node.replaceChildren();
+    const words = this.#next;
+    this.#next = "";
+    if (words) this.show(words);
   }
 }
