@@ -33,45 +33,6 @@ async def test_one_can_write_at_every_width(enter: OpenWindow) -> None:
     await ann.expect_lines("x")
 
 
-async def test_names_without_a_gap_stay_where_they_stand(open_page: OpenPage) -> None:
-    """In quotes, notes, the choice of people, and the message to a removed user."""
-    play = Play()
-    play.people[play.ids["bob"]] = "w" * 64
-    chat = play.start("N" * 128, "ann", by="bob")
-    garden = play.say(chat, "bob", "The garden is ours")
-    play.say(chat, "ann", "from noon", replyTo=garden["messageId"])
-    play.read_all()
-    page = await open_page(play, viewport=PHONE)
-    wide = "[...document.querySelectorAll('.app, .log, .side, .sheet')]" + (
-        ".filter(one => one.scrollWidth > one.clientWidth).map(one => one.className)"
-    )
-    await page.get_by_role("link", name="NNN").click()
-    await expect(page.locator(".note").first).to_contain_text("started the chat")
-    quoted = page.locator(".quoted .cut").last
-    await expect(quoted).to_have_text("The garden is ours")
-    await expect(quoted).to_be_in_viewport(ratio=1)
-    assert await page.evaluate(wide) == []
-    await page.locator(".bar h1 button").click()
-    people = page.locator(".people")
-    await expect(people.locator(".person-row")).to_have_count(2)
-    await people.hover()
-    await page.mouse.wheel(200, 0)
-    await expect(people).to_have_js_property("scrollLeft", 0)
-    await page.go_back()
-    await expect(people).to_be_hidden()
-    await page.go_back()
-    await page.get_by_role("button", name="New chat").click()
-    await page.get_by_role("combobox", name="People in the chat").fill("www")
-    await page.get_by_role("option").click()
-    await expect(page.locator(".chip")).to_have_count(1)
-    assert await page.evaluate(wide) == []
-    await page.keyboard.press("Escape")
-    await page.get_by_role("link", name="NNN").click()
-    play.tell(chat, "participant.removed", "bob", minutes=130, users=[play.ids["ann"]])
-    await expect(page.locator(".notes")).to_contain_text("removed you")
-    assert await page.evaluate(wide) == []
-
-
 async def test_the_first_view_of_a_phone_says_what_to_do(enter: OpenWindow) -> None:
     """Without any chat, a phone offers both ways to get one, like a desktop."""
     ann = await enter(viewport=PHONE, has_touch=True, is_mobile=True)

@@ -29,7 +29,7 @@ export async function suggest(mark, word, { chat, me, api, chats, names, use }) 
     return chatsFor(word, { me, chats }).slice(0, MOST).map((one) => {
       const { chatName } = one.detail;
       const face = avatar(hueOf(one.id), lettersOf(chatName), { size: "s24" });
-      return { text: addressOf(one), nodes: [face, chatName] };
+      return { text: addressOf(one), nodes: [face, cut(chatName)] };
     });
   }
   const people = await peopleFor(word, { chat, me, api, names });
@@ -41,8 +41,12 @@ export async function suggest(mark, word, { chat, me, api, chats, names, use }) 
     });
     const called = name === username ? [] : [element("span", { class: "role" }, username)];
     const fits = (typed) => names.isCalled(id, typed);
-    return { text: `@${username}`, nodes: [face, name, ...called], fits };
+    return { text: `@${username}`, nodes: [face, cut(name), ...called], fits };
   });
+}
+
+function cut(name) {
+  return element("span", { class: "cut", dir: "auto" }, name);
 }
 
 /** Only groups: others cannot open a direct chat. */

@@ -203,10 +203,10 @@ function outInWords({ length }) {
     : `The first ${length} are already in the chat. Type more of the name.`;
 }
 
-/** The display name, and the user name if different. */
+/** The display name, and the user name, which is never cut, if different. */
 function bothNames(user) {
-  const name = shownName(user);
-  return name === user.username
+  const name = element("span", { class: "cut", dir: "auto" }, shownName(user));
+  return shownName(user) === user.username
     ? [name]
     : [name, " ", element("span", { class: "role" }, user.username)];
 }
