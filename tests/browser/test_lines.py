@@ -234,6 +234,20 @@ async def test_what_was_copied_is_said(open_page: OpenPage, script: str) -> None
         assert copied in await page.evaluate("window.clipboard.readText()")
 
 
+async def test_a_time_with_am_or_pm_makes_no_line_higher(open_page: OpenPage) -> None:
+    """In the margin of later lines, where it is wider than elsewhere."""
+    heights = []
+    for locale in ("en-GB", "en-US"):
+        play, chat = party()
+        for text in ("Who comes?", "I do."):
+            play.say(chat, "bob", text)
+        page = await open_page(play, locale=locale)
+        await page.get_by_role("link", name="Party").click()
+        await expect(page.locator(".gutter")).to_have_text(re.compile("10:40"))
+        heights.append(await page.locator(".line").last.evaluate("line => line.offsetHeight"))
+    assert heights[0] == heights[1]
+
+
 async def test_a_notice_waits_for_an_undo(open_page: OpenPage) -> None:
     """It neither takes the button away nor is lost."""
     play, chat = party()
