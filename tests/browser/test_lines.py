@@ -248,6 +248,31 @@ async def test_a_time_with_am_or_pm_makes_no_line_higher(open_page: OpenPage) ->
     assert heights[0] == heights[1]
 
 
+async def test_a_command_is_explained_again_after_another_chat(open_page: OpenPage) -> None:
+    """Its first explanation is gone by then: one more Enter would leave the chat unasked."""
+    play, _chat = party()
+    play.say(play.start("Other", "bob"), "bob", "elsewhere")
+    page = await open_page(play)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    await page.get_by_role("link", name="Party").click()
+    field, said = page.locator(".write textarea"), page.get_by_text("Send it again to leave")
+    await field.fill("/leave ")
+    await expect(page.locator(".completion")).to_have_count(1)  # the commands have loaded
+    await field.press("Enter")
+    await expect(said).to_be_visible()
+    await page.get_by_role("link", name="Other").click()
+    await expect(page.get_by_text("elsewhere", exact=True)).to_be_visible()
+    await page.get_by_role("link", name="Party").click()
+    await expect(field).to_have_value("/leave ")
+    await expect(said).to_have_count(0)
+    await field.press("Enter")
+    await expect(said).to_be_visible()
+    await field.press("Enter")
+    await expect(field).to_have_value("")
+    assert sum("/participant/" in url for url in asked) == 1
+
+
 async def test_a_notice_waits_for_an_undo(open_page: OpenPage) -> None:
     """It neither takes the button away nor is lost."""
     play, chat = party()

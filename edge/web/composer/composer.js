@@ -122,8 +122,7 @@ export class Composer {
     this.#sendLater();
     this.#chat = chat;
     this.retitle(title);
-    this.#edited = edit && edit.row;
-    this.#answered = chat.answered;
+    [this.#edited, this.#answered] = [edit && edit.row, chat.answered];
     this.#completion?.close();
     this.#head();
     this.#set(edit ? edit.text : chat.draft);
@@ -221,6 +220,7 @@ export class Composer {
   }
 
   #set(text) {
+    this.#asked = null; // what was explained is no longer shown
     this.#field.value = text;
     this.#measure();
     this.#fit();
