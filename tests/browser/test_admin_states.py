@@ -114,15 +114,47 @@ async def test_invitations_are_made_and_revoked(open_admin: Open) -> None:
     await row(page, "Summer party").get_by_role("button", name="Revoke").click()
     await page.get_by_role("dialog").get_by_role("button", name="Revoke").click()
     await expect(row(page, "Summer party")).to_have_count(0)
+    await expect(page.locator("tbody tr").last.get_by_role("button", name="Copy")).to_be_focused()
+
+
+async def test_whoever_deletes_an_account_goes_on_beside_it(open_admin: Open) -> None:
+    """The focus goes to the next row; a name without a gap stays within a phone's screen."""
+    play = AdminPlay()
+    play.users[play.ids["dan"]]["displayName"] = "W" * 64
+    page = await open_admin(play, viewport=PHONE)
+    await go(page, "People")
+    await choose(page, "dan", "Delete")
+    sheet = page.locator(".sheet")
+    assert await sheet.evaluate("sheet => sheet.scrollWidth <= sheet.clientWidth")
+    await page.get_by_role("button", name="Delete for ever").click()
+    await expect(page.get_by_role("status").filter(has_text="is deleted")).to_be_visible()
+    assert await page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    toast = await page.locator(".toast").bounding_box()
+    assert toast
+    assert toast["x"] >= 0
+    assert toast["x"] + toast["width"] <= PHONE["width"]
+    await expect(row(page, "esra").get_by_role("button")).to_be_focused()
+
+
+async def test_a_link_that_was_copied_is_said_beside_it(open_admin: Open) -> None:
+    """Also in a sheet, which hides notices at the edge of the page from screen readers."""
+    page = await open_admin(AdminPlay(), permissions=["clipboard-read", "clipboard-write"])
+    await go(page, "People")
+    await choose(page, "dan", "Reset password")
+    await page.get_by_role("button", name="Create the link").click()
+    dialog = page.get_by_role("dialog")
+    await dialog.get_by_role("button", name="Copy", exact=True).click()
+    await expect(dialog.get_by_role("status")).to_have_text("The link is copied.")
 
 
 async def test_the_audit_log_reads_as_sentences(open_admin: Open) -> None:
     """Page by page, to its beginning."""
     page = await open_admin(AdminPlay())
     await go(page, "Audit log")
-    await page.get_by_role("button", name="Show earlier ones").click()
+    await page.get_by_role("button", name="Show earlier ones").press("Enter")
     await expect(page.locator("tbody tr")).to_have_count(8)
     await expect(page.get_by_role("button", name="Show earlier ones")).to_be_hidden()
+    await expect(page.get_by_text("Kept for 400 days.")).to_be_focused()  # not lost with the button
     said = await page.locator("tbody tr").evaluate_all(
         "all => all.map(row => [...row.children].slice(1).map(cell => cell.innerText"
         ".replace(/[\u2068\u2069]/g, '').split('\\n').at(-1)).join(' '))"

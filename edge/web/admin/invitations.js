@@ -1,7 +1,7 @@
 /**
  * Invitation links: created, copied and revoked.
  */
-import { element } from "../parts/element.js";
+import { arrange, element } from "../parts/element.js";
 import { Field, allGood } from "../parts/field.js";
 import { fullTime } from "../text/days.js";
 import { isolated } from "../text/words.js";
@@ -28,6 +28,7 @@ export class Invitations {
   #error = element("p", { class: "error", role: "alert" });
   #made = element("div", { class: "made", hidden: true });
   #body = element("tbody");
+  #rows = new Map();
   #said = element("p", { class: "sum", role: "status" });
 
   constructor({ me, calls, layers, toast, clock }) {
@@ -101,10 +102,9 @@ export class Invitations {
         chat: this.#chat.value || undefined,
       });
       this.#invites = [invite, ...this.#invites];
-      const onCopied = (words) => this.#toast.show(words);
       this.#made.replaceChildren(
         element("p", { class: "label" }, "Link created. Send it to the people you invite."),
-        linkBox({ url: invite.url, label: "Link of the invitation", onCopied }),
+        linkBox({ url: invite.url, label: "Link of the invitation" }),
       );
       this.#made.hidden = false;
       this.#made.querySelector("button").focus();
@@ -118,12 +118,13 @@ export class Invitations {
       yes: "Revoke",
       isDanger: true,
       layers: this.#layers,
-      act: async () => {
+      act: async (sheet) => {
         try {
           await this.#calls.revoke(invite.code);
         } catch (error) {
           if (error.code !== "not_found") throw error; // it no longer works, as wanted
         }
+        sheet.close(); // returns the focus to the row, which passes it on when it goes
         this.#invites = this.#invites.filter(({ code }) => code !== invite.code);
         this.#made.hidden = true;
         this.#render();
@@ -144,17 +145,20 @@ export class Invitations {
   }
 
   #render() {
-    this.#body.replaceChildren(...this.#invites.map((invite) => this.#row(invite)));
+    const nowMs = this.#clock.now();
+    const rows = this.#invites.map((invite) => ({
+      key: invite.code, invite, words: this.#goalOf(invite), until: dueTime(invite.expiresAt, nowMs),
+    }));
+    arrange(this.#body, rows, this.#rows, {
+      shell: () => element("tr", { class: "invite" }),
+      fill: (node, row) => node.replaceChildren(...this.#cellsOf(row)),
+    });
     const count = this.#invites.length;
     this.#said.textContent = count === 0 ? "No invitation works at the moment." : "";
   }
 
-  #row(invite) {
-    const words = this.#goalOf(invite);
-    const until = dueTime(invite.expiresAt, this.#clock.now());
-    return element(
-      "tr",
-      { class: "invite" },
+  #cellsOf({ invite, words, until }) {
+    return [
       element("td", { class: "wide name" }, words),
       element("td", {}, ROLES[invite.role].label),
       element("td", {}, `${invite.uses - invite.left} of ${invite.uses}`),
@@ -173,7 +177,7 @@ export class Invitations {
           onclick: () => this.#revoke(invite),
         }, "Revoke"),
       ),
-    );
+    ];
   }
 
   #goalOf({ chat }) {

@@ -1,12 +1,16 @@
 /**
- * A link to be shared, and a button that copies it.
+ * A link to be shared, and a button that copies it and says whether it did.
  */
 import { copyText } from "../parts/clipboard.js";
 import { element } from "../parts/element.js";
 import { icon } from "../parts/icons.js";
 
-/** `onCopied(words)` is called with the outcome. */
-export function linkBox({ url, label, onCopied }) {
+/** Says it beside the link: over a sheet a notice at the edge of the page would not be heard. */
+export function linkBox({ url, label }) {
+  const said = element("p", { class: "outcome", role: "status" });
+  const onCopied = (words) => {
+    said.textContent = words;
+  };
   const field = element("input", {
     class: "input", readonly: true, value: url, "aria-label": label, onfocus: () => field.select(),
   });
@@ -14,9 +18,10 @@ export function linkBox({ url, label, onCopied }) {
     "button", { type: "button", class: "strong", onclick: () => copyLink(url, onCopied) },
     icon("copy"), "Copy",
   );
-  return element("div", { class: "link-box" }, field, copy);
+  return element("div", {}, element("div", { class: "link-box" }, field, copy), said);
 }
 
+/** `onCopied(words)` is called with the outcome. */
 export async function copyLink(url, onCopied) {
   try {
     await copyText(url);

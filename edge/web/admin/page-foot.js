@@ -5,7 +5,7 @@ import { element } from "../parts/element.js";
 import { refused } from "./refusals.js";
 
 export class PageFoot {
-  #said = element("p", { class: "sum", role: "status" });
+  #said = element("p", { class: "sum", role: "status", tabindex: "-1" });
   #more;
 
   constructor({ label, onMore }) {
@@ -18,7 +18,8 @@ export class PageFoot {
     const said = pages.error ? refused(pages.error) : words;
     if (this.#said.textContent !== said) this.#said.textContent = said;
     this.#said.classList.toggle("error", pages.error !== null);
+    const hadFocus = document.activeElement === this.#more;
     this.#more.hidden = !pages.hasMore && pages.error === null;
-    this.#more.disabled = pages.isWaiting;
+    if (hadFocus && this.#more.hidden) this.#said.focus();
   }
 }

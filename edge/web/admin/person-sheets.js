@@ -56,7 +56,7 @@ export async function reactivate(person, { calls, toast, onChanged }) {
   }
 }
 
-export function openReset(person, { calls, layers, toast }) {
+export function openReset(person, { calls, layers }) {
   const name = isolated(nameOf(person));
   openAsk({
     title: `New password for ${name}`,
@@ -67,7 +67,7 @@ export function openReset(person, { calls, layers, toast }) {
       sheet.body.replaceChildren(
         element("p", {}, `Hand this link to ${name} in person or over a channel that you trust: `
           + "whoever has it can set the password. It works once, until this time tomorrow."),
-        linkBox({ url, label: "Link to set a password", onCopied: (words) => toast.show(words) }),
+        linkBox({ url, label: "Link to set a password" }),
       );
       sheet.body.querySelector("button").focus();
       return true;
@@ -84,8 +84,9 @@ export function openDeletion(person, { calls, layers, toast, onDeleted }) {
     yes: "Delete for ever",
     isDanger: true,
     layers,
-    act: async () => {
+    act: async (sheet) => {
       await calls.deletePerson(person.id, { messages: messages.checked });
+      sheet.close(); // returns the focus to the row, which passes it on when it goes
       onDeleted(person);
       toast.show(`${name} is deleted.`);
     },
