@@ -91,7 +91,7 @@ load: $(VENV)/dev.stamp  ## run simulated users against a running system; count 
 	@$(BIN)/locust --headless --only-summary -f loadtest/locustfile.py \
 		--host "http://127.0.0.1:$${HUBBUB_PORT:-8000}" -u "$${PEOPLE:-50}" -r 10 -t "$${DURATION:-30}s"
 
-load-web: $(VENV)/dev.stamp  ## `make load` with several load processes, steered on locust's page
+load-web: $(VENV)/dev.stamp  ## `make load` with several load processes, controlled from locust's page
 	@$(BIN)/locust -f loadtest/locustfile.py --processes "$${PROCESSES:-2}" \
 		--host "http://127.0.0.1:$${HUBBUB_PORT:-8000}" \
 		--web-host 127.0.0.1 --web-port "$${WEB_PORT:-8089}"

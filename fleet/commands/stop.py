@@ -28,7 +28,8 @@ def stop_running(data: Path) -> int:
     # systemd tells its pid to the process that a unit starts (systemd.exec(5)).
     if (started_with(holder) or {}).get("SYSTEMD_EXEC_PID") == str(holder):
         print(
-            "systemd runs it, and would start it again. Type: sudo systemctl stop hubbub",
+            "systemd runs it, and would start it again. Type: sudo systemctl stop hubbub,"
+            " or restart instead of stop",
             file=sys.stderr,
         )
         return 1

@@ -35,7 +35,8 @@ export class Ends {
     this.#isReady = false;
     if (!COME_BACK.has(code)) return null;
     // A draining node has chosen the delay, so that its clients reconnect spread out.
-    const namedMs = code === DRAINING ? Number(reason) || 0 : retryAfter * 1_000;
+    const drainMs = /^\d+$/.test(reason) ? Number(reason) : 0;
+    const namedMs = code === DRAINING ? drainMs : retryAfter * 1_000;
     this.#failures = wasReady ? 0 : this.#failures + 1;
     const boundMs = Math.min(maxMs, FIRST_BACKOFF_MS * 2 ** this.#failures);
     const waitMs = Math.max(Math.min(namedMs, MAX_RETRY_AFTER_MS), chance * boundMs);

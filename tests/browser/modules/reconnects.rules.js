@@ -73,7 +73,7 @@ rule("the wait starts anew only when ready has held for five seconds", async () 
 });
 
 rule("a draining node says how long to wait, in digits only", async () => {
-  for (const [reason, waitMs] of [["1234", 1_234], ["soon", 250], ["12 s", 250]]) {
+  for (const [reason, waitMs] of [["1234", 1_234], ["soon", 250], ["12 s", 250], ["1e3", 250]]) {
     const parts = line({ random: () => 0.5 });
     const socket = await open(parts);
     socket.hear(READY);

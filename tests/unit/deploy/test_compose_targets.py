@@ -83,6 +83,7 @@ def test_a_database_that_clients_may_have_written_to_is_not_given_up(
     docker.write_text(UPGRADED)
     docker.chmod(0o755)
     variables.write_text("HUBBUB_PORT=80\n")
+    before = set(PROJECT_FOLDER.glob("hubbub-upgrade-*"))
     done = subprocess.run(
         ["sh", PROJECT_FOLDER / "deploy" / "compose-upgrade-postgres", "19", "postgres:19"],
         env={
@@ -95,7 +96,7 @@ def test_a_database_that_clients_may_have_written_to_is_not_given_up(
     assert ("HUBBUB_POSTGRES_MAJOR=19\n" in variables.read_text()) is is_kept
     assert (f"cp {variables}.before {variables}" in done.stdout) is is_kept
     assert ("everything goes on with the release of before" in done.stderr) is not is_kept
-    assert not list(PROJECT_FOLDER.glob("hubbub-upgrade-*"))
+    assert set(PROJECT_FOLDER.glob("hubbub-upgrade-*")) == before
 
 
 RESTORING = """#!/bin/sh
@@ -117,14 +118,17 @@ def test_a_restore_that_is_interrupted_says_that_services_are_stopped(
     docker.write_text(RESTORING)
     docker.chmod(0o755)
     backup.touch()
+    # A shell cannot trap signals that are ignored when it starts, as below nohup.
     process = subprocess.Popen(
-        ["sh", PROJECT_FOLDER / "deploy" / "compose-restore", backup],
+        [
+            "env", "--default-signal=HUP,INT,TERM",
+            "sh", PROJECT_FOLDER / "deploy" / "compose-restore", backup,
+        ],
         env={"PATH": f"{tmp_path}:{os.environ['PATH']}", "THERE": str(tmp_path)},
         stderr=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip
     deadline = time.monotonic() + 60
-    while not (tmp_path / "restoring").exists():
-        assert time.monotonic() < deadline
+    while not (tmp_path / "restoring").exists() and time.monotonic() < deadline:
         time.sleep(0.01)
     os.killpg(process.pid, number)
     _, said = process.communicate(timeout=60)

@@ -125,8 +125,10 @@ async def test_a_unit_is_not_stopped_behind_the_back_of_systemd(
     )  # fmt: skip
     assert holder.stdout is not None
     assert await holder.stdout.readline() == b"held\n"
-    assert await asyncio.to_thread(stop_running, tmp_path) == 1
-    assert "sudo systemctl stop hubbub" in capsys.readouterr().err
-    assert holder.returncode is None
-    holder.kill()
-    await holder.wait()
+    try:
+        assert await asyncio.to_thread(stop_running, tmp_path) == 1
+        assert "sudo systemctl stop hubbub" in capsys.readouterr().err
+        assert holder.returncode is None
+    finally:
+        holder.kill()
+        await holder.wait()
