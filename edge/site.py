@@ -45,7 +45,6 @@ _REMARK = re.compile(
 # Private names in code; a module with a string that looks like one is refused.
 _PRIVATE = re.compile(r"(?<=[\s.({\[!])#([A-Za-z]\w*)\b")
 _PRIVATE_USE = re.compile(r"this\.#(\w+)")
-_VARIABLE = re.compile(r"\$\w+")
 _COMMENT = re.compile(r"^[ \t]*(?:/\*.*?\*/|//[^\n]*)[ \t]*\n", re.MULTILINE | re.DOTALL)
 
 
@@ -85,10 +84,13 @@ def read_site() -> dict[str, File]:
     texts = {
         name: body.decode() for name, body in sources.items() if name.endswith((".js", ".css"))
     }
-    scripts = {**join_scripts(texts, SCRIPTS), **join_scripts(texts, ADMIN_SCRIPTS)}
     served = {
         **sources,
-        **{name: _number_modules(text, texts).encode() for name, text in scripts.items()},
+        **{
+            name: text.encode()
+            for scripts in (SCRIPTS, ADMIN_SCRIPTS)
+            for name, text in join_scripts(texts, scripts).items()
+        },
         **{name: join_styles(texts, name).encode() for name in STYLES},
     }
     version = hashlib.sha256(b"\0".join(served.values())).hexdigest()[:12]
@@ -254,9 +256,3 @@ def _variables(modules: Iterable[str]) -> str:
 
 def _variable(module: str) -> str:
     return "$" + re.sub(r"\W", "_", module.removesuffix(".js"))
-
-
-def _number_modules(script: str, modules: Iterable[str]) -> str:
-    """With a short variable for each module, the same in every script."""
-    short = {_variable(module): f"${number}" for number, module in enumerate(sorted(modules))}
-    return _VARIABLE.sub(lambda found: short.get(found[0], found[0]), script)

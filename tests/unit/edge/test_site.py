@@ -145,20 +145,6 @@ def test_a_module_that_is_copied_is_in_every_script_that_needs_it() -> None:
         ]  # fmt: skip
 
 
-def test_modules_have_short_variables() -> None:
-    """The same in the script that gives them to others."""
-    site = read_site()
-    given, taken = (
-        set(re.findall(r"\$\w+", found[0]))
-        for name, shape in (
-            ("start.js", r"const \$shared = \{.*\};"), ("main.js", r"const \{.*\.\$shared;"),
-        )
-        if (found := re.search(shape, site[f"/web/{name}"].body.decode()))
-    )  # fmt: skip
-    assert taken <= given
-    assert max(map(len, taken - {"$shared"})) <= len("$999")
-
-
 def _shared(script: str) -> str:
     return f"(await import(`./{script}${{new URL(import.meta.url).search}}`)).$shared;"
 
