@@ -227,6 +227,7 @@ def _wrap(name: str, body: str, wanted: Collection[tuple[str, str]]) -> str:
     body = _EXPORT.sub(r"\1 \2", body)
     if (other := _OTHER_FORM.search(body)) is not None:
         raise ValueError(f"{name} cannot be joined: {other[0]}")
+    body = body.lstrip("\n")
     return f"const {_variable(name)} = (() => {{\n{body}return {{ {', '.join(given)} }};\n}})();\n"
 
 

@@ -27,7 +27,9 @@ def external_url(settings: FleetSettings, variable: str, file_variable: str) -> 
     url, file = settings.external[variable], settings.environment.get(file_variable)
     try:
         return join_password(url, read_secret(Path(file)) if file else None)
-    except ValueError:  # it has a password of its own, which a service refuses beside a file's
+    except (OSError, ValueError):
+        # This user may not read the file, or the URL has a password of its own, which a service
+        # refuses beside a file's.
         return url
 
 

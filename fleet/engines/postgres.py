@@ -192,9 +192,11 @@ def _run(command: Sequence[str], text: str = "") -> None:
     ) as process:
         try:
             said, _ = process.communicate(text.encode(), INITDB_TIMEOUT_SECONDS)
-        except subprocess.TimeoutExpired as error:
+        except BaseException as error:
             os.killpg(process.pid, signal.SIGKILL)  # its children too, which use the folder
             process.communicate()
+            if not isinstance(error, subprocess.TimeoutExpired):
+                raise
             raise DatabaseSetupFailed(
                 f"PostgreSQL could not be set up within {INITDB_TIMEOUT_SECONDS} s: the disk or "
                 "the machine is busy. Try again."

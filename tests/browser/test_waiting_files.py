@@ -116,7 +116,8 @@ async def test_a_message_does_not_go_without_a_file_that_was_pasted_early(
 async def test_a_file_that_was_pasted_early_stays_with_its_chat(
     new_context: NewContext, stage: Stage
 ) -> None:
-    """Even if another one is open by the time the script for files has loaded."""
+    """Even if another one is open by the time the script for files has loaded. That one does not
+    wait for it."""
     play, _ = party()
     play.say(play.start("Other", "bob"), "bob", "elsewhere")
     may_load = asyncio.Event()
@@ -124,6 +125,9 @@ async def test_a_file_that_was_pasted_early_stays_with_its_chat(
     await page.evaluate(PASTE, ["notes.bin", "application/zip", [1, 2, 3]])
     await page.get_by_role("link", name="Other").click()
     await expect(page.get_by_text("elsewhere", exact=True)).to_be_visible()
+    await page.locator(".write textarea").fill("Here I am")
+    await page.locator(".write textarea").press("Enter")
+    await expect(page.locator(".line").last).to_contain_text("Here I am")
     may_load.set()
     await expect(page.get_by_role("link", name="Party")).to_contain_text("Draft: notes.bin")
     await expect(page.get_by_role("list", name="Files")).to_have_count(0)

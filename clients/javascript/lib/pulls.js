@@ -93,8 +93,9 @@ export class Pulls {
     try {
       const { events, more } = await this.#rest.call("GET", path, undefined, { repeatMs: 0 });
       if (!areEventsOf(pull.chat, events)) {
-        console.warn(`What came for chat ${pull.chat} is no page of events.`);
-        throw new NoAnswer("What came is no page of events.");
+        const wrong = new NoAnswer(`What came for chat ${pull.chat} is no page of events.`);
+        console.warn(wrong.message);
+        throw wrong;
       }
       return this.#session.pulled(pull, events, more);
     } catch (error) {

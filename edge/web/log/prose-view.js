@@ -3,7 +3,8 @@
  * nodes; the only attribute it can set is the address of an http link.
  */
 import { element } from "../parts/element.js";
-import { blocksOf, isEmojiAlone } from "../text/prose.js";
+import { isEmojiAlone } from "../text/emoji.js";
+import { blocksOf } from "../text/prose.js";
 
 const LONG_TEXT = 3_000; // UTF-16 units; longer texts are collapsed
 const MANY_LINES = 30;

@@ -15,8 +15,8 @@ import { Log } from "../log/log.js";
 import { Notice } from "./notice.js";
 import { mentionsIn, powersIn, unknownIn } from "../text/mentions.js";
 import { copy, share } from "./sharing.js";
-import { typingInWords } from "../text/people-words.js";
-import { isDeleted, otherOf, titleOf } from "../text/words.js";
+import { isDeleted, typingInWords } from "../text/people-words.js";
+import { otherOf, titleOf } from "../text/words.js";
 
 export class Conversation {
   #me;
@@ -24,7 +24,7 @@ export class Conversation {
   #layers;
   #lazy;
   #aids = null; // loaded when the browser is idle, or somebody wants it
-  #coming = 0; // how often files were chosen that nothing has taken yet
+  #coming = []; // the chats of files that were chosen and that nothing has taken yet
   #names;
   #presence;
   #chats;
@@ -232,7 +232,7 @@ export class Conversation {
           post({ replyTo: answered?.messageId, attachments }, text, chat);
         },
         command: (text) => {
-          if (this.#coming > 0) {
+          if (this.#coming.includes(this.#chat)) {
             return { words: "Files are still loading. Send it again in a moment." };
           }
           if (!text.trimStart().startsWith("/")) return null;
@@ -364,9 +364,9 @@ export class Conversation {
 
   /** To the chat that is open now, even if another one is once the script for it has loaded. */
   async #attach(files, chat = this.#chat) {
-    this.#coming += 1;
-    const said = await this.#aided((aids) => aids.files.add(chat, files));
-    this.#coming -= 1;
+    this.#coming.push(chat);
+    const said = await this.#aided((aids) => aids.files.add(chat, files))
+      .finally(() => this.#coming.splice(this.#coming.indexOf(chat), 1));
     if (said) this.#hear.say(said);
     if (chat === this.#chat) this.composer.focus();
   }

@@ -35,7 +35,9 @@ export class Notice {
     if (notice === null) return;
     const { words = notice, next = "", isWaiting } = notice;
     const isNew = this.#words.textContent !== words;
-    const isAlert = wasHidden && isNew && matchMedia(NARROW).matches; // once, not in each chat
+    const isHeard = matchMedia(NARROW).matches
+      && this.node.checkVisibility({ visibilityProperty: true }); // a panel may cover the chat
+    const isAlert = wasHidden && isNew && isHeard; // once, not in each chat
     if (wasHidden) this.#words.role = isAlert ? "alert" : null;
     this.#isAnnounced ||= isAlert;
     if (isNew) this.#words.textContent = words;

@@ -4,8 +4,8 @@
 import { avatar, element, lettersOf } from "../parts/element.js";
 import { hueOf } from "../text/hues.js";
 import { openMenu } from "../parts/menu.js";
+import { isDeleted } from "../text/people-words.js";
 import { presenceInWords } from "../state/presence.js";
-import { isDeleted } from "../text/words.js";
 
 /** `anchor` is the name; `write(id)` opens the chat with them. */
 export function openPersonMenu({ id, anchor, names, presence, layers, write }) {

@@ -1,7 +1,7 @@
 /**
  * People by the beginning of a name.
  */
-import { isDeleted } from "../text/words.js";
+import { isDeleted } from "../text/people-words.js";
 
 /** Those of these people who are called so, as far as is known here, by user name: an exact one is
  * first. All of them in their order for "". */

@@ -20,3 +20,8 @@ export function typingInWords(names) {
 export function peopleInWords(count) {
   return count === 1 ? "One person" : `${count} people`;
 }
+
+/** Whether an account is deleted; no other account can have such a name. */
+export function isDeleted(user) {
+  return /^deleted-.{8}$/iu.test(user?.username ?? "");
+}

@@ -14,7 +14,6 @@ const PIECE = new RegExp(
   + "|https?:\\/\\/[^\\s<>\"`]*[^\\s<>\"`.,;:!?)\\]}'’”»*]",
   "giu",
 );
-const FEW_EMOJI = /^(?:\p{RGI_Emoji}\s*){1,3}$/v;
 
 /**
  * `[{kind: "text" | "quote", pieces}, {kind: "code", text}, {kind: "list", start, items}]`; `start`
@@ -72,11 +71,6 @@ export function plainOf(text) {
     items?.map(inline) ?? [code ?? inline(pieces)]
   ));
   return lines.join(" ").replaceAll(/\s+/gu, " ").trim();
-}
-
-/** One to three emoji and nothing else. */
-export function isEmojiAlone(text) {
-  return text.length < 100 && FEW_EMOJI.test(text);
 }
 
 /** The block that begins in this line, null for plain text, and the number of the line after it. */

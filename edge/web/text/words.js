@@ -154,11 +154,6 @@ export function otherOf({ kind, participants }, me) {
   return kind === "direct" ? participants.find((id) => id !== me) : null;
 }
 
-/** Whether an account is deleted; no other account can have such a name. */
-export function isDeleted(user) {
-  return /^deleted-.{8}$/iu.test(user?.username ?? "");
-}
-
 /** A chat's name; for a direct chat, the other person's. */
 export function titleOf(detail, me, nameOf) {
   const other = otherOf(detail, me);

@@ -1,5 +1,6 @@
 import { LogWindow, MOST_SHOWN } from "/web/log/log-window.js";
-import { blocksOf, isEmojiAlone, plainOf } from "/web/text/prose.js";
+import { isEmojiAlone } from "/web/text/emoji.js";
+import { blocksOf, plainOf } from "/web/text/prose.js";
 import { lettersOf } from "/web/parts/element.js";
 import { madeAt, newId } from "/web/client/ids.js";
 import { dayAndTime, dayName } from "/web/text/days.js";

@@ -99,6 +99,23 @@ def test_a_database_that_clients_may_have_written_to_is_not_given_up(
     assert set(PROJECT_FOLDER.glob("hubbub-upgrade-*")) == before
 
 
+def test_a_restore_that_cannot_stop_all_services_says_that_some_are_stopped(
+    tmp_path: Path,
+) -> None:
+    """As when Docker does not answer."""
+    docker, backup = tmp_path / "docker", tmp_path / "backup.tar"
+    docker.write_text('#!/bin/sh\ncase "$*" in *" stop "*) exit 3 ;; esac\n')
+    docker.chmod(0o755)
+    backup.touch()
+    done = subprocess.run(
+        ["sh", PROJECT_FOLDER / "deploy" / "compose-restore", backup],
+        env={"PATH": f"{tmp_path}:{os.environ['PATH']}"},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 3
+    assert "the services are stopped. Run it again, with REPLACE=yes." in done.stderr
+
+
 RESTORING = """#!/bin/sh
 case "$*" in
 "compose run --rm -T restore")
