@@ -54,7 +54,7 @@ def test_descriptions_are_the_same_with_every_python() -> None:
 def test_every_end_of_a_socket_is_explained() -> None:
     """Each close code is in the table of docs/socket.md."""
     page = (ROOT / "docs" / "socket.md").read_text()
-    (table,) = re.findall(r"^## Ends\n(.*?)^\*Come back", page, re.MULTILINE | re.DOTALL)
+    (table,) = re.findall(r"^## Ends\n(.*?)^\*Reconnect", page, re.MULTILINE | re.DOTALL)
     explained = {int(code) for code in re.findall(r"\b\d{4}\b", table)}
     assert explained >= {code.value for code in CloseCode}
 
