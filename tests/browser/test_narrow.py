@@ -4,7 +4,7 @@ import re
 import uuid
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Page, expect
 
 from tests.browser.company import crowd, id_of, long_chat
 from tests.browser.conftest import DESK, PHONE, OpenPage, OpenWindow
@@ -221,6 +221,16 @@ async def test_a_failure_is_shown_where_the_user_is(
     await expect(said).to_be_visible()
 
 
+async def open_and_lose_connection(open_page: OpenPage, play: Play, window: dict[str, int]) -> Page:
+    """A page with an open chat, whose every socket is closed at once."""
+    page = await open_page(play, viewport=window)
+    await page.get_by_role("link", name="Summer party").click()
+    await expect(page.locator(".write textarea")).to_be_visible()
+    await page.route_web_socket("**/ws", lambda socket: socket.close(code=1012))
+    await play.hang_up()
+    return page
+
+
 @pytest.mark.parametrize(("window", "alerts"), [(PHONE, 1), (DESK, 0)])
 async def test_a_lost_connection_is_announced_once(
     open_page: OpenPage, window: dict[str, int], alerts: int
@@ -228,11 +238,7 @@ async def test_a_lost_connection_is_announced_once(
     """In the list of chats, or as an alert if the open chat hides the list; what changes every
     second is not announced."""
     play, _ = make_play()
-    page = await open_page(play, viewport=window)
-    await page.get_by_role("link", name="Summer party").click()
-    await expect(page.locator(".write textarea")).to_be_visible()
-    await page.route_web_socket("**/ws", lambda socket: socket.close(code=1012))
-    await play.hang_up()
+    page = await open_and_lose_connection(open_page, play, window)
     await expect(page.locator(".banner")).to_have_text(
         re.compile(r"^Offline since [\d:]+\. (Next try in \d+ s\.|Trying again…)Try now$")
     )
@@ -259,11 +265,7 @@ async def test_a_connection_that_is_back_is_announced(
     """In the list of chats, or briefly over the open chat if it hides the list; the focus goes from
     the button that is gone to the field."""
     play, _ = make_play()
-    page = await open_page(play, viewport=window)
-    await page.get_by_role("link", name="Summer party").click()
-    await expect(page.locator(".write textarea")).to_be_visible()
-    await page.route_web_socket("**/ws", lambda socket: socket.close(code=1012))
-    await play.hang_up()
+    page = await open_and_lose_connection(open_page, play, window)
     try_now = page.get_by_role("button", name="Try now")
     await expect(try_now).to_be_visible()
     await page.route_web_socket("**/ws", play.listen)
