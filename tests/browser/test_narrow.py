@@ -1,10 +1,11 @@
 """Windows of any width, and navigation between their parts."""
 
+import asyncio
 import re
 import uuid
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, WebSocketRoute, expect
 
 from tests.browser.company import crowd, id_of, long_chat
 from tests.browser.conftest import DESK, PHONE, OpenPage, OpenWindow
@@ -268,8 +269,16 @@ async def test_a_connection_that_is_back_is_announced(
     page = await open_and_lose_connection(open_page, play, window)
     try_now = page.get_by_role("button", name="Try now")
     await expect(try_now).to_be_visible()
-    await page.route_web_socket("**/ws", play.listen)
+    is_clicked = asyncio.Event()
+
+    async def answer_after_click(socket: WebSocketRoute) -> None:
+        """The page also tries by itself, and would take the button away before."""
+        await is_clicked.wait()
+        await play.listen(socket)
+
+    await page.route_web_socket("**/ws", answer_after_click)
     await try_now.click()
+    is_clicked.set()
     await expect(page.locator(".banner")).to_be_hidden()
     await expect(page.locator(".live")).to_have_text("live")
     back = page.get_by_role("status").filter(has_text="Connected again")
