@@ -15,7 +15,13 @@ from rich.live import Live
 from rich.panel import Panel
 from rich.table import Table
 
-from common.process.symptoms import CANARY_SILENT_SECONDS, OPEN_CIRCUIT
+from common.process.symptoms import (
+    CANARY_SILENT_SECONDS,
+    MOST_IN_DOUBT_SECONDS,
+    MOST_SILENT_SECONDS,
+    MOST_UNPUBLISHED_SECONDS,
+    OPEN_CIRCUIT,
+)
 from fleet.data.state import FleetState
 from fleet.processes.probe import Address, http_body, metrics_path
 from fleet.settings import SERVICE_ROLES, FleetSettings
@@ -24,7 +30,6 @@ from ops.running import find_running
 from ops.samples import Reading, Span, read_samples
 
 ROUND_SECONDS: Final = 1.0
-SILENT_SECONDS: Final = 15.0
 MOST_LOSSES: Final = 10  # the largest: a terminal has 24 lines
 WIDTH: Final = 80  # if the output is not a terminal
 KEYS: Final = "[dim]q ends. A second is between two pictures; lag is the 99th of 100, in ms.[/]"
@@ -37,7 +42,7 @@ _COUNTERS: Final = (
 _GAUGES: Final = (
     "hubbub_realtime_sockets", "hubbub_realtime_bus_up", OPEN_CIRCUIT,
     CANARY_SILENT_SECONDS, "hubbub_realtime_unsent_bytes",
-    "hubbub_chats_outbox_age_seconds", "hubbub_users_in_doubt_transactions",
+    "hubbub_chats_outbox_age_seconds", "hubbub_users_oldest_prepared_seconds",
 )  # fmt: skip
 _TIMES: Final = (
     "hubbub_edge_request_seconds", "hubbub_realtime_send_seconds", "hubbub_realtime_join_seconds",
@@ -100,11 +105,13 @@ def _health(span: Span) -> str:
     troubles = [
         text
         for is_so, text in (
-            (span.highest(CANARY_SILENT_SECONDS) > SILENT_SECONDS,
+            (span.highest(CANARY_SILENT_SECONDS) > MOST_SILENT_SECONDS,
              "messages do not come back over the bus"),
             (span.now(OPEN_CIRCUIT) > 0, "a circuit is open"),
-            (span.now("hubbub_chats_outbox_age_seconds") > SILENT_SECONDS, "the outbox waits"),
-            (span.now("hubbub_users_in_doubt_transactions") > 0, "transactions are in doubt"),
+            (span.highest("hubbub_chats_outbox_age_seconds") > MOST_UNPUBLISHED_SECONDS,
+             "the outbox waits"),
+            (span.highest("hubbub_users_oldest_prepared_seconds") > MOST_IN_DOUBT_SECONDS,
+             "transactions are in doubt"),
         )
         if is_so
     ]  # fmt: skip

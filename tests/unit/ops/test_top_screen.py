@@ -3,8 +3,14 @@
 import io
 import re
 
+import pytest
 from rich.console import Console
 
+from common.process.symptoms import (
+    MOST_IN_DOUBT_SECONDS,
+    MOST_SILENT_SECONDS,
+    MOST_UNPUBLISHED_SECONDS,
+)
 from fleet.data.state import FleetState, ProcessState, WantedState
 from fleet.settings import SERVICE_ROLES
 from ops.samples import Span, read_samples
@@ -35,6 +41,27 @@ def test_a_terminal_of_80_by_24_holds_all_of_it() -> None:
     assert max(map(len, lines)) <= 80
     assert "sockets ended 4029" in screen
     assert "sockets ended 4001" not in screen
+
+
+@pytest.mark.parametrize(
+    ("metric", "most", "trouble"),
+    [
+        ("hubbub_realtime_canary_silent_seconds", MOST_SILENT_SECONDS, "do not come back"),
+        ("hubbub_chats_outbox_age_seconds", MOST_UNPUBLISHED_SECONDS, "the outbox waits"),
+        ("hubbub_users_oldest_prepared_seconds", MOST_IN_DOUBT_SECONDS, "are in doubt"),
+    ],
+)
+def test_what_is_late_is_so_for_the_doctor_too(metric: str, most: float, trouble: str) -> None:
+    """The same bound of each, on the oldest: ages of several replicas do not add up."""
+
+    def screen(age: float) -> str:
+        role = metric.split("_")[1]
+        text = f"# TYPE {metric} gauge\n{metric} {age}\n"
+        reading = read_samples(1.0, {f"{role}-1": text, f"{role}-2": text})
+        return screen_of(Span(reading, reading))
+
+    assert "messages flow" in screen(most)
+    assert trouble in screen(most + 0.1)
 
 
 def edge_metrics(*, checks: int, requests: int) -> str:
