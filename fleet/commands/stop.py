@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from fleet.data.lock import is_held_by_command, lock_holder
-from fleet.data.state import started_with
+from fleet.data.state import is_unit
 
 STOP_SECONDS: Final = 45.0  # a stop takes 30 s at most
 POLL_SECONDS: Final = 0.1
@@ -25,8 +25,7 @@ def stop_running(data: Path) -> int:
     if is_held_by_command(data):
         print(f"No Hubbub runs on {data}. A backup or another command does (process {holder}).")
         return 0
-    # systemd tells its pid to the process that a unit starts (systemd.exec(5)).
-    if (started_with(holder) or {}).get("SYSTEMD_EXEC_PID") == str(holder):
+    if is_unit(holder):
         print(
             "systemd runs it, and would start it again. Type: sudo systemctl stop hubbub,"
             " or restart instead of stop",

@@ -98,6 +98,12 @@ def started_with(pid: int) -> dict[str, str] | None:
     return dict(word.split("=", 1) for word in words if "=" in word)
 
 
+def is_unit(pid: int) -> bool:
+    """Whether systemd started the process, and starts it again when it ends."""
+    # It tells its pid to the process that a unit starts (systemd.exec(5)).
+    return (started_with(pid) or {}).get("SYSTEMD_EXEC_PID") == str(pid)
+
+
 def _kernel_state(pid: int) -> str:
     """One letter of proc_pid_stat(5); empty if there is no such process."""
     try:

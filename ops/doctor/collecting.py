@@ -36,6 +36,7 @@ from fleet.data.state import (
     FleetState,
     ProcessState,
     is_paused,
+    is_unit,
     read_running,
     read_state,
     started_with,
@@ -109,6 +110,7 @@ async def collect_facts(settings: FleetSettings) -> Scene:
         paused=list_paused(state),
         differing=() if theirs is None else settings.differing(theirs, ASKED_VARIABLES),
         was_killed=state is None and _left_processes(settings.data),
+        is_unit=state is not None and is_unit(state.parent),
         complaints=find_complaints(settings.logs, time.time()),
     )
     scene, programs, packages = await asyncio.gather(

@@ -8,7 +8,6 @@ from common.database.migrations import OLDEST_POSTGRES
 from fleet.settings import DATABASE_VARIABLES
 from ops.doctor.check import Finding
 from ops.doctor.remedies import (
-    START_ANEW,
     WHERE_THEY_ARE_WELL,
     ask_why,
     commit_to_disk,
@@ -20,6 +19,7 @@ from ops.doctor.remedies import (
     replace_services,
     run_statement,
     set_password_again,
+    start_anew,
     start_bus_again,
     start_database_again,
     wait_for_database,
@@ -190,7 +190,7 @@ def judge_bus(scene: Scene) -> Iterator[Finding]:
         yield Finding(
             f"Valkey does not let {', '.join(scene.bus.refused)} in.",
             "The user is off, or its password is another one than in the file of the role.",
-            f"rm {quoted(scene.settings.keys)}/valkey-*.password && {START_ANEW}",
+            f"rm {quoted(scene.settings.keys)}/valkey-*.password && {start_anew(scene)}",
         )
     elif scene.bus.follows:
         yield Finding(

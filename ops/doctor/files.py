@@ -5,7 +5,7 @@ from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from ops.doctor.check import Finding
-from ops.doctor.remedies import kubectl, quoted
+from ops.doctor.remedies import kubectl, quoted, stop
 from ops.doctor.scene import Scene
 
 CAUSES: Final = {
@@ -52,7 +52,7 @@ def _command(scene: Scene, why: str, place: str) -> str:
         return f"mkdir {folder}   # only where its bytes are lost; else mount it, or move it back"
     if why == "full":
         move = f"make move-files FROM={quoted(scene.settings.files_url)} TO=file:///LARGER"
-        return f"df -h {folder}   # free some, or make stop and {move}"
+        return f"df -h {folder}   # free some, or {stop(scene)} and {move}"
     return f"findmnt --target {folder}; ls -ld {folder}   # let this user write there"
 
 

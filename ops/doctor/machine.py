@@ -10,9 +10,9 @@ from common.process.symptoms import (
     CREDENTIAL_REFUSED,
     LEAST_CERTIFICATE_SECONDS,
 )
-from fleet.processes.descriptors import more_descriptors
+from fleet.processes.descriptors import GOOD_DESCRIPTORS, more_descriptors
 from ops.doctor.check import Finding
-from ops.doctor.remedies import START_ANEW, have_more, know_callers_again, quoted, secret_of
+from ops.doctor.remedies import have_more, know_callers_again, quoted, secret_of, start_anew
 from ops.doctor.scene import Scene
 
 OLDEST: Final = {
@@ -27,23 +27,24 @@ LEAST_FREE_BYTES: Final = 500 * 1024 * 1024
 LEAST_FREE_FILES: Final = 10_000
 MOST_CLOCK_SECONDS: Final = 2.0
 NEW_KEYS: Final = "make rotate-keys REVOKE=yes && make restart"
-REINSTALL: Final = f"rm -f .venv/*.stamp && {START_ANEW}"
 
 
 def judge_versions(scene: Scene) -> Iterator[Finding]:
+    anew = start_anew(scene)
+    reinstall = f"rm -f .venv/*.stamp && {anew}"
     for program, said in scene.programs.items():
         found = re.search(r"(\d+)\.(\d+)", said)
         oldest = OLDEST[program]
         needed = ".".join(map(str, oldest))
         if found is None:
-            yield Finding(f"There is no {program}: {said}", "It is not installed whole.", REINSTALL)
+            yield Finding(f"There is no {program}: {said}", "It is not installed whole.", reinstall)
         elif tuple(map(int, found.groups()))[: len(oldest)] < oldest:
             yield Finding(
                 f"{program} is {found[0]}, and must be {needed} or newer.",
                 "Another program than the one of the lock is used.",
-                REINSTALL
+                reinstall
                 if program != "python"
-                else f"rm -rf .venv && make PYTHON=python3.11 stop && {START_ANEW}",
+                else f"rm -rf .venv && make PYTHON=python3.11 .venv/run.stamp && {anew}",
             )
     if scene.packages:
         differing = ", ".join(
@@ -53,17 +54,20 @@ def judge_versions(scene: Scene) -> Iterator[Finding]:
         yield Finding(
             f"Packages differ from deploy/locks/run.txt: {differing}.",
             "The code was updated, or something was installed by hand.",
-            REINSTALL,
+            reinstall,
         )
 
 
 def judge_descriptors(scene: Scene) -> Iterator[Finding]:
+    raise_limit = f"{more_descriptors()} && {start_anew(scene)}"
+    if scene.is_unit:
+        raise_limit = f"make service   # its unit has LimitNOFILE={GOOD_DESCRIPTORS}: install it"
     if 0 < scene.max_descriptors < LEAST_DESCRIPTORS:
         yield Finding(
             f"A process may open {scene.max_descriptors} files only.",
-            "Each socket takes one at its node and two in the balancer; the limit of this shell "
-            "holds for all.",
-            f"{more_descriptors()} && {START_ANEW}   # or LimitNOFILE= in the unit",
+            "Each socket takes one at its node and two in the balancer; the limit of the "
+            f"{'unit' if scene.is_unit else 'shell'} holds for all.",
+            raise_limit,
         )
     for process in scene.processes:
         if process.descriptors > process.max_descriptors * MOST_DESCRIPTORS_SHARE > 0:
@@ -125,7 +129,7 @@ def judge_secrets(scene: Scene) -> Iterator[Finding]:
             "It was deleted. What runs has read it; what is started again cannot.",
             f"{NEW_KEYS}   # or put it back where it was"
             if path == scene.settings.signing_secret
-            else f"{START_ANEW}   # which makes a new one, or put it back where it was",
+            else f"{start_anew(scene)}   # which makes a new one, or put it back where it was",
         )
     if (users := scene.databases.get("users")) is not None and users.unopened_keys:
         yield Finding(

@@ -38,10 +38,11 @@ def judge_fleet(scene: Scene) -> Iterator[Finding]:
             cause = "It did not stop in order: it was killed, memory ran out, or the machine ended."
         yield Finding(f"No Hubbub runs on {data}.", cause, f"{other}make run")
     elif not scene.parent_answers:
+        run = "" if scene.is_unit else " && make run"  # systemd does it
         yield Finding(
             f"The process that looks after all others ({scene.state.parent}) does not answer.",
             "It hangs. The others serve; none of them is started again, scaled or drained.",
-            f"kill -9 {scene.state.parent} && make run   # all others end with it",
+            f"kill -9 {scene.state.parent}{run}   # all others end with it",
         )
 
 

@@ -11,7 +11,6 @@ from fleet.engines.databases import password_path
 from fleet.settings import DATABASE_VARIABLES
 from ops.doctor.scene import Scene
 
-START_ANEW: Final = "make stop && make run"
 WHERE_THEY_ARE_WELL: Final = "where chats and its database are well (checks 4 and 8)"
 WHERE_VALKEY_IS_WELL: Final = "where Valkey is well (check 11)"
 NAME_LABEL: Final = "app.kubernetes.io/name"
@@ -63,6 +62,16 @@ def read_logs(scene: Scene, name: str) -> str:
     if scene.in_containers:
         return f"docker compose logs --tail 50 {service_of(name)}"
     return f"make logs OF={name}"
+
+
+def stop(scene: Scene) -> str:
+    """Stops the fleet."""
+    return "sudo systemctl stop hubbub" if scene.is_unit else "make stop"
+
+
+def start_anew(scene: Scene) -> str:
+    """Stops the fleet and starts it: `make stop` refuses to end a unit."""
+    return "sudo systemctl restart hubbub" if scene.is_unit else "make stop && make run"
 
 
 def start_again(scene: Scene, name: str, pid: int) -> str:
@@ -172,7 +181,7 @@ def set_password_again(scene: Scene, role: str) -> str:
     if variable in scene.settings.external:
         return f'psql "${variable}"'
     file = quoted(password_path(scene.settings.keys, role))
-    return f"rm -f {file} && {START_ANEW}"
+    return f"rm -f {file} && {start_anew(scene)}"
 
 
 def let_role_in(scene: Scene, role: str) -> str:
@@ -252,7 +261,7 @@ def know_callers_again(scene: Scene, role: str) -> str:
     if scene.in_containers:
         start = "docker compose up --detach --wait --force-recreate --no-deps"
         return f"deploy/make-secrets && {start} {' '.join(roles)}"
-    return START_ANEW
+    return start_anew(scene)
 
 
 def start_bus_again(scene: Scene) -> str:

@@ -94,6 +94,7 @@ class Scene(NamedTuple):
     is_starting: bool = False  # or ending: a fleet that takes no commands
     was_killed: bool = False  # the last fleet
     differing: tuple[str, ...] = ()  # variables that differ from those it was started with
+    is_unit: bool = False  # systemd runs the fleet
     complaints: Mapping[str, str] = {}  # the last recent warning or error of each process
 
     @property

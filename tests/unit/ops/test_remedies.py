@@ -1,6 +1,8 @@
 """The doctor's commands work as printed, and appear only where they help."""
 
+import asyncio
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -10,10 +12,23 @@ from typing import Any
 import pytest
 
 from common.calls.callers import CALLED, CALLERS
+from fleet.data.state import FleetState, write_state
 from fleet.settings import read_settings
+from ops.doctor.collecting import collect_facts
 from ops.doctor.scene import BusFacts
 from tests.fixtures.declared_calls import declared_calls
-from tests.unit.ops.scenes import NOW, chats, facts, fleet, found_by, process, scene, users
+from tests.unit.fleet.test_lock import HOLD
+from tests.unit.ops.scenes import (
+    BREAKAGES,
+    NOW,
+    chats,
+    facts,
+    fleet,
+    found_by,
+    process,
+    scene,
+    users,
+)
 
 LOCAL = ("missing", "read-only", "full")  # what can be wrong with a folder of files
 
@@ -87,6 +102,45 @@ def test_a_certificate_is_renewed_with_the_key_of_its_ca() -> None:
     ((finding,),) = found_by(scene(processes=(broken,))).values()
     assert "rm FOLDER/users.pem && deploy/make-certificates FOLDER" in finding.command
     assert "# with ca.key in FOLDER" in finding.command
+
+
+@pytest.mark.parametrize(("number", "changes", "wrong"), BREAKAGES)
+def test_a_unit_is_stopped_and_started_by_systemd(
+    number: int, changes: dict[str, Any], wrong: str
+) -> None:
+    """`make stop` refuses there, and `make run` would be another one."""
+    for finding in found_by(scene(is_unit=True, **changes))[number]:
+        assert not re.search(r"make (PYTHON=\S+ )?(run|stop)\b", finding.command)
+
+
+@pytest.mark.parametrize("is_unit", [True, False])
+async def test_a_fleet_that_systemd_runs_is_known_as_such(tmp_path: Path, *, is_unit: bool) -> None:
+    """By its environment, since the doctor's own says nothing about it."""
+    start = 'SYSTEMD_EXEC_PID=$$ exec "$@"' if is_unit else 'exec "$@"'
+    parent = await asyncio.create_subprocess_exec(
+        "sh", "-c", start, "sh", sys.executable, "-S", "-c", HOLD, str(tmp_path / "fleet.lock"),
+        stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    assert parent.stdout is not None
+    assert await parent.stdout.readline() == b"held\n"
+    write_state(tmp_path, FleetState(parent.pid, []))
+    try:
+        seen = await collect_facts(read_settings({"HUBBUB_DATA": str(tmp_path)}))
+    finally:
+        parent.kill()
+        await parent.wait()
+    assert seen.state is not None
+    assert seen.is_unit == is_unit
+
+
+def test_a_python_that_is_too_old_is_replaced_before_the_start() -> None:
+    """Also where systemd starts Hubbub, with the Python of its .venv."""
+    old = {"python": "3.10.12"}
+    ((of_unit,),) = found_by(scene(programs=old, is_unit=True)).values()
+    ((by_hand,),) = found_by(scene(programs=old)).values()
+    install = "rm -rf .venv && make PYTHON=python3.11 .venv/run.stamp && "
+    assert of_unit.command == f"{install}sudo systemctl restart hubbub"
+    assert by_hand.command == f"{install}make stop && make run"
 
 
 def test_a_limit_that_cannot_be_read_is_not_judged() -> None:
