@@ -3,12 +3,15 @@
 Only holds the figures; the supervisor decides when they change.
 """
 
+import os
 from collections import Counter as Tally
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, start_http_server
 
+from fleet.data.backed_up import backup_age
 from fleet.data.state import FleetState
 from fleet.entrance import ShownCertificate
 from fleet.processes.ports import LOOPBACK
@@ -80,6 +83,27 @@ class FleetMetrics:
 
     def note_scaling(self, role: str, before: int, now: int) -> None:
         self._scalings.labels(role, "up" if now > before else "down").inc()
+
+
+def export_free_bytes(registry: CollectorRegistry, place: int | str) -> None:
+    """Of the disk of a folder or a descriptor, read at each scrape."""
+
+    def read() -> float:
+        disk = os.statvfs(place)
+        return disk.f_bavail * disk.f_frsize
+
+    gauge = Gauge(
+        "hubbub_disk_free_bytes", "Free bytes on the disk of the data.", registry=registry
+    )
+    gauge.set_function(read)
+
+
+def export_backup_age(registry: CollectorRegistry, data: Path) -> None:
+    """Of the last backup, read at each scrape."""
+    gauge = Gauge(
+        "hubbub_backup_age_seconds", "Age of the last backup; 0 without.", registry=registry
+    )
+    gauge.set_function(lambda: backup_age(data))
 
 
 class MetricsServer:

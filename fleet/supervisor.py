@@ -25,7 +25,7 @@ from fleet.engines.balancer import Balancer, Mode, front_of
 from fleet.engines.certificate import BadCertificate
 from fleet.engines.programs import Engines
 from fleet.entrance import watch_certificate
-from fleet.metrics import FleetMetrics, MetricsServer
+from fleet.metrics import FleetMetrics, MetricsServer, export_backup_age, export_free_bytes
 from fleet.misspelled import misspelled
 from fleet.processes.forked import Template, reap_adopted
 from fleet.processes.lingering import Lingering
@@ -75,6 +75,8 @@ class Fleet:
         self._services: Services  # from the start on
         registry = CollectorRegistry()
         self._metrics = FleetMetrics(registry)
+        export_free_bytes(registry, self._run)
+        export_backup_age(registry, settings.data)
         self._metrics_server = MetricsServer(registry)
         self._endings = endings = Endings(settings.logs, self._metrics)
         self._lingering = Lingering(self._tell_of_change, endings.note_end)

@@ -28,6 +28,7 @@ ENGINES: Final = {
 }
 """What runs once a service, by service: its role here, and the port that answers."""
 
+VOLUMES: Final = "/"  # on the disk where volumes are too, unless the operator moved them
 CONNECT_TIMEOUT_SECONDS: Final = 2.0
 _START: Final = "process_start_time_seconds"
 _NUMBER: Final = re.compile(r"-(\d+)(\.|$)")

@@ -16,10 +16,10 @@ from prometheus_client import CollectorRegistry
 from common.process.logs import log, set_up_logs
 from fleet.data.state import Death, FleetState, ProcessState
 from fleet.entrance import watch_certificate
-from fleet.metrics import FleetMetrics
+from fleet.metrics import FleetMetrics, export_free_bytes
 from fleet.processes.probe import Address, http_body
 from fleet.settings import SERVICE_ROLES, FleetSettings
-from ops.containers import count_engines, read_containers
+from ops.containers import VOLUMES, count_engines, read_containers
 from ops.kubernetes import ApiRefused, count_wanted_engines, own_account, read_pods
 from ops.pages import serve_pages
 from ops.settings import CONTAINERS, KUBERNETES, where_it_is
@@ -75,7 +75,8 @@ async def watch_containers(settings: FleetSettings) -> int:
         serve_pages("0.0.0.0", PORT, registry, tell),  # noqa: S104 - its networks are internal
         asyncio.TaskGroup() as tasks,
     ):
-        if where_it_is(settings) == CONTAINERS:  # docs/hosts.md: elsewhere nothing looks at it
+        if where_it_is(settings) == CONTAINERS:  # docs/hosts.md: elsewhere nothing looks at these
+            export_free_bytes(registry, VOLUMES)
             shown = watch_certificate(PUBLIC_TLS, settings, metrics.note_certificate)
             tasks.create_task(shown)
         while True:

@@ -22,6 +22,7 @@ from common.process.variables import DATABASE_PASSWORD_FILE
 from fleet.commands.interrupting import ending, run_unless_told
 from fleet.commands.service_file import service_file
 from fleet.commands.unit import ENVIRONMENT_FILE
+from fleet.data.backed_up import note_backup
 from fleet.data.lock import FolderInUse, FolderLock, is_held_by_command, lock_holder
 from fleet.data.logs import copy_output
 from fleet.data.state import read_state, started_with
@@ -73,6 +74,7 @@ def back_up(settings: FleetSettings, target: Path) -> None:
     except BaseException:
         unfinished.unlink(missing_ok=True)
         raise
+    note_backup(settings.data)
 
 
 def restore(settings: FleetSettings, source: Path, *, replace: bool) -> str:

@@ -12,6 +12,7 @@ from fleet.data.state import FleetState
 from fleet.entrance import ShownCertificate, ask_entrance, read_certificate
 from fleet.processes.probe import Address
 from fleet.settings import DATABASE_VARIABLES, FleetSettings
+from ops.containers import VOLUMES
 from ops.doctor.collecting import collect_processes
 from ops.doctor.queries import ask_database
 from ops.doctor.scene import BusFacts, Scene
@@ -67,7 +68,7 @@ async def _collect(settings: FleetSettings, there: Neighbours) -> Scene:
         asyncio.gather(*(ask_database(role, url) for role, url in there.databases.items())),
         _ask_buses(there.buses),
     )
-    disk = os.statvfs("/")  # the machine's: where volumes are unless the operator moved them
+    disk = os.statvfs(VOLUMES)
     return Scene(
         settings=settings,
         now=time.time(),

@@ -180,6 +180,16 @@ CASES = (
         {"of": "cache"},
     ),
     Case(
+        "DiskFillsUp",
+        {"hubbub_disk_free_bytes": _always(2.1e9)},
+        {"hubbub_disk_free_bytes": _always(2.2e9)},
+    ),
+    Case(
+        "BackupOld",
+        {"hubbub_backup_age_seconds": _always(8 * 86_400 + 1)},
+        {"hubbub_backup_age_seconds": _always(8 * 86_400)},
+    ),
+    Case(
         "BalancerFull",
         {
             "haproxy_process_current_connections": _always(900),

@@ -97,11 +97,12 @@ def test_what_is_missing_is_a_figure_though_its_series_is_gone() -> None:
     assert (missing("edge"), missing("cache")) == (0.0, 0.0)
 
 
+@pytest.mark.parametrize("where", ["kubernetes", "containers"])
 async def test_figures_end_when_nothing_can_be_seen_any_more(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
     """As when Kubernetes refuses the account: then the alert NobodyWatches fires. They come back
-    with the first look that succeeds."""
+    with the first look that succeeds. The disk is that of volumes only beside containers."""
     looks = [FleetState(0, [edge(1.0)], {"edge": WantedState(2, 2, 2)}), None] * 2
     seen: list[float | None] = []
 
@@ -128,8 +129,10 @@ async def test_figures_end_when_nothing_can_be_seen_any_more(
     }.items():  # fmt: skip
         monkeypatch.setattr(f"ops.watch.{name}", value)
     with pytest.raises(asyncio.CancelledError):
-        await watch_containers(read_settings({"HUBBUB_WHERE": "kubernetes"}))
+        await watch_containers(read_settings({"HUBBUB_WHERE": where}))
     assert seen == [None, None, 2.0, None, 2.0]
+    free = registries[0].get_sample_value("hubbub_disk_free_bytes")
+    assert (free is not None) == (where == "containers")
 
 
 async def test_figures_and_state_are_served() -> None:
