@@ -4,10 +4,13 @@ Knows no SQL and no token's content.
 """
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
+from typing import NamedTuple
 
 from msgspec import UNSET
 
+from common.calls.http_server import caller_has_left
 from common.database.failures import retry_busy
 from common.database.pool import Pool, begin
 from common.protocol.avatars import avatar_path
@@ -50,6 +53,14 @@ from users.store.invitations import JoinRow, insert_join, use_invitation
 from users.store.sessions import is_session_alive, revoke_sessions_of
 
 
+class _SignUp(NamedTuple):
+    """A sign-up in progress. `callers` wait for it: of each, whether it has left."""
+
+    request: SignUp
+    task: asyncio.Task[store.AccountRow]
+    callers: list[Callable[[], bool]]
+
+
 class Accounts:
     """The calls about accounts. `signup` is the environment's setting, which overrides the stored
     one."""
@@ -67,7 +78,7 @@ class Accounts:
         self._signup = signup
         self._passwords = passwords
         self._sessions = sessions
-        self._signing_up: dict[str, tuple[SignUp, asyncio.Task[store.AccountRow]]] = {}
+        self._signing_up: dict[str, _SignUp] = {}
 
     async def sign_up(self, request: SignUp) -> Grant:
         """Creates an account once per key, however often and on whichever replica it is called.
@@ -86,16 +97,18 @@ class Accounts:
                 "invite": None if request.invite is None else wrong_with_text(request.invite),
             }
         )
-        running = self._signing_up.get(request.key)
-        if running and running[0] == request:
+        sign_up = self._signing_up.get(request.key)
+        if sign_up and sign_up.request == request:
             # Parallel repeats wait for the first one instead of each hashing the password.
-            return await self._start_session(await asyncio.shield(running[1]))
-        task = asyncio.create_task(self._account_of_sign_up(request))
-        self._signing_up[request.key] = (request, task)
+            sign_up.callers.append(caller_has_left.get())
+            return await self._start_session(await asyncio.shield(sign_up.task))
+        callers = [caller_has_left.get()]
+        task = asyncio.create_task(self._account_of_sign_up(request, callers))
+        self._signing_up[request.key] = sign_up = _SignUp(request, task, callers)
         try:
             account = await asyncio.shield(task)
         finally:
-            if self._signing_up.get(request.key) == (request, task):
+            if self._signing_up.get(request.key) is sign_up:
                 del self._signing_up[request.key]
         return await self._start_session(account)
 
@@ -105,7 +118,10 @@ class Accounts:
             raise _invalid_credentials()
         return grant
 
-    async def _account_of_sign_up(self, request: SignUp) -> store.AccountRow:
+    async def _account_of_sign_up(
+        self, request: SignUp, callers: list[Callable[[], bool]]
+    ) -> store.AccountRow:
+        caller_has_left.set(lambda: all(has_left() for has_left in callers))
         if found := await store.find_by_sign_up_key(self._pool, request.key):
             return await self._repeat_sign_up(request, found)
         try:

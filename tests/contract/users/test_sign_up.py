@@ -2,16 +2,23 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any
+from contextlib import closing
+from typing import Any, cast
 
 import pytest
 
+from common.calls.http_server import caller_has_left
 from common.database.pool import Pool
+from common.identity.wrapping import Wrapping
 from common.protocol.errors import Refusal
 from common.protocol.ids import new_id
 from common.protocol.instance import DeleteOwnAccount
 from common.protocol.users import ChangeProfile, Grant, OwnAccount, SignUp
 from tests.contract.users.conftest import claims_of
+from users.accounts import Accounts
+from users.passwords import Passwords, create_hasher
+from users.sessions import Sessions
+from users.signing import SigningKeys
 
 
 def request(**fields: Any) -> SignUp:
@@ -184,6 +191,21 @@ async def test_fifty_repeats_in_parallel_make_one_account(
     assert len({grant.user.id for grant in grants}) == 1
     assert len({grant.refresh_token for grant in grants}) == 50
     assert await count_users(pool) == 1
+
+
+async def test_a_repeat_is_served_after_its_first_try_has_left(pool: Pool) -> None:
+    """They share a hash of the password, and one of them still waits for it."""
+    keys, nobody = SigningKeys(pool, Wrapping("secret"), None), cast(Any, None)
+    await keys.open()
+
+    async def sign_up(accounts: Accounts, has_left: bool) -> Grant:
+        caller_has_left.set(lambda: has_left)
+        return await accounts.sign_up(request())
+
+    with closing(Passwords(create_hasher(memory_kib=64, passes=1), 1)) as passwords:
+        accounts = Accounts(pool, passwords, Sessions(pool, keys, nobody), nobody, "open")
+        grants = await asyncio.gather(sign_up(accounts, True), sign_up(accounts, False))
+    assert len({grant.user.id for grant in grants}) == 1
 
 
 async def test_many_who_want_one_name_get_one_account(
