@@ -1,10 +1,11 @@
 """Whether a process is ready, asked by many at once."""
 
 import asyncio
+from types import SimpleNamespace
 
 import pytest
 
-from common.calls.health import Health
+from common.calls.health import SHARE_SECONDS, Health
 
 
 async def test_probes_at_once_share_an_answer() -> None:
@@ -24,6 +25,32 @@ async def test_probes_at_once_share_an_answer() -> None:
     gate.set()
     assert set(await asyncio.gather(*probes)) == {"database 1"}
     assert await health.ready() == "database 2"
+
+
+async def test_a_probe_after_a_stop_gets_no_answer_from_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The process stood still while it looked for the first answer. Later probes share the second
+    one, also after the first has come."""
+    now, found = 0.0, [asyncio.get_running_loop().create_future() for _ in range(3)]
+    answers = iter(found)
+
+    async def find_missing() -> str | None:
+        return await next(answers)
+
+    monkeypatch.setattr("common.calls.health.time", SimpleNamespace(monotonic=lambda: now))
+    health = Health(find_missing)
+    before = asyncio.create_task(health.ready())
+    await asyncio.sleep(0)
+    now += 2 * SHARE_SECONDS
+    after = [asyncio.create_task(health.ready()) for _ in range(2)]
+    await asyncio.sleep(0)
+    found[0].set_result(None)
+    assert await before is None
+    after.append(asyncio.create_task(health.ready()))
+    await asyncio.sleep(0)
+    found[1].set_result("database")
+    assert await asyncio.gather(*after) == ["database"] * 3
 
 
 async def test_a_probe_that_fails_or_leaves_spoils_no_other() -> None:
