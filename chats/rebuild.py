@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from chats.program import run_program
+from chats.store.own import count_blocks
 from chats.store.rebuilding import (
     ChangedMessage,
     hold_chat,
@@ -19,6 +20,7 @@ from chats.store.rebuilding import (
     read_messages,
     replace_changed_messages,
 )
+from common.database.failures import retry_busy
 from common.database.pool import Pool, begin, create_pool
 from common.protocol.fold import begin as begin_message
 from common.protocol.fold import change
@@ -43,6 +45,8 @@ async def rebuild(pool: Pool) -> int:
 
 
 async def _rebuild_chat(pool: Pool, chat: str) -> int:
+    # A reader for whom blocks are missing would wait for the chat, to count them.
+    await retry_busy(lambda: count_blocks(pool, [chat]))
     async with begin(pool) as connection:
         await hold_chat(connection, chat)
         changes: defaultdict[int, list[Event]] = defaultdict(list)

@@ -9,10 +9,13 @@ import psycopg
 import pytest
 
 from chats.rebuild import rebuild
-from common.database.pool import create_pool
+from chats.store.rebuilding import read_changes
+from common.database.pool import Connection, create_pool
 from common.protocol.chats import (
     Chat,
+    ChatPage,
     GetMessages,
+    ListChats,
     MessagePage,
     SlicesAnswer,
     SlicesRequest,
@@ -30,6 +33,7 @@ from common.protocol.items import (
     ReactItem,
     UnreactItem,
 )
+from common.protocol.own import Mine
 from tests.contract.chats.conftest import Person, Stage, World, new_message
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -184,6 +188,31 @@ async def test_a_rebuild_changes_nothing(stage: Stage, world: World) -> None:
         assert [await crowd.page(None), await many.page(None)] == pages
         await rebuild(pool)
     assert read_derived(stage) == before
+
+
+async def test_a_chat_is_listed_while_it_is_rebuilt(
+    stage: Stage, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Although most events above the reader's marker are their own: they are counted in blocks, and
+    before the chat is held."""
+    ann, bob = await world.make_people(2)
+    chat = (await world.make_chat(ann, bob)).id
+    for _ in range(3):
+        await world.send(*(new_message(chat, bob) for _ in range(300)))
+    await world.send(new_message(chat, ann))
+    listed, listing = [], ListChats(user=bob.id, before=None, limit=10, by_activity=True)
+
+    async def read_changes_slowly(connection: Connection, held: str) -> Any:
+        if held == chat:
+            listed.append(await world.call("list_chats", listing, ChatPage))
+        return await read_changes(connection, held)
+
+    monkeypatch.setattr("chats.rebuild.read_changes", read_changes_slowly)
+    async with create_pool(stage.chats_database_url, size=1, min_size=1) as pool:
+        await rebuild(pool)
+    [[shown]] = [page.chats for page in listed]
+    assert isinstance(shown.mine, Mine)
+    assert shown.mine.unread == 1
 
 
 async def crowd_of_reactors(world: World) -> Crowd:
