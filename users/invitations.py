@@ -6,7 +6,6 @@ once: a repeat does not bring back a user who was removed since.
 """
 
 from functools import partial
-from typing import NamedTuple
 from uuid import UUID, uuid5
 
 import msgspec
@@ -60,14 +59,6 @@ ROUND_LIMIT = 50
 MAX_INVITATIONS_A_USER = 1_000  # that can still be used
 MAX_INVITATIONS_SHOWN = 1_000
 CREATE = "create_invitation"  # the scope of its keys
-
-
-class _Use(NamedTuple):
-    """The use of an invitation by a user. `join` is None if it is not for a chat."""
-
-    invitation: str
-    is_new: bool
-    join: store.JoinRow | None
 
 
 class Invitations:
@@ -215,27 +206,22 @@ class Invitations:
     async def _let_in(self, request: TakeInvitation) -> Taken:
         is_out = False
         while True:
-            use = await retry_busy(partial(self._take, request, is_out))
-            if use.join is None:
+            join = await retry_busy(partial(self._take, request, is_out))
+            if join is None:
                 return Taken(chat=None)
             try:
-                await self.join(use.join)
+                await self.join(join)
             except Refusal as refusal:
-                if refusal.code == "unauthenticated":  # nothing lets them in, and they are not in
-                    is_out = True
-                    continue
-                if use.is_new and refusal.code != "unavailable":
-                    await retry_busy(partial(self._give_back, use.invitation, use.join))
-                raise
-            return Taken(chat=use.join.chat)
+                if refusal.code != "unauthenticated":
+                    raise
+                is_out = True  # nothing lets them in, and they are not in
+            else:
+                return Taken(chat=join.chat)
 
-    async def _give_back(self, invitation: str, join: store.JoinRow) -> None:
-        async with begin(self._pool) as connection:
-            await store.give_use_back(connection, invitation, join.user, join.chat)
-
-    async def _take(self, request: TakeInvitation, is_out: bool) -> _Use:
+    async def _take(self, request: TakeInvitation, is_out: bool) -> store.JoinRow | None:
         """Uses it for the caller, unless they have used it already. `is_out`: they are not in the
-        chat, and a spent use does not let them in, so another one is counted."""
+        chat, and a spent use does not let them in, so another one is counted. None if it is not for
+        a chat."""
         async with begin(self._pool) as connection:
             row = await lock_working(connection, request.code)
             spent = await store.lock_use(connection, row.id, request.caller)
@@ -245,18 +231,19 @@ class Invitations:
                     raise not_found()
                 await store.use_invitation(connection, row.id, request.caller)
             if row.chat is None:
-                return _Use(row.id, is_new, None)
+                return None
             waiting = None
             if not is_new:
                 waiting = await store.find_join(connection, request.caller, row.chat, row.maker)
             # A repeat of the request is one for chats too, whose answer may have been lost.
             key = str(uuid5(UUID(request.key), f"{request.caller} {request.code}"))
-            join = waiting or store.JoinRow(request.caller, row.chat, row.maker, key)
+            to_give_back = row.id if is_new else None
+            join = waiting or store.JoinRow(request.caller, row.chat, row.maker, key, to_give_back)
             # Without a join, chats is still asked: it says yes for a user who is in the chat, and
             # `prepare` no for everybody else.
             if is_new or not (waiting or spent):
                 await store.insert_join(connection, join)
-        return _Use(row.id, is_new, join)
+        return join
 
     async def find_kind(self, code: str) -> InviteKind | None:
         """None if it is invalid, or no longer valid. Raises Refusal: `invalid_request` if its chat
@@ -299,11 +286,18 @@ class Invitations:
             await self._chats.call("join_chat", asked, Done, key=join.chat, timeout=JOIN_SECONDS)
         except Refusal as refusal:
             if refusal.code != "unavailable":
-                await store.delete_join(self._pool, join)
+                has_used = join.invitation is not None and refusal.code != "unauthenticated"
+                await retry_busy(partial(self._forget, join, gives_back=has_used))
             if refusal.code in ("forbidden", "unknown_user"):
                 raise not_found() from refusal
             raise
-        await store.delete_join(self._pool, join)
+        await self._forget(join, gives_back=False)
+
+    async def _forget(self, join: store.JoinRow, *, gives_back: bool) -> None:
+        async with begin(self._pool) as connection:
+            if gives_back:
+                await store.give_use_back(connection, join)
+            await store.delete_join(connection, join)
 
     async def join_left_over(self, rest: Rest = NEVER) -> None:
         """One round. Joins that chats does not answer come after all others next time."""

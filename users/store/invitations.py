@@ -23,12 +23,14 @@ class InvitationRow(NamedTuple):
 
 
 class JoinRow(NamedTuple):
-    """`key` is that with which chats does it once."""
+    """`key` is that with which chats does it once. `invitation` is the one whose use is given back
+    if chats refuses."""
 
     user: str
     chat: str
     inviter: str
     key: str
+    invitation: str | None = None
 
 
 _WORKING = (
@@ -132,29 +134,31 @@ async def use_invitation(connection: Connection, invitation: str, user: str) -> 
     )
 
 
-async def give_use_back(connection: Connection, invitation: str, user: str, chat: str) -> None:
+async def give_use_back(connection: Connection, join: JoinRow) -> None:
     """Undoes a use whose join did not happen, unless another request of the user has let them in
     meanwhile, or may still."""
     # A change that is prepared, and lets them in, holds the chat.
-    await connection.execute("SELECT FROM chats WHERE id = %s FOR UPDATE", (chat,))
+    await connection.execute("SELECT FROM chats WHERE id = %s FOR UPDATE", (join.chat,))
     # Whoever takes it locks the invitation first, too.
-    await connection.execute("SELECT FROM invitations WHERE id = %s FOR UPDATE", (invitation,))
+    await connection.execute("SELECT FROM invitations WHERE id = %s FOR UPDATE", (join.invitation,))
     cursor = await connection.execute(
         "DELETE FROM invitation_uses WHERE invitation = %(invitation)s AND user_id = %(user)s"
-        " AND NOT EXISTS (SELECT FROM joins WHERE user_id = %(user)s AND chat = %(chat)s)"
+        " AND NOT EXISTS"
+        "  (SELECT FROM joins WHERE user_id = %(user)s AND chat = %(chat)s AND key <> %(key)s)"
         " AND NOT EXISTS (SELECT FROM memberships WHERE user_id = %(user)s AND chat_id = %(chat)s)",
-        {"invitation": invitation, "user": user, "chat": chat},
+        join._asdict(),
     )
     if cursor.rowcount:
         await connection.execute(
-            "UPDATE invitations SET uses_left = uses_left + 1 WHERE id = %s", (invitation,)
+            "UPDATE invitations SET uses_left = uses_left + 1 WHERE id = %s", (join.invitation,)
         )
 
 
 async def insert_join(connection: Connection, join: JoinRow) -> None:
     await connection.execute(
-        "INSERT INTO joins (user_id, chat, inviter, key) VALUES (%s, %s, %s, %s)"
-        " ON CONFLICT (user_id, chat) DO UPDATE SET inviter = excluded.inviter, key = excluded.key",
+        "INSERT INTO joins (user_id, chat, inviter, key, invitation) VALUES (%s, %s, %s, %s, %s)"
+        " ON CONFLICT (user_id, chat) DO UPDATE SET inviter = excluded.inviter, key = excluded.key,"
+        " invitation = excluded.invitation",
         join,
     )
 
@@ -162,7 +166,7 @@ async def insert_join(connection: Connection, join: JoinRow) -> None:
 async def find_join(connection: Connection, user: str, chat: str, inviter: str) -> JoinRow | None:
     """A join that chats has not answered yet."""
     cursor = await connection.execute(
-        "SELECT user_id::text, chat::text, inviter::text, key::text FROM joins"
+        "SELECT user_id::text, chat::text, inviter::text, key::text, invitation::text FROM joins"
         " WHERE user_id = %s AND chat = %s AND inviter = %s",
         (user, chat, inviter),
     )
@@ -170,11 +174,12 @@ async def find_join(connection: Connection, user: str, chat: str, inviter: str) 
     return JoinRow(*row) if row else None
 
 
-async def delete_join(pool: Pool, join: JoinRow) -> None:
-    async with pool.connection() as connection:
-        await connection.execute(
-            "DELETE FROM joins WHERE user_id = %s AND chat = %s AND inviter = %s AND key = %s", join
-        )
+async def delete_join(connection: Connection, join: JoinRow) -> None:
+    await connection.execute(
+        "DELETE FROM joins WHERE user_id = %(user)s AND chat = %(chat)s"
+        " AND inviter = %(inviter)s AND key = %(key)s",
+        join._asdict(),
+    )
 
 
 async def list_old_joins(
@@ -183,8 +188,9 @@ async def list_old_joins(
     """The oldest first, except for the `skip` oldest."""
     async with pool.connection() as connection:
         cursor = await connection.execute(
-            "SELECT user_id::text, chat::text, inviter::text, key::text FROM joins"
-            " WHERE since < now() - make_interval(secs => %s) ORDER BY since LIMIT %s OFFSET %s",
+            "SELECT user_id::text, chat::text, inviter::text, key::text, invitation::text"
+            " FROM joins WHERE since < now() - make_interval(secs => %s)"
+            " ORDER BY since LIMIT %s OFFSET %s",
             (older_than_seconds, limit, skip),
         )
         return [JoinRow(*row) for row in await cursor.fetchall()]

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from common.calls.calls import Calls
+from common.database.failures import MAX_TRIES, DatabaseBusy
 from common.database.pool import Pool, begin
 from common.protocol import instance as i
 from common.protocol.chats import Done, JoinChat
@@ -18,7 +19,7 @@ from tests.contract.users.test_instance import change, code_of, make_owner, sign
 from tests.contract.users.test_repeats import wait_for_waiting
 from tests.contract.users.test_resets import until_something_waits
 from users.invitations import MAX_INVITATIONS_A_USER, ROUND_LIMIT, Invitations
-from users.store.invitations import list_old_joins
+from users.store.invitations import give_use_back, list_old_joins
 
 
 async def invite(users: Any, caller: Any, role: Any = "member") -> str:
@@ -239,6 +240,44 @@ async def test_a_use_by_which_somebody_is_let_in_is_not_given_back(
     async with pool.connection() as connection:
         row = await connection.execute("SELECT uses - uses_left FROM invitations")
         assert await row.fetchone() == (1,)
+
+
+class Full:
+    """Lets nobody in."""
+
+    async def call(self, *args: Any, **kwargs: Any) -> Done:
+        raise invalid("userIds", "is one too many")
+
+
+@pytest.mark.parametrize("is_repeated", [True, False])
+async def test_a_use_is_given_back_later_if_the_database_is_busy(
+    users: Any, pool: Pool, monkeypatch: pytest.MonkeyPatch, is_repeated: bool
+) -> None:
+    """By a repeat of the user's, or else without one: the chat is full, so nobody was let in."""
+    ann, ben = await make_owner(users, "ann"), await users.sign_up("ben")
+    code, busy = await invite(users, ann), list(range(MAX_TRIES))
+    async with pool.connection() as connection:
+        await connection.execute("UPDATE invitations SET chat = %s", (new_id(),))
+
+    async def give_back(*args: Any) -> None:
+        if busy:
+            busy.pop()
+            raise DatabaseBusy
+        await give_use_back(*args)
+
+    monkeypatch.setattr("users.invitations.store.give_use_back", give_back)
+    monkeypatch.setattr("users.invitations.LEFT_OVER_SECONDS", 0.0)
+    invitations = Invitations(pool, cast(Calls, Full()), None)
+    request = i.TakeInvitation(caller=ben.id, code=code, key=new_id())
+    with pytest.raises(DatabaseBusy):
+        await invitations.take_invitation(request)
+    if is_repeated:
+        assert await code_of(invitations.take_invitation(request)) == "invalid_request"
+    else:
+        await invitations.join_left_over()
+    async with pool.connection() as connection:
+        row = await connection.execute("SELECT uses - uses_left FROM invitations")
+        assert await row.fetchone() == (0,)
 
 
 @pytest.mark.parametrize("others", [(None, "x" * 43), ("other", None), ("other", "x" * 43)])
