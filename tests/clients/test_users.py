@@ -181,6 +181,37 @@ async def test_a_log_out_that_a_log_in_overtakes_takes_nothing_from_the_next_use
             await anns
 
 
+async def test_a_log_out_that_a_log_in_of_the_same_user_overtakes_leaves_the_new_session() -> None:
+    """It is neither forgotten nor logged out of by a repeat, and what is unsent belongs to it."""
+    store = MemoryStore()
+    may_end = asyncio.Event()
+
+    async def answer(_: str, path: str) -> Answer:
+        if path == "/api/user/logout":
+            await may_end.wait()
+            return refused(401, "unauthenticated")
+        return refused(503, "unavailable")
+
+    async with serving() as (stub, origin), Client(origin, store) as client:
+        await client.log_in("ann", "correct horse")
+        await client.until_ready()
+        stub.answer = answer
+        renaming = asyncio.create_task(client.chat("c").rename("Garden"))
+        leaving = asyncio.create_task(client.log_out())
+        logout = ("POST", "/api/user/logout")
+        await until(lambda: logout in stub.asked)
+        stub.session = {**stub.session, "token": "new"}
+        await client.log_in("ann", "correct horse")
+        may_end.set()
+        await leaving
+        await client.until_ready()
+        assert (client.user, stub.connects[-1]["token"]) == ("ann", "new")
+        assert client.rest.tokens == client._kept.tokens()
+        assert stub.asked.count(logout) == 1
+        stub.answer = lambda *_: (200, {})
+        await renaming
+
+
 async def test_the_end_of_a_connection_does_not_end_that_of_the_next_user() -> None:
     """A page for the previous user may be refused just as it is cancelled."""
     async with somebody() as (stub, client):

@@ -136,8 +136,9 @@ export class Client {
     } finally {
       this.#isLeaving = false;
     }
-    const forgetting = [this.outbox.forget(user)];
-    if (this.rest.tokens === null) { // nobody else has logged in meanwhile
+    const now = this.rest.tokens?.user; // who has logged in meanwhile
+    const forgetting = now === user ? [] : [this.outbox.forget(user)];
+    if (now === undefined) {
       this.#watched = null;
       forgetting.push(this.#kept.forget());
       this.#finish(closedByProgram());

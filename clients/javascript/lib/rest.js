@@ -27,6 +27,7 @@ export class Rest {
   #stored;
   #cookie;
   #renewal = null;
+  #logIns = 0;
 
   /**
    * `tokens` is `{user, access, refresh, expires}` of an earlier session or null; `onTokens(tokens)`
@@ -68,14 +69,18 @@ export class Rest {
   async logOut() {
     const key = newId();
     const user = this.tokens?.user;
-    const ask = () => this.attempt("POST", "/api/user/logout", {}, key, user, this.#cookie);
+    const logIns = this.#logIns;
+    const isSame = () => this.#logIns === logIns; // or a session has begun meanwhile
+    const ask = () => this.authorized(async (headers) => {
+      const request = { body: {}, headers: { ...this.#cookie, ...headers } };
+      if (isSame()) await this.#exchange("POST", "/api/user/logout", request);
+    }, key, user);
     try {
       await this.repeat(ask, this.#repeatMs, OPEN);
     } catch (error) {
       if (!(error instanceof Unauthenticated)) throw error; // ended, maybe by an earlier attempt
     }
-    const isOther = user !== undefined && this.tokens?.user !== user; // who has logged in since
-    if (!isOther) await this.forget();
+    if (isSame()) await this.forget();
   }
 
   async forget() {
@@ -142,10 +147,10 @@ export class Rest {
   }
 
   /** One attempt at a call. */
-  async attempt(method, path, body, key, user, extra = {}) {
-    return this.authorized((headers) => this.#exchange(method, path, {
-      body, headers: { ...extra, ...headers },
-    }), key, user);
+  async attempt(method, path, body, key, user) {
+    return this.authorized(
+      (headers) => this.#exchange(method, path, { body, headers }), key, user,
+    );
   }
 
   /** One attempt of a page that is closing: it cannot wait for a new token or for the answer. */
@@ -181,6 +186,7 @@ export class Rest {
     const ask = () => this.#exchange("POST", path, request);
     const answer = await this.repeat(ask, this.#repeatMs, OPEN);
     this.tokens = await this.#keep(answer, answer.user?.id);
+    this.#logIns += 1;
     return answer.user;
   }
 

@@ -128,10 +128,11 @@ class Client:
             await self.rest.log_out()
         finally:
             self._is_leaving = False
-        if user is not None:
+        now = self.rest.tokens  # of a log-in meanwhile
+        if user is not None and (now is None or now.user != user):
             self.outbox.forget(user)
-        if self.rest.tokens is not None:
-            return  # another user has logged in meanwhile
+        if now is not None:
+            return
         self._connection.standing = None
         self._kept.forget()
         if self._running is not None:

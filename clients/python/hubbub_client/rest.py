@@ -83,6 +83,7 @@ class Rest:
         self.locked: Callable[[], AbstractAsyncContextManager[None]] = contextlib.nullcontext
         self.http = open_http()
         self._renewal: asyncio.Task[None] | None = None
+        self._log_ins = 0
         self._open: set[str] = set()  # keys of deletions that may already be done
 
     async def close(self) -> None:
@@ -106,12 +107,19 @@ class Rest:
     async def _begin(self, path: str, body: dict[str, Any]) -> None:
         key = str(uuid.uuid4())
         self._keep(await self._repeat(lambda: self._attempt("POST", path, body, key)))
+        self._log_ins += 1
 
     async def log_out(self) -> None:
-        before = self.tokens
+        key, log_ins = str(uuid.uuid4()), self._log_ins
+
+        async def ask(token: str) -> None:
+            if self._log_ins == log_ins:  # it must not end a session that has begun meanwhile
+                await self._attempt("POST", "/api/user/logout", None, key, token)
+
         with contextlib.suppress(Unauthenticated):  # it has ended, maybe by an earlier attempt
-            await self.call("POST", "/api/user/logout")
-        if self.tokens and before and self.tokens.user == before.user:  # nobody else logged in
+            user = self._session().user
+            await self._repeat(lambda: self._authorized(ask, user))
+        if self._log_ins == log_ins:
             self.forget()
 
     async def access_token(self) -> str:

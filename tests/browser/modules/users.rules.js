@@ -124,6 +124,34 @@ rule("a log-out that a log-in overtakes takes nothing from the next user", async
   same([store.get("user"), JSON.parse(store.get("session")).user], ["ben", "ben"]);
 });
 
+rule("a log-out that a log-in of the same user overtakes leaves the new session", async () => {
+  let end;
+  const ended = new Promise((resolve) => (end = resolve));
+  let isBack = false;
+  const { client, store, calls, socket } = await somebody({
+    answers: (_, path) => {
+      if (path === "/api/user/logout") return ended.then(() => [401, { code: "unauthenticated" }]);
+      if (path === "/api/user/login") return [200, session("ann")];
+      return isBack ? [200, {}] : [503, {}];
+    },
+  });
+  socket().hear(READY);
+  const renaming = client.chat("c").rename("Garden");
+  const leaving = client.logOut();
+  await long();
+  await client.logIn({ username: "ann", password: "correct horse" });
+  isBack = true;
+  end();
+  await leaving;
+  await long();
+  same([client.user, JSON.parse(store.get("session")).access], ["ann", "ann"]);
+  same(calls.filter(([, path]) => path === "/api/user/logout").length, 1);
+  client.hurry();
+  socket().hear(READY);
+  await renaming;
+  await client.chat("c").rename("Balcony");
+});
+
 rule("who logs in while somebody logs out is connected, whoever is answered first", async () => {
   let enter;
   const entered = new Promise((resolve) => (enter = resolve));
