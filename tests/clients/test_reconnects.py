@@ -96,6 +96,20 @@ async def test_a_refused_refresh_names_the_wait(waits: list[float]) -> None:
     assert waits == [0.02, 1.0]
 
 
+async def test_a_refused_socket_names_the_wait(waits: list[float]) -> None:
+    """As a full node does."""
+    async with somebody() as (stub, client):
+        talk = stub._talk
+
+        async def refuse(_: web.Request) -> web.WebSocketResponse:
+            stub._talk = talk  # type: ignore[method-assign]
+            raise web.HTTPServiceUnavailable(headers={"Retry-After": "1"})
+
+        stub._talk = refuse  # type: ignore[method-assign]
+        await cut(stub, client)
+    assert waits == [0.02, 1.0]
+
+
 async def test_a_server_that_is_gone_is_asked_once_per_change_until_its_pause_ends(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -13,7 +13,7 @@ import pytest
 from hubbub_client import Client, FileStore, MemoryStore, NoAnswer, Stopped, store
 from hubbub_client.rest import Tokens
 
-from tests.clients.stub import serving
+from tests.clients.stub import SESSION, serving
 
 PACKAGE = Path(__file__).parents[2] / "clients" / "python"
 HOLDER = """
@@ -118,3 +118,27 @@ async def test_a_store_that_fails_at_the_end_of_the_session_hides_the_end_from_n
         await stub.sockets[-1].close(code=4502)
         with pytest.raises(Stopped, match="4502"):
             await anext(client.events())
+
+
+@pytest.mark.parametrize(("name", "sockets"), [("session", 0), ("epoch", 1)])
+async def test_a_store_that_fails_ends_the_client_with_its_error(name: str, sockets: int) -> None:
+    """As the connection is made, be it for new tokens or the position in the chats: that is no
+    failure of the network, which is retried."""
+
+    class Full(MemoryStore):
+        is_full = False
+
+        def put(self, wanted: str, value: bytes) -> None:
+            if self.is_full and wanted == name:
+                raise OSError("No space left on device")
+            super().put(wanted, value)
+
+    store = Full()
+    store.put("session", msgspec.json.encode(Tokens("ann", "a", "r", 0.0)))
+    store.is_full = True
+    async with serving() as (stub, origin):
+        stub.answer = lambda *_: (200, SESSION)
+        async with Client(origin, store) as client:
+            with pytest.raises(OSError, match="No space left"):
+                await client.until_ready()
+    assert len(stub.sockets) == sockets

@@ -11,9 +11,9 @@ import msgspec
 
 from hubbub_client.answers import Answers
 from hubbub_client.ends import ComeBack, Ends
-from hubbub_client.errors import HubbubError, NoAnswer, Stopped, Unauthenticated
+from hubbub_client.errors import HubbubError, NoAnswer, Stopped, Unauthenticated, refusal
 from hubbub_client.events import Event, Moment, Restarted
-from hubbub_client.exchange import named_seconds
+from hubbub_client.exchange import named_seconds, reached
 from hubbub_client.pulls import FetchEvents, Pulls
 from hubbub_client.session import (
     Answer,
@@ -126,24 +126,13 @@ class Connection:
         try:
             token = await self._token(self._renew)
             self._renew = False
-            async with asyncio.timeout(self._ready_seconds):
-                socket = await self._http.ws_connect(
-                    self._url,
-                    protocols=[SUBPROTOCOL],
-                    max_msg_size=0,
-                    timeout=aiohttp.ClientWSTimeout(ws_close=1.0),
-                )
-            async with socket:
+            async with await self._open() as socket:
                 try:
-                    await socket.send_str(self._session.hello(token).decode())
+                    with reached(self._url):
+                        await socket.send_str(self._session.hello(token).decode())
                     code, reason = await self._listen(socket)
                 finally:
                     self._lose()
-        except aiohttp.WSServerHandshakeError as error:
-            header = "" if error.headers is None else error.headers.get("Retry-After", "")
-            wait = named_seconds(header)
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            reason = str(error)
         except Unauthenticated:
             raise
         except HubbubError as error:
@@ -153,8 +142,24 @@ class Connection:
             raise Stopped(code, reason)
         return next_
 
+    async def _open(self) -> aiohttp.ClientWebSocketResponse:
+        """Raises Refused, NoAnswer."""
+        with reached(self._url):
+            try:
+                async with asyncio.timeout(self._ready_seconds):
+                    return await self._http.ws_connect(
+                        self._url,
+                        protocols=[SUBPROTOCOL],
+                        max_msg_size=0,
+                        timeout=aiohttp.ClientWSTimeout(ws_close=1.0),
+                    )
+            except aiohttp.WSServerHandshakeError as error:
+                header = "" if error.headers is None else error.headers.get("Retry-After", "")
+                wait = named_seconds(header)
+                raise refusal(error.status, "", error.message, retry_after=wait) from error
+
     async def _listen(self, socket: aiohttp.ClientWebSocketResponse) -> tuple[int, str]:
-        """Its close code and reason."""
+        """Its close code and reason. Raises NoAnswer."""
         silence = ping_seconds = self._ready_seconds
         is_asked = False
         while True:
@@ -164,7 +169,7 @@ class Connection:
                 if is_asked or self.socket is None:
                     return LOST, "silence"
                 is_asked = True
-                await socket.send_str('{"type":"ping"}')
+                await self.send({"type": "ping"})
                 silence = PONG_TIMEOUT_SECONDS
                 continue
             if message.type is aiohttp.WSMsgType.CLOSE:
