@@ -10,7 +10,7 @@ from hubbub_client.errors import NoAnswer, RateLimited, Transient, Unavailable
 from hubbub_client.pulls import MAX_PAGES, Pulls, again_seconds
 from hubbub_client.session import Pull, Session
 
-from tests.clients.stub import seq_of, until
+from tests.clients.stub import Answer, message, refused, seq_of, somebody, until
 
 READY = {
     "type": "ready", "protocol": "chat.v1", "user": "ann", "epoch": "e", "pingSeconds": 25,
@@ -88,3 +88,23 @@ async def test_a_server_in_trouble_gets_few_requests_however_many_chats_are_behi
             task.cancel()
     assert time.monotonic() - began >= 1.99
     assert len(asked) <= 3 * MAX_PAGES
+
+
+async def test_what_waits_for_missing_events_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If it becomes too much while the server gives no page, the client catches up anew, on another
+    socket."""
+    monkeypatch.setattr("hubbub_client.session.MAX_HELD", 3)
+    async with somebody() as (stub, client):
+        answers: list[Answer] = [refused(503, "unavailable")]
+        stub.answer = lambda *_: answers[-1]
+        await stub.hear(*(message(seq) for seq in range(7, 11)))
+        await until(lambda: len(stub.asked) == 1)
+        assert len(stub.sockets) == 1
+        stub.ready |= {"chats": {"c": 11}, "behind": ["c"]}
+        answers.append((200, {"events": [message(seq) for seq in range(6, 12)], "more": False}))
+        await stub.hear(message(11))
+        await until(lambda: len(stub.sockets) == 2)
+        assert stub.connects[-1]["resume"] == {"c": 5}
+        await stub.hear(message(12))
+        events = client.events()
+        assert [seq_of(await anext(events)) for _ in range(7)] == list(range(6, 13))

@@ -105,7 +105,7 @@ async def test_a_refused_socket_names_the_wait(waits: list[float]) -> None:
             stub._talk = talk  # type: ignore[method-assign]
             raise web.HTTPServiceUnavailable(headers={"Retry-After": "1"})
 
-        stub._talk = refuse  # type: ignore[method-assign]
+        stub._talk = refuse  # type: ignore[method-assign, assignment]
         await cut(stub, client)
     assert waits == [0.02, 1.0]
 

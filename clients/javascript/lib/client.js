@@ -347,12 +347,13 @@ export class Client {
   }
 
   #follow(outputs) {
-    for (const { deliver, restarted, pull, answer, moment } of outputs) {
+    for (const { deliver, restarted, pull, answer, moment, full } of outputs) {
       if (deliver) this.#deliver(deliver);
       else if (restarted !== undefined) this.#restarted(restarted);
       else if (pull) this.#pulls.load(pull);
       else if (answer) this.#answers.came(answer);
       else if (moment) this.#moments.push(moment, MAX_MOMENTS);
+      else if (full) this.#connection.reopen();
     }
   }
 

@@ -7,18 +7,21 @@ import { Order } from "./order.js";
 
 const MAX_RESUMED_CHATS = 1_000;
 const MAX_FRAME = 65_536;
+const MAX_HELD = 10_000; // events that wait for pulls
 const MOMENTS = new Set(["typing", "presence", "read", "mine"]);
 
 /**
  * An output has one key: `{ready: pingSeconds}`, `{deliver: event}`, `{pull}`, `{restarted: chat or
- * null}`, `{answer: frame}` of a send, `{moment: frame}`, `{refresh: true}` or `{refusal: frame}` of
- * a frame without client id. A pull is `{chat, after, to, socket}`: `to` is a seq that is known to
- * exist.
+ * null}`, `{answer: frame}` of a send, `{moment: frame}`, `{refresh: true}`, `{refusal: frame}` of a
+ * frame without client id, or `{full: true}`: so much waits for pulls that the socket is to be
+ * replaced, after which it comes again. A pull is `{chat, after, to, socket}`: `to` is a seq that
+ * is known to exist.
  */
 export class Session {
   #places = new Map(); // chat -> an `Order`, or what is more than one
   #make;
   #pulling = new Set(); // chats
+  #held = 0; // events that have waited for pulls since there was none
   #sockets = 0; // how many became ready: the result of a pull for an earlier one is dropped
   #had = {}; // chat -> cursor when the last `hello` was sent
   #resumed = {}; // the part sent in it
@@ -186,7 +189,8 @@ export class Session {
     const isPulling = this.#pulling.has(chat);
     if (isPulling && seq !== place.cursor + 1) {
       place.hold(event);
-      return [];
+      this.#held += 1;
+      return this.#held > MAX_HELD ? [{ full: true }] : [];
     }
     // A snapshot: everything before it is history.
     const isSnapshot = type === "chat.created";
@@ -195,6 +199,7 @@ export class Session {
   }
 
   #pull(chat, to) {
+    if (this.#pulling.size === 0) this.#held = 0;
     this.#pulling.add(chat);
     return { pull: { chat, after: this.#lastOf(chat), to, socket: this.#sockets } };
   }

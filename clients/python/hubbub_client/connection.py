@@ -195,6 +195,8 @@ class Connection:
             if not self.has_room.is_set():
                 self._ends.ready()  # it did not fail
                 return 1000, "the program is slow"
+            if self._session.holds_too_much:
+                return 1000, "missing events take too long"
 
     def _lose(self) -> None:
         self.socket = None

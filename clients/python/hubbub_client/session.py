@@ -23,6 +23,7 @@ from hubbub_client.events import (
 
 MAX_RESUMED_CHATS: Final = 1_000
 MAX_FRAME: Final = 65_536
+MAX_HELD: Final = 10_000  # events that wait for pulls
 
 _encode = msgspec.json.encode
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
@@ -91,6 +92,7 @@ class Session:
         self._resumed: dict[str, int] = {}  # the part sent in it
         self._shown: dict[str, int] = {}  # where chats begin at the first socket
         self._held: dict[str, list[Event]] = {}  # for chats that are being pulled
+        self._held_count = 0  # since nothing was pulled
         self._ends: dict[str, int] = {}  # of chats that ended on this socket
         self._sockets = 0  # that became ready
 
@@ -186,6 +188,11 @@ class Session:
             outputs += self._take(event)
         return outputs
 
+    @property
+    def holds_too_much(self) -> bool:
+        """The pulls take too long: what waits for them comes again on the next socket."""
+        return self._held_count > MAX_HELD
+
     def wants(self, pull: Pull) -> bool:
         """Whether the pull is still needed."""
         return pull.socket == self._sockets and pull.chat in self._held
@@ -197,6 +204,7 @@ class Session:
         self.max_frame = ready.get("maxFrame", MAX_FRAME)
         self._sockets += 1
         self._held.clear()
+        self._held_count = 0
         self._ends.clear()
         heads: dict[str, int] = ready["chats"]
         outputs: list[Output] = []
@@ -235,6 +243,7 @@ class Session:
         chat, last = event.chat, self._last_of(event.chat)
         if chat in self._held:
             self._held[chat].append(event)
+            self._held_count += 1
             return []
         if event.seq <= last:
             return []
@@ -245,6 +254,8 @@ class Session:
         return self._deliver(event)
 
     def _pull(self, chat: str) -> Pull:
+        if not self._held:
+            self._held_count = 0
         self._held[chat] = []
         return Pull(chat, self._last_of(chat), self._sockets)
 

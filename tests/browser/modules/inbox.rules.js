@@ -185,3 +185,19 @@ rule("another history counts once the program asks for more, in this loop or ano
   same([(await next()).type, (await next()).seq, (await next()).seq], ["restarted", 6, 7]);
   same([store.get("epoch"), store.get("cursor c")], ["e", "6"]);
 });
+
+rule("events that wait for pages come again on another socket once they are too many", async () => {
+  let page = [503, {}];
+  const { client, sockets, socket } = await somebody({ answers: () => page });
+  const had = listen(client);
+  socket().hear(READY, ...MANY.slice(1));
+  await long();
+  same([sockets.length, had.seqs], [1, []]);
+  page = [200, { events: MANY, more: false }];
+  socket().hear(message(10_007), message(10_008));
+  await long();
+  same([sockets.length, socket().sent[0].resume], [2, { c: 5 }]);
+  socket().hear({ ...READY, chats: { c: 10_006 }, behind: ["c"] }, message(10_007));
+  await until(() => had.seqs.length === 10_002);
+  same([had.seqs[0], had.seqs.at(-1)], [6, 10_007]);
+});

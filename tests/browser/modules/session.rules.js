@@ -142,6 +142,27 @@ rule("what is next in order does not wait for a page that was asked for", () => 
   same([session.pulled(pull, [message(2), message(3)]), session.wants(pull)], [[], false]);
 });
 
+rule("so many events may wait for pages; with one more the socket is to be replaced", () => {
+  const session = new Session({ cursors: { a: 1 }, epoch: "e1" });
+  for (const _ of ["first", "second"]) {
+    heard(session, ready({ a: 1 }));
+    same(session.receive(message(3)).map(shown), [{ pull: ["a", 1] }]);
+    for (let seq = 4; seq < 10_004; seq += 1) same(session.receive(message(seq)), []);
+    same(session.receive(message(10_004)), [{ full: true }]);
+  }
+});
+
+rule("events that wait are counted anew once nothing is missing", () => {
+  const session = new Session({ cursors: { a: 1 }, epoch: "e1" });
+  heard(session, ready({ a: 1 }));
+  for (const last of [1, 9_001]) {
+    const [{ pull }] = session.receive(message(last + 2));
+    for (let seq = last + 3; seq <= last + 9_000; seq += 1) same(session.receive(message(seq)), []);
+    session.pulled(pull, [message(last + 1)]);
+    same([session.wants(pull), session.cursor("a")], [false, last + 9_000]);
+  }
+});
+
 rule("what is skipped is history: a page of it changes nothing", () => {
   const session = new Session({ cursors: { a: 1 }, epoch: "e1" });
   heard(session, ready({ a: 1 }));
