@@ -45,6 +45,7 @@ _REMARK = re.compile(
 # Private names in code; a module with a string that looks like one is refused.
 _PRIVATE = re.compile(r"(?<=[\s.({\[!])#([A-Za-z]\w*)\b")
 _PRIVATE_USE = re.compile(r"this\.#(\w+)")
+_STYLE_BREAK = re.compile(r" ?([{};,])\n")
 _COMMENT = re.compile(r"^[ \t]*(?:/\*.*?\*/|//[^\n]*)[ \t]*\n", re.MULTILINE | re.DOTALL)
 
 
@@ -232,9 +233,11 @@ def _wrap(name: str, body: str, wanted: Collection[tuple[str, str]]) -> str:
 
 
 def join_styles(styles: Mapping[str, str], entry: str) -> str:
-    """The entry with its imports in their places, without comments and indentation."""
+    """The entry with its imports in their places, without comments, indentation and most line
+    breaks."""
     joined = _STYLE_IMPORT.sub(lambda found: styles[_resolve(entry, found[1])], styles[entry])
-    return _INDENT.sub("", re.sub(r"/\*.*?\*/\s*", "", joined, flags=re.DOTALL))
+    lines = _INDENT.sub("", re.sub(r"/\*.*?\*/\s*", "", joined, flags=re.DOTALL))
+    return _STYLE_BREAK.sub(r"\1", lines)
 
 
 def _resolve(name: str, path: str) -> str:

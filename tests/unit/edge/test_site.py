@@ -150,10 +150,10 @@ def _shared(script: str) -> str:
 
 
 def test_styles_are_joined_in_the_order_of_the_imports() -> None:
-    """Without their comments."""
-    styles = {"page.css": '@import "./a.css";\n@import "./b.css";\n', "a.css": "/* x */\na {}\n",
-              "b.css": "b {}\n"}  # fmt: skip
-    assert join_styles(styles, "page.css") == "a {}\nb {}\n"
+    """Without their comments and the breaks of their lines."""
+    styles = {"page.css": '@import "./a.css";\n@import "./b.css";\n',
+              "a.css": "/* x */\na,\nb {\n  order: 1;\n}\n", "b.css": "b {}\n"}  # fmt: skip
+    assert join_styles(styles, "page.css") == "a,b{order: 1;}b {}"
 
 
 def test_modules_and_styles_of_a_folder_take_those_above_it() -> None:
@@ -171,7 +171,7 @@ def test_modules_and_styles_of_a_folder_take_those_above_it() -> None:
     )
     styles = {"admin/x.css": '@import "../a.css";\n@import "./b.css";\n', "a.css": "a {}\n",
               "admin/b.css": "b {}\n"}  # fmt: skip
-    assert join_styles(styles, "admin/x.css") == "a {}\nb {}\n"
+    assert join_styles(styles, "admin/x.css") == "a {}b {}"
 
 
 def find_node() -> str | None:
