@@ -42,9 +42,8 @@ export class Client {
   #closes = 0; // how often the program has closed it
 
   /**
-   * Continues the session in the store, if there is one. `origin` is the server's address, for a
-   * page its own; `store` is a `MemoryStore`, a `BrowserStore` or a `FileStore`. The rest is for
-   * tests and for platforms that lack it.
+   * Continues the session in `store`, a `MemoryStore`, `BrowserStore` or `FileStore`, if it has one.
+   * `origin` is the server's address, for a page its own. The rest is for tests and other platforms.
    */
   static async open({ store = new MemoryStore(), ...rest } = {}) {
     const kept = new Kept(store);
@@ -102,9 +101,10 @@ export class Client {
     });
   }
 
-  /** Ends the connection; unsent changes stay in the store, and their callers get NoAnswer. */
+  /** Ends the connection and repeats; unsent changes stay stored, and their callers get NoAnswer. */
   async close() {
     this.#closes += 1;
+    this.rest.endRepeats();
     this.outbox.close();
     this.#finish(closedByProgram());
   }

@@ -1,5 +1,6 @@
 /**
- * The calls of a program: a repeated deletion that finds nothing was done by an earlier attempt.
+ * The calls of a program: a repeated deletion that finds nothing was done by an earlier attempt, and
+ * the program may end all repeats.
  */
 import { NoAnswer, NotFound, Transient, Unavailable } from "./errors.js";
 import { receiveFile } from "./files.js";
@@ -9,7 +10,14 @@ import { Rest } from "./rest.js";
  * A `Rest`. The page does it differently: it treats a missing message as deleted, whoever did it.
  */
 export class ProgramRest extends Rest {
+  #clock;
   #open = new Set(); // keys of deletions that may already be done
+  #repeated = new Map(); // what is asked until it is answered -> a function that ends its pause
+
+  constructor(given) {
+    super(given);
+    this.#clock = given.clock;
+  }
 
   /** The bytes in pieces. Raises Refused, NoAnswer. */
   download(path) {
@@ -30,5 +38,32 @@ export class ProgramRest extends Rest {
     } finally {
       if (!isOpen) this.#open.delete(key);
     }
+  }
+
+  async repeat(ask, ...rest) {
+    this.#repeated.set(ask, () => {});
+    try {
+      return await super.repeat(ask, ...rest);
+    } finally {
+      this.#repeated.delete(ask);
+    }
+  }
+
+  async pause(ms, ask, error) {
+    if (ask === undefined) return super.pause(ms);
+    if (!this.#repeated.has(ask)) throw error;
+    return new Promise((resolve, reject) => {
+      const cancel = this.#clock.after(ms, resolve);
+      this.#repeated.set(ask, () => {
+        cancel();
+        reject(error);
+      });
+    });
+  }
+
+  /** Ends the repeats of calls: each raises what its last attempt has raised, or still raises. */
+  endRepeats() {
+    for (const end of this.#repeated.values()) end();
+    this.#repeated.clear();
   }
 }

@@ -356,7 +356,10 @@ export class Client {
   readonly state: ClientState;
   /** The user's id. Raises Unauthenticated without a session. */
   readonly user: string;
-  /** Ends the connection; unsent changes stay in the store, and their callers get NoAnswer. */
+  /**
+   * Ends the connection and the repeats of calls; unsent changes stay in the store, and their callers
+   * get NoAnswer.
+   */
   close(): Promise<void>;
   /** Creates an account and connects. Raises Refused, and Stopped if it is closed meanwhile. */
   signUp(wanted: {

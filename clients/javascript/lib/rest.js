@@ -15,7 +15,6 @@ const OPEN = new Set(["unavailable"]); // the outcome is unknown
 const PASSING = new Set(["unavailable", "rate_limited"]);
 const KEYED = new Set(["POST", "PATCH", "DELETE"]);
 const COOKIE = { "X-Hubbub-Session": "cookie" };
-const NO_COOKIE = {};
 const ENDED = { code: "unauthenticated", detail: "The caller's session has ended." };
 const LOG_IN_FIRST = { code: "unauthenticated", detail: "Sign up or log in first." };
 
@@ -46,7 +45,7 @@ export class Rest {
     this.#repeatMs = repeatMs;
     this.#locks = locks;
     this.#stored = stored;
-    this.#cookie = isCookie ? COOKIE : NO_COOKIE;
+    this.#cookie = isCookie ? COOKIE : {};
     this.origin = origin;
     this.tokens = tokens;
     this.onTokens = onTokens;
@@ -69,8 +68,8 @@ export class Rest {
   async logOut() {
     const key = newId();
     const user = this.tokens?.user;
-    const logIns = this.#logIns;
-    const isSame = () => this.#logIns === logIns; // or a session has begun meanwhile
+    const before = this.#logIns;
+    const isSame = () => this.#logIns === before; // or a session has begun meanwhile
     const ask = () => this.authorized(async (headers) => {
       const request = { body: {}, headers: { ...this.#cookie, ...headers } };
       if (isSame()) await this.#exchange("POST", "/api/user/logout", request);
@@ -126,15 +125,14 @@ export class Rest {
   async repeat(ask, repeatMs = this.#repeatMs, codes = PASSING) {
     let until = null;
     for (;;) {
-      let pauseMs = this.#pauseMs();
       try {
         return await ask();
       } catch (error) {
         until ??= this.#clock.now() + repeatMs;
-        pauseMs = Math.max(pauseMs, (error.retryAfter ?? 0) * 1_000);
+        const pauseMs = Math.max(this.#pauseMs(), (error.retryAfter ?? 0) * 1_000);
         if (!codes.has(error.code) || this.#clock.now() + pauseMs > until) throw error;
+        await this.pause(pauseMs, ask, error);
       }
-      await this.#pause(pauseMs);
     }
   }
 
@@ -142,7 +140,8 @@ export class Rest {
     return LEAST_PAUSE_MS + this.#random() * MORE_PAUSE_MS;
   }
 
-  #pause(ms) {
+  /** Before `ask` is repeated, which has raised `error`. */
+  pause(ms) {
     return new Promise((resolve) => this.#clock.after(ms, resolve));
   }
 
@@ -192,13 +191,13 @@ export class Rest {
 
   async #refresh() {
     const before = this.tokens;
-    if (!before?.refresh && this.#cookie === NO_COOKIE) throw refusal(401, LOG_IN_FIRST);
+    if (!before?.refresh && this.#cookie !== COOKIE) throw refusal(401, LOG_IN_FIRST);
     const renew = () => this.#renewFrom(before);
     try {
       await (this.#locks ? this.#locks.request("hubbub-refresh", renew) : renew());
     } catch (error) {
       // Whoever repeats it meanwhile shares it: many callers refresh no more often than one.
-      if (PASSING.has(error.code)) await this.#pause(this.#pauseMs());
+      if (PASSING.has(error.code)) await this.pause(this.#pauseMs());
       throw error;
     }
     if (this.tokens === null) throw refusal(401, LOG_IN_FIRST); // they have logged out meanwhile

@@ -382,3 +382,19 @@ rule("who is watched is said on each socket, and moments end as events do", asyn
   await client.close();
   same((await ending).message, "1000 closed by the program");
 });
+
+rule("closing ends the repeats of calls with what their last attempts have raised", async () => {
+  let answer;
+  const { client, clock, calls } = await somebody({
+    answers: (_, path) => (path.endsWith("me") ? new Promise((to) => (answer = to)) : [503, {}]),
+  });
+  const ended = [client.chats(), client.rest.call("GET", "/api/user/me")]
+    .map((call) => call.catch(({ name }) => name));
+  await long();
+  await client.close();
+  const { waiting } = clock;
+  answer([503, {}]);
+  same([await Promise.all(ended), waiting], [["Unavailable", "Unavailable"], 0]);
+  await clock.pass(60_000);
+  same(calls.length, 2);
+});
