@@ -1,7 +1,9 @@
 """One's own account on the real page: profile, password, logging in and out, its end."""
 
+import asyncio
+
 import pytest
-from playwright.async_api import ConsoleMessage, expect
+from playwright.async_api import ConsoleMessage, Route, expect
 
 from tests.browser.company import bending_calls
 from tests.browser.conftest import OpenPage, OpenWindow
@@ -174,3 +176,50 @@ async def test_each_of_the_last_settings_has_an_icon(open_page: OpenPage) -> Non
         use = ends.get_by_role("button", name=name, exact=True).locator("use")
         icon = await use.get_attribute("href")
         await expect(page.locator(f"symbol{icon}")).to_have_count(1)
+
+
+@pytest.mark.parametrize(
+    ("path", "code", "said"),
+    [
+        ("chat", "forbidden", "Only the owner of the chat can do that."),
+        ("user/me", "email_taken", "There is already an account with this e-mail address."),
+        ("chat/*", "too_large", "That is too long."),
+    ],
+)
+async def test_a_refusal_is_seen_although_its_form_was_closed(
+    open_page: OpenPage, path: str, code: str, said: str
+) -> None:
+    """The user may have closed it before the answer: a new chat, their e-mail address, or a chat's
+    settings."""
+    play = Play()
+    play.start("Kitchen", "bob")
+    page = await open_page(play)
+    is_asked, is_closed = asyncio.Event(), asyncio.Event()
+
+    async def refuse(route: Route) -> None:
+        if route.request.method == "GET":
+            await route.fallback()
+            return
+        is_asked.set()
+        await is_closed.wait()
+        await route.fulfill(status=403, json={"code": code})
+
+    await page.route(f"**/api/{path}", refuse)
+    if path == "chat":
+        await page.get_by_role("button", name="New chat").first.click()
+        await page.get_by_label("Name of the chat").fill("Garden")
+        await page.get_by_role("button", name="Start the chat").click()
+    elif path == "user/me":
+        await page.get_by_title("Settings").click()
+        await page.get_by_label("E-mail").fill("ann@example.org")
+        await page.get_by_role("button", name="Change e-mail").click()
+    else:
+        await page.get_by_role("link", name="Kitchen").click()
+        await page.locator(".bar h1 button").click()
+        await page.get_by_role("tab", name="Settings").click()
+        await page.get_by_label("Name of the chat").fill("Garden")
+        await page.get_by_role("button", name="Save").click()
+    await is_asked.wait()
+    await page.get_by_role("button", name="Close", exact=True).last.click()
+    is_closed.set()
+    await expect(page.locator(".toast")).to_have_text(said)

@@ -20,12 +20,14 @@ export class Settings {
   #calls;
   #instance;
   #isOwner;
+  #toast;
   #name;
   #modes;
   #place = element("div", { class: "settings" });
 
-  constructor({ me, calls, instance }) {
+  constructor({ me, calls, instance, toast }) {
     this.#calls = calls;
+    this.#toast = toast;
     this.#instance = instance;
     this.#isOwner = me.role === "owner";
     this.node = element(
@@ -71,7 +73,7 @@ export class Settings {
       {
         class: "card",
         novalidate: true,
-        onsubmit: submittingWith(said, button, save, refused),
+        onsubmit: submittingWith(said, button, save, refused, this.#toast),
       },
       ...content,
       element("div", { class: "line-of" }, button, said),

@@ -7,12 +7,12 @@ import { newId } from "../client/ids.js";
 import { shownName } from "../state/names.js";
 import { PeoplePicker } from "../parts/people-picker.js";
 import { Sheet } from "../parts/sheet.js";
-import { disabledWhile } from "../parts/submitting.js";
+import { disabledWhile, tell } from "../parts/submitting.js";
 import { nameForPeople } from "../text/people-words.js";
 import { refusalInWords } from "../text/words.js";
 
 /** `onMade(chat)` when the chat exists. */
-export function openNewChat({ api, chats, names, me, layers, onMade }) {
+export function openNewChat({ api, chats, names, me, layers, toast, onMade }) {
   const defaultName = (people) => nameForPeople([me, ...people].map(shownName));
   const name = new Field({
     label: "Name of the chat", maxlength: "256",
@@ -59,7 +59,7 @@ export function openNewChat({ api, chats, names, me, layers, onMade }) {
       });
     } catch (failure) {
       if (failure.code === undefined) throw failure;
-      error.textContent = refusalInWords(failure);
+      tell(error, refusalInWords(failure), toast);
     }
   }
 

@@ -14,8 +14,8 @@ export class Sheets {
    * leave(notice), list}`; `leaving` returns its promise; `layers` as in `layers.js`, `lazy` a
    * `Lazy`.
    */
-  constructor({ me, api, chats, names, presence, clock, layers, lazy, does }) {
-    this.#parts = { me, api, chats, names, presence, clock, layers };
+  constructor({ me, api, chats, names, presence, clock, layers, lazy, toast, does }) {
+    this.#parts = { me, api, chats, names, presence, clock, layers, toast };
     this.#lazy = lazy;
     this.#does = does;
   }

@@ -10,7 +10,7 @@ import { isCut } from "../text/mentions.js";
 import { openMenu } from "../parts/menu.js";
 import { askForPeople } from "../state/named-people.js";
 import { PeoplePicker } from "../parts/people-picker.js";
-import { disabledWhile } from "../parts/submitting.js";
+import { disabledWhile, tell } from "../parts/submitting.js";
 import { peopleInWords } from "../text/people-words.js";
 import { refusalInWords } from "../text/words.js";
 
@@ -26,6 +26,7 @@ export class ChatPeople {
   #names;
   #presence;
   #layers;
+  #toast;
   #does;
   #start = ""; // of the names of those who are shown
   #kept = new Map();
@@ -41,13 +42,14 @@ export class ChatPeople {
   #list;
 
   /** `does` is `{write(userId)}`. */
-  constructor({ chat, me, api, names, presence, layers, does }) {
+  constructor({ chat, me, api, names, presence, layers, toast, does }) {
     this.#chat = chat;
     this.#me = me;
     this.#api = api;
     this.#names = names;
     this.#presence = presence;
     this.#layers = layers;
+    this.#toast = toast;
     this.#does = does;
     this.#filter = element("input", {
       class: "input", type: "search", "aria-label": "Filter people", autocomplete: "off",
@@ -196,7 +198,7 @@ export class ChatPeople {
       await (button ? disabledWhile(button, act) : act());
     } catch (failure) {
       if (failure.code === undefined) throw failure;
-      this.#error.textContent = refusalInWords(failure);
+      tell(this.#error, refusalInWords(failure), this.#toast);
     }
   }
 }

@@ -7,7 +7,7 @@ import { element } from "../parts/element.js";
 import { CHAT_NAME_RULES, Field, TOPIC_RULES, allGood } from "../parts/field.js";
 import { icon } from "../parts/icons.js";
 import { newId } from "../client/ids.js";
-import { disabledWhile } from "../parts/submitting.js";
+import { disabledWhile, tell } from "../parts/submitting.js";
 import { refusalInWords } from "../text/words.js";
 
 const LEVELS = [
@@ -19,6 +19,7 @@ const LEVELS = [
 export class ChatSettings {
   #chat;
   #api;
+  #toast;
   #chats;
   #levels;
   #archive;
@@ -29,10 +30,11 @@ export class ChatSettings {
   #deleting;
   #error = element("p", { class: "error", role: "alert" });
 
-  constructor({ chat, chats, me, api }) {
+  constructor({ chat, chats, me, api, toast }) {
     this.#chat = chat;
     this.#chats = chats;
     this.#api = api;
+    this.#toast = toast;
     this.#levels = this.#telling();
     this.#archive = element("button", {
       class: "quiet", type: "button",
@@ -112,7 +114,7 @@ export class ChatSettings {
       if (changed.length === 0) return "Nothing has changed.";
       await this.#api.changeChat(id, Object.fromEntries(changed));
       return "Saved.";
-    });
+    }, this.#toast);
   }
 
   /** `button`, if given, is disabled meanwhile. */
@@ -122,7 +124,7 @@ export class ChatSettings {
       await (button ? disabledWhile(button, act) : act());
     } catch (failure) {
       if (failure.code === undefined) throw failure;
-      this.#error.textContent = refusalInWords(failure);
+      tell(this.#error, refusalInWords(failure), this.#toast);
     }
   }
 }

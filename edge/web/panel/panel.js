@@ -21,8 +21,8 @@ export class Panel {
   #close = () => this.close();
 
   /** `does` is `{write(userId)}`; `onChanged(isOpen, hadFocus)` when it opens and closes. */
-  constructor({ me, api, chats, names, presence, layers, does, onChanged }) {
-    this.#parts = { me, api, chats, names, presence, layers, does };
+  constructor({ me, api, chats, names, presence, layers, toast, does, onChanged }) {
+    this.#parts = { me, api, chats, names, presence, layers, toast, does };
     this.#layers = layers;
     this.#onChanged = onChanged;
     this.#tabs = ["people", "settings"].map((name) => element(

@@ -29,10 +29,17 @@ export function submitting(button, act, refuse) {
   };
 }
 
+/** Says why something failed in `node`, or in `toast` if the user has closed its form meanwhile. */
+export function tell(node, sentence, toast) {
+  if (node.parentNode.checkVisibility()) node.textContent = sentence;
+  else toast.show(sentence);
+}
+
 /**
- * The same, with the outcome in `said`: the sentence returned by `act`, or by `inWords(error)`.
+ * The same, with the outcome in `said`: the sentence returned by `act`, or by `inWords(error)` as in
+ * `tell`.
  */
-export function submittingWith(said, button, act, inWords) {
+export function submittingWith(said, button, act, inWords, toast) {
   return submitting(
     button,
     async () => {
@@ -41,7 +48,7 @@ export function submittingWith(said, button, act, inWords) {
     },
     (error) => {
       said.classList.add("error");
-      said.textContent = inWords(error);
+      tell(said, inWords(error), toast);
     },
   );
 }

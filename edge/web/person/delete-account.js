@@ -5,21 +5,21 @@ import { element } from "../parts/element.js";
 import { Field } from "../parts/field.js";
 import { icon } from "../parts/icons.js";
 import { newId } from "../client/ids.js";
-import { submitting } from "../parts/submitting.js";
+import { submitting, tell } from "../parts/submitting.js";
 import { refusalInWords } from "../text/words.js";
 
 const WHAT_GOES = "You are signed out everywhere. E-mail address, password, name and status are "
   + "erased, and you leave every group; chats that you own pass on to others. This cannot be undone.";
 
 /** `onLeaving(promise)` while it is being deleted; `onDeleted()` once the account is deleted. */
-export function deletingAccount({ api, onLeaving, onDeleted }) {
+export function deletingAccount({ api, toast, onLeaving, onDeleted }) {
   const place = element("div", { class: "asking" });
   const first = element(
     "button", { type: "button", class: "quiet danger", onclick: () => ask() },
     icon("trash"), "Delete account",
   );
   const ask = () => {
-    const form = deletionForm({ api, onLeaving, onDeleted, onKeep: () => keep() });
+    const form = deletionForm({ api, toast, onLeaving, onDeleted, onKeep: () => keep() });
     place.replaceChildren(form);
     form.querySelector("input").focus();
   };
@@ -31,7 +31,7 @@ export function deletingAccount({ api, onLeaving, onDeleted }) {
   return place;
 }
 
-function deletionForm({ api, onLeaving, onDeleted, onKeep }) {
+function deletionForm({ api, toast, onLeaving, onDeleted, onKeep }) {
   const key = newId(); // the same request, however often it is sent
   const password = new Field({
     label: "Your password", type: "password", autocomplete: "current-password",
@@ -55,10 +55,10 @@ function deletionForm({ api, onLeaving, onDeleted, onKeep }) {
           await onDeleted();
         },
         (failure) => {
-          if (failure.code === "invalid_credentials") {
+          if (failure.code === "invalid_credentials" && go.isConnected) {
             password.fail("This is not your password.");
             password.input.focus();
-          } else error.textContent = inWords(failure);
+          } else tell(error, inWords(failure), toast);
         },
       ),
     },

@@ -5,13 +5,14 @@
 import { avatar, element, lettersOf } from "../parts/element.js";
 import { hueOf } from "../text/hues.js";
 import { shownName } from "../state/names.js";
+import { tell } from "../parts/submitting.js";
 import { refusalInWords } from "../text/words.js";
 
 const SIDE_PX = 512;
 const PLACE = "/api/user/me/avatar";
 
 /** `onChanged(user)` after a change. */
-export function pictureChoice({ api, me, onChanged }) {
+export function pictureChoice({ api, me, toast, onChanged }) {
   const said = element("p", { class: "outcome", role: "status" });
   const face = element("span", {});
   const doing = (act) => async () => {
@@ -21,7 +22,7 @@ export function pictureChoice({ api, me, onChanged }) {
       return refusalInWords(error);
     });
     said.classList.toggle("error", sentence !== "");
-    said.textContent = sentence;
+    if (sentence !== "") tell(said, sentence, toast);
   };
   const show = (user) => {
     onChanged(user);

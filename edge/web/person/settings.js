@@ -15,7 +15,7 @@ import { pictureChoice } from "./picture-choice.js";
 import { Push } from "../background/push.js";
 import { radioTabs } from "../parts/radio-tabs.js";
 import { Sheet } from "../parts/sheet.js";
-import { disabledWhile } from "../parts/submitting.js";
+import { disabledWhile, tell } from "../parts/submitting.js";
 import { refusalInWords } from "../text/words.js";
 
 /**
@@ -24,7 +24,7 @@ import { refusalInWords } from "../text/words.js";
  * `onChanged(user)` after a change; `list` as in `list-choice.js`.
  */
 export function openSettings({
-  api, me, layers, list, onChanged, onKeys, onLogOut, onLeaving, onDeleted,
+  api, me, layers, toast, list, onChanged, onKeys, onLogOut, onLeaving, onDeleted,
 }) {
   const keys = element(
     "button", { type: "button", class: "quiet", onclick: onKeys }, icon("keys"), "Keys",
@@ -33,21 +33,22 @@ export function openSettings({
   const worker = navigator.serviceWorker?.getRegistration("/");
   new Sheet(
     { title: me.username, layers },
-    pictureChoice({ api, me, onChanged }),
-    profileForm(api, me, onChanged),
+    pictureChoice({ api, me, toast, onChanged }),
+    profileForm(api, me, onChanged, toast),
     listForm(list),
     alertSettings(choice, new Push({ api, choice, worker })),
-    emailForm(api, me, onChanged),
-    passwordForm(api, me, onChanged),
+    emailForm(api, me, onChanged, toast),
+    passwordForm(api, me, onChanged, toast),
     element(
       "div", { class: "ends" },
-      administration(me), keys, loggingOut(onLogOut), deletingAccount({ api, onLeaving, onDeleted }),
+      administration(me), keys, loggingOut(onLogOut, toast),
+      deletingAccount({ api, toast, onLeaving, onDeleted }),
     ),
   );
 }
 
 /** Saves only what was changed here: the rest may be out of date. */
-function profileForm(api, me, onChanged) {
+function profileForm(api, me, onChanged, toast) {
   const filled = { displayName: me.displayName ?? "", status: me.status ?? "" };
   const name = new Field({
     label: "Display name", value: filled.displayName, autocomplete: "name", maxlength: "128",
@@ -66,7 +67,7 @@ function profileForm(api, me, onChanged) {
     onChanged(await api.changeMe(changes));
     Object.assign(filled, wanted);
     return "Others see it now.";
-  });
+  }, toast);
 }
 
 /** The link to the administration. */
@@ -94,7 +95,7 @@ function listForm(list) {
   return density;
 }
 
-function emailForm(api, me, onChanged) {
+function emailForm(api, me, onChanged, toast) {
   const email = new Field({
     label: "E-mail", type: "email", autocomplete: "email", value: me.email,
   });
@@ -103,15 +104,16 @@ function emailForm(api, me, onChanged) {
     try {
       onChanged(await api.changeMe({ email: email.value }));
     } catch (error) {
-      if (error.code !== "email_taken" && error.code !== "invalid_request") throw error;
+      const isOfField = error.code === "email_taken" || error.code === "invalid_request";
+      if (!isOfField || !email.node.isConnected) throw error;
       email.fail(error.errors[0]?.detail ?? refusalInWords(error));
       return "";
     }
     return "Your e-mail address is changed.";
-  });
+  }, toast);
 }
 
-function passwordForm(api, me, onChanged) {
+function passwordForm(api, me, onChanged, toast) {
   // Password managers need the user name of a password.
   const name = element("input", {
     class: "unseen", name: "username", autocomplete: "username", value: me.username,
@@ -132,7 +134,7 @@ function passwordForm(api, me, onChanged) {
     try {
       onChanged(await api.changeMe(changes));
     } catch (error) {
-      if (error.code !== "invalid_credentials") throw error;
+      if (error.code !== "invalid_credentials" || !now.node.isConnected) throw error;
       now.fail("This is not your current password.");
       now.input.focus();
       return "";
@@ -140,13 +142,13 @@ function passwordForm(api, me, onChanged) {
     now.input.value = "";
     next.input.value = "";
     return "Your password is set.";
-  });
+  }, toast);
   form.prepend(name);
   return form;
 }
 
 /** Logging out may be final, so it needs a confirmation. */
-function loggingOut(onLogOut) {
+function loggingOut(onLogOut, toast) {
   const error = element("p", { class: "error", role: "alert" });
   const place = asking({
     symbol: "leave", label: "Log out", yes: "Log out", no: "Stay",
@@ -157,7 +159,7 @@ function loggingOut(onLogOut) {
         await disabledWhile(button, onLogOut);
       } catch (failure) {
         if (failure.code === undefined) throw failure;
-        error.textContent = refusalInWords(failure);
+        tell(error, refusalInWords(failure), toast);
       }
     },
   });
