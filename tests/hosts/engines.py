@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 import redis
 
-from tests.fixtures.cluster import is_well
+from tests.fixtures.cluster import is_primary, is_well
 from tests.hosts.hosts import Host
 
 PATIENCE_SECONDS: Final = 120.0
@@ -123,8 +123,9 @@ class Bus:
         until(self._is_up, "six servers of Valkey")
 
     def until_well(self) -> None:
-        """Waits until all know each other, and each shard has a connected replica."""
-        until(self._is_well, "the servers of Valkey are a cluster again")
+        """Waits until all know each other, each shard has a connected replica, and each host has
+        one primary, so that any of them may be lost next."""
+        until(self._is_well, "the servers of Valkey are a cluster, with a primary on each host")
 
     def close(self) -> None:
         for server in self._servers:
@@ -138,6 +139,10 @@ class Bus:
 
     def _is_well(self) -> bool:
         try:
-            return all(is_well(one.execute_command, len(self._servers)) for one in self._servers)
+            primaries = [is_primary(one.execute_command) for one in self._servers]
+            of_each_host = zip(primaries[::2], primaries[1::2], strict=True)
+            return all(one != other for one, other in of_each_host) and all(
+                is_well(one.execute_command, len(self._servers)) for one in self._servers
+            )
         except redis.RedisError:
             return False

@@ -1,8 +1,10 @@
-"""Valkey servers started as docs/hosts.md prints it, and the script that makes a cluster of them in
-Kubernetes. A program that can die at a given command replaces valkey-cli.
+"""Valkey servers started as docs/hosts.md prints it, which spread their primaries over hosts, and
+the script that makes a cluster of them in Kubernetes. A program that can die at a given command
+replaces valkey-cli.
 """
 
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -18,7 +20,7 @@ from fleet.data.keys import make_key_folder, read_or_make_secret
 from fleet.engines.binaries import valkey_program
 from fleet.processes.children import spawn
 from fleet.processes.ports import ReservedPort
-from tests.fixtures.cluster import is_up, is_well, until
+from tests.fixtures.cluster import is_primary, is_up, is_well, known, until
 from tests.fixtures.servers import Server
 
 ROOT: Final = Path(__file__).parents[3]
@@ -55,15 +57,15 @@ class Host(Server):
     """One of the servers, started by the printed line."""
 
     def __init__(self, folder: Path, address: str, port: int) -> None:
-        self.address, self._port, self._secrets = address, port, folder / "secrets"
+        self.address, self.port, self._secrets = address, port, folder / "secrets"
         self.folder = folder / address
-        self.folder.mkdir()
+        self.folder.mkdir(exist_ok=True)
         line = printed_start().replace(SECRETS, str(self._secrets)).replace("10.0.0.1", address)
         words = shlex.split(line.replace("/var/lib/hubbub", str(self.folder)), comments=True)
         variables = dict(word.split("=") for word in words if "=" in word)
         program, printed_port = words[len(variables) :]
         assert printed_port == "6379"
-        path = f"{valkey_program().parent}:{os.environ['PATH']}"
+        path = f"{folder / 'programs'}:{valkey_program().parent}:{os.environ['PATH']}"
         super().__init__(
             lambda: spawn(
                 [ROOT / program, str(port)],
@@ -77,30 +79,36 @@ class Host(Server):
     def tell(self, *command: str | int, user: str = "admin") -> Any:
         password = (self._secrets / f"valkey-{user}.password").read_text().strip()
         with redis.Redis(
-            self.address, self._port, username=user, password=password, protocol=2, socket_timeout=5
+            self.address, self.port, username=user, password=password, protocol=2, socket_timeout=5
         ) as one:
             return one.execute_command(*command)
 
 
 class Hosts:
-    def __init__(self, folder: Path, servers: int) -> None:
+    """So many hosts, with a server for each of so many ports."""
+
+    def __init__(self, folder: Path, hosts: int, ports: int = 1) -> None:
         make_key_folder(folder / "secrets")
         for role in ROLES:
             read_or_make_secret(folder / "secrets" / f"valkey-{role}.password")
-        self._reserved = [ReservedPort()]
-        while self._reserved[-1].number > LAST_PORT:
-            self._reserved.append(ReservedPort())
-        self._port = self._reserved[-1].number
-        self.servers = [Host(folder, address, self._port) for address in ADDRESSES[:servers]]
         programs = folder / "programs"
         programs.mkdir()
         client = programs / "valkey-cli"
         client.write_text(VALKEY_CLI)
         client.chmod(0o755)
+        self._reserved: list[ReservedPort] = []
+        usable: list[int] = []
+        while len(usable) < ports:
+            self._reserved.append(ReservedPort())
+            if (number := self._reserved[-1].number) <= LAST_PORT:
+                usable.append(number)
+        self.servers = [
+            Host(folder, address, port) for port in usable for address in ADDRESSES[:hosts]
+        ]
         self._environment = {
             "PATH": f"{programs}:{os.environ['PATH']}",
             "HUBBUB_SECRETS": str(folder / "secrets"),
-            "HUBBUB_VALKEY_PORT": str(self._port),
+            "HUBBUB_VALKEY_PORT": str(usable[0]),
             "HUBBUB_MEMBERS": " ".join(ADDRESSES),
         }
 
@@ -124,6 +132,12 @@ class Hosts:
             port.close()
 
 
+def failovers(servers: list[Host]) -> int:
+    """The cluster's epoch, which each of them raises by one."""
+    said = [server.tell("CLUSTER", "INFO").decode() for server in servers]
+    return max(int(re.findall(r"cluster_current_epoch:(\d+)", one)[0]) for one in said)
+
+
 def printed_start() -> str:
     """The line by which docs/hosts.md starts a server with users."""
     page = (ROOT / "docs" / "hosts.md").read_text()
@@ -133,12 +147,12 @@ def printed_start() -> str:
 
 
 @pytest.fixture
-def make_hosts(tmp_path: Path) -> Iterator[Callable[[int], Hosts]]:
-    """Start so many servers that do not know each other (half a second each)."""
+def make_hosts(tmp_path: Path) -> Iterator[Callable[..., Hosts]]:
+    """Start servers that do not know each other (half a second each)."""
     made: list[Hosts] = []
 
-    def make(servers: int) -> Hosts:
-        made.append(Hosts(tmp_path, servers))
+    def make(hosts: int, ports: int = 1) -> Hosts:
+        made.append(Hosts(tmp_path, hosts, ports))
         return made[-1]
 
     yield make
@@ -146,16 +160,14 @@ def make_hosts(tmp_path: Path) -> Iterator[Callable[[int], Hosts]]:
         hosts.close()
 
 
-def test_a_printed_server_knows_all_users(make_hosts: Callable[[int], Hosts]) -> None:
+def test_a_printed_server_knows_all_users(make_hosts: Callable[..., Hosts]) -> None:
     """Each role logs in with its password, as does the user that creates the cluster."""
     (server,) = make_hosts(1).servers
     assert all(server.tell("PING", user=role) for role in ROLES)
     assert b"cluster_known_nodes:1" in server.tell("CLUSTER", "INFO")
 
 
-def test_a_run_completes_what_is_missing(
-    make_hosts: Callable[[int], Hosts],
-) -> None:
+def test_a_run_completes_what_is_missing(make_hosts: Callable[..., Hosts]) -> None:
     """Wherever a run was interrupted, all slots have a primary in the end, and each primary has a
     replica. A run that finds them so changes nothing. A server that lost its volume becomes a
     replica of the primary that took over."""
@@ -184,3 +196,25 @@ def test_a_run_completes_what_is_missing(
     assert hosts.run_job().returncode == 0
     until(lambda: all(len(members) == 2 for _, _, *members in hosts.shards()))
     assert lost.tell("ROLE")[0] == b"slave"
+
+
+def test_primaries_are_spread_again_after_a_failover(make_hosts: Callable[..., Hosts]) -> None:
+    """Two of three primaries are on one host until the replica on the host that has none takes
+    over."""
+    servers = make_hosts(3, ports=2).servers
+    primaries = servers[:3]
+    replicas = [servers[4], servers[5], servers[3]]
+    for slots, server in zip(((0, 5460), (5461, 10_922), (10_923, 16_383)), primaries, strict=True):
+        server.tell("CLUSTER", "ADDSLOTSRANGE", *slots)
+    for number, server in enumerate(servers, 1):
+        server.tell("CLUSTER", "SET-CONFIG-EPOCH", number)
+    for server in servers[1:]:
+        servers[0].tell("CLUSTER", "MEET", server.address, server.port)
+    until(lambda: all(len(known(server.tell)) == len(servers) for server in servers))
+    for primary, replica in zip(primaries, replicas, strict=True):
+        replica.tell("CLUSTER", "REPLICATE", primary.tell("CLUSTER", "MYID"))
+    until(lambda: all(is_well(server.tell, len(servers)) for server in servers))
+    before = failovers(servers)
+    replicas[0].tell("CLUSTER", "FAILOVER")
+    until(lambda: failovers(servers) == before + 2)
+    until(lambda: all(is_primary(server.tell) for server in primaries))

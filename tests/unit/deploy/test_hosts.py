@@ -8,6 +8,18 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[3]
+# As 10.0.0.3:6380 says when its host is back; the other server there can take over from 10.0.0.1,
+# which has two primaries.
+NODES = """\
+one 10.0.0.1:6379@16379 master - 0 0 1 connected 0-5460
+two 10.0.0.1:6380@16380 master - 0 0 4 connected 10923-16383
+three 10.0.0.2:6379@16379 master - 0 0 2 connected 5461-10922
+four 10.0.0.2:6380@16380 slave one 0 0 1 connected
+five 10.0.0.3:6379@16379 slave two 0 0 4 connected
+six 10.0.0.3:6380@16380 myself,slave three 0 0 2 connected
+"""
+OTHER_NODES = NODES.replace("myself,", "").replace("slave two", "myself,slave two")
+IN_STEP = "master_link_status:up"
 
 
 @pytest.mark.parametrize(
@@ -66,3 +78,61 @@ def test_root_is_told_nothing_that_others_may_write() -> None:
     of_root = [unit for unit in units if "User=hubbub" not in unit]
     files = [line for unit in of_root for line in unit if line.startswith("EnvironmentFile=")]
     assert files == ["EnvironmentFile=/etc/hubbub-address.env"]
+
+
+@pytest.mark.parametrize(
+    ("nodes", "link", "takes_over"),
+    [
+        pytest.param(OTHER_NODES, IN_STEP, True, id="its primary's host has two, its own none"),
+        pytest.param(NODES, IN_STEP, False, id="its primary's host has one"),
+        pytest.param(
+            OTHER_NODES.replace("three 10.0.0.2", "three 10.0.0.3"), IN_STEP, False,
+            id="its own host has one",
+        ),
+        pytest.param(OTHER_NODES, "master_link_status:down", False, id="not in step"),
+        pytest.param(
+            OTHER_NODES.replace("slave three", "slave,fail? three"), IN_STEP, False,
+            id="a replica may be gone",
+        ),
+        pytest.param(
+            OTHER_NODES.replace("master - 0 0 2", "master,fail - 0 0 2"), IN_STEP, False,
+            id="a primary is gone",
+        ),
+        pytest.param(
+            OTHER_NODES + "lost :0@0 master,fail,noaddr - 0 0 1 disconnected\n", IN_STEP, True,
+            id="a server is gone that was replaced",
+        ),
+        pytest.param(
+            OTHER_NODES.partition("six")[0], IN_STEP, False,
+            id="a server is still to be added",
+        ),
+        pytest.param("", "", False, id="the server does not answer yet"),
+    ],
+)  # fmt: skip
+def test_a_replica_takes_over_only_to_spread_the_primaries(
+    nodes: str, link: str, takes_over: bool, tmp_path: Path
+) -> None:
+    """It is asked to only while the cluster is whole and it has what its primary has."""
+    (tmp_path / "valkey-admin.password").touch()
+    (tmp_path / "nodes").write_text(nodes)
+    for name, script in {
+        "valkey-cli": f"""case "$*" in
+            *"cluster nodes") cat {tmp_path}/nodes ;;
+            *"info replication") printf '{link}\\r\\n' ;;
+            *"cluster failover") echo OK ;;
+            esac""",
+        "sleep": f"mkdir {tmp_path}/slept 2>/dev/null",  # fails the second time and ends the loop
+    }.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / name).chmod(0o755)
+    done = subprocess.run(
+        [ROOT / "deploy/hosts/spread", "6380", str(os.getpid())],
+        env={
+            "HERE": "10.0.0.3",
+            "SECRETS": str(tmp_path),
+            "PATH": f"{tmp_path}:{os.environ['PATH']}",
+        },
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.stdout.endswith("taking over: OK\n") == takes_over, done
+    assert done.stderr == ""
