@@ -1,5 +1,5 @@
 """A substitute for systemd on a host of a test: `systemctl enable --now`, `start`, `stop`,
-`reload`.
+`reload`, `daemon-reload`.
 
 Runs the command of a unit in deploy/hosts as the unit's user, and restarts it when it ends. Knows
 only the settings of those units that matter here; ignores hardening. `boot` starts enabled units.
@@ -163,6 +163,8 @@ def main(words: list[str]) -> None:
                 (WANTED / name).touch()
                 if now:
                     start(name)
+        case "daemon-reload":
+            pass  # units are read when they are started
         case "start" | "stop" | "reload":
             for name in names:
                 {"start": start, "stop": stop, "reload": reload}[verb](name)

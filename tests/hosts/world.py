@@ -102,9 +102,11 @@ class World:
         self.network.forget(self.shared_address)
 
     def restart(self, host: Host) -> None:
-        """With the printed steps."""
-        (step,) = [step for step in printed_steps() if step.where == "to restart a host"]
-        host.run(step.commands)
+        """With the printed steps, as after a new release."""
+        names = ("for a new release: on each host", "to restart a host")
+        release, restart = (step for step in printed_steps() if step.where in names)
+        host.run(release.commands)
+        host.run(restart.commands)
 
     def replace(self, host: Host) -> None:
         """Replaces it with an empty one, with the steps printed for the last host."""
