@@ -54,6 +54,26 @@ def test_no_address_moves_where_nothing_checks_the_balancer(tmp_path: Path) -> N
         assert (done.returncode, "vrrp_script" in done.stdout) == (code, code == 0)
 
 
+def test_postgresql_starts_only_where_a_standby_can_take_over(tmp_path: Path) -> None:
+    """Without curl the check before a promotion would find etcd silent, whenever it is needed."""
+    for name in ("postgres", "postgres-replica"):
+        (tmp_path / f"{name}.password").touch()
+    environment = {"HERE": "a", "HOSTS": "a b", "POSTGRES": "/usr/bin"}
+    environment |= {"SECRETS": str(tmp_path), "DATA": str(tmp_path)}
+    for without, said in (("curl", ""), ("", f"{tmp_path}/patroni.yml\n")):
+        folder = tmp_path / f"without {without}"
+        folder.mkdir()
+        for program in {"cat", "dirname", "env"}:
+            (folder / program).symlink_to(f"/usr/bin/{program}")
+        for program in {"patroni", "curl"} - {without}:
+            (folder / program).symlink_to("/bin/echo")
+        done = subprocess.run(
+            [ROOT / "deploy/hosts/postgres"],
+            env={**environment, "PATH": str(folder)}, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert (done.stdout, "no curl" in done.stderr) == (said, without == "curl")
+
+
 def test_root_runs_nothing_that_the_balancer_could_have_written(tmp_path: Path) -> None:
     """keepalived's configuration is in its own folder, closed to HAProxy's user."""
     run, own = tmp_path / "run", tmp_path / "own"
