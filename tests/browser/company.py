@@ -64,7 +64,7 @@ async def two(enter: Callable[[], Awaitable[Window]], chat: str = "") -> tuple[W
 def bending_calls(path: str, how: str) -> str:
     """A script for the page. For each call to a matching path it runs `how`, a JavaScript function
     whose argument is a function that makes the call. So the browser need not intercept requests,
-    which is unreliable."""
+    and the page has its worker (`new_context`)."""
     return f"""(() => {{
         const ask = globalThis.fetch;
         globalThis.fetch = (asked, request) => {{

@@ -93,7 +93,11 @@ def pytest_runtest_makereport(
 async def new_context(
     browser: Browser, request: pytest.FixtureRequest
 ) -> AsyncIterator[NewContext]:
-    """Makes contexts, each like a separate browser, which end with the test."""
+    """Makes contexts, each like a separate browser, which end with the test.
+
+    A test that intercepts requests opens its page with `service_workers="block"`: where the page's
+    worker takes over just when interception begins, Chromium intercepts nothing.
+    """
     contexts: list[BrowserContext] = []
 
     async def make(**settings: Any) -> BrowserContext:

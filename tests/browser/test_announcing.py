@@ -56,7 +56,7 @@ async def test_what_comes_late_is_not_announced(open_page: OpenPage) -> None:
     play, chat = party()
     play.say(chat, "bob", "Who comes?")
     play.read_all()
-    page = await open_page(play)
+    page = await open_page(play, service_workers="block")
     may_come = asyncio.Event()
 
     async def hold(route: Route) -> None:
@@ -79,7 +79,7 @@ async def test_news_is_announced_while_the_past_fails_to_come(open_page: OpenPag
     for number in range(80):
         play.say(chat, "bob", f"line {number}")
     play.read_all()
-    page = await open_page(play)
+    page = await open_page(play, service_workers="block")
     await page.route("**/message?*", lambda route: route.fulfill(status=500, json={}))
     await page.get_by_role("link", name="Party").click()
     await expect(page.locator(".line").last).to_contain_text("line 79")

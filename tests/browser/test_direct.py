@@ -57,7 +57,7 @@ async def test_a_direct_chat_begins_from_a_name_anywhere(enter: OpenWindow) -> N
 async def test_a_direct_chat_that_comes_late_takes_nobody_away(enter: OpenWindow) -> None:
     """A user who has opened another chat meanwhile stays there, and finds the new one in the
     list."""
-    ann, bob = await two(enter, "Kitchen")
+    ann, bob = await two(lambda: enter(service_workers="block"), "Kitchen")
     await bob.write("There is cake")
     await ann.start_chat("Garden")
     await ann.open_chat("Kitchen")

@@ -4,6 +4,7 @@ import asyncio
 import io
 import re
 import wave
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -33,9 +34,9 @@ DROP = """([name, type, bytes]) => {
 }"""
 
 
-async def enter_party(open_page: OpenPage, play: Play) -> Page:
+async def enter_party(open_page: OpenPage, play: Play, **settings: Any) -> Page:
     """The page with the party's chat open and its messages in it."""
-    page = await open_page(play)
+    page = await open_page(play, **settings)
     await page.get_by_role("link", name="Party").click()
     await expect(page.locator(".line")).not_to_have_count(0)
     return page
@@ -161,7 +162,7 @@ async def test_a_message_goes_with_its_file_wherever_its_user_is(
     """In another chat, or in none; it does not wait for the user to return."""
     play, party_chat = party()
     play.start("Kitchen", "bob")
-    page = await enter_party(open_page, play)
+    page = await enter_party(open_page, play, service_workers="block")
     may_arrive = asyncio.Event()
 
     async def hold(route: Route) -> None:
@@ -287,7 +288,7 @@ async def test_a_picture_that_could_not_be_asked_for_comes_later(open_page: Open
     info = play.files.upload("019a0000-0000-7000-8000-000000000001", "wide.png", "k", picture(9, 9))
     assert info
     play.say(chat, "bob", "", attachments=[info[1]["file"]])
-    page = await open_page(play)
+    page = await open_page(play, service_workers="block")
     await page.route("**/file/link", lambda route: route.abort())
     await page.get_by_role("link", name="Party").click()
     await expect(page.locator(".files .broken")).to_contain_text("Cannot be shown now")
@@ -365,7 +366,7 @@ async def test_a_file_stands_for_the_text_where_there_is_none(enter: OpenWindow)
 
 async def test_an_answer_of_something_in_between_is_no_upload(enter: OpenWindow) -> None:
     """The log-in page of a captive network is not an answer to an upload, which is retried."""
-    ann = await enter()
+    ann = await enter(service_workers="block")
     await ann.start_chat("Hotel")
     await ann.page.route(
         "**/file?name=*",

@@ -28,7 +28,7 @@ async def test_the_focus_stays_in_the_page_of_somebody_who_leaves(open_page: Ope
     """Even if the chat is gone before the answer is there, while the button is disabled."""
     play = Play()
     chat = play.start("Kitchen", "ann", by="bob")
-    page = await open_page(play)
+    page = await open_page(play, service_workers="block")
 
     async def leave(route: Route) -> None:
         play.tell(chat, "participant.removed", "ann", minutes=130, users=[play.ids["ann"]])
@@ -48,7 +48,7 @@ async def test_whoever_removes_a_person_goes_on_beside_them(open_page: OpenPage)
     """Also if the person is gone from the list before the answer is there."""
     play = Play()
     chat = play.start("Kitchen", "bob", "cleo", "dan")
-    page = await open_page(play)
+    page = await open_page(play, service_workers="block")
 
     async def remove(route: Route) -> None:
         users = [play.ids["cleo"]]

@@ -31,7 +31,7 @@ async def test_a_chat_does_not_wait_for_the_history_of_another(open_page: OpenPa
     for title in ("Slow", "Quick"):
         play.say(play.start(title, "bob"), "bob", f"a word in {title}")
     play.read_all()
-    page = await open_page(play)
+    page = await open_page(play, service_workers="block")
     is_over = asyncio.Event()
 
     async def hold(route: Route) -> None:

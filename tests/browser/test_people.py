@@ -275,7 +275,7 @@ async def test_whoever_is_added_may_be_behind_the_first_matches(open_page: OpenP
     play.people |= many
     play.ids |= {name: user for user, name in many.items()}
     play.start("Kims", *list(many.values())[:20])
-    page = await open_page(play)
+    page = await open_page(play, service_workers="block")
     await page.route("**/api/user?username=*", first_20)
     await page.get_by_role("link", name="Kims").click()
     await page.get_by_role("button", name="Add people").first.click()
@@ -334,7 +334,7 @@ async def test_a_failure_is_seen_where_the_panel_covers_the_chat(open_page: Open
     """Such as that somebody's account is gone to whom one wanted to write."""
     play = Play()
     play.start("Kitchen", "bob")
-    page = await open_page(play, viewport=PHONE)
+    page = await open_page(play, viewport=PHONE, service_workers="block")
     await page.route(
         "**/direct", lambda route: route.fulfill(status=404, json={"code": "not_found"})
     )

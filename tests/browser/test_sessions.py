@@ -155,7 +155,7 @@ async def test_a_message_is_not_sought_for_somebody_who_is_gone(open_page: OpenP
     chat = play.start("Long", "bob")
     for number in range(300):
         play.say(chat, "bob", f"line {number}")
-    page = await open_page(play)
+    page = await open_page(play, service_workers="block")
 
     async def refuse(route: Route) -> None:  # so that each call ends at once
         await route.fulfill(status=500, json={"code": "internal"})
@@ -170,7 +170,7 @@ async def test_a_message_is_not_sought_for_somebody_who_is_gone(open_page: OpenP
 async def test_an_upload_is_not_tried_again_for_somebody_who_is_gone(open_page: OpenPage) -> None:
     """One that failed before the log-out and waits for its next attempt."""
     play, _ = party()
-    page = await enter_party(open_page, play)
+    page = await enter_party(open_page, play, service_workers="block")
     await page.route("**/file?name=*", lambda route: route.fulfill(status=503, json={}))
     await page.clock.install()
     async with page.expect_request_finished(lambda request: "/file?name=" in request.url):
@@ -183,7 +183,7 @@ async def test_a_sheet_does_not_open_for_somebody_who_is_gone(
 ) -> None:
     """If the session ends while the script of the sheets is loading."""
     play, _ = party()
-    context = await new_context()
+    context = await new_context(service_workers="block")
     may_load = asyncio.Event()
 
     async def hold(route: Route) -> None:

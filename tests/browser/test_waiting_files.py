@@ -47,7 +47,7 @@ async def test_a_message_goes_with_its_file_while_another_one_is_edited(
     """The edit stays as it is until its user saves it, and then the field is empty."""
     play, chat = party()
     play.say(chat, "ann", "Here they are")
-    page = await enter_party(open_page, play)
+    page = await enter_party(open_page, play, service_workers="block")
     may_arrive = asyncio.Event()
 
     async def hold(route: Route) -> None:
@@ -78,7 +78,7 @@ async def enter_early(
     new_context: NewContext, stage: Stage, play: Play, may_load: asyncio.Event
 ) -> Page:
     """The page with the party's chat open; its later script comes once it may."""
-    context = await new_context()
+    context = await new_context(service_workers="block")
 
     async def hold(route: Route) -> None:
         await may_load.wait()
