@@ -1,13 +1,14 @@
 """Every state of /admin on a stage, also on a phone: checked for accessibility and for its
 words."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Locator, Page, expect
+from playwright.async_api import Locator, Page, Route, expect
 
 from tests.browser.accessibility import DESK, PHONE, check
 from tests.browser.admin_play import AdminPlay
@@ -134,6 +135,28 @@ async def test_whoever_deletes_an_account_goes_on_beside_it(open_admin: Open) ->
     assert toast["x"] >= 0
     assert toast["x"] + toast["width"] <= PHONE["width"]
     await expect(row(page, "esra").get_by_role("button")).to_be_focused()
+
+
+async def test_a_refusal_is_seen_although_its_sheet_was_closed(
+    new_context: NewContext, stage: Stage
+) -> None:
+    """The user may have closed it before the answer."""
+    page = await stage.enter(await new_context(service_workers="block"), AdminPlay(), "/admin")
+    is_closed = asyncio.Event()
+
+    async def refuse(route: Route) -> None:
+        await is_closed.wait()
+        await route.fulfill(status=409, json={"code": "last_owner"})
+
+    await go(page, "People")
+    await page.route("**/api/admin/user/*", refuse)
+    await choose(page, "dan", "Deactivate")
+    sheet = page.get_by_role("dialog")
+    async with page.expect_request("**/api/admin/user/*"):
+        await sheet.get_by_role("button", name="Deactivate").click()
+    await sheet.get_by_role("button", name="Cancel").click()
+    is_closed.set()
+    await expect(page.locator(".toast")).to_contain_text("The last active owner must stay one.")
 
 
 async def test_a_link_that_was_copied_is_said_beside_it(open_admin: Open) -> None:

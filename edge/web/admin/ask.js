@@ -3,14 +3,14 @@
  */
 import { element } from "../parts/element.js";
 import { Sheet } from "../parts/sheet.js";
-import { submitting } from "../parts/submitting.js";
+import { submitting, tell } from "../parts/submitting.js";
 import { refused } from "./refusals.js";
 
 /**
- * `content` is above the buttons; `act(sheet)` may be async and raise a refusal, which is shown;
- * afterwards the sheet closes, unless `act` returns true.
+ * `content` is above the buttons; `act(sheet)` may be async and raise a refusal, which is shown, in
+ * `toast` if the sheet was closed; afterwards the sheet closes, unless `act` returns true.
  */
-export function openAsk({ title, yes, isDanger = false, layers, act }, ...content) {
+export function openAsk({ title, yes, isDanger = false, layers, toast, act }, ...content) {
   const error = element("p", { class: "error", role: "alert" });
   const go = element("button", { class: isDanger ? "danger" : "strong" }, yes);
   const form = element(
@@ -23,9 +23,7 @@ export function openAsk({ title, yes, isDanger = false, layers, act }, ...conten
           error.textContent = "";
           if (!(await act(sheet))) sheet.close();
         },
-        (failure) => {
-          error.textContent = refused(failure);
-        },
+        (failure) => tell(error, refused(failure), toast),
       ),
     },
     ...content,

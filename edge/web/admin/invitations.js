@@ -118,6 +118,7 @@ export class Invitations {
       yes: "Revoke",
       isDanger: true,
       layers: this.#layers,
+      toast: this.#toast,
       act: async (sheet) => {
         try {
           await this.#calls.revoke(invite.code);

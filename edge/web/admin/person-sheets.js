@@ -21,6 +21,7 @@ export function openRole(person, { calls, layers, toast, onChanged }) {
     title: `Role of ${name}`,
     yes: "Change role",
     layers,
+    toast,
     act: async () => {
       const role = roles.value;
       onChanged(await calls.changePerson(person.id, { role }));
@@ -36,6 +37,7 @@ export function openDeactivation(person, { calls, layers, toast, onChanged }) {
     yes: "Deactivate",
     isDanger: true,
     layers,
+    toast,
     act: async () => {
       onChanged(await calls.changePerson(person.id, { active: false }));
       toast.show(`${name} is deactivated.`);
@@ -56,12 +58,13 @@ export async function reactivate(person, { calls, toast, onChanged }) {
   }
 }
 
-export function openReset(person, { calls, layers }) {
+export function openReset(person, { calls, layers, toast }) {
   const name = isolated(nameOf(person));
   openAsk({
     title: `New password for ${name}`,
     yes: "Create the link",
     layers,
+    toast,
     act: async (sheet) => {
       const { url } = await calls.makeReset(person.id);
       sheet.body.replaceChildren(
@@ -84,6 +87,7 @@ export function openDeletion(person, { calls, layers, toast, onDeleted }) {
     yes: "Delete for ever",
     isDanger: true,
     layers,
+    toast,
     act: async (sheet) => {
       await calls.deletePerson(person.id, { messages: messages.checked });
       sheet.close(); // returns the focus to the row, which passes it on when it goes
