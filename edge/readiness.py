@@ -34,10 +34,12 @@ class Readiness:
 
     async def missing(self) -> str | None:
         """What is missing, as text for an operator, or None."""
+        came_at = time.monotonic()
         async with self._one_at_a_time:
-            if time.monotonic() - self._asked_at > REMEMBER_SECONDS:
+            if came_at - self._asked_at > REMEMBER_SECONDS:
+                asked_at = time.monotonic()  # the answer may be that old: a process may be stopped
                 self._missing = await self._ask()
-                self._asked_at = time.monotonic()
+                self._asked_at = asked_at
             return self._missing
 
     async def _ask(self) -> str | None:

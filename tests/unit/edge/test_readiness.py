@@ -1,5 +1,6 @@
 """Readiness of the whole system, with servers that answer as replicas do."""
 
+import asyncio
 import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, closing
@@ -9,7 +10,7 @@ from common.calls.http_client import HttpClient
 from common.calls.http_server import Request, Response, serving_http
 from common.calls.replicas import Replicas
 from common.identity.gate import Gate
-from edge.readiness import Readiness
+from edge.readiness import REMEMBER_SECONDS, Readiness
 
 
 class OpenGate(Gate):
@@ -29,6 +30,8 @@ class System:
     def __init__(self, addresses: dict[str, list[str]], http: HttpClient) -> None:
         self.statuses = {address: 200 for both in addresses.values() for address in both}
         self.addresses = addresses
+        self.may_answer = asyncio.Event()  # what they were when they were asked
+        self.may_answer.set()
         self.looked_up = 0
         self._known = {role: Replicas(role, (both[0],)) for role, both in addresses.items()}
         chats, realtime = (Calls(http, of) for of in self._known.values())
@@ -52,7 +55,9 @@ async def running_system() -> AsyncIterator[System]:
                 listening.append(address)
 
                 async def answer(_: Request, address: str = address) -> Response:
-                    return Response(system.statuses[address], b"", "text/plain")
+                    status = system.statuses[address]
+                    await system.may_answer.wait()
+                    return Response(status, b"", "text/plain")
 
                 await stack.enter_async_context(serving_http(answer, listener))
         system = System(addresses, http)
@@ -78,3 +83,15 @@ async def test_nothing_is_looked_up_while_all_is_well() -> None:
     async with running_system() as system:
         assert await system.readiness.missing() is None
         assert system.looked_up == 0
+
+
+async def test_an_answer_that_took_long_is_not_remembered() -> None:
+    """What it says is as old as the question: edge may have been stopped meanwhile."""
+    async with running_system() as system:
+        system.may_answer.clear()
+        first = asyncio.create_task(system.readiness.missing())
+        await asyncio.sleep(REMEMBER_SECONDS + 0.1)
+        system.statuses = dict.fromkeys(system.statuses, 503)
+        system.may_answer.set()
+        assert await first is None
+        assert await system.readiness.missing() == "chats"
