@@ -6,6 +6,7 @@ that updates the state with each event.
 
 import sys
 from collections import defaultdict
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -20,7 +21,7 @@ from chats.store.rebuilding import (
     read_messages,
     replace_changed_messages,
 )
-from common.database.failures import retry_busy
+from common.database.failures import DatabaseBusy
 from common.database.pool import Pool, begin, create_pool
 from common.protocol.fold import begin as begin_message
 from common.protocol.fold import change
@@ -45,8 +46,8 @@ async def rebuild(pool: Pool) -> int:
 
 
 async def _rebuild_chat(pool: Pool, chat: str) -> int:
-    # A reader for whom blocks are missing would wait for the chat, to count them.
-    await retry_busy(lambda: count_blocks(pool, [chat]))
+    with suppress(DatabaseBusy):  # then readers for whom blocks are missing wait for the chat
+        await count_blocks(pool, [chat])
     async with begin(pool) as connection:
         await hold_chat(connection, chat)
         changes: defaultdict[int, list[Event]] = defaultdict(list)

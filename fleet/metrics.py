@@ -101,8 +101,9 @@ def export_free_bytes(registry: CollectorRegistry, place: int | str) -> None:
 def export_backup_age(registry: CollectorRegistry, data: Path) -> None:
     """Of the last backup, read at each scrape."""
     gauge = Gauge(
-        "hubbub_backup_age_seconds", "Age of the last backup; 0 without.", registry=registry
-    )
+        "hubbub_backup_age_seconds", "Age of the last backup; 0 if none are made regularly.",
+        registry=registry,
+    )  # fmt: skip
     gauge.set_function(lambda: backup_age(data))
 
 

@@ -11,7 +11,7 @@ from uuid import UUID, uuid5
 import msgspec
 
 from common.calls.calls import DEADLINE_SECONDS, Calls
-from common.database.failures import retry_busy
+from common.database.failures import DatabaseBusy, retry_busy
 from common.database.pool import Connection, Pool, begin
 from common.process.logs import log
 from common.process.rest import NEVER, Rest
@@ -317,6 +317,8 @@ class Invitations:
         except Refusal as refusal:
             log("join by invitation refused", code=refusal.code, chat=join.chat)
             return refusal.code != "unavailable"
+        except DatabaseBusy:  # its chat is
+            return False
         return True
 
 

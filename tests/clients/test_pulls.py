@@ -93,7 +93,7 @@ async def test_a_server_in_trouble_gets_few_requests_however_many_chats_are_behi
 async def test_what_waits_for_missing_events_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """If it becomes too much while the server gives no page, the client catches up anew, on another
     socket."""
-    monkeypatch.setattr("hubbub_client.session.MAX_HELD", 3)
+    monkeypatch.setattr("hubbub_client.session.MAX_HELD", 4)
     async with somebody() as (stub, client):
         answers: list[Answer] = [refused(503, "unavailable")]
         stub.answer = lambda *_: answers[-1]

@@ -255,8 +255,8 @@ export class Client {
   /** Once somebody has logged in. Raises Stopped if the program closes the client meanwhile. */
   async #start(loggedIn) {
     const closes = this.#closes;
-    await loggedIn;
-    if (closes !== this.#closes) throw closedByProgram();
+    const expectOpen = () => { if (closes !== this.#closes) throw closedByProgram(); };
+    await loggedIn?.finally(expectOpen); // also if it failed: its repeats have ended
     const isOther = this.#kept.user !== this.user;
     const begun = isOther ? this.#beginAnew() : undefined;
     this.#ended = null; // an earlier session may have ended
@@ -270,7 +270,7 @@ export class Client {
     }
     // From here on changes are this user's, although the store may take its time.
     await Promise.all([begun, this.outbox.resume(this.user)]);
-    if (closes !== this.#closes) throw closedByProgram();
+    expectOpen();
   }
 
   /** Drops the previous user's events and position for the one who logs in. */
@@ -353,7 +353,7 @@ export class Client {
       else if (pull) this.#pulls.load(pull);
       else if (answer) this.#answers.came(answer);
       else if (moment) this.#moments.push(moment, MAX_MOMENTS);
-      else if (full) this.#connection.reopen();
+      else if (full && this.#ended === null) this.#connection.reopen();
     }
   }
 

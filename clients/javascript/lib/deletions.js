@@ -61,7 +61,7 @@ export class ProgramRest extends Rest {
     });
   }
 
-  /** Ends the repeats of calls: each raises what its last attempt has raised, or still raises. */
+  /** No call is repeated any more: each raises the error of its last attempt, also of one under way. */
   endRepeats() {
     for (const end of this.#repeated.values()) end();
     this.#repeated.clear();

@@ -64,7 +64,10 @@ export class Rest {
     return this.#begin("/api/user/login", { body: { username, password } });
   }
 
-  /** Ends the session on the server, which also closes its sockets, and forgets the tokens. */
+  /**
+   * Ends the session on the server, which also closes its sockets, and forgets the tokens. Is not
+   * repeated once somebody has logged in meanwhile.
+   */
   async logOut() {
     const key = newId();
     const user = this.tokens?.user;

@@ -13,15 +13,14 @@ const MOMENTS = new Set(["typing", "presence", "read", "mine"]);
 /**
  * An output has one key: `{ready: pingSeconds}`, `{deliver: event}`, `{pull}`, `{restarted: chat or
  * null}`, `{answer: frame}` of a send, `{moment: frame}`, `{refresh: true}`, `{refusal: frame}` of a
- * frame without client id, or `{full: true}`: so much waits for pulls that the socket is to be
- * replaced, after which it comes again. A pull is `{chat, after, to, socket}`: `to` is a seq that
+ * frame without client id, or `{full: true}`: so much waits for pulls that a client replaces its
+ * socket, after which it comes again. A pull is `{chat, after, to, socket}`: `to` is a seq that
  * is known to exist.
  */
 export class Session {
   #places = new Map(); // chat -> an `Order`, or what is more than one
   #make;
-  #pulling = new Set(); // chats
-  #held = 0; // events that have waited for pulls since there was none
+  #pulling = new Map(); // chat -> how many of its events wait for the pull
   #sockets = 0; // how many became ready: the result of a pull for an earlier one is dropped
   #had = {}; // chat -> cursor when the last `hello` was sent
   #resumed = {}; // the part sent in it
@@ -189,8 +188,9 @@ export class Session {
     const isPulling = this.#pulling.has(chat);
     if (isPulling && seq !== place.cursor + 1) {
       place.hold(event);
-      this.#held += 1;
-      return this.#held > MAX_HELD ? [{ full: true }] : [];
+      this.#pulling.set(chat, this.#pulling.get(chat) + 1);
+      const held = [...this.#pulling.values()].reduce((sum, one) => sum + one);
+      return held > MAX_HELD ? [{ full: true }] : [];
     }
     // A snapshot: everything before it is history.
     const isSnapshot = type === "chat.created";
@@ -199,8 +199,7 @@ export class Session {
   }
 
   #pull(chat, to) {
-    if (this.#pulling.size === 0) this.#held = 0;
-    this.#pulling.add(chat);
+    this.#pulling.set(chat, this.#pulling.get(chat) ?? 0);
     return { pull: { chat, after: this.#lastOf(chat), to, socket: this.#sockets } };
   }
 

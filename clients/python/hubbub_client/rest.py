@@ -110,6 +110,7 @@ class Rest:
         self._log_ins += 1
 
     async def log_out(self) -> None:
+        """Is not repeated once somebody has logged in meanwhile."""
         key, log_ins = str(uuid.uuid4()), self._log_ins
 
         async def ask(token: str) -> None:

@@ -92,7 +92,6 @@ class Session:
         self._resumed: dict[str, int] = {}  # the part sent in it
         self._shown: dict[str, int] = {}  # where chats begin at the first socket
         self._held: dict[str, list[Event]] = {}  # for chats that are being pulled
-        self._held_count = 0  # since nothing was pulled
         self._ends: dict[str, int] = {}  # of chats that ended on this socket
         self._sockets = 0  # that became ready
 
@@ -191,7 +190,7 @@ class Session:
     @property
     def holds_too_much(self) -> bool:
         """The pulls take too long: what waits for them comes again on the next socket."""
-        return self._held_count > MAX_HELD
+        return sum(map(len, self._held.values())) > MAX_HELD
 
     def wants(self, pull: Pull) -> bool:
         """Whether the pull is still needed."""
@@ -204,7 +203,6 @@ class Session:
         self.max_frame = ready.get("maxFrame", MAX_FRAME)
         self._sockets += 1
         self._held.clear()
-        self._held_count = 0
         self._ends.clear()
         heads: dict[str, int] = ready["chats"]
         outputs: list[Output] = []
@@ -243,7 +241,6 @@ class Session:
         chat, last = event.chat, self._last_of(event.chat)
         if chat in self._held:
             self._held[chat].append(event)
-            self._held_count += 1
             return []
         if event.seq <= last:
             return []
@@ -254,8 +251,6 @@ class Session:
         return self._deliver(event)
 
     def _pull(self, chat: str) -> Pull:
-        if not self._held:
-            self._held_count = 0
         self._held[chat] = []
         return Pull(chat, self._last_of(chat), self._sockets)
 

@@ -55,10 +55,11 @@ function deletionForm({ api, toast, onLeaving, onDeleted, onKeep }) {
           await onDeleted();
         },
         (failure) => {
-          if (failure.code === "invalid_credentials" && go.isConnected) {
+          if (failure.code !== "invalid_credentials") tell(error, inWords(failure), toast);
+          else if (go.isConnected) {
             password.fail("This is not your password.");
             password.input.focus();
-          } else tell(error, inWords(failure), toast);
+          } else toast.show("This is not your password.");
         },
       ),
     },

@@ -134,9 +134,12 @@ function passwordForm(api, me, onChanged, toast) {
     try {
       onChanged(await api.changeMe(changes));
     } catch (error) {
-      if (error.code !== "invalid_credentials" || !now.node.isConnected) throw error;
-      now.fail("This is not your current password.");
-      now.input.focus();
+      if (error.code !== "invalid_credentials") throw error;
+      const sentence = "This is not your current password.";
+      if (now.node.isConnected) {
+        now.fail(sentence);
+        now.input.focus();
+      } else toast.show(sentence);
       return "";
     }
     now.input.value = "";

@@ -47,6 +47,14 @@ rule("a client that is closed during a log-in neither connects nor sends", async
   }
 });
 
+rule("a log-in that is being repeated ends with its client", async () => {
+  const { client } = await somebody({ answers: () => [503, {}], tokens: null });
+  const loggingIn = client.logIn(BEN).catch((error) => error);
+  await long();
+  await client.close();
+  same((await loggingIn).name, "Stopped");
+});
+
 rule("what another window renewed is taken, also after the clock was set back", async () => {
   const { client, clock, store, calls } = await somebody({ answers });
   const expires = clock.now() + 900_000;

@@ -9,8 +9,8 @@ import psycopg
 import pytest
 
 from chats.rebuild import rebuild
-from chats.store.rebuilding import read_changes
-from common.database.pool import Connection, create_pool
+from chats.store.rebuilding import hold_chat, read_changes
+from common.database.pool import Connection, begin, create_pool
 from common.protocol.chats import (
     Chat,
     ChatPage,
@@ -213,6 +213,31 @@ async def test_a_chat_is_listed_while_it_is_rebuilt(
     [[shown]] = [page.chats for page in listed]
     assert isinstance(shown.mine, Mine)
     assert shown.mine.unread == 1
+
+
+async def test_a_rebuild_waits_for_a_chat_that_is_held(
+    stage: Stage, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long that takes, as by another rebuild: the blocks for readers do not matter then."""
+    ann, bob = await world.make_people(2)
+    chat = (await world.make_chat(ann, bob)).id
+    is_waiting = asyncio.Event()
+
+    async def hold(connection: Connection, held: str) -> None:
+        if held == chat:
+            is_waiting.set()
+        await hold_chat(connection, held)
+
+    monkeypatch.setattr("chats.rebuild.hold_chat", hold)
+    async with create_pool(stage.chats_database_url, size=2, min_size=2) as pool:
+        async with begin(pool) as connection:
+            await hold_chat(connection, chat)
+            rebuilding = asyncio.create_task(rebuild(pool))
+            waiting = asyncio.create_task(is_waiting.wait())
+            await asyncio.wait((rebuilding, waiting), return_when=asyncio.FIRST_COMPLETED)
+            waiting.cancel()
+            assert not rebuilding.done()
+        await rebuilding
 
 
 async def crowd_of_reactors(world: World) -> Crowd:

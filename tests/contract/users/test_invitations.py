@@ -9,7 +9,7 @@ import pytest
 
 from common.calls.calls import Calls
 from common.database.failures import MAX_TRIES, DatabaseBusy
-from common.database.pool import Pool, begin
+from common.database.pool import Connection, Pool, begin
 from common.protocol import instance as i
 from common.protocol.chats import Done, JoinChat
 from common.protocol.errors import invalid, unavailable
@@ -19,7 +19,7 @@ from tests.contract.users.test_instance import change, code_of, make_owner, sign
 from tests.contract.users.test_repeats import wait_for_waiting
 from tests.contract.users.test_resets import until_something_waits
 from users.invitations import MAX_INVITATIONS_A_USER, ROUND_LIMIT, Invitations
-from users.store.invitations import give_use_back, list_old_joins
+from users.store.invitations import JoinRow, give_use_back, insert_join, list_old_joins
 
 
 async def invite(users: Any, caller: Any, role: Any = "member") -> str:
@@ -278,6 +278,32 @@ async def test_a_use_is_given_back_later_if_the_database_is_busy(
     async with pool.connection() as connection:
         row = await connection.execute("SELECT uses - uses_left FROM invitations")
         assert await row.fetchone() == (0,)
+
+
+async def test_a_join_whose_chat_is_busy_holds_up_no_other(
+    users: Any, pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of those that are left over: it waits for a later round."""
+    ann = await make_owner(users, "ann")
+    await invite(users, ann)
+    ben, cleo = [await users.sign_up(name) for name in ("ben", "cleo")]
+    for user in (ben, cleo):
+        async with begin(pool) as connection:
+            [[invitation]] = await (
+                await connection.execute("SELECT id FROM invitations")
+            ).fetchall()
+            join = JoinRow(user.id, new_id(), ann.id, new_id(), str(invitation))
+            await insert_join(connection, join)
+
+    async def give_back(connection: Connection, join: JoinRow) -> None:
+        if join.user == ben.id:
+            raise DatabaseBusy
+        await give_use_back(connection, join)
+
+    monkeypatch.setattr("users.invitations.store.give_use_back", give_back)
+    monkeypatch.setattr("users.invitations.LEFT_OVER_SECONDS", 0.0)
+    await Invitations(pool, cast(Calls, Full()), None).join_left_over()
+    assert [join.user for join in await list_old_joins(pool, 0.0, 9, 0)] == [ben.id]
 
 
 @pytest.mark.parametrize("others", [(None, "x" * 43), ("other", None), ("other", "x" * 43)])

@@ -28,19 +28,18 @@ def test_the_free_bytes_are_those_for_our_user(tmp_path: Path) -> None:
         os.close(descriptor)
 
 
-def test_a_backup_has_an_age_once_there_is_one(tmp_path: Path) -> None:
-    """The last one counts. A clock that was set back makes none negative."""
+def test_backups_have_an_age_while_they_are_regular(tmp_path: Path) -> None:
+    """From the second one on that is at most 8 days after another; whoever makes one for each
+    upgrade backs up in another way. A clock that was set back makes no age negative."""
     registry = CollectorRegistry()
     export_backup_age(registry, tmp_path)
-
-    def age() -> float | None:
-        return registry.get_sample_value("hubbub_backup_age_seconds")
-
-    assert age() == 0.0
-    for made, expected in ((-1000.0, 1000.0), (1000.0, 0.0)):
+    day = 86_400
+    for days_ago, expected in ((9, 0), (7, 0), (7, 7), (-1, 0), (9, 9), (7, 0)):
         note_backup(tmp_path)
-        os.utime(tmp_path / FILE_NAME, (time.time() + made,) * 2)
-        assert age() == pytest.approx(expected, abs=30)
+        assert registry.get_sample_value("hubbub_backup_age_seconds") == pytest.approx(0, abs=30)
+        os.utime(tmp_path / FILE_NAME, (time.time() - days_ago * day,) * 2)
+        age = registry.get_sample_value("hubbub_backup_age_seconds")
+        assert age == pytest.approx(expected * day, abs=30)
 
 
 def test_a_backup_that_cannot_be_noted_is_one(tmp_path: Path) -> None:
