@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
+from contextlib import asynccontextmanager
+from typing import Any, NamedTuple
 
 import msgspec
 import pytest
@@ -10,6 +11,8 @@ from hubbub_client import Client, MemoryStore, Stopped, Unauthenticated
 from hubbub_client.rest import Tokens
 
 from tests.clients.stub import Answer, Stub, message, refused, serving, somebody, until
+
+LOG_OUT = ("POST", "/api/user/logout")
 
 
 async def take(events: AsyncIterator[Any], number: int) -> list[int]:
@@ -148,28 +151,52 @@ async def test_a_log_out_ends_the_connection_at_once(
         await until(lambda: stub.sockets[-1].closed)
 
 
-async def test_a_log_out_that_a_log_in_overtakes_takes_nothing_from_the_next_user() -> None:
-    """Neither their session nor their unsent changes; those of whom has logged out are removed."""
-    store = MemoryStore()
+class Leaving(NamedTuple):
+    """A user with an unsent change, whose log-out is answered once `may_end` is set."""
+
+    stub: Stub
+    client: Client
+    renaming: asyncio.Task[None]
+    log_out: asyncio.Task[None]
+    may_end: asyncio.Event
+
+
+@asynccontextmanager
+async def leaving(store: MemoryStore, end: Answer) -> AsyncIterator[Leaving]:
+    """`end` is the answer to the log-out. Everything else is unavailable."""
     may_end = asyncio.Event()
 
     async def answer(_: str, path: str) -> Answer:
-        if path == "/api/user/logout":
-            await may_end.wait()
-        return refused(503, "unavailable")
+        if path != LOG_OUT[1]:
+            return refused(503, "unavailable")
+        await may_end.wait()
+        return end
 
     async with serving() as (stub, origin), Client(origin, store) as client:
         await client.log_in("ann", "correct horse")
         await client.until_ready()
         stub.answer = answer
-        anns = asyncio.create_task(client.chat("c").rename("Garden"))
-        leaving = asyncio.create_task(client.log_out())
-        await until(lambda: ("POST", "/api/user/logout") in stub.asked)
+        renaming = asyncio.create_task(client.chat("c").rename("Garden"))
+        log_out = asyncio.create_task(client.log_out())
+        await until(lambda: LOG_OUT in stub.asked)
+        yield Leaving(stub, client, renaming, log_out, may_end)
+
+
+async def test_a_log_out_that_a_log_in_overtakes_takes_nothing_from_the_next_user() -> None:
+    """Neither their session nor their unsent changes; those of whom has logged out are removed."""
+    store = MemoryStore()
+    async with leaving(store, refused(503, "unavailable")) as (
+        stub,
+        client,
+        anns,
+        log_out,
+        may_end,
+    ):
         be(stub, "ben")
         await client.log_in("ben", "correct horse")
         bens = asyncio.create_task(client.chat("c").rename("Balcony"))
         may_end.set()
-        await leaving
+        await log_out
         await client.until_ready()
         assert (client.user, stub.connects[-1]["token"]) == ("ben", "ben")
         assert (store.get("user"), [name.split()[1] for name in store.names("unsent ")]) == (
@@ -183,31 +210,16 @@ async def test_a_log_out_that_a_log_in_overtakes_takes_nothing_from_the_next_use
 
 async def test_a_log_out_that_a_log_in_of_the_same_user_overtakes_leaves_the_new_session() -> None:
     """It is neither forgotten nor logged out of by a repeat, and what is unsent belongs to it."""
-    store = MemoryStore()
-    may_end = asyncio.Event()
-
-    async def answer(_: str, path: str) -> Answer:
-        if path == "/api/user/logout":
-            await may_end.wait()
-            return refused(401, "unauthenticated")
-        return refused(503, "unavailable")
-
-    async with serving() as (stub, origin), Client(origin, store) as client:
-        await client.log_in("ann", "correct horse")
-        await client.until_ready()
-        stub.answer = answer
-        renaming = asyncio.create_task(client.chat("c").rename("Garden"))
-        leaving = asyncio.create_task(client.log_out())
-        logout = ("POST", "/api/user/logout")
-        await until(lambda: logout in stub.asked)
+    end = refused(401, "unauthenticated")
+    async with leaving(MemoryStore(), end) as (stub, client, renaming, log_out, may_end):
         stub.session = {**stub.session, "token": "new"}
         await client.log_in("ann", "correct horse")
         may_end.set()
-        await leaving
+        await log_out
         await client.until_ready()
         assert (client.user, stub.connects[-1]["token"]) == ("ann", "new")
         assert client.rest.tokens == client._kept.tokens()
-        assert stub.asked.count(logout) == 1
+        assert stub.asked.count(LOG_OUT) == 1
         stub.answer = lambda *_: (200, {})
         await renaming
 
