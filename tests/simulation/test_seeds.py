@@ -7,11 +7,11 @@ import pytest
 
 from simulation.__main__ import ENVIRONMENT, run_seeds
 
-SEEDS = 300
+SEEDS = 100
 
 
-@pytest.mark.timeout(1800)  # it shares the processor, and takes two minutes of an idle one
-def test_nothing_breaks_in_three_hundred_seeds() -> None:
+@pytest.mark.timeout(1800)  # it shares the processor, and takes most of a minute of an idle one
+def test_nothing_breaks_in_a_hundred_seeds() -> None:
     """No invariant is broken, whatever is lost, late, killed or cut off."""
     failed = [result for result in run_seeds(1, SEEDS, jobs=2) if result["breach"] is not None]
     assert failed == []
