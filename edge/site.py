@@ -11,7 +11,8 @@ import posixpath
 import re
 import string
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence, Set
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
+from itertools import product
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -215,12 +216,16 @@ def _shorten(name: str, body: str) -> str:
     """Shortens private names to a letter or two, the shortest for the most frequent: nothing
     outside the module sees them."""
     used = [private for private, _ in Counter(_PRIVATE_USE.findall(body)).most_common()]
-    letters = string.ascii_letters
-    names = [*letters, *(first + second for first in letters for second in letters)]
-    short = dict(zip(used, names, strict=False))
+    short = dict(zip(used, _short_names(), strict=False))
     if any(found in short for text in _QUOTED.findall(body) for found in _PRIVATE.findall(text)):
         raise ValueError(f"{name} cannot be joined: a string has one of its private names")
     return _PRIVATE.sub(lambda found: f"#{short.get(found[1], found[1])}", body)
+
+
+def _short_names() -> Iterator[str]:
+    yield from string.ascii_letters
+    for two in product(string.ascii_letters, repeat=2):
+        yield "".join(two)
 
 
 def _wrap(name: str, body: str, wanted: Collection[tuple[str, str]]) -> str:
