@@ -1,6 +1,7 @@
 """The units of deploy/hosts."""
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -37,6 +38,24 @@ def test_systemd_has_nothing_to_say_about_the_units(name: str, tmp_path: Path) -
         )  # fmt: skip
         about = [line for line in done.stderr.splitlines() if unit.name in line]
         assert (done.returncode, about) == (0, [])
+
+
+def test_the_ports_to_open_are_those_that_are_used() -> None:
+    """Those in the scripts, and in the steps for Valkey, whose servers talk 10,000 above."""
+    scripts = "".join(path.read_text() for path in (ROOT / "deploy/hosts").iterdir())
+    page = (ROOT / "docs/hosts.md").read_text()
+    ports = {int(port) for port in re.findall(r"\$(?:HERE|host):(\d{4,})", scripts)}
+    services = {int(port) for port in re.findall(r"\) echo (\d{4}) ;;", scripts)}
+    valkeys = {int(port) for port in re.findall(r"hubbub@valkey-(\d+)", page)}
+    used = ports | services | {n + 100 for n in services} | valkeys | {n + 10_000 for n in valkeys}
+    _, *rows = page.partition("| port | of |")[2].partition("| VRRP")[0].splitlines()
+    assert len(services) == 5
+    assert used == {
+        port
+        for row in rows[1:]
+        for low, high in re.findall(r"(\d+)(?: to (\d+))?", row.split("|")[1])
+        for port in range(int(low), int(high or low) + 1)
+    }
 
 
 def test_no_address_moves_where_nothing_checks_the_balancer(tmp_path: Path) -> None:
