@@ -12,6 +12,7 @@ import re
 import string
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
+from functools import cache
 from itertools import product
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -95,6 +96,8 @@ def read_site() -> dict[str, File]:
         },
         **{name: join_styles(texts, name).encode() for name in STYLES},
     }
+    for read in (_imports_of, _body_of):
+        read.cache_clear()  # several scripts needed the same modules; edge needs them no more
     version = hashlib.sha256(b"\0".join(served.values())).hexdigest()[:12]
     for name in PAGES.values():
         text = served[name].decode()
@@ -163,7 +166,13 @@ def _chain_of(entry: str, entries: Mapping[str, str | None]) -> list[str]:
 
 
 def _needed_by(name: str, modules: Mapping[str, str]) -> list[str]:
-    return [_resolve(name, path) for _, path in _IMPORT.findall(modules[name])]
+    return [_resolve(name, path) for _, path in _imports_of(modules[name])]
+
+
+@cache
+def _imports_of(module: str) -> list[tuple[str, str]]:
+    """The names in each of its imports, and the path."""
+    return _IMPORT.findall(module)
 
 
 def _take_shared(script: str, names: Sequence[str]) -> str:
@@ -190,7 +199,7 @@ def join_modules(modules: Mapping[str, str], entry: str) -> dict[str, str]:
     wanted = {
         (_resolve(name, needed), one.split(" as ")[0].strip())
         for name, text in modules.items()
-        for names, needed in _IMPORT.findall(text)
+        for names, needed in _imports_of(text)
         for one in names.split(",")
     }
 
@@ -199,17 +208,23 @@ def join_modules(modules: Mapping[str, str], entry: str) -> dict[str, str]:
             return
         if name in waiting:
             raise ValueError(f"{name} imports itself over {' and '.join(waiting)}")
-        text = _REMARK.sub(r"\1", _INDENT.sub("", _COMMENT.sub("", modules[name])))
-        if any(line.count("`") % 2 for line in _QUOTED.sub("", text).splitlines()):
-            raise ValueError(f"{name} cannot be joined: it has a string of several lines")
-        for _, needed in _IMPORT.findall(text):
-            join(_resolve(name, needed), (*waiting, name))
-        body = _IMPORT.sub(lambda found: _take(found[1], _resolve(name, found[2])), text)
-        body = _shorten(name, body)
+        for needed in _needed_by(name, modules):
+            join(needed, (*waiting, name))
+        body = _body_of(name, modules[name])
         done[name] = body if name == entry else _wrap(name, body, wanted)
 
     join(entry, ())
     return done
+
+
+@cache
+def _body_of(name: str, module: str) -> str:
+    """Without comments and indentation, its imports as constants."""
+    text = _REMARK.sub(r"\1", _INDENT.sub("", _COMMENT.sub("", module)))
+    if any(line.count("`") % 2 for line in _QUOTED.sub("", text).splitlines()):
+        raise ValueError(f"{name} cannot be joined: it has a string of several lines")
+    body = _IMPORT.sub(lambda found: _take(found[1], _resolve(name, found[2])), text)
+    return _shorten(name, body)
 
 
 def _shorten(name: str, body: str) -> str:
