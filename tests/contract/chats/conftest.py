@@ -16,7 +16,6 @@ import pytest_asyncio
 
 from chats.app import create_chats
 from chats.settings import ChatsSettings
-from chats.store.schema import set_up_database
 from common.calls.callers import CALLERS, CredentialHashes, callers_lines, read_callers
 from common.calls.calls import Calls
 from common.calls.http_client import HttpClient
@@ -45,7 +44,6 @@ from tests.fixtures.patient_pools import CONNECT_SECONDS, patient_pools
 from tests.fixtures.servers import PostgresServer, ValkeyServer
 from users.app import create_users
 from users.settings import Settings as UsersSettings
-from users.store.upkeep import set_up_database as set_up_users_database
 
 T = TypeVar("T")
 SERVICE_KEY = "a service key for tests"
@@ -178,8 +176,8 @@ class Stage(NamedTuple):
 
 @pytest.fixture
 def database_url(postgres: PostgresServer) -> Iterator[str]:
-    """An empty database for one test."""
-    url = postgres.make_database()
+    """A database for one test, with all tables of chats."""
+    url = postgres.make_database("chats")
     yield url
     postgres.drop_database(url)
 
@@ -189,7 +187,7 @@ def stage(
     postgres: PostgresServer, valkey: ValkeyServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Stage]:
     """Shared by the tests of a file, which create their own users and chats."""
-    urls = postgres.make_database(), postgres.make_database()
+    urls = postgres.make_database("chats"), postgres.make_database("users")
     prefix = f"test-{secrets.token_hex(6)}:"
     yield Stage(*urls, valkey.url, prefix, tmp_path_factory.mktemp("chats"))
     for url in urls:
@@ -214,8 +212,6 @@ async def running_world(
     stage: Stage, *, replicas: int = 2, with_users: bool = True, is_patient: bool = True
 ) -> AsyncIterator[World]:
     """With `is_patient` its databases may stand still for as long as any machine does."""
-    await set_up_database(stage.chats_database_url)
-    await set_up_users_database(stage.users_database_url)
     async with contextlib.AsyncExitStack() as stack:
         if is_patient:
             stack.enter_context(patient_pools())

@@ -10,7 +10,6 @@ from chats.log.announce import Announcer
 from chats.membership.chats import create_chat
 from chats.membership.coordinator import Coordinator
 from chats.store.query import PLAN_OPTIONS
-from chats.store.schema import set_up_database
 from common.calls.calls import Calls
 from common.database.pool import Pool, create_pool
 from common.protocol.chats import CreateChat
@@ -55,7 +54,6 @@ def request_of(user: str, key: str, participants: list[str]) -> CreateChat:
 @pytest_asyncio.fixture
 async def pool(database_url: str) -> AsyncIterator[Pool]:
     """A coordinator's connection pool."""
-    await set_up_database(database_url)
     async with create_pool(database_url, size=4, options=PLAN_OPTIONS) as pool:
         yield pool
 

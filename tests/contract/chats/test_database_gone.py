@@ -89,7 +89,7 @@ async def test_a_restart_under_sends_is_invisible(
     if not IS_AT_REST:  # a chat counts as held when a replica stands still while it sends
         monkeypatch.setattr("common.database.pool._SESSION_OPTIONS", "")
     server = make_postgres()
-    urls = server.make_database(), server.make_database()
+    urls = server.make_database("chats"), server.make_database("users")
     stage = Stage(*urls, valkey.url, f"test-{secrets.token_hex(6)}:", tmp_path)
     async with running_world(stage) as world:
         ann = await world.make_person()

@@ -7,7 +7,6 @@ import psycopg
 from chats.log.announce import Announcer
 from chats.membership.coordinator import LEFT_OVER_LIMIT, Coordinator
 from chats.store.query import PLAN_OPTIONS, fetch
-from chats.store.schema import set_up_database
 from common.calls.calls import Calls
 from common.database.pool import create_pool
 from common.protocol.errors import unavailable
@@ -29,7 +28,6 @@ class Users:
 
 async def test_commits_that_users_cannot_finish_keep_no_other_waiting(database_url: str) -> None:
     """However many of the oldest there are: they stay, and newer ones are still finished."""
-    await set_up_database(database_url)
     stuck, transaction = 2 * LEFT_OVER_LIMIT + 1, new_id()
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute(

@@ -8,7 +8,6 @@ import pytest
 
 from chats.links.feeder import LinkFeeder
 from chats.store.query import PLAN_OPTIONS
-from chats.store.schema import set_up_database
 from common.database.failures import DatabaseUnavailable
 from common.database.pool import Pool, create_pool
 from common.protocol.ids import new_id
@@ -25,7 +24,6 @@ async def test_an_event_that_fails_keeps_no_other_from_its_preview(
 ) -> None:
     """Neither one that cannot be decoded nor one that the database refuses; a log line reports
     it."""
-    await set_up_database(database_url)
     async with create_pool(database_url, size=1, min_size=1, options=PLAN_OPTIONS) as pool:
         feeder = LinkFeeder(pool)
         feeder.note(new_id(), [event("https://a.org")])
@@ -40,7 +38,6 @@ async def test_an_event_that_fails_keeps_no_other_from_its_preview(
 
 async def test_links_wait_for_a_database_that_is_unavailable(database_url: str) -> None:
     """They are stored as soon as it is available."""
-    await set_up_database(database_url)
     async with create_pool(database_url, size=1, min_size=1, options=PLAN_OPTIONS) as pool:
         feeder = LinkFeeder(cast(Pool, _Unavailable(pool)))
         feeder.note(new_id(), [event("https://a.org"), event("https://b.org", seq=2)])
@@ -52,7 +49,6 @@ async def test_links_wait_for_a_database_that_is_unavailable(database_url: str) 
 
 async def test_links_of_a_message_that_is_deleted_already_are_not_kept(database_url: str) -> None:
     """Deleted before the feeder looked at it: nobody is to fetch them any more."""
-    await set_up_database(database_url)
     chat = new_id()
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute(

@@ -13,7 +13,6 @@ from chats.log.outbox import Publisher, Sweep
 from chats.store import outbox
 from chats.store.messages import NewMessage, append_events
 from chats.store.query import fetch
-from chats.store.schema import set_up_database
 from common.database.pool import Pool, create_pool
 from common.protocol.chats import Digest, Joined
 from common.protocol.events import Message
@@ -107,7 +106,6 @@ async def test_the_digest_comes_every_second(stage: Stage, world: World) -> None
 @contextlib.asynccontextmanager
 async def old_rows(database_url: str, number: int) -> AsyncIterator[tuple[Pool, list[int]]]:
     """Minute-old rows in a database that no replica sweeps, and their ids."""
-    await set_up_database(database_url)
     async with create_pool(database_url, size=1, min_size=1) as pool:
         ids = await fetch(
             pool,
@@ -147,7 +145,6 @@ async def test_ids_that_a_failover_gives_out_again_are_swept(
     them."""
     monkeypatch.setattr("chats.log.outbox.FLOOR_SECONDS", 0.0)
     monkeypatch.setattr("chats.log.outbox.SWEEP_AGE_MS", 0)
-    await set_up_database(database_url)
     with (
         contextlib.closing(Valkey(stage.valkey_url, f"{stage.topic_prefix}anew:")) as valkey,
         psycopg.connect(database_url, autocommit=True) as database,

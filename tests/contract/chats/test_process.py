@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import aiohttp
@@ -45,11 +46,11 @@ def listener() -> socket.socket:
 
 
 async def test_it_serves_and_stops_when_told(
-    tmp_path: Path, database_url: str, valkey_url: str, listener: socket.socket
+    tmp_path: Path, make_database: Callable[[], str], valkey_url: str, listener: socket.socket
 ) -> None:
     """It sets up its database, becomes ready, serves metrics, drains at SIGTERM and exits 0."""
     port = listener.getsockname()[1]
-    variables = environment(tmp_path, port, database_url, valkey_url)
+    variables = environment(tmp_path, port, make_database(), valkey_url)
     variables["HUBBUB_LISTEN_FD"] = str(listener.fileno())
     with listener, (tmp_path / "log").open("wb") as log:
         process = spawn(

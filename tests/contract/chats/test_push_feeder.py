@@ -10,7 +10,6 @@ import chats.push.feeder
 from chats.push.feeder import PushFeeder
 from chats.store.push import Found, Range, add_push_reader, find_messages_to_push
 from chats.store.query import PLAN_OPTIONS
-from chats.store.schema import set_up_database
 from common.calls.calls import Calls
 from common.database.failures import DatabaseUnreachable
 from common.database.pool import create_pool
@@ -35,7 +34,6 @@ async def test_a_chat_that_fails_keeps_no_other_from_being_offered(
     database_url: str, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
 ) -> None:
     """Wherever it is in the order; it is retried until its messages are old."""
-    await set_up_database(database_url)
     noted = [new_id() for _ in range(5)]
     bad = noted[2]
 

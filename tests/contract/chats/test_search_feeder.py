@@ -16,7 +16,6 @@ from chats.search.feeder import SearchFeeder
 from chats.search.feeding import Changes, UnfedRow, changes_of
 from chats.search.pace import Pace
 from chats.store.query import PLAN_OPTIONS
-from chats.store.schema import set_up_database
 from common.database.failures import DatabaseUnavailable, DatabaseUnreachable
 from common.database.pool import create_pool
 from common.process.rounds import repeat
@@ -51,7 +50,6 @@ FOR EACH ROW WHEN (NEW.chat = '%s') EXECUTE FUNCTION wait_long();
 
 async def test_feeding_goes_on_where_a_transaction_is_too_slow(database_url: str) -> None:
     """It tries smaller pieces until one is stored in time; then everything is."""
-    await set_up_database(database_url)
     with psycopg.connect(database_url, autocommit=True) as connection:
         chat = make_chat(connection)
         connection.execute(SLOW_BLOCKS % 0.06)
@@ -65,7 +63,6 @@ async def test_a_slow_transaction_in_a_crowd_holds_feeding_up_no_longer_than_the
     database_url: str,
 ) -> None:
     """Limited to 2% of the time it would pause 49 times as long as the transaction took: 16 s."""
-    await set_up_database(database_url)
     with psycopg.connect(database_url, autocommit=True) as connection:
         chat = make_chat(connection)
         connection.execute(SLOW_BLOCKS % 0.02)
@@ -89,7 +86,6 @@ async def test_a_replica_goes_on_while_words_are_made(
         return changes_of(rows)
 
     monkeypatch.setattr(chats.store.search_feed, "changes_of", make)
-    await set_up_database(database_url)
     with psycopg.connect(database_url, autocommit=True) as connection:
         chat = make_chat(connection)
         async with create_pool(database_url, size=1, min_size=1) as pool:
@@ -117,7 +113,6 @@ async def test_words_that_take_long_are_made_in_several_transactions(
             yield row
 
     monkeypatch.setattr(chats.store.search_feed, "changes_of", make)
-    await set_up_database(database_url)
     with psycopg.connect(database_url, autocommit=True) as connection:
         noted = [make_chat(connection, 8) for _ in range(2)]
         # Here it is not ended, since the machine may stand still for a second.
@@ -133,7 +128,6 @@ async def test_words_that_take_long_are_made_in_several_transactions(
 
 async def test_what_cannot_be_put_into_the_index_is_tried_again(database_url: str) -> None:
     """Whatever the reason: the replica keeps running, and the text is found once it is indexed."""
-    await set_up_database(database_url)
     with psycopg.connect(database_url, autocommit=True) as connection:
         chat = make_chat(connection)
         connection.execute("ALTER TABLE search_open RENAME TO search_away")
@@ -157,7 +151,6 @@ async def test_what_cannot_be_put_into_the_index_is_tried_again(database_url: st
 
 async def test_how_far_behind_it_is_counts_from_the_oldest_event(database_url: str) -> None:
     """Also if more messages are sent while the older ones cannot be indexed."""
-    await set_up_database(database_url)
     with psycopg.connect(database_url, autocommit=True) as connection:
         chat = make_chat(connection)
         connection.execute("ALTER TABLE search_open RENAME TO search_away")
@@ -183,7 +176,6 @@ def upto_of_chats(connection: psycopg.Connection) -> dict[str, int]:
 
 async def test_a_chat_that_cannot_be_fed_keeps_no_other_from_it(database_url: str) -> None:
     """All of the other chat is in the index after the same pass."""
-    await set_up_database(database_url)
     with psycopg.connect(database_url, autocommit=True) as connection:
         bad, good = make_chat(connection), make_chat(connection)
         connection.execute(
@@ -202,7 +194,6 @@ async def test_a_chat_that_cannot_be_fed_keeps_no_other_from_it(database_url: st
 
 async def test_a_chat_that_takes_too_long_keeps_no_other_from_the_index(database_url: str) -> None:
     """Wherever it is in the order, the others are fed within a few passes."""
-    await set_up_database(database_url)
     with psycopg.connect(database_url, autocommit=True) as connection:
         noted = [make_chat(connection) for _ in range(5)]
         slow = noted[2]
@@ -230,7 +221,6 @@ async def test_a_comparison_that_fails_keeps_nothing_from_the_index(
         raise DatabaseUnreachable
 
     monkeypatch.setattr(chats.search.feeder, "list_chats_behind", fail)
-    await set_up_database(database_url)
     with psycopg.connect(database_url, autocommit=True) as connection:
         chat = make_chat(connection)
         async with create_pool(database_url, size=1, min_size=1) as pool:
@@ -249,7 +239,6 @@ async def test_a_chat_that_cannot_be_fed_takes_no_time_from_sends(
 ) -> None:
     """However long it has been missing from the index: the machine is at its limit, and feeding
     yields as if there were no such chat. The metric still includes it."""
-    await set_up_database(database_url)
     behind: list[float] = []
 
     def pause(_: Pace, __: float, ___: float, seconds: float) -> float:

@@ -8,7 +8,6 @@ import pytest
 import chats.search.feeder
 from chats.search.feeder import SearchFeeder
 from chats.store.query import PLAN_OPTIONS
-from chats.store.schema import set_up_database
 from common.database.pool import create_pool
 from common.protocol.ids import new_id
 from tests.contract.chats.test_search_feeder import (
@@ -24,7 +23,6 @@ from tests.fixtures.busy import bound
 async def test_a_search_has_its_readers_chats_fed(database_url: str) -> None:
     """All of them, in several transactions, and no chat of others."""
     reader = new_id()
-    await set_up_database(database_url)
     with psycopg.connect(database_url, autocommit=True) as connection:
         made = [make_chat(connection) for _ in range(3)]
         join(connection, reader, *made[:2])
@@ -38,7 +36,6 @@ async def test_a_search_has_its_readers_chats_fed(database_url: str) -> None:
 async def test_a_search_in_one_chat_has_only_that_one_fed(database_url: str) -> None:
     """The reader's other chats wait for their turn."""
     reader = new_id()
-    await set_up_database(database_url)
     with psycopg.connect(database_url, autocommit=True) as connection:
         one, other = make_chat(connection), make_chat(connection)
         join(connection, reader, one, other)
@@ -52,7 +49,6 @@ async def test_a_search_in_one_chat_has_only_that_one_fed(database_url: str) -> 
 async def test_a_search_leaves_new_messages_to_the_next_pass(database_url: str) -> None:
     """The index gets them within a second anyway, and more at once cost less each."""
     reader = new_id()
-    await set_up_database(database_url)
     with psycopg.connect(database_url, autocommit=True) as connection:
         chat = make_chat(connection)
         join(connection, reader, chat)
@@ -68,7 +64,6 @@ async def test_a_search_leaves_new_messages_to_the_next_pass(database_url: str) 
 async def test_a_chat_that_fails_keeps_no_search_from_the_others(database_url: str) -> None:
     """The pass over all chats reports it."""
     reader = new_id()
-    await set_up_database(database_url)
     with psycopg.connect(database_url, autocommit=True) as connection:
         bad, good = make_chat(connection, 3), make_chat(connection, 5)
         join(connection, reader, bad, good)
@@ -88,7 +83,6 @@ async def test_a_chat_that_takes_too_long_keeps_no_search_from_the_others(
 ) -> None:
     """Though a transaction with it failed: a later search has the others fed alone."""
     reader = new_id()
-    await set_up_database(database_url)
     with psycopg.connect(database_url, autocommit=True) as connection:
         slow, good = make_chat(connection, 3), make_chat(connection, 5)
         join(connection, reader, slow, good)
@@ -107,7 +101,6 @@ async def test_a_chat_that_takes_too_long_keeps_no_search_from_the_others(
 async def test_a_search_does_not_wait_for_a_transaction_that_takes_long(database_url: str) -> None:
     """It takes a minute here; the search goes on after half a second."""
     reader = new_id()
-    await set_up_database(database_url)
     with psycopg.connect(database_url, autocommit=True) as connection:
         slow = make_chat(connection, 3)
         join(connection, reader, slow)
@@ -126,7 +119,6 @@ async def test_a_chat_with_many_messages_keeps_no_search_from_the_others(
     """Half a second is not enough for all of them; what the index lacks little of comes first."""
     monkeypatch.setattr(chats.search.feeder, "_MOST_ROWS", 8)
     reader = new_id()
-    await set_up_database(database_url)
     with psycopg.connect(database_url, autocommit=True) as connection:
         flooded, quiet = make_chat(connection, 10_000), make_chat(connection, 3)
         join(connection, reader, flooded, quiet)

@@ -10,7 +10,6 @@ from chats.log.encoding import draft_event, stamp
 from chats.search.feeding import UnfedRow, changes_of
 from chats.search.query import parse_query
 from chats.store.query import PLAN_OPTIONS, fetch
-from chats.store.schema import set_up_database
 from chats.store.search import NEWEST, Cursor, PageSought, find_messages
 from chats.store.search_feed import feed
 from common.database.pool import Pool, create_pool
@@ -31,7 +30,6 @@ async def test_older_blocks_are_read_where_the_newest_are_not_enough(database_ur
     """More of them have all words of a phrase than are filtered first, and few contain the phrase.
     Full pages return every message once, newest first, even if many have the same time; none is
     from a chat that the reader is not in."""
-    await set_up_database(database_url)
     ann, ben = new_id(), new_id()
     with psycopg.connect(database_url, autocommit=True) as connection:
         wanted = sorted(_fill(connection, ann, [ann, ben]), reverse=True)
@@ -43,7 +41,6 @@ async def test_older_blocks_are_read_where_the_newest_are_not_enough(database_ur
 @pytest.mark.parametrize("limit", [1, 2, LIMIT])
 async def test_times_of_a_chat_may_go_back(database_url: str, limit: int) -> None:
     """The clock of the server was set back: still each message is found once, newest first."""
-    await set_up_database(database_url)
     ann, chance = new_id(), random.Random(SEED)
     found: list[tuple[int, str]] = []
     with psycopg.connect(database_url, autocommit=True) as connection:
@@ -58,7 +55,6 @@ async def test_times_of_a_chat_may_go_back(database_url: str, limit: int) -> Non
 async def test_the_index_of_words_is_not_asked_about_few_blocks(database_url: str) -> None:
     """It has the words of all chats, so that a search by a user who has little to search would cost
     as much as the instance is large."""
-    await set_up_database(database_url)
     ann, ben = new_id(), new_id()
     with psycopg.connect(database_url, autocommit=True) as connection:
         few = _fill(connection, ben, [ben], 1)
@@ -74,7 +70,6 @@ async def test_the_index_of_words_is_not_asked_about_few_blocks(database_url: st
 async def test_a_search_in_a_small_instance_reads_little_of_it(database_url: str) -> None:
     """Also before PostgreSQL has statistics: of each chat two blocks and those that have the words,
     and of the log hardly more than what is found."""
-    await set_up_database(database_url)
     ann = new_id()
     with psycopg.connect(database_url, autocommit=True) as connection:
         found = [_fill(connection, ann, [ann], 40, lambda seq: seq == 7) for _ in range(4)]
@@ -89,7 +84,6 @@ async def test_a_search_in_a_small_instance_reads_little_of_it(database_url: str
 
 async def test_a_page_of_open_lines_has_no_gaps_of_deleted_messages(database_url: str) -> None:
     """The log has deletions that the index has not been told of yet."""
-    await set_up_database(database_url)
     ann = new_id()
     with psycopg.connect(database_url, autocommit=True) as connection:
         chat, rows = _fill_log(connection, ann, [ann], 9, bool, lambda seq: seq)

@@ -6,7 +6,6 @@ import psycopg
 
 from chats.store.files import doom_left_over
 from chats.store.query import PLAN_OPTIONS
-from chats.store.schema import set_up_database
 from common.database.pool import create_pool
 from common.protocol.ids import new_id
 
@@ -19,7 +18,6 @@ _UPLOADED = (
 async def test_a_file_that_is_just_being_taken_stays(database_url: str) -> None:
     """A day after its upload, while the sweep looks for files without a message; others are
     dropped."""
-    await set_up_database(database_url)
     taken, left = new_id(), new_id()
     with psycopg.connect(database_url) as sender:
         for file in (taken, left):

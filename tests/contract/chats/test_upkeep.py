@@ -12,7 +12,6 @@ from chats.metrics import BACKGROUND_FAILED
 from chats.store.cleanup import drop_old_aborts, drop_old_results
 from chats.store.decisions import list_old_commits
 from chats.store.query import PLAN_OPTIONS, fetch
-from chats.store.schema import set_up_database
 from common.database.pool import Pool, create_pool
 from common.process.rounds import repeat
 from common.process.tasks import stop
@@ -50,7 +49,6 @@ async def rows_read(pool: Pool, table: str) -> int:
 async def test_what_is_young_is_not_read(database_url: str, table: str) -> None:
     """However much there is: results stay for a day, and each replica keeps looking for older
     ones."""
-    await set_up_database(database_url)
     with psycopg.connect(database_url, autocommit=True) as connection:
         for statement in _FILL:
             connection.execute(statement, {"rows": ROWS})
@@ -68,7 +66,6 @@ async def test_what_is_young_is_not_read(database_url: str, table: str) -> None:
 async def test_results_that_cannot_be_dropped_keep_no_deleted_chat(database_url: str) -> None:
     """A result is locked for long: the statement ends at its timeout, and the chat's log is purged
     meanwhile."""
-    await set_up_database(database_url)
     with (
         psycopg.connect(database_url, autocommit=True) as connection,
         psycopg.connect(database_url) as holder,

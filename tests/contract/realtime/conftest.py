@@ -73,8 +73,8 @@ class Tier:
             "HUBBUB_TOPIC_PREFIX": self.topic_prefix,
             "HUBBUB_BALANCER_KEY_FILE": str(folder / "balancer.key"),
             "HUBBUB_SIGNING_SECRET_FILE": str(folder / "signing.key"),
-            "HUBBUB_USERS_DATABASE_URL": postgres.make_database(),
-            "HUBBUB_CHATS_DATABASE_URL": postgres.make_database(),
+            "HUBBUB_USERS_DATABASE_URL": postgres.make_database("users"),
+            "HUBBUB_CHATS_DATABASE_URL": postgres.make_database("chats"),
             "HUBBUB_PUBLIC_URL": ORIGIN,
         }
 

@@ -28,7 +28,6 @@ from chats.store import (
 from chats.store.changes import Change, NotCommitted, ResultKey
 from chats.store.markers import Move
 from chats.store.query import PLAN_OPTIONS
-from chats.store.schema import set_up_database
 from chats.store.stretches import Stretch
 from common.database.pool import Pool, create_pool
 from common.protocol.chats import Control, JoinWanted, ViewWanted
@@ -315,11 +314,10 @@ async def _at_once(method: Callable[..., Any], *args: Any, **options: Any) -> An
 
 @pytest.mark.parametrize("seed", [1, 2])
 async def test_model_answers_as_postgresql_does(
-    make_database: Callable[[], str], seed: int
+    make_database: Callable[[str], str], seed: int
 ) -> None:
     """For all requests in any order, including refused ones."""
-    url = make_database()
-    await set_up_database(url)
+    url = make_database("chats")
     pool = create_pool(url, size=2, options=PLAN_OPTIONS)
     await pool.open()
     both = Both(pool, seed)

@@ -12,7 +12,6 @@ from common.protocol.ids import new_id
 from simulation.store.users import MembershipChange, UsersDatabase
 from users.store import memberships, people, sessions
 from users.store.memberships import PreparedElsewhere
-from users.store.upkeep import set_up_database
 
 OPERATIONS = 80
 
@@ -151,10 +150,9 @@ class Both:
         assert await people.find_person(self.pool, user) == self.model.find_person(user)
 
 
-async def test_model_answers_as_postgresql_does(make_database: Callable[[], str]) -> None:
+async def test_model_answers_as_postgresql_does(make_database: Callable[[str], str]) -> None:
     """Votes, what is prepared and how it ends, and the sessions of each user."""
-    url = make_database()
-    await set_up_database(url)
+    url = make_database("users")
     pool = create_pool(url, size=2)
     await pool.open()
     both = Both(pool, 1)

@@ -1,6 +1,5 @@
 """Replicas of the users service in the test's process, with a separate database per test."""
 
-import asyncio
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, closing
@@ -35,7 +34,6 @@ from tests.fixtures.servers import PostgresServer
 from users.app import create_users
 from users.passwords import MAX_WAIT_SECONDS
 from users.settings import Settings, read_settings
-from users.store.upkeep import set_up_database
 
 T = TypeVar("T")
 
@@ -109,19 +107,10 @@ def claims_of(grant: Grant) -> dict[str, Any]:
     return jwt.decode(grant.token, options={"verify_signature": False})
 
 
-@pytest.fixture(scope="session")
-def model_database(postgres: PostgresServer) -> Iterator[str]:
-    """A database with all tables, to be copied: that is faster than creating them."""
-    url = postgres.make_database()
-    asyncio.run(set_up_database(url))
-    yield url
-    postgres.drop_database(url)
-
-
 @pytest.fixture
-def own_database(postgres: PostgresServer, model_database: str) -> Iterator[str]:
+def own_database(postgres: PostgresServer) -> Iterator[str]:
     """A separate database for the test, with all tables."""
-    url = postgres.make_database(like=model_database)
+    url = postgres.make_database("users")
     yield url
     postgres.drop_database(url)
 

@@ -39,7 +39,6 @@ from users.push import Push
 from users.signing import SigningKeysError
 from users.store import push as store
 from users.store.sessions import revoke_sessions_of
-from users.store.upkeep import set_up_database
 from users.vapid import PushKey
 
 WRAPPING = Wrapping("what wraps the keys of tests")
@@ -48,8 +47,7 @@ NO_CHATS = cast("Calls", None)  # for calls that ask nothing of chats
 
 @pytest_asyncio.fixture
 async def pool(postgres: PostgresServer) -> AsyncIterator[Pool]:
-    url = postgres.make_database()
-    await set_up_database(url)
+    url = postgres.make_database("users")
     async with create_pool(url, size=3, min_size=1) as pool:
         yield pool
     postgres.drop_database(url)

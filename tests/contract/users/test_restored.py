@@ -13,7 +13,6 @@ from fleet.commands.service_file import service_section
 from fleet.engines.binaries import postgres_program
 from fleet.settings import PROJECT_FOLDER
 from tests.fixtures.servers import PostgresServer
-from users.store.upkeep import set_up_database
 
 CHAT = "0198f000-0000-7000-8000-000000000001"
 
@@ -21,9 +20,7 @@ CHAT = "0198f000-0000-7000-8000-000000000001"
 @pytest.fixture
 async def url(postgres: PostgresServer) -> str:
     """A database of users with nobody in it."""
-    url = postgres.make_database()
-    await set_up_database(url)
-    return url
+    return postgres.make_database("users")
 
 
 def settle(url: str, folder: Path) -> None:
