@@ -216,8 +216,10 @@ async def test_one_to_a_server_that_others_have_left_is_not_used(database_url: s
         await PID_AFTER.fetch(pool, [b"0"])
         assert primary.facts is not None
         primary.note(primary.facts._replace(timeline=primary.facts.timeline + 1))
+        patience, pool.timeout = pool.timeout, 1.0  # no other server comes
         with pytest.raises(DatabaseUnreachable):
             await PID_AFTER.fetch(pool, [b"0"])
+        pool.timeout = patience
         primary.note(primary.facts._replace(timeline=primary.facts.timeline - 1))
         async with asyncio.timeout(BUSY):
             await PID_AFTER.fetch(pool, [b"0"])
