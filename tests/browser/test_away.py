@@ -120,7 +120,7 @@ async def test_a_push_is_shown_where_no_window_is_in_view(
     open_alone: OpenPage, stage: Stage
 ) -> None:
     """One notification per chat, of the newest message, which leads to it; none while a window is
-    in view, and no duplicates."""
+    in view, and no duplicates, however often a push is repeated."""
     play, _, party = two_chats()
     play.say(party, "cleo", "Is anybody there?", at=now())
     page = await open_alone(play)
@@ -131,9 +131,6 @@ async def test_a_push_is_shown_where_no_window_is_in_view(
     push = await pusher_of(page)
     await push(chat=party, seq=7, title="Party", body="cleo: in view")
     await page.goto(f"{stage.origin}/web/mark.svg")  # not a window of the page
-    for seq in (9, 8, 9):
-        await push(chat=party, seq=seq, title="Party", body=f"cleo: number {seq}")
-    await push(chat="another", seq=2, title="dan", body="the last", silent=True)
 
     async def shown() -> list[list[Any]]:
         found: list[list[Any]] = await worker.evaluate(
@@ -143,8 +140,13 @@ async def test_a_push_is_shown_where_no_window_is_in_view(
         return found
 
     async def is_all_shown() -> bool:
-        return ["dan", "the last", "another", 2] in await shown()
+        for seq in (9, 8, 9):
+            await push(chat=party, seq=seq, title="Party", body=f"cleo: number {seq}")
+        await push(chat="another", seq=2, title="dan", body="the last", silent=True)
+        return {tag for _, _, tag, _ in await shown()} >= {party, "another"}
 
+    # A busy browser lists the window for a while after it was left, and then the worker rightly
+    # shows nothing.
     await until(is_all_shown)
     assert sorted(await shown()) == [
         ["Party", "cleo: number 9", party, 9],
