@@ -13,18 +13,21 @@ LONG_FILES: Final = {
     f"{name}.py": place
     for place, name in enumerate(
         (
-            "contract/realtime/test_presence_losses", "unit/fleet/test_backup",
-            "contract/realtime/test_cut_off", "contract/realtime/test_ends",
-            "contract/realtime/test_losses", "contract/users/test_service",
-            "contract/common/test_cluster", "contract/common/test_failover",
-            "contract/realtime/test_hostile_clients", "contract/edge/test_outages",
-            "contract/edge/test_deletion", "contract/edge/test_broken_uploads",
-            "contract/edge/test_who_may_what", "contract/users/test_resolver",
-            "contract/chats/test_fold", "contract/chats/test_two_databases",
-            "contract/edge/test_cache", "simulation/test_seeds", "simulation/test_power",
-            "contract/realtime/test_presence", "contract/chats/test_own",
-            "contract/edge/test_uploads", "contract/edge/test_attachments",
-            "properties/test_two_phase", "unit/fleet/test_servers", "unit/common/test_calls",
+            "simulation/test_seeds", "contract/edge/test_who_may_what",
+            "contract/realtime/test_ends", "contract/realtime/test_presence_losses",
+            "unit/fleet/test_backup", "contract/fleet/test_external_backup",
+            "contract/edge/test_cache", "contract/edge/test_broken_uploads",
+            "contract/edge/test_hostile_requests", "simulation/test_power",
+            "contract/edge/test_push", "contract/edge/test_deletion",
+            "contract/realtime/test_cut_off", "contract/common/test_cluster",
+            "contract/chats/test_own", "contract/realtime/test_hostile_clients",
+            "contract/edge/test_outages", "contract/users/test_instance",
+            "contract/chats/test_fold", "contract/common/test_pool", "properties/test_two_phase",
+            "contract/users/test_resolver", "contract/edge/test_rates",
+            "contract/edge/test_uploads", "contract/realtime/test_presence",
+            "contract/common/test_failover", "contract/chats/test_two_databases",
+            "contract/users/test_service", "contract/realtime/test_losses",
+            "unit/fleet/test_servers",
         )
     )
 }  # fmt: skip

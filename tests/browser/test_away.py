@@ -145,8 +145,7 @@ async def test_a_push_is_shown_where_no_window_is_in_view(
         await push(chat="another", seq=2, title="dan", body="the last", silent=True)
         return {tag for _, _, tag, _ in await shown()} >= {party, "another"}
 
-    # A busy browser lists the window for a while after it was left, and then the worker rightly
-    # shows nothing.
+    # While the browser still lists the window that was left, the worker rightly shows nothing.
     await until(is_all_shown)
     assert sorted(await shown()) == [
         ["Party", "cleo: number 9", party, 9],
