@@ -81,7 +81,7 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hubbub]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Those that need no servers come first: a Hubbub that waits takes a seventh of a core."""
+    """Those that need no servers come first: even a Hubbub that waits takes its share of a core."""
     items.sort(key=lambda item: isinstance(item, pytest.Function) and "system" in item.fixturenames)
 
 
