@@ -23,7 +23,7 @@ from fleet.processes.ports import ReservedPort
 from tests.fixtures.callers import AnyCaller, Credentials
 from tests.fixtures.documents import Documents
 from tests.fixtures.person import Answer
-from tests.fixtures.servers import PostgresServer, Server, ValkeyServer
+from tests.fixtures.servers import PostgresServer, Server, ValkeyServer, is_ready
 
 ORIGIN = "http://127.0.0.1:8600"
 
@@ -77,7 +77,7 @@ class Services:
                 command = [sys.executable, "-m", role]
                 return spawn(command, env=env, cwd=Path.cwd(), output=output)
 
-        server = Server(run, lambda: _is_ready(probe))
+        server = Server(run, lambda: is_ready(probe))
         self._servers.append(server)
         self.environment.setdefault(f"HUBBUB_{role.upper()}_SEEDS", probe)
         self.urls.setdefault(role, f"http://{port.address}")
@@ -99,13 +99,6 @@ class Services:
             server.kill()
         for port in self._ports:
             port.close()
-
-
-def _is_ready(address: str) -> bool:
-    try:
-        return httpx.get(f"http://{address}/health/ready", timeout=1).status_code == 200
-    except httpx.TransportError:
-        return False
 
 
 @pytest.fixture(scope="session")

@@ -10,8 +10,6 @@ import secrets
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar, cast
@@ -33,7 +31,7 @@ from common.protocol.limits import ACCESS_TOKEN_SECONDS
 from fleet.processes.children import spawn
 from fleet.processes.ports import ReservedPort
 from tests.fixtures.callers import AnyCaller, Credentials
-from tests.fixtures.servers import PostgresServer, Server, ValkeyServer
+from tests.fixtures.servers import PostgresServer, Server, ValkeyServer, is_ready
 from tests.fixtures.signing import read_signing_key
 from users.keys import KeyRing
 
@@ -142,14 +140,6 @@ class Tier:
             users = Replicas("users", (self._shared["HUBBUB_USERS_SEEDS"],))
             chats = Replicas("chats", tuple(self.chats_replicas))
             yield World(self, node, PatientCalls(http, users), PatientCalls(http, chats))
-
-
-def is_ready(address: str) -> bool:
-    try:
-        with urllib.request.urlopen(f"http://{address}/health/ready", timeout=2) as answer:
-            return bool(answer.status == 200)
-    except (OSError, urllib.error.HTTPError):
-        return False
 
 
 async def read_metrics(node: Process) -> str:

@@ -21,13 +21,12 @@ from tests.contract.realtime.conftest import (
     Socket,
     Tier,
     World,
-    is_ready,
     read_metrics,
 )
 from tests.fixtures.busy import bound
 from tests.fixtures.lossy_bus import end_of_reply
 from tests.fixtures.proxy import Proxy
-from tests.fixtures.servers import PostgresServer, ValkeyServer
+from tests.fixtures.servers import PostgresServer, ValkeyServer, is_ready
 
 # Silence is noticed after 2.5 s, and polls are half a second apart; everything takes longer on a
 # machine that runs other tests.
