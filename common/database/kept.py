@@ -15,6 +15,9 @@ from psycopg.pq import ConnStatus, ExecStatus, TransactionStatus
 from psycopg.pq.abc import PGconn, PGresult
 
 KEEP_SECONDS: Final = 60.0  # then it goes back to the pool, which may close it as too old
+# Where its socket has an error, uvloop calls a reader once and then, without a word, no more: it
+# would read what PostgreSQL said before it ended the connection, and wait without end for the end.
+LOOK_AGAIN_SECONDS: Final = 0.1
 
 
 class KeptConnection:
@@ -65,7 +68,11 @@ class KeptConnection:
         else:
             results = self._results = []
             self._answer = self._loop.create_future()
-            await self._answer
+            self._again = self._loop.call_later(LOOK_AGAIN_SECONDS, self._look_again)
+            try:
+                await self._answer
+            finally:
+                self._again.cancel()
         for result in results:  # the first one says why; a lost connection's may follow
             if result.status not in (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK):
                 raise psycopg.errors.error_from_result(result, encoding="utf-8")
@@ -85,6 +92,11 @@ class KeptConnection:
     def _watch(self) -> None:
         self._loop.add_reader(self._socket, self._read)
         self._is_watched = True
+
+    def _look_again(self) -> None:
+        if self._readable.poll(0):
+            self._read()
+        self._again = self._loop.call_later(LOOK_AGAIN_SECONDS, self._look_again)
 
     def _consume_input(self) -> None:
         try:
