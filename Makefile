@@ -5,8 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 SUPPLY := .build/supply
 SYSTEM_TESTS := flow browser observability faults
-# Tests wait about half of their time, so six run at once on two cores: those that start whole systems
-# in three chains, and three workers with all others. tests/architecture is a part of `make check`.
+# Tests wait about half of their time, so six processes run them on two cores: three for those that
+# start whole systems, and three workers for all others. tests/architecture is a part of `make check`.
 WORKERS ?= 3
 # Its rewritten assertions are kept, whatever the environment says: each worker loads all tests.
 PYTEST := PYTHONHASHSEED=0 PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -m "not long"

@@ -15,8 +15,8 @@ from psycopg.pq import ConnStatus, ExecStatus, TransactionStatus
 from psycopg.pq.abc import PGconn, PGresult
 
 KEEP_SECONDS: Final = 60.0  # then it goes back to the pool, which may close it as too old
-# Where its socket has an error, uvloop calls a reader once and then, without a word, no more: it
-# would read what PostgreSQL said before it ended the connection, and wait without end for the end.
+# When a socket has an error, uvloop calls its reader one last time and stops watching it, silently.
+# That call may read only PostgreSQL's last message, so the end of the connection goes unnoticed.
 LOOK_AGAIN_SECONDS: Final = 0.1
 
 

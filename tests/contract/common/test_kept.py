@@ -61,8 +61,8 @@ async def wait_through_a_reset(url: str, port: int) -> None:
 
 
 def test_a_connection_that_is_reset_ends_its_statement(postgres: PostgresServer) -> None:
-    """Even where the reset comes with the server's last words: uvloop calls a reader once then, and
-    no more."""
+    """Even if the reset comes together with the server's last message: uvloop then calls a reader
+    once, and never again."""
     url = postgres.make_database()
     uvloop.run(wait_through_a_reset(url, postgres.port))
     postgres.drop_database(url)

@@ -41,14 +41,14 @@ def test_systemd_has_nothing_to_say_about_the_units(name: str, tmp_path: Path) -
 
 
 def test_the_ports_to_open_are_those_that_are_used() -> None:
-    """Those in the scripts, and in the steps for Valkey, whose servers talk 10,000 above."""
+    """Those in the scripts, and in the steps for Valkey, whose cluster bus is 10,000 above."""
     scripts = "".join(path.read_text() for path in (ROOT / "deploy/hosts").iterdir())
     page = (ROOT / "docs/hosts.md").read_text()
     ports = {int(port) for port in re.findall(r"\$(?:HERE|host):(\d{4,})", scripts)}
     services = {int(port) for port in re.findall(r"\) echo (\d{4}) ;;", scripts)}
     valkeys = {int(port) for port in re.findall(r"hubbub@valkey-(\d+)", page)}
     used = ports | services | {n + 100 for n in services} | valkeys | {n + 10_000 for n in valkeys}
-    _, *rows = page.partition("| port | of |")[2].partition("| VRRP")[0].splitlines()
+    _, *rows = page.partition("| port | what listens |")[2].partition("| VRRP")[0].splitlines()
     assert len(services) == 5
     assert used == {
         port
