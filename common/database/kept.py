@@ -14,6 +14,8 @@ from psycopg.adapt import Transformer
 from psycopg.pq import ConnStatus, ExecStatus, TransactionStatus
 from psycopg.pq.abc import PGconn, PGresult
 
+from common.database.failover import SUSPECT_SECONDS, FailoverProbe
+
 KEEP_SECONDS: Final = 60.0  # then it goes back to the pool, which may close it as too old
 # When a socket has an error, uvloop calls its reader one last time and stops watching it, silently.
 # That call may read only PostgreSQL's last message, so the end of the connection goes unnoticed.
@@ -23,11 +25,17 @@ LOOK_AGAIN_SECONDS: Final = 0.1
 class KeptConnection:
     """One statement at a time. Its socket is watched until `unwatch`."""
 
-    def __init__(self, connection: psycopg.AsyncConnection[Any], prepared: set[str]) -> None:
+    def __init__(
+        self,
+        connection: psycopg.AsyncConnection[Any],
+        prepared: set[str],
+        failover: FailoverProbe,
+    ) -> None:
         self.connection = connection
         self.prepared = prepared
         self.rows = Transformer(connection)
         self.was_used = True
+        self._failover = failover
         self._pgconn: PGconn = connection.pgconn
         self._loop = asyncio.get_running_loop()
         self._until = self._loop.time() + KEEP_SECONDS
@@ -59,15 +67,17 @@ class KeptConnection:
         if self._pgconn.flush():  # more than the socket accepts at once
             self.unwatch()
             try:
-                results: list[PGresult] = await self.connection.wait(
-                    generators.execute(self._pgconn)
-                )
+                with self._failover.while_waiting():
+                    results: list[PGresult] = await self.connection.wait(
+                        generators.execute(self._pgconn)
+                    )
             finally:
                 if self._pgconn.status == ConnStatus.OK:
                     self._watch()
         else:
             results = self._results = []
             self._answer = self._loop.create_future()
+            self._suspect_at = self._loop.time() + SUSPECT_SECONDS
             self._again = self._loop.call_later(LOOK_AGAIN_SECONDS, self._look_again)
             try:
                 await self._answer
@@ -96,6 +106,8 @@ class KeptConnection:
     def _look_again(self) -> None:
         if self._readable.poll(0):
             self._read()
+        elif self._loop.time() > self._suspect_at:
+            self._failover.probe()
         self._again = self._loop.call_later(LOOK_AGAIN_SECONDS, self._look_again)
 
     def _consume_input(self) -> None:

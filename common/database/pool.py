@@ -12,6 +12,7 @@ import psycopg
 from psycopg_pool import AsyncConnectionPool
 
 from common.database.connecting import WAIT_SECONDS, PatientConnection, Wanted
+from common.database.failover import FailoverProbe
 from common.database.failures import DatabaseUnreachable, naming_failures
 from common.database.hosts import Hosts, session_target
 from common.database.kept import KeptConnection
@@ -60,8 +61,15 @@ class _LastUsedFirst(deque[Connection]):
 class Pool(AsyncConnectionPool[Connection]):
     """Its errors are those of common/database/failures.py."""
 
-    def __init__(self, *arguments: Any, primary: Primary, **options: Any) -> None:
+    def __init__(
+        self,
+        *arguments: Any,
+        primary: Primary,
+        look_anew: Callable[[], Awaitable[None]],
+        **options: Any,
+    ) -> None:
         self.primary = primary
+        self.failover = FailoverProbe(look_anew)
         self.kept = KeptConnections(self)
         self._wanted = Wanted()
         patient = type("Patient", (PatientConnection,), {"wanted": self._wanted})
@@ -90,7 +98,8 @@ class Pool(AsyncConnectionPool[Connection]):
         """Commits at the end, and rolls back on an exception."""
         with naming_failures():
             async with super().connection(timeout) as connection:
-                yield connection
+                with self.failover.while_waiting():
+                    yield connection
                 self.refuse_unsure(connection)
 
     def get_stats(self) -> dict[str, int]:
@@ -101,6 +110,7 @@ class Pool(AsyncConnectionPool[Connection]):
     async def close(self, timeout: float = 5.0) -> None:
         await super().close(timeout)
         await self.kept.close()
+        await self.failover.close()
 
     def refuse_unsure(self, connection: Connection) -> None:
         """Raises DatabaseUnreachable if its last commit did not wait for a standby."""
@@ -151,8 +161,10 @@ def create_pool(
         connection.prepare_threshold = 1
         pool.watch_warnings(connection)
         server = connection.info.host, connection.info.port
+        primary.remember(connection)
         try:
             seen = await ask(connection)
+            primary.remember(connection, seen.timeline)
             async with one_at_a_time:
                 verdict = primary.judge(seen)
                 if verdict == "older":
@@ -167,17 +179,29 @@ def create_pool(
             await connection.close()
             raise
         hosts.prefer(*server)
-        primary.remember(connection, seen.timeline)
 
     async def check(connection: Connection) -> None:
         try:
             primary.refuse_older(connection)
             _read_end(connection)
         except psycopg.OperationalError:
+            await connection.close()  # or one of an older timeline would be given out again
             # A restart closes all of them. Found one by one, each would make its caller wait.
             await pool.check()
             raise
 
+    async def look_anew() -> None:
+        connection = await pool.connection_class.connect(hosts.conninfo(), **connecting)
+        async with connection:
+            await configure(connection)
+
+    connecting: dict[str, Any] = {
+        "autocommit": True,
+        "options": f"{_SESSION_OPTIONS} {options}",
+        "connect_timeout": 2,
+        "target_session_attrs": session_target(url),
+        **_TCP,
+    }
     pool = Pool(
         hosts.conninfo if hosts.are_several else url,
         min_size=min_size,
@@ -185,15 +209,10 @@ def create_pool(
         timeout=WAIT_SECONDS,
         open=False,
         primary=primary,
+        look_anew=look_anew,
         configure=configure,
         check=check,
-        kwargs={
-            "autocommit": True,
-            "options": f"{_SESSION_OPTIONS} {options}",
-            "connect_timeout": 2,
-            "target_session_attrs": session_target(url),
-            **_TCP,
-        },
+        kwargs=connecting,
         max_idle=IDLE_SECONDS,
         reconnect_timeout=0.25,  # the next request tries again
     )
@@ -241,7 +260,7 @@ class KeptConnections:
             else:
                 return kept
         connection = await self._pool.getconn()
-        return KeptConnection(connection, self._pool.prepared_on(connection))
+        return KeptConnection(connection, self._pool.prepared_on(connection), self._pool.failover)
 
     async def put(self, kept: KeptConnection) -> None:
         """Keeps it, or returns it to the pool if it has changed, is old, or somebody waits."""

@@ -13,6 +13,7 @@ from weakref import WeakKeyDictionary
 import psycopg
 from prometheus_client import Gauge
 
+from common.database.failover import cut_off
 from common.process.logs import log
 
 Survives = Literal["nothing", "process", "machine"]
@@ -80,18 +81,24 @@ class Primary:
         return "lost" if (seen.began or 0) < self._unsafe_position else "kept"
 
     def note(self, seen: ServerFacts) -> None:
-        """Remembers this server as the one that accepts writes."""
+        """Remembers this server as the one that accepts writes. What waits for a server that it has
+        replaced fails: that one may hang, or accept what will be lost."""
         if self.facts is None or self.facts.survives != seen.survives:
             log("answers survive", what=seen.survives, timeline=seen.timeline)
-        if self.facts is not None and self.facts[:2] != seen[:2]:
+        known, self.facts = self.facts, seen
+        if known is not None and known[:2] != seen[:2]:
             self._unsafe_position = -1
         if seen.survives != "machine":
             self._unsafe_position = seen.position
-        self.facts = seen
         SURVIVES.set(_LEVELS.index(seen.survives))
+        if known is not None and known.timeline < seen.timeline:
+            for connection, timeline in list(self._timelines.items()):
+                if timeline < seen.timeline:
+                    cut_off(connection)
 
-    def remember(self, connection: Any, timeline: int) -> None:
-        """Records the timeline of a connection; its server stays on it meanwhile."""
+    def remember(self, connection: Any, timeline: int = 0) -> None:
+        """Records the timeline of a connection; its server stays on it meanwhile. 0 while it has
+        not been asked."""
         self._timelines[connection] = timeline
 
     def refuse_older(self, connection: Any) -> None:

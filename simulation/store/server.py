@@ -85,6 +85,9 @@ class Connection:
                 self._break("timeout expired")
         await asyncio.sleep(work + link.delay())
 
+    async def close(self) -> None:
+        self.is_broken = True
+
     def _break(self, why: str) -> None:
         self.is_broken = True
         raise psycopg.OperationalError(why)

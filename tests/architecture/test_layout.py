@@ -29,6 +29,7 @@ ALLOWED_IMPORTS = {
         "users/store",
         "chats/store",
         "common/database/connecting.py",
+        "common/database/failover.py",
         "common/database/failures.py",
         "common/database/kept.py",
         "common/database/hosts.py",

@@ -64,6 +64,23 @@ async def test_postgres_restarts(proxied_system: Hubbub, engines: Engines, seed:
 
 
 @pytest.mark.long
+async def test_postgres_hangs(proxied_system: Hubbub, engines: Engines, seed: int) -> None:
+    """SIGSTOP of all its processes for 12 s: connections stay open, nothing is answered."""
+
+    async def inject(scene: Scene) -> None:
+        with scene.fault("PostgreSQL hangs"):
+            engines.postgres.pause()
+            await asyncio.sleep(12)
+            engines.postgres.go_on()
+        await asyncio.sleep(4)
+
+    await ride_out(
+        proxied_system, inject, fault="7 PostgreSQL stopped for 12 s",
+        invariants=INVARIANTS, seed=seed,
+    )  # fmt: skip
+
+
+@pytest.mark.long
 async def test_somebody_else_is_in_the_database(
     proxied_system: Hubbub, engines: Engines, seed: int
 ) -> None:

@@ -1,4 +1,4 @@
-"""The primary of both databases is lost with its machine, and a standby takes over."""
+"""The primary of both databases is lost with its machine, or hangs, and a standby takes over."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -52,5 +52,27 @@ async def test_the_primary_is_lost_with_its_machine(
 
     await ride_out(
         replicated_system, inject, fault="7 PostgreSQL's primary lost with its machine",
+        invariants="I1 to I9, I23", seed=seed,
+    )  # fmt: skip
+
+
+@pytest.mark.long
+async def test_the_primary_hangs_and_wakes_up(
+    replicated_system: Hubbub, replicated: Replicated, seed: int
+) -> None:
+    """Its connections stay open and say nothing. When it goes on, it still accepts writes."""
+
+    async def inject(scene: Scene) -> None:
+        with scene.fault("primary hangs"):
+            replicated.primary.pause()
+            await asyncio.sleep(UNNOTICED_SECONDS)
+            replicated.standby.promote()
+        await asyncio.sleep(8)
+        with scene.fault("primary wakes up"):
+            replicated.primary.go_on()
+        await asyncio.sleep(3)
+
+    await ride_out(
+        replicated_system, inject, fault="7 PostgreSQL's primary hangs during a failover",
         invariants="I1 to I9, I23", seed=seed,
     )  # fmt: skip

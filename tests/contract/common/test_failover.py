@@ -14,7 +14,9 @@ import pytest
 from chats.store.chats import read_epoch
 from chats.store.decisions import decide
 from chats.store.files import Step, begin_upload, delete_file, finish_upload
+from chats.store.query import fetch
 from chats.store.schema import set_up_database
+from chats.store.statement import Statement
 from chats.store.timeline import settle_timeline
 from common.database.failures import DatabaseUnavailable, DatabaseUnreachable
 from common.database.pool import Pool, create_pool
@@ -134,6 +136,31 @@ async def test_what_was_answered_survives_the_primary_and_its_machine(
         print(f"took writes again after {gap:.2f} s")
     assert primary.facts is not None
     assert primary.facts.timeline == 2
+
+
+async def test_nothing_waits_for_a_primary_that_hangs_after_a_failover(
+    make_replicated: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its connections stay open: what waits on them fails once a standby has been promoted, and
+    the next statement is not kept waiting by those that nobody uses."""
+    monkeypatch.setattr("psycopg_pool.base.AttemptWithBackoff.INITIAL_DELAY", BACK_SECONDS)
+    servers = make_replicated(synchronous=True)
+    one = Statement("one", "SELECT 1")
+    url = servers.url_of(servers.primary.make_database())
+    async with create_pool(url, size=4, min_size=4) as pool:
+        await pool.wait()
+        await one.fetch(pool, [])
+        servers.primary.pause()
+        waiting = [
+            asyncio.create_task(one.fetch(pool, [])),
+            asyncio.create_task(fetch(pool, "SELECT 1")),
+        ]
+        servers.standby.promote()
+        async with asyncio.timeout(BACK_SECONDS):
+            ends = await asyncio.gather(*waiting, return_exceptions=True)
+        assert [type(end) for end in ends] == [DatabaseUnreachable, DatabaseUnreachable]
+        assert await fetch(pool, "SELECT 1") == [(1,)]
+        assert await one.fetch(pool, []) == [(1,)]
 
 
 async def test_a_failover_that_may_have_lost_answers_gives_another_epoch(
