@@ -11,6 +11,13 @@ from common.database.hosts import one_by_one
 WAIT_SECONDS: Final = 2.0
 AGAIN_SECONDS: Final = 1.0
 RETRY_SECONDS: Final = 0.1
+# Detects within seconds that the server's machine is gone, or a cable cut.
+TCP: Final[dict[str, Any]] = {
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 2,
+    "tcp_user_timeout": 5000,
+}
 HEAD_START_SECONDS: Final = 0.2  # of the server that last accepted writes, before the next is tried
 
 

@@ -1,7 +1,8 @@
 """Notices a failover while a statement waits.
 
-A server that hangs, or whose machine is cut off, leaves its connections open: nothing on them shows
-that a standby was promoted meanwhile. A new connection does.
+A server that hangs, or whose machine is cut off, leaves its connections open, and one that was left
+by its standbys goes on, but its commits wait for them: nothing shows there that a standby was
+promoted meanwhile. A new connection to the new primary does.
 """
 
 import asyncio
@@ -18,11 +19,10 @@ AGAIN_SECONDS: Final = 1.0
 
 
 class FailoverProbe:
-    """`connect` makes a new connection, learns from it which server is the primary, and closes it.
-    It raises OperationalError if no server accepts writes."""
+    """`ask_all` connects to each server and learns which one is the primary."""
 
-    def __init__(self, connect: Callable[[], Awaitable[None]]) -> None:
-        self._connect = connect
+    def __init__(self, ask_all: Callable[[], Awaitable[None]]) -> None:
+        self._ask_all = ask_all
         self._probing: asyncio.Task[None] | None = None
 
     @contextmanager
@@ -53,8 +53,7 @@ class FailoverProbe:
             await asyncio.wait([self._probing])
 
     async def _run(self) -> None:
-        with suppress(psycopg.OperationalError):  # there is no other primary: keep waiting
-            await self._connect()
+        await self._ask_all()
         await asyncio.sleep(AGAIN_SECONDS)
 
 
@@ -64,3 +63,13 @@ def cut_off(connection: psycopg.AsyncConnection[Any]) -> None:
         return
     with socket.socket(fileno=os.dup(connection.fileno())) as same, suppress(OSError):
         same.shutdown(socket.SHUT_RDWR)  # OSError: the other end has closed it
+
+
+@contextmanager
+def bounded(connection: psycopg.AsyncConnection[Any], seconds: float) -> Iterator[None]:
+    """Cuts the connection off if the block takes longer."""
+    timer = asyncio.get_running_loop().call_later(seconds, cut_off, connection)
+    try:
+        yield
+    finally:
+        timer.cancel()

@@ -7,6 +7,7 @@ from typing import Final
 
 import psycopg
 
+from common.database.connecting import TCP
 from common.database.failures import DatabaseTooOld, naming_failures
 from common.database.hosts import session_target
 from common.database.pool import Connection
@@ -36,7 +37,11 @@ async def migrate(url: str, folder: Path) -> list[str]:
     applied: list[str] = []
     with naming_failures():
         async with await psycopg.AsyncConnection.connect(
-            url, autocommit=True, connect_timeout=5, target_session_attrs=session_target(url)
+            url,
+            autocommit=True,
+            connect_timeout=5,
+            target_session_attrs=session_target(url),
+            **TCP,
         ) as connection:
             version = connection.info.server_version
             if version < OLDEST_POSTGRES:

@@ -4,17 +4,17 @@ import asyncio
 import select
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Final, TypeAlias
 from weakref import WeakKeyDictionary, WeakSet, ref
 
 import psycopg
 from psycopg_pool import AsyncConnectionPool
 
-from common.database.connecting import WAIT_SECONDS, PatientConnection, Wanted
-from common.database.failover import FailoverProbe
+from common.database.connecting import TCP, WAIT_SECONDS, PatientConnection, Wanted
+from common.database.failover import FailoverProbe, bounded
 from common.database.failures import DatabaseUnreachable, naming_failures
-from common.database.hosts import Hosts, session_target
+from common.database.hosts import Hosts, one_by_one, session_target
 from common.database.kept import KeptConnection
 from common.database.pool_metrics import POOL_METRICS
 from common.database.primary import Primary, ServerFacts, Verdict, ask
@@ -23,6 +23,10 @@ from common.process.logs import log
 Connection: TypeAlias = psycopg.AsyncConnection[tuple[Any, ...]]
 Arrive: TypeAlias = Callable[[Connection, ServerFacts, Verdict], Awaitable[None]]
 
+# A server may hang after the log-in. The pool makes one more connection at a time, and would never
+# make another.
+ASK_SECONDS: Final = 2.0
+ARRIVE_SECONDS: Final = 10.0  # chats may wait 5 s for other replicas
 LOOK_SECONDS: Final = 1.0  # a kept connection that was not used between two looks goes back
 # When connections above the minimum were not needed for so long, one is closed, then the next: each
 # takes 4 MB on the server.
@@ -33,13 +37,6 @@ _SESSION_OPTIONS = (
     "-c lock_timeout=1000 -c idle_in_transaction_session_timeout=1000"
     " -c statement_timeout=5000 -c transaction_timeout=5000"
 )
-# Detects within seconds that the server's machine is gone, or a cable cut.
-_TCP = {
-    "keepalives_idle": 5,
-    "keepalives_interval": 2,
-    "keepalives_count": 2,
-    "tcp_user_timeout": 5000,
-}
 
 
 def warm_up() -> None:
@@ -65,11 +62,11 @@ class Pool(AsyncConnectionPool[Connection]):
         self,
         *arguments: Any,
         primary: Primary,
-        look_anew: Callable[[], Awaitable[None]],
+        ask_all: Callable[[], Awaitable[None]],
         **options: Any,
     ) -> None:
         self.primary = primary
-        self.failover = FailoverProbe(look_anew)
+        self.failover = FailoverProbe(ask_all)
         self.kept = KeptConnections(self)
         self._wanted = Wanted()
         patient = type("Patient", (PatientConnection,), {"wanted": self._wanted})
@@ -86,6 +83,11 @@ class Pool(AsyncConnectionPool[Connection]):
     def is_awaited(self) -> bool:
         """Whether somebody waits for a connection."""
         return bool(self._waiting)
+
+    @staticmethod
+    async def check_connection(conn: Connection) -> None:
+        """psycopg's own asks the server, which may hang."""
+        _read_end(conn)
 
     async def getconn(self, timeout: float | None = None) -> Connection:
         self._wanted.wait(timeout or WAIT_SECONDS)
@@ -160,24 +162,29 @@ def create_pool(
     async def configure(connection: Connection) -> None:
         connection.prepare_threshold = 1
         pool.watch_warnings(connection)
-        server = connection.info.host, connection.info.port
         primary.remember(connection)
         try:
-            seen = await ask(connection)
+            with bounded(connection, ASK_SECONDS):
+                seen = await ask(connection)
             primary.remember(connection, seen.timeline)
             async with one_at_a_time:
-                verdict = primary.judge(seen)
-                if verdict == "older":
-                    hosts.put_last(*server)
-                    raise psycopg.OperationalError(f"{server} was left for a newer timeline")
-                if verdict in ("kept", "lost"):
-                    log("database failed over", timeline=seen.timeline, answers=verdict)
-                if arrive is not None and verdict != "same":
-                    await arrive(connection, seen, verdict)
-                primary.note(seen)
+                with bounded(connection, ARRIVE_SECONDS):
+                    await settle(connection, seen)
         except BaseException:
             await connection.close()
             raise
+
+    async def settle(connection: Connection, seen: ServerFacts) -> None:
+        server = connection.info.host, connection.info.port
+        verdict = primary.judge(seen)
+        if verdict == "older":
+            hosts.put_last(*server)
+            raise psycopg.OperationalError(f"{server} was left for a newer timeline")
+        if verdict in ("kept", "lost"):
+            log("database failed over", timeline=seen.timeline, answers=verdict)
+        if arrive is not None and verdict != "same":
+            await arrive(connection, seen, verdict)
+        primary.note(seen)
         hosts.prefer(*server)
 
     async def check(connection: Connection) -> None:
@@ -190,17 +197,22 @@ def create_pool(
             await pool.check()
             raise
 
-    async def look_anew() -> None:
-        connection = await pool.connection_class.connect(hosts.conninfo(), **connecting)
-        async with connection:
-            await configure(connection)
+    async def ask_server(server: str) -> None:
+        with suppress(psycopg.OperationalError):  # perhaps the only one: what waits keeps waiting
+            connection = await psycopg.AsyncConnection.connect(server, **connecting)
+            async with connection:
+                await configure(connection)
+
+    async def ask_all() -> None:
+        # A server that was left may be the first to answer.
+        await asyncio.gather(*map(ask_server, one_by_one(hosts.conninfo())))
 
     connecting: dict[str, Any] = {
         "autocommit": True,
         "options": f"{_SESSION_OPTIONS} {options}",
         "connect_timeout": 2,
         "target_session_attrs": session_target(url),
-        **_TCP,
+        **TCP,
     }
     pool = Pool(
         hosts.conninfo if hosts.are_several else url,
@@ -209,7 +221,7 @@ def create_pool(
         timeout=WAIT_SECONDS,
         open=False,
         primary=primary,
-        look_anew=look_anew,
+        ask_all=ask_all,
         configure=configure,
         check=check,
         kwargs=connecting,

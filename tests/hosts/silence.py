@@ -32,7 +32,8 @@ from tests.hosts.engines import until
 from tests.hosts.hosts import Host
 from tests.hosts.world import OPT, World
 
-HUNG: Final = "Patroni hangs"
+HUNG: Final = {"Patroni hangs": "-f 'patroni .*[p]atroni.yml'", "PostgreSQL hangs": "postgres"}
+"""Which processes pkill stops; the other ones of the host keep running."""
 LOSSES: Final = ("killed", "cut both ways", "cut one way")
 LOCK: Final = "/service/hubbub/leader"
 DATABASE: Final = "hubbub_users"
@@ -159,11 +160,6 @@ def configure(host: Host, **settings: int) -> None:
     )
 
 
-def signal_patroni(host: Host, name: str) -> None:
-    """Its PostgreSQL keeps running, as if the machine were busy with something else."""
-    host.run(f"pkill -{name} -f 'patroni .*[p]atroni.yml'")
-
-
 def until_both_stream(world: World) -> None:
     """They need not be synchronous yet."""
 
@@ -196,7 +192,7 @@ def lose(world: World, writers: Writers, loss: str, *, soon: bool, phase: float)
         case "cut one way":
             primary.cut_sending()
         case _:
-            signal_patroni(primary, "STOP")
+            primary.run(f"pkill -STOP {HUNG[loss]}")
     free = 0.0
     while True:
         holder, _ = etcd.lock()
@@ -214,15 +210,13 @@ def lose(world: World, writers: Writers, loss: str, *, soon: bool, phase: float)
     )
     plain = min(writers.answered(host, "plain", began, holder)[0].at for host in others) - began
     promoted = _promoted(next(host for host in others if host.address == holder), began)
-    if loss == HUNG:  # its server still takes writes, but confirms none
-        pool = silence = -1.0
-    else:
-        until(
-            lambda: all(writers.answered(host, "pool", began + now) for host in others),
-            "an answer on each host that lives",
-        )
-        pool = max(writers.answered(host, "pool", began + now)[0].at for host in others) - began
-        silence = max(map(writers.longest_silence, others))
+    since = began + promoted  # before that, an old primary that hears its standbys confirms some
+    until(
+        lambda: all(writers.answered(host, "pool", since) for host in others),
+        "an answer on each host that lives",
+    )
+    pool = max(writers.answered(host, "pool", since)[0].at for host in others) - began
+    silence = max(map(writers.longest_silence, others))
     time.sleep(3)
     match loss:
         case "killed":
@@ -233,7 +227,7 @@ def lose(world: World, writers: Writers, loss: str, *, soon: bool, phase: float)
         case "cut one way":
             primary.join_sending()
         case _:
-            signal_patroni(primary, "CONT")
+            primary.run(f"pkill -CONT {HUNG[loss]}")
     return Sample(loss, left, free, now, promoted, plain, pool, silence)
 
 
@@ -250,7 +244,7 @@ def _promoted(host: Host, began: float) -> float:
 def main(words: Sequence[str]) -> None:
     reader = argparse.ArgumentParser(prog="python -m tests.hosts.silence")
     reader.add_argument("--samples", type=int, default=6, help="of each loss")
-    reader.add_argument("--loss", action="append", choices=[*LOSSES, HUNG])
+    reader.add_argument("--loss", action="append", choices=[*LOSSES, *HUNG])
     reader.add_argument("--loop-wait", type=int)
     reader.add_argument("--retry-timeout", type=int)
     reader.add_argument("--soon", action="store_true")

@@ -155,6 +155,24 @@ async def test_each_host_is_cut_off(how: str, world: World, seed: int) -> None:
 
 
 @only_clear
+async def test_the_primary_hangs_and_its_patroni_does_not(world: World, seed: int) -> None:
+    """As on a disk that stalls: its connections stay open. It goes on when another has taken
+    over."""
+
+    async def inject(scene: Scene) -> None:
+        host = await asyncio.to_thread(lambda: world.databases.primary)
+        with scene.fault(f"PostgreSQL of host {host.number} hangs"):
+            await asyncio.to_thread(host.run, "pkill -STOP postgres")
+            await asyncio.to_thread(world.databases.until_primary, but=host)
+            await asyncio.sleep(CUT_SECONDS)
+            await asyncio.to_thread(host.run, "pkill -CONT postgres")
+        await asyncio.to_thread(world.until_well)
+        await asyncio.sleep(1)
+
+    await _ride_out(world, inject, "the primary hangs, its Patroni does not", seed)
+
+
+@only_clear
 async def test_each_host_is_slow(world: World, seed: int) -> None:
     """Everything it sends takes 200 ms: its answers, and what it forwards of the WAL and the
     bus."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -20,10 +21,12 @@ from common.database.failures import (
 from common.database.migrations import migrate
 from common.database.pool import Pool, begin, create_pool
 from tests.fixtures.busy import BUSY
+from tests.fixtures.proxy import Filter, Proxy
 from tests.fixtures.servers import PostgresServer
 
 SIZE = 8
 NEVER_SECONDS = 600
+READY_FOR_QUERY = b"Z\x00\x00\x00\x05I"
 BACK_SECONDS = 60.0  # on a busy machine
 
 
@@ -64,6 +67,37 @@ async def test_a_server_that_says_nothing_keeps_no_other_from_being_found(
                     await ask(pool)
                 await asyncio.sleep(0.2)
             server.start()
+            while True:
+                with contextlib.suppress(DatabaseUnreachable):
+                    return await ask(pool)
+
+
+async def test_a_server_that_hangs_after_the_log_in_does_not_end_the_pool(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Twice in a row it does not answer what the pool asks a new connection: others are made."""
+    monkeypatch.setattr("common.database.pool.ASK_SECONDS", 0.5)
+    opened = itertools.count()
+
+    def make_filter() -> Filter:
+        hangs, is_ready = next(opened) < 2, False
+
+        def pass_on(data: bytes) -> bytes:
+            nonlocal is_ready
+            if hangs and is_ready:
+                return b""
+            is_ready = is_ready or READY_FOR_QUERY in data
+            return data
+
+        return pass_on
+
+    known = conninfo_to_dict(database_url)
+    async with Proxy(str(known["host"]), int(known["port"] or 0), make_filter) as proxy:
+        known["port"] = proxy.address.rpartition(":")[2]
+        async with (
+            create_pool(make_conninfo("", **known), size=4) as pool,
+            asyncio.timeout(BACK_SECONDS),
+        ):
             while True:
                 with contextlib.suppress(DatabaseUnreachable):
                     return await ask(pool)
