@@ -3,6 +3,7 @@ doctor."""
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from typing import Final, NoReturn
 
 from common.process.logs import log
@@ -11,6 +12,7 @@ from files.store import WHYS, FileStore, StoreUnavailable
 
 CHECK_SECONDS: Final = 15.0  # stores may charge per request
 FAILING_SECONDS: Final = 3.0
+ANSWER_SECONDS: Final = 8.0  # a stalled disk never answers; less than a health check waits
 
 
 class StoreWatch:
@@ -22,21 +24,14 @@ class StoreWatch:
 
     async def missing(self) -> str | None:
         """What is missing, for the health check, or None."""
-        try:
-            await self._store.check()
-        except StoreUnavailable as error:
-            self._note(error)
-            return "the store of files"
-        return None
+        if (error := await _failure_of(self._store.check)) is None:
+            return None
+        self._note(error)
+        return "the store of files"
 
     async def run(self) -> NoReturn:
         while True:
-            try:
-                await self._store.check_writing()
-            except StoreUnavailable as error:
-                self._note(error)
-            else:
-                self._note(None)
+            self._note(await _failure_of(self._store.check_writing))
             await asyncio.sleep(FAILING_SECONDS if self._why else CHECK_SECONDS)
 
     def _note(self, error: StoreUnavailable | None) -> None:
@@ -47,3 +42,14 @@ class StoreWatch:
         if error is not None and why != self._why:
             log("the store of files fails", level=logging.WARNING, why=why, error=str(error))
         self._why = why
+
+
+async def _failure_of(check: Callable[[], Awaitable[None]]) -> StoreUnavailable | None:
+    try:
+        async with asyncio.timeout(ANSWER_SECONDS):
+            await check()
+    except StoreUnavailable as error:
+        return error
+    except TimeoutError:
+        return StoreUnavailable(f"no answer within {ANSWER_SECONDS:.0f} s")
+    return None

@@ -9,7 +9,7 @@ from ops.doctor.remedies import kubectl, quoted, stop
 from ops.doctor.scene import Scene
 
 CAUSES: Final = {
-    "unreachable": "It is down, its address is wrong, or the network between is cut.",
+    "unreachable": "It is down or stalls, its address is wrong, or the network between is cut.",
     "refused": "Its key is not the right one, or may not write there.",
     "missing": "There is no such folder or bucket.",
     "read-only": "Its file system is mounted read-only, or belongs to somebody else.",
@@ -53,6 +53,8 @@ def _command(scene: Scene, why: str, place: str) -> str:
     if why == "full":
         move = f"make move-files FROM={quoted(scene.settings.files_url)} TO=file:///LARGER"
         return f"df -h {folder}   # free some, or {stop(scene)} and {move}"
+    if why == "unreachable":
+        return f"dmesg | tail; findmnt --target {folder}   # its disk or server does not answer"
     return f"findmnt --target {folder}; ls -ld {folder}   # let this user write there"
 
 
