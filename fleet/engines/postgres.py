@@ -242,7 +242,20 @@ def _options(settings: Mapping[str, str]) -> list[str]:
 
 
 async def accepts_connections(port: int, database: str) -> bool:
-    """Whether the server has finished its recovery: it asks for a password instead of refusing.
+    """Whether the server has finished its recovery: it asks for a password instead of refusing."""
+    return (await _ask_to_enter(port, database)).startswith(b"R")
+
+
+async def is_up_or_recovers(port: int, database: str) -> bool:
+    """The same, or it refuses everybody because it recovers what was written before a crash. That
+    may take minutes, and begins anew each time the server is killed."""
+    answer = await _ask_to_enter(port, database)
+    refuses = b"C57P03\0" in answer
+    return answer.startswith(b"R") or (refuses and b"shutting down" not in answer)
+
+
+async def _ask_to_enter(port: int, database: str) -> bytes:
+    """The server's answer to a client that begins to log in; empty if there is none.
 
     https://www.postgresql.org/docs/current/protocol-message-formats.html, StartupMessage.
     """
@@ -253,9 +266,8 @@ async def accepts_connections(port: int, database: str) -> bool:
             reader, writer = await asyncio.open_connection(LOOPBACK, port)
             try:
                 writer.write(startup)
-                answer = await reader.read(1024)
+                return await reader.read(1024)
             finally:
                 writer.close()
     except (OSError, TimeoutError):
-        return False
-    return answer.startswith(b"R")  # an error (E) is 57P03: starting, recovering or stopping
+        return b""

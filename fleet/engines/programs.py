@@ -10,7 +10,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from fleet.engines.databases import open_cluster
-from fleet.engines.postgres import SMALL, accepts_connections, server_command
+from fleet.engines.postgres import (
+    SMALL,
+    accepts_connections,
+    is_up_or_recovers,
+    server_command,
+)
 from fleet.engines.valkey import BUS_SOCKET, answers_ping, bus_command, cache_command
 from fleet.engines.valkey_users import password_file, write_rules
 from fleet.processes.children import spawn
@@ -47,11 +52,14 @@ class Engines:
         memory = SMALL if self._settings.size == "small" else {}
         command = server_command(folder, port.number, disguise, None, **memory)
 
-        async def answers() -> bool:
+        async def is_ready() -> bool:
             return await accepts_connections(port.number, databases["users"].name)
 
+        async def is_live() -> bool:
+            return await is_up_or_recovers(port.number, databases["users"].name)
+
         return Program(
-            "postgres", 1, port.number, None, self._starter(command), answers, answers,
+            "postgres", 1, port.number, None, self._starter(command), is_ready, is_live,
             signal.SIGINT,  # ends sessions instead of waiting for them
         )  # fmt: skip
 
