@@ -16,13 +16,16 @@ from fleet.processes.children import Process, spawn
 from fleet.processes.forked import Template
 from fleet.processes.ports import LOOPBACK, LocalSocket, ReservedPort
 from fleet.processes.probe import Address, http_answer, http_status
-from fleet.processes.supervised import Program
+from fleet.processes.supervised import START_TIMEOUT_SECONDS, Program
 from fleet.settings import DATABASE_VARIABLES, PROJECT_FOLDER, FleetSettings
 
 # Their ports are for clients, so health has its own.
 PUBLIC_ROLES = ("edge", "realtime", "files")
 FILES_PREFIXES = ("HUBBUB_FILES_", "AWS_")  # where the bytes are, and their credentials
 CALLED_ROLES = ("users", "chats", "realtime")
+# The first process of a new release applies its migrations before it answers. One that builds an
+# index over all messages may take an hour; if killed earlier, it would start over each time.
+MIGRATION_SECONDS = 3600.0
 # Calls stay on loopback.
 CALLS_TLS = {
     "HUBBUB_CALLS_CERTIFICATE",
@@ -108,6 +111,9 @@ class Services:
             hurry_signal=signal.SIGINT if role == "files" else None,
             linger_seconds=self._settings.files_drain_seconds if role == "files" else 0.0,
             has_free_ports=has_free_ports,
+            start_seconds=(
+                MIGRATION_SECONDS if role in DATABASE_VARIABLES else START_TIMEOUT_SECONDS
+            ),
         )
 
     def address(self, role: str, number: int) -> str:

@@ -34,7 +34,8 @@ MAX_BACKOFF_SECONDS = 2.0
 
 
 class Program(NamedTuple):
-    """What runs in a slot; number, port and metrics port are the same for all its processes.
+    """What runs in a slot; number, port and metrics port are the same for all its processes. One
+    that is not ready after `start_seconds`, and does not even answer, hangs.
 
     A process with `linger_seconds` may drain for that long beside the slot's next one, once it has
     released the ports: `has_free_ports`. `hurry_signal` is sent too if everything ends.
@@ -51,6 +52,7 @@ class Program(NamedTuple):
     hurry_signal: signal.Signals | None = None
     linger_seconds: float = 0.0
     has_free_ports: Callable[[], bool] = bool
+    start_seconds: float = START_TIMEOUT_SECONDS
 
     @property
     def name(self) -> str:
@@ -219,7 +221,7 @@ class Supervised:
             is_starting = self.state == "starting"
             had_run, before = run_nanoseconds(process.pid), had_run
             if is_starting:
-                patience = START_TIMEOUT_SECONDS
+                patience = self.program.start_seconds
             else:
                 patience = BUSY_TIMEOUT_SECONDS if had_run > before else HANG_TIMEOUT_SECONDS
             pause = READY_POLL_SECONDS if is_starting else SILENT_POLL_SECONDS

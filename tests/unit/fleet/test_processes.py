@@ -32,6 +32,7 @@ async def supervise(
     *,
     is_ready: bool = True,
     is_live: Callable[[], Awaitable[bool]] | None = None,
+    start_seconds: float = 60.0,
 ) -> AsyncIterator[Supervised]:
     async def ready() -> bool:
         return is_ready
@@ -41,9 +42,8 @@ async def supervise(
             [sys.executable, "-S", "-c", code], env={}, cwd=folder, output=subprocess.DEVNULL
         )
 
-    supervised = Supervised(
-        Program("edge", 1, 1, None, start, ready, is_live or ready), record.watcher
-    )
+    program = Program("edge", 1, 1, None, start, ready, is_live or ready)
+    supervised = Supervised(program._replace(start_seconds=start_seconds), record.watcher)
     record.supervised = supervised
     try:
         yield supervised
@@ -233,6 +233,19 @@ async def test_a_process_that_runs_may_answer_late_and_one_that_stands_still_is_
         os.kill(pid_of(supervised), signal.SIGSTOP)
         await until(lambda: record.ends != [])
     assert record.ends[0] == (-9, True)
+
+
+async def test_a_process_that_migrates_may_take_long_to_be_ready(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another one that neither answers nor becomes ready is started again."""
+    monkeypatch.setattr(module, "READY_POLL_SECONDS", 0.01)
+    for seconds, deaths in ((60.0, 0), (0.1, 1)):
+        record = Record()
+        async with supervise(SERVES, tmp_path, record, is_ready=False, start_seconds=seconds):
+            await until(lambda: len(record.starts) > deaths)  # noqa: B023 - done before the next
+            await asyncio.sleep(0.5)
+            assert bool(record.ends) == bool(deaths)
 
 
 def test_what_a_hung_process_started_dies_with_it() -> None:
