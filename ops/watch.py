@@ -25,6 +25,7 @@ from ops.pages import serve_pages
 from ops.settings import CONTAINERS, KUBERNETES, where_it_is
 
 ROUND_SECONDS: Final = 2.0
+LOOK_SECONDS: Final = 30.0  # a database or a name server that hangs would keep the last figures
 KEPT_DEATHS: Final = 10  # per container
 PUBLIC_TLS: Final = Address("haproxy", 8443)  # does not listen without TLS
 PORT: Final = 8000
@@ -81,9 +82,10 @@ async def watch_containers(settings: FleetSettings) -> int:
             tasks.create_task(shown)
         while True:
             try:
-                state, engines = await look(settings, memory)
-            except (ApiRefused, OSError) as error:
-                log("cannot look", level=logging.ERROR, error=str(error))
+                async with asyncio.timeout(LOOK_SECONDS):
+                    state, engines = await look(settings, memory)
+            except (ApiRefused, OSError) as error:  # a TimeoutError is one
+                log("cannot look", level=logging.ERROR, error=str(error) or "it takes too long")
                 metrics.forget_state()
             else:
                 for role in memory.note(list(state.processes), time.time()):

@@ -97,12 +97,15 @@ def test_what_is_missing_is_a_figure_though_its_series_is_gone() -> None:
     assert (missing("edge"), missing("cache")) == (0.0, 0.0)
 
 
-@pytest.mark.parametrize("where", ["kubernetes", "containers"])
+@pytest.mark.parametrize(
+    ("where", "hangs"), [("kubernetes", False), ("containers", False), ("containers", True)]
+)
 async def test_figures_end_when_nothing_can_be_seen_any_more(
-    monkeypatch: pytest.MonkeyPatch, where: str
+    monkeypatch: pytest.MonkeyPatch, where: str, hangs: bool
 ) -> None:
-    """As when Kubernetes refuses the account: then the alert NobodyWatches fires. They come back
-    with the first look that succeeds. The disk is that of volumes only beside containers."""
+    """As when Kubernetes refuses the account, or what is asked hangs: then the alert NobodyWatches
+    fires. They come back with the first look that succeeds. The disk is that of volumes only beside
+    containers."""
     looks = [FleetState(0, [edge(1.0)], {"edge": WantedState(2, 2, 2)}), None] * 2
     seen: list[float | None] = []
 
@@ -120,12 +123,15 @@ async def test_figures_end_when_nothing_can_be_seen_any_more(
         if not looks:
             raise asyncio.CancelledError
         if (state := looks.pop()) is None:
+            if hangs:
+                await asyncio.Event().wait()
             raise ApiRefused("Kubernetes answers 401 to GET /pods.")
         return state, {}
 
     registries: list[CollectorRegistry] = []
     for name, value in {
         "serve_pages": serve, "look": look, "ROUND_SECONDS": 0.0, "set_up_logs": print,
+        "LOOK_SECONDS": 0.1,
     }.items():  # fmt: skip
         monkeypatch.setattr(f"ops.watch.{name}", value)
     with pytest.raises(asyncio.CancelledError):
