@@ -19,6 +19,7 @@ from ops.doctor.scene import BusFacts, DatabaseFacts
 
 CONNECT_TIMEOUT_SECONDS: Final = 2
 ANSWER_TIMEOUT_MS: Final = 2000
+ANSWERS_SECONDS: Final = 10.0  # for all of them: a server that hangs keeps no time itself
 LONG_SECONDS: Final = 10.0  # for a transaction: ours are limited to five
 VALKEY_PATIENCE_SECONDS: Final = 2.0  # a busy machine is not a broken Valkey
 
@@ -73,7 +74,7 @@ async def ask_database(role: str, url: str) -> DatabaseFacts:
     """What is known about a role's database; only the error if it does not answer."""
     holders: tuple[tuple[int, str, float], ...] = ()
     try:
-        async with await _connect(url) as connection:
+        async with asyncio.timeout(ANSWERS_SECONDS), await _connect(url) as connection:
             before = time.time()
             ((version, clock, most, count),) = await _rows(connection, _GENERAL)
             here = (before + time.time()) / 2
@@ -84,6 +85,8 @@ async def ask_database(role: str, url: str) -> DatabaseFacts:
             unpublished = [(0, 0.0)]
             if role == "chats" and not missing:
                 unpublished = await _rows(connection, _UNPUBLISHED)
+    except TimeoutError:
+        return DatabaseFacts(error="it does not answer", holders=holders)
     except psycopg.Error as error:
         said = " ".join(str(error).split())[:200] or type(error).__name__
         return DatabaseFacts(error=said, holders=holders)

@@ -7,6 +7,7 @@ import signal
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
@@ -23,6 +24,7 @@ from ops.doctor.queries import ask_bus, ask_database, count_unopened_keys
 from tests.fixtures.busy import TRIES
 from tests.fixtures.hubbub import ROOT, Hubbub
 from tests.fixtures.prometheus import Prometheus
+from tests.fixtures.proxy import Filter, Proxy
 from tests.fixtures.servers import PostgresServer, ValkeyServer
 from tests.observability.run import run_fleet, run_ops
 from tests.observability.test_queries import read_figures
@@ -291,6 +293,34 @@ async def test_who_holds_up_others_is_named(
             assert bool(facts.error) == (table == "outbox")
         await somebody.execute("SELECT pg_advisory_lock(%s)", (MIGRATION_LOCK,))
         assert (await ask_database("chats", url)).holders == ()
+
+
+def pass_log_in() -> Filter:
+    """Nothing that a server says after it has let its client in."""
+    is_in = False
+
+    def change(data: bytes) -> bytes:
+        nonlocal is_in
+        was_in, is_in = is_in, is_in or b"Z\0\0\0\x05I" in data
+        return b"" if was_in else data
+
+    return change
+
+
+async def test_a_database_that_hangs_is_not_waited_for(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that has let the doctor in, too."""
+    monkeypatch.setattr(queries, "ANSWERS_SECONDS", 0.5)
+    parts = urlsplit(database_url)
+    assert parts.hostname
+    assert parts.port
+    async with (
+        asyncio.timeout(PATIENCE_SECONDS),
+        Proxy(parts.hostname, parts.port, pass_log_in) as proxy,
+    ):
+        url = database_url.replace(f"{parts.hostname}:{parts.port}", proxy.address)
+        assert (await ask_database("users", url)).error == "it does not answer"
 
 
 async def test_a_database_that_takes_no_writes_is_named(system: Hubbub) -> None:
