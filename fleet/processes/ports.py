@@ -14,6 +14,7 @@ from fleet.data.folder import short_path
 
 LOOPBACK = "127.0.0.1"
 PUBLIC_BACKLOG = 4096
+CONNECT_SECONDS = 1.0
 
 
 class PortTaken(Exception):
@@ -110,9 +111,11 @@ def listen_publicly(host: str, port: int) -> socket.socket:
 
 
 def is_taken(host: str, port: int) -> bool:
-    """Whether something listens there, on an address of this machine."""
+    """Whether something listens there, on an address of this machine. If that hangs, and its queue
+    is full, it does not answer; the kernel would try for two minutes."""
     with closing(socket.socket(_family(host), socket.SOCK_STREAM)) as probe:
-        return probe.connect_ex((host, port)) == 0
+        probe.settimeout(CONNECT_SECONDS)
+        return probe.connect_ex((host, port)) in (0, errno.EAGAIN)
 
 
 def _family(host: str) -> socket.AddressFamily:

@@ -1,7 +1,8 @@
 """Ports that stay with their slot."""
 
 import socket
-from contextlib import closing
+import time
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,20 @@ def test_a_reserved_port_refuses_until_somebody_listens() -> None:
         assert not is_taken("127.0.0.1", port.number)
         bound.listen()
         assert is_taken("127.0.0.1", port.number)
+
+
+def test_a_listener_that_hangs_is_noticed_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its queue is full: the kernel answers no further connection."""
+    monkeypatch.setattr("fleet.processes.ports.CONNECT_SECONDS", 0.2)
+    port = ReservedPort()
+    with closing(port), port.bind() as bound, ExitStack() as queued:
+        bound.listen(0)
+        with suppress(TimeoutError):
+            while True:
+                queued.enter_context(socket.create_connection(("127.0.0.1", port.number), 0.2))
+        before = time.monotonic()
+        assert is_taken("127.0.0.1", port.number)
+        assert time.monotonic() - before < 5
 
 
 def test_the_next_process_of_a_slot_listens_on_the_same_port() -> None:
