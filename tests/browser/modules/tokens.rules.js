@@ -151,6 +151,27 @@ rule("what another window has renewed is taken, and never spent again", async ()
   same(asked[1].body, { refreshToken: "r2" });
 });
 
+rule("a window that is suspended during a refresh does not stop the others for good", async () => {
+  let wakeUp;
+  const suspended = new Promise((resolve) => (wakeUp = resolve));
+  await new Promise((resolve) => {
+    navigator.locks.request("hubbub-refresh", () => {
+      resolve();
+      return suspended;
+    });
+  });
+  const { rest, asked } = parts([NEW], {
+    tokens: { ...TOKENS, expires: 0 }, locks: navigator.locks,
+  });
+  const own = AbortSignal.timeout;
+  AbortSignal.timeout = () => own.call(AbortSignal, 0);
+  const failing = failed(rest.accessToken());
+  AbortSignal.timeout = own;
+  same([(await failing).name, asked], ["NoAnswer", []]);
+  wakeUp();
+  same([await rest.accessToken(), asked.length], ["a2", 1]);
+});
+
 rule("two clients on one store of a browser keep the one session", async () => {
   const name = `rules ${crypto.randomUUID()}`;
   const spent = [];
