@@ -4,6 +4,8 @@
 import { NoAnswer } from "./errors.js";
 import { refusalOf } from "./exchange.js";
 
+const STALLED_MS = 75_000; // longer than the balancer waits for an answer
+
 /**
  * The decoded answer. `onProgress(part)` gets 0 to 1; `signal` aborts it. Raises Refused or
  * NoAnswer, and AbortError if it was aborted.
@@ -14,7 +16,13 @@ export function upload(path, body, { headers, onProgress, signal }) {
     request.open("POST", path);
     for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
     request.responseType = "json";
-    request.upload.onprogress = ({ loaded, total }) => onProgress(total > 0 ? loaded / total : 0);
+    const began = performance.now();
+    request.timeout = STALLED_MS;
+    request.upload.onprogress = ({ loaded, total }) => {
+      request.timeout = performance.now() - began + STALLED_MS; // counts from the beginning
+      onProgress(total > 0 ? loaded / total : 0);
+    };
+    request.ontimeout = () => reject(new NoAnswer("Nothing was sent or answered for long."));
     request.onerror = () => reject(new NoAnswer("The connection broke."));
     request.onabort = () => reject(new DOMException("The upload was cancelled.", "AbortError"));
     request.onload = () => {

@@ -1,4 +1,5 @@
 import { NoAnswer, refusal } from "/web/client/errors.js";
+import { upload } from "/web/client/upload.js";
 import { Uploads } from "/web/files/uploads.js";
 import { StandingClock, rule, same, settle } from "./checks.js";
 
@@ -127,4 +128,29 @@ rule("who waits for all of it is told once, when nothing is on its way any more"
   await settle();
   all.uploads.take();
   same(said, ["settled"]);
+});
+
+rule("an upload ends when the connection is silent, however long it may take", async () => {
+  let request;
+  const own = globalThis.XMLHttpRequest;
+  globalThis.XMLHttpRequest = class {
+    upload = {};
+
+    constructor() {
+      request = this;
+    }
+
+    open() {}
+
+    send() {}
+  };
+  const { signal } = new AbortController();
+  const uploading = upload("/x", file("a"), { headers: {}, onProgress() {}, signal });
+  globalThis.XMLHttpRequest = own;
+  same(request.timeout, 75_000);
+  request.timeout = 0;
+  request.upload.onprogress({ loaded: 1, total: 2 });
+  same(request.timeout >= 75_000, true);
+  request.ontimeout();
+  same((await uploading.catch((error) => error)).name, "NoAnswer");
 });
