@@ -26,6 +26,7 @@ START_TIMEOUT_SECONDS = 60.0
 # s may recover.
 HANG_TIMEOUT_SECONDS = 10.0 + LIVE_POLL_SECONDS
 BUSY_TIMEOUT_SECONDS = 60.0  # for one that uses CPU: on a busy machine answers are late
+LONGEST_ROUND_SECONDS = LIVE_POLL_SECONDS + 2.0  # a pause and a question
 RELEASE_POLL_SECONDS = 0.2
 LINGER_AFTER_SECONDS = 1.0  # once its ports are free: without transfers it ends within this
 BACK_SECONDS = 10.0  # within which one that was ready is expected to be ready again
@@ -72,6 +73,27 @@ class Watcher(NamedTuple):
     ended: Callable[[Program, int, bool], None]  # exit code, whether it had been ready
     hung: Callable[[Program], None]
     lingers: Callable[[Program, Process, ProcessState], None] = _never_lingers
+
+
+class _Silence:
+    """For how long a process has not answered.
+
+    Time in which this process itself stands still, as when the machine is paused, is not blamed on
+    the other one: that counts as one round, however long.
+    """
+
+    def __init__(self) -> None:
+        self.end()
+
+    def end(self) -> None:
+        """It has answered."""
+        self._seconds, self._counted_at = 0.0, time.monotonic()
+
+    def count(self) -> float:
+        """Its seconds, counted once a round."""
+        before, self._counted_at = self._counted_at, time.monotonic()
+        self._seconds += min(self._counted_at - before, LONGEST_ROUND_SECONDS)
+        return self._seconds
 
 
 class Supervised:
@@ -215,7 +237,7 @@ class Supervised:
 
     async def _watch(self, process: Process) -> None:
         """Detect readiness, then silence; kill a process that hangs."""
-        answered = time.monotonic()
+        silence = _Silence()
         had_run = 0
         while self.state != "draining":
             is_starting = self.state == "starting"
@@ -230,15 +252,15 @@ class Supervised:
                     self.state = "ready"
                     self._ready.set()
                     await self._announce()
-                    answered = time.monotonic()
+                    silence.end()
                 elif not is_starting and await self.program.is_live():
-                    answered = time.monotonic()
-                    pause = _until_live_poll(answered)
-                elif time.monotonic() - answered > patience:
+                    silence.end()
+                    pause = _until_live_poll(time.monotonic())
+                elif silence.count() > patience:
                     if not is_starting or not await self.program.is_live():
                         self._tell(self._watcher.hung)
                         return kill_with_descendants(process.pid)
-                    answered = time.monotonic()  # it is alive and waits for something
+                    silence.end()  # it is alive and waits for something
             except Exception as error:
                 self._note(f"cannot be asked: {error!r}")
             await asyncio.sleep(pause)

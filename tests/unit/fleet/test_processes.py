@@ -248,6 +248,30 @@ async def test_a_process_that_migrates_may_take_long_to_be_ready(
             assert bool(record.ends) == bool(deaths)
 
 
+async def test_a_fleet_that_stood_still_blames_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When a paused machine goes on, questions of before the pause have no answer in time: each
+    process is asked again before it is killed."""
+    monkeypatch.setattr(module, "HANG_TIMEOUT_SECONDS", 0.5)
+    monkeypatch.setattr(module, "LONGEST_ROUND_SECONDS", 0.1)
+    monkeypatch.setattr(module, "LIVE_POLL_SECONDS", 0.2)
+    monkeypatch.setattr(module, "SILENT_POLL_SECONDS", 0.05)
+    record, asked = Record(), 0
+
+    async def is_live() -> bool:
+        nonlocal asked
+        asked += 1
+        if asked == 5:
+            time.sleep(1.0)  # noqa: ASYNC251 - as a process that is stopped
+            return False
+        return True
+
+    async with supervise(SERVES, tmp_path, record, is_live=is_live):
+        await until(lambda: asked > 7)
+    assert (len(record.starts), record.ends) == (1, [(-15, True)])
+
+
 def test_what_a_hung_process_started_dies_with_it() -> None:
     """Even if it is in its own session, and paused."""
     command = [sys.executable, "-S", "-c", STARTS_ANOTHER]
