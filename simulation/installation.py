@@ -64,11 +64,11 @@ class Keys:
 
 
 def sign(user: str, session: str) -> str:
-    """An access token that is valid until long after the run."""
-    now = int(CLOCK.time())
+    """An access token that is valid until long after the run, for any process's clock."""
+    at = int(CLOCK.time()) - 60
     claims = {
         "iss": ISSUER, "aud": AUDIENCE, "sub": user, "sid": session, "gen": 0,
-        "iat": now, "nbf": now - 60, "exp": now + ACCESS_TOKEN_SECONDS,
+        "iat": at, "nbf": at, "exp": at + ACCESS_TOKEN_SECONDS,
     }  # fmt: skip
     return jwt.encode(claims, KEY, algorithm=ALGORITHM, headers={"kid": "one"})
 

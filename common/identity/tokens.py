@@ -19,6 +19,8 @@ import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from common.protocol.limits import ACCESS_TOKEN_SECONDS
+
 ISSUER = "hubbub"
 AUDIENCE = "hubbub"
 ALGORITHM = "EdDSA"
@@ -58,7 +60,8 @@ class TokenError(Exception):
 
 
 class TokenExpired(TokenError):
-    """The token has expired, but is otherwise valid."""
+    """The token has expired, or is from before the signer's clock was set back, but is otherwise
+    valid: a new one of its session helps."""
 
     def __init__(self, claims: Claims) -> None:
         super().__init__("expired")
@@ -91,15 +94,14 @@ class TokenVerifier:
     def verify(self, token: str) -> tuple[Claims, bool]:
         """The claims, and whether this process sees the token for the first time.
 
-        Raises TokenExpired if it was valid once, TokenError in all other cases.
+        Raises TokenExpired if a new one of its session would be valid, TokenError in all other
+        cases.
         """
         if (claims := self._verified.get(token)) is not None:
-            if claims.expires <= time.time():
-                raise TokenExpired(claims)
+            _demand_current(claims)
             return claims, False
         claims = self._check(token)
-        if claims.expires <= time.time():
-            raise TokenExpired(claims)
+        _demand_current(claims)
         self._verified[token] = claims
         if len(self._verified) > MAX_VERIFIED:
             self._verified.popitem(last=False)
@@ -121,10 +123,14 @@ class TokenVerifier:
                 algorithms=[ALGORITHM],
                 audience=AUDIENCE,
                 issuer=ISSUER,
-                leeway=CLOCK_SKEW_SECONDS,
-                # we check expiry: an expired token is refused differently from an invalid one
-                options={"require": _REQUIRED, "verify_exp": False},
-            )
+                # we check times: a token of another time is refused differently from an invalid one
+                options={
+                    "require": _REQUIRED,
+                    "verify_exp": False, "verify_nbf": False, "verify_iat": False,
+                },
+            )  # fmt: skip
+            if _begins_late(max(int(found["nbf"]), int(found.get("iat", 0))), int(found["exp"])):
+                raise ValueError("not valid yet")
             claims = Claims(
                 user=str(found["sub"]),
                 session=str(found["sid"]),
@@ -152,10 +158,23 @@ def _check_known(key: Ed25519PublicKey, head: str, rest: str) -> Claims | None:
         raise TokenError("not a valid access token") from error
     except ValueError:  # msgspec's errors too
         return None
-    latest = time.time() + CLOCK_SKEW_SECONDS
-    if found.iss != ISSUER or found.aud != AUDIENCE or max(found.nbf, found.iat) > latest:
+    if found.iss != ISSUER or found.aud != AUDIENCE:
+        return None
+    if _begins_late(max(found.nbf, found.iat), found.exp):
         return None
     return Claims(found.sub, found.sid, found.gen, found.exp)
+
+
+def _begins_late(begins: int, expires: int) -> bool:
+    """Whether it begins in the future, and not as a token of a later clock does."""
+    return begins > max(time.time() + CLOCK_SKEW_SECONDS, expires - ACCESS_TOKEN_SECONDS)
+
+
+def _demand_current(claims: Claims) -> None:
+    """Raises TokenExpired."""
+    seconds_left = claims.expires - time.time()
+    if not 0 < seconds_left <= ACCESS_TOKEN_SECONDS + CLOCK_SKEW_SECONDS:
+        raise TokenExpired(claims)
 
 
 def _decode_part(part: str) -> bytes:

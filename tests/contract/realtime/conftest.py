@@ -119,7 +119,7 @@ class Tier:
         return path.read_text()
 
     def sign(self, person: "Person", seconds_left: float) -> str:
-        """An access token of the user's session that expires sooner than usual."""
+        """An access token of the user's session that expires at another time than usual."""
         url = self._shared["HUBBUB_USERS_DATABASE_URL"]
         keys = KeyRing(
             [read_signing_key(url, self._signing_secret)],

@@ -15,6 +15,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from common.protocol.ids import new_id
+from common.protocol.limits import ACCESS_TOKEN_SECONDS
 from tests.contract.realtime.conftest import Process, Tier, World, read_metrics
 from tests.fixtures.busy import BUSY, bound
 
@@ -31,7 +32,7 @@ def strict_node(tier: Tier) -> Iterator[Process]:
 
 
 async def test_bad_expired_and_revoked_tokens_are_told_apart(world: World) -> None:
-    """4500 for an invalid token, 4003 for one that was valid, 4502 for an ended session."""
+    """4500 for an invalid token, 4003 for one of another time, 4502 for an ended session."""
     ann, ben = await world.make_people(2)
     async with world.connect(ben) as s:
         await world.log_out(ben)
@@ -42,6 +43,7 @@ async def test_bad_expired_and_revoked_tokens_are_told_apart(world: World) -> No
         "nonsense": 4500,
         forged: 4500,
         world.tier.sign(ann, -1): 4003,
+        world.tier.sign(ann, 2 * ACCESS_TOKEN_SECONDS): 4003,  # the clock was set back since
         ben.token: 4502,
         world.tier.sign(ben, -1): 4502,
     }

@@ -104,6 +104,22 @@ def test_clocks_may_differ_by_seconds(verifier: TokenVerifier) -> None:
     assert verifier.verify(sign(claims(nbf=ahead)))
 
 
+@pytest.mark.parametrize("is_seen", [False, True])
+def test_a_token_from_before_the_clock_was_set_back_is_one_that_has_expired(
+    verifier: TokenVerifier, monkeypatch: pytest.MonkeyPatch, is_seen: bool
+) -> None:
+    """Its client refreshes it, instead of giving up. Clocks are often set by a second or two."""
+    now, token = time.time(), sign(claims(iat=int(time.time())))
+    if is_seen:
+        verifier.verify(token)
+    monkeypatch.setattr(time, "time", lambda: now - 600)
+    with pytest.raises(TokenExpired) as refused:
+        verifier.verify(token)
+    assert refused.value.claims.session == "session"
+    monkeypatch.setattr(time, "time", lambda: now - CLOCK_SKEW_SECONDS + 2)
+    assert verifier.verify(token)
+
+
 def test_an_expired_token_is_told_from_a_bad_one(verifier: TokenVerifier) -> None:
     """Also if it was seen while it was valid; one with a bad signature is always invalid."""
     past = claims(exp=int(time.time()) - 1)
