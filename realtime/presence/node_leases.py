@@ -36,6 +36,10 @@ class NodeLeases:
         self._up_at = float("-inf")  # when Valkey came up again after it was down
         self._judges_from = 0.0  # until then an expired lease proves nothing
         self._ends: dict[str, int] = {}  # by node, in ms of Valkey's clock
+        # By node, since when it is gone if it does not renew this lease. Told when the lease is
+        # seen: Valkey's clock may be set, and goes on while a suspended machine's other one stands
+        # still.
+        self._gone_at: dict[str, float] = {}
         self._dead: dict[str, float] = {}  # by node, since when
 
     @property
@@ -67,11 +71,15 @@ class NodeLeases:
         found = await self._valkey.list_lease_ends(ROLE, REMEMBERED_MS)
         if found is None:
             return
-        now_ms = found.now_ms
+        now, now_ms = self._now(), found.now_ms
+        for node, end in found.ends.items():
+            if self._ends.get(node) != end:
+                self._gone_at[node] = now + (end - GONE_MS - now_ms) / 1000
         self._ends |= found.ends
         self._ends = {
             node: end for node, end in self._ends.items() if end > now_ms - 2 * REMEMBERED_MS
         }
+        self._gone_at = {node: self._gone_at[node] for node in self._ends}
         if self._now() >= self._judges_from:
             before, self._dead = self._dead, self._find_dead(now_ms)
             is_back = any(self._ends.get(node, 0) >= now_ms for node in before)
@@ -81,7 +89,6 @@ class NodeLeases:
         """Nodes whose lease has expired, and that could renew it since Valkey is back."""
         dead: dict[str, float] = {}
         for node in self.others:
-            if (end := self._ends[node]) < now_ms:
-                ago = (now_ms - end + GONE_MS) / 1000
-                dead[node] = self._dead.get(node, max(self._up_at, self._now() - ago))
+            if self._ends[node] < now_ms:
+                dead[node] = self._dead.get(node, max(self._up_at, self._gone_at[node]))
         return dead

@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from common.protocol.frames import PresenceState
-from realtime.presence.clock import StoppableClock
+from realtime.presence.clock import LONGEST_SECONDS, StoppableClock
 from realtime.presence.said import KEPT_SECONDS, UNCONFIRMED_SECONDS, Said, judge
 from realtime.presence.watching import LINGER_SECONDS, TOLD_SECONDS, Watching
 
@@ -147,15 +147,28 @@ def test_a_clock_that_is_stopped_shows_the_same() -> None:
     real = 100.0
     clock = StoppableClock(lambda: real)
     clock.start()
-    real = 110.0
-    assert clock() == 10.0
+    real = 104.0
+    assert clock() == 4.0
     clock.stop()
     real = 200.0
-    assert clock() == 10.0
+    assert clock() == 4.0
     clock.start()
     real = 201.0
     clock.start()
-    assert clock() == 11.0
+    assert clock() == 5.0
+
+
+def test_time_in_which_a_process_stood_still_does_not_count() -> None:
+    """Nobody could tell anybody anything."""
+    real = 100.0
+    clock = StoppableClock(lambda: real)
+    clock.start()
+    real = 101.0
+    assert clock() == 1.0
+    real += 8 * 3600
+    assert clock() == 1.0 + LONGEST_SECONDS
+    real += 1.0
+    assert clock() == 2.0 + LONGEST_SECONDS
 
 
 def test_a_node_that_died_long_ago_does_not_count_again() -> None:

@@ -10,10 +10,11 @@ START_MS = 1_000_000  # of Valkey's clock, when this node's shows 100 seconds
 
 
 class Scene:
-    """The node `here` looks at leases in a Valkey whose clock runs like its own."""
+    """The node `here` looks at leases in a Valkey whose clock runs like its own, but is set."""
 
     def __init__(self) -> None:
         self.now = 100.0
+        self.set_by_ms = 0
         self.ends: dict[str, int] = {}
         self.told: list[tuple[dict[str, float], bool]] = []
         valkey = cast("Valkey", self)
@@ -21,7 +22,7 @@ class Scene:
 
     @property
     def now_ms(self) -> int:
-        return START_MS + round((self.now - 100) * 1000)
+        return START_MS + round((self.now - 100) * 1000) + self.set_by_ms
 
     async def renew(self) -> None:
         self.ends["here"] = self.now_ms + 7_500
@@ -71,6 +72,18 @@ async def test_nobody_is_dead_until_all_could_renew_their_leases() -> None:
     assert scene.told == []
     await scene.beat()
     assert scene.told == [({"other": 100.0}, False)]
+
+
+async def test_a_lease_that_a_clock_has_ended_is_of_a_node_that_was_there_just_now() -> None:
+    """Valkey's clock is set, or has gone on while all nodes stood still with their machine: users
+    of all nodes have half a minute to show that they are there."""
+    scene = Scene()
+    scene.ends["other"] = START_MS + 7_000
+    await scene.beat()
+    scene.set_by_ms = 60_000
+    await scene.beat()
+    gone_at = 107.0 - GONE_MS / 1000
+    assert scene.told == [({}, False), ({"other": gone_at}, False)]
 
 
 async def test_a_beat_is_due_once_in_a_while() -> None:
