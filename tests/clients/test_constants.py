@@ -7,9 +7,11 @@ from typing import Final
 CLIENTS = Path(__file__).parents[2] / "clients"
 IN_PYTHON: Final = re.compile(r"^([A-Z][A-Z_]+): Final = ([\d_.]+)\b", re.MULTILINE)
 IN_JAVASCRIPT: Final = re.compile(r"^(?:export )?const ([A-Z][A-Z_]+) = ([\d_]+);", re.MULTILINE)
-# The lock of a store file, the command line, and a code that browsers make up themselves.
+# The lock of a store file, the command line, a code that browsers make up themselves, and a time
+# that aiohttp takes for one.
 ONLY_PYTHON: Final = {
     "INTERRUPTED", "LEFT_MS", "LOCK_AGAIN_MS", "LOCK_MS", "MAX_CHATS", "NO_CODE", "SEND_MS",
+    "SHORT_MS",
 }  # fmt: skip
 # What somebody who looks at a page may expect, and what has another form in Python.
 ONLY_JAVASCRIPT: Final = {

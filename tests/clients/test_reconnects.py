@@ -1,6 +1,8 @@
 """When the Python client reconnects."""
 
 import asyncio
+import time
+from types import SimpleNamespace
 
 import pytest
 from aiohttp import web
@@ -80,6 +82,20 @@ async def test_what_is_not_understood_ends_the_client(frame: str) -> None:
         await stub.sockets[-1].send_str(frame)
         with pytest.raises(Stopped, match="1002"):
             await anext(client.events())
+
+
+async def test_a_machine_that_has_slept_soon_asks_whether_the_server_is_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its timers stood still: they would wait for the rest of the 25 seconds."""
+    monkeypatch.setattr("hubbub_client.connection.LOOK_EVERY_SECONDS", 0.02)
+    async with somebody() as (stub, _):
+        await asyncio.sleep(0.1)
+        assert stub.said == []
+        later = SimpleNamespace(time=lambda: time.time() + 8 * 3600)
+        monkeypatch.setattr("hubbub_client.connection.time", later)
+        async with asyncio.timeout(20):
+            await until(lambda: stub.said == [{"type": "ping"}])
 
 
 async def test_a_refused_refresh_names_the_wait(waits: list[float]) -> None:

@@ -12,6 +12,7 @@ const QUIET_ENOUGH_TO_ASK_MS = 5_000;
 const DOUBTED_PONG_TIMEOUT_MS = 2_000;
 const STUCK_MS = 2_000;
 const REFRESH_AGAIN_MS = 5_000;
+const LOOK_EVERY_MS = 5_000; // at the clock: timers stand still while the machine sleeps
 
 const LOST = 1006;
 const NOT_UNDERSTOOD = 1002;
@@ -189,7 +190,7 @@ export class Connection {
     this.#pingMs = frame.pingSeconds * 1000;
     // A socket that ends at once is not a success, even if it became ready.
     this.#set("held", READY_HELD_MS, () => this.#ends.ready());
-    this.#set("quiet", this.#pingMs, () => this.#checkQuiet());
+    this.#checkQuiet();
     this.#become("ready");
     this.#hear.ready(frame, { ...this.#said, awayMs });
   }
@@ -207,13 +208,19 @@ export class Connection {
     return now - this.#heardAt;
   }
 
+  #hasMissedPings() {
+    return this.#quietMs() > this.#pingMs + PONG_TIMEOUT_MS;
+  }
+
   #checkQuiet() {
     const left = this.#pingMs - this.#quietMs();
     if (left <= 0) this.#ping();
-    this.#set("quiet", left > 0 ? left : this.#pingMs, () => this.#checkQuiet());
+    const nextMs = left > 0 ? Math.min(left, LOOK_EVERY_MS) : LOOK_EVERY_MS;
+    this.#set("quiet", nextMs, () => this.#checkQuiet());
   }
 
-  #ping(timeoutMs = PONG_TIMEOUT_MS) {
+  /** Gives less time to a socket that is probably gone: the machine, or the page, has slept. */
+  #ping(timeoutMs = this.#hasMissedPings() ? DOUBTED_PONG_TIMEOUT_MS : PONG_TIMEOUT_MS) {
     if (this.#timers.has("pong")) return;
     this.send({ type: "ping" });
     this.#set("pong", timeoutMs, () => this.#abandon());

@@ -3,6 +3,7 @@
 
 import asyncio
 import random
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, NoReturn
 
@@ -29,6 +30,8 @@ SUBPROTOCOL: Final = "chat.v1"
 READY_TIMEOUT_SECONDS: Final = 12.0
 READY_HELD_SECONDS: Final = 5.0
 PONG_TIMEOUT_SECONDS: Final = 10.0
+LOOK_EVERY_SECONDS: Final = 5.0  # at the clock: timers stand still while the machine sleeps
+SHORT_SECONDS: Final = 0.01  # aiohttp takes 0 for no bound
 REFRESH_AGAIN_SECONDS: Final = 5.0
 NO_CODE: Final = 1005
 LOST: Final = 1006
@@ -161,16 +164,19 @@ class Connection:
     async def _listen(self, socket: aiohttp.ClientWebSocketResponse) -> tuple[int, str]:
         """Its close code and reason. Raises NoAnswer."""
         silence = ping_seconds = self._ready_seconds
-        is_asked = False
+        is_asked, since = False, time.time()
         while True:
+            since = min(since, time.time())  # starts over if the clock was set back
+            left = max(SHORT_SECONDS, since + silence - time.time())
             try:
-                message = await socket.receive(timeout=silence)
+                message = await socket.receive(timeout=min(left, LOOK_EVERY_SECONDS))
             except TimeoutError:
+                if time.time() < since + silence:
+                    continue
                 if is_asked or self.socket is None:
                     return LOST, "silence"
-                is_asked = True
+                is_asked, since, silence = True, time.time(), PONG_TIMEOUT_SECONDS
                 await self.send({"type": "ping"})
-                silence = PONG_TIMEOUT_SECONDS
                 continue
             if message.type is aiohttp.WSMsgType.CLOSE:
                 return message.data or NO_CODE, message.extra or ""
@@ -191,7 +197,7 @@ class Connection:
                 self._follow(output)
                 if isinstance(output, Ready) and self.standing is not None:
                     await self.send(self.standing)
-            silence, is_asked = ping_seconds, False
+            is_asked, since, silence = False, time.time(), ping_seconds
             if not self.has_room.is_set():
                 self._ends.ready()  # it did not fail
                 return 1000, "the program is slow"

@@ -39,6 +39,11 @@ export class StandingClock {
     this.#aheadMs += ms;
   }
 
+  /** The machine sleeps: the wall clock goes on, scheduled calls wait as long as before. */
+  sleep(ms) {
+    this.#aheadMs -= ms;
+  }
+
   /** The number of scheduled calls. */
   get waiting() {
     return this.#waiting.length;

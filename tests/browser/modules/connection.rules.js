@@ -171,6 +171,31 @@ rule("a clock that is put back by months delays no ping and makes no haste", asy
   same(parts.clock.longest <= 25_000, true);
 });
 
+rule("a machine that has slept soon asks whether the server is still there", async () => {
+  const parts = line();
+  const socket = await open(parts);
+  socket.hear(READY);
+  await parts.clock.pass(1_000);
+  parts.clock.sleep(8 * 3_600_000);
+  await parts.clock.pass(4_000);
+  same(socket.sent.at(-1), { type: "ping" });
+  await parts.clock.pass(1_999);
+  same(socket.closed, false);
+  await parts.clock.pass(1);
+  same([socket.closed, parts.connection.state], [true, "waiting"]);
+});
+
+rule("who looks again at a page that slept does not wait long for a dead socket", async () => {
+  const parts = line();
+  const socket = await open(parts);
+  socket.hear(READY);
+  parts.clock.sleep(8 * 3_600_000);
+  parts.connection.hurry();
+  same(socket.sent.at(-1), { type: "ping" });
+  await parts.clock.pass(2_000);
+  same([socket.closed, parts.connection.state], [true, "waiting"]);
+});
+
 rule("a socket that does not become ready is given up after twelve seconds", async () => {
   const parts = line();
   const socket = await open(parts);
