@@ -54,6 +54,10 @@ def client_context(ca: Path) -> ssl.SSLContext:
     return context
 
 
+class NotYetValid(ValueError):
+    """The clock of this machine, or of the one that made the certificate, is wrong for now."""
+
+
 class ServerTls:
     """The certificate that a process shows to its callers; new files are loaded while it runs."""
 
@@ -78,7 +82,8 @@ class ServerTls:
                 log("certificate read again")
             except (OSError, ValueError) as error:
                 log("certificate not read again", level=logging.ERROR, error=str(error))
-                if isinstance(error, OSError):  # it is being replaced, and may come with this time
+                # It is being replaced, and may come with this time; or its time comes.
+                if isinstance(error, OSError | NotYetValid):
                     now = []
             seen = now
 
@@ -92,7 +97,7 @@ class ServerTls:
         if ends.timestamp() <= time.time():
             raise ValueError(f"{self._certificate} expired on {ends:%Y-%m-%d}")
         if own.not_valid_before_utc.timestamp() > time.time():
-            raise ValueError(
+            raise NotYetValid(
                 f"{self._certificate} is not valid before {own.not_valid_before_utc:%Y-%m-%d %H:%M}"
             )
         if self._name not in names:
