@@ -80,7 +80,8 @@ class PushKey:
         private = await self._read()
         now = time.time()
         token = self._tokens.get((origin, contact))
-        if token is None or now - token.made_at > USED_SECONDS:
+        # One from before the clock was set back may be of a time that no push service believes.
+        if token is None or not 0 <= now - token.made_at <= USED_SECONDS:
             if len(self._tokens) >= MAX_TOKENS:
                 self._tokens.clear()
             claims = {"aud": origin, "exp": int(now) + GOOD_SECONDS}

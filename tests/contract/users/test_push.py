@@ -1,6 +1,7 @@
 """Subscriptions for push notifications, and what is pending for them, as stored by users."""
 
 import asyncio
+import time
 from base64 import urlsafe_b64encode
 from collections.abc import AsyncIterator, Awaitable, Callable
 from itertools import count
@@ -257,6 +258,25 @@ async def test_the_key_is_made_once(pool: Pool) -> None:
     header = await one.authorization("https://push.example.org", "")
     assert header == await one.authorization("https://push.example.org", "")
     assert header != await one.authorization("https://other.example.org", "")
+
+
+async def test_a_token_is_made_anew_when_it_is_old_or_of_a_later_clock(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A push service refuses one that has expired, or expires more than a day later."""
+    key, now = PushKey(pool, WRAPPING), time.time()
+
+    async def expires(seconds: float) -> int:
+        monkeypatch.setattr(time, "time", lambda: now + seconds)
+        header = await key.authorization("https://push.example.org", "")
+        token = header.removeprefix("vapid t=").partition(",")[0]
+        claims = jwt.decode(token, options={"verify_signature": False})
+        return int(claims["exp"]) - int(now + seconds)
+
+    first = await expires(0)
+    assert await expires(1800) == first - 1800
+    assert await expires(5400) == first
+    assert await expires(-86_400) == first
 
 
 async def test_a_key_from_before_there_was_a_secret_is_wrapped(pool: Pool) -> None:
