@@ -9,7 +9,7 @@ const EARLIER_MS = 60_000; // a link is not used in its last minute
 export class FileLinks {
   #api;
   #clock;
-  #links = new Map(); // file -> {url, previewUrl, until}, or {until: Infinity} where there is none
+  #links = new Map(); // file -> {url, previewUrl, since, until}; without addresses if it is gone
   #wanted = new Map(); // chat -> Map(file -> [resolve])
 
   constructor({ api, clock }) {
@@ -20,7 +20,9 @@ export class FileLinks {
   /** `{url, previewUrl}`; null if the file is gone or the request failed. */
   async of(chat, id) {
     const known = this.#links.get(id);
-    if (known && this.#clock.now() < known.until) return known.url ? known : null;
+    const now = this.#clock.now();
+    // Before `since` the clock was set back: it may have expired.
+    if (known && known.since <= now && now < known.until) return known.url ? known : null;
     return new Promise((resolve) => {
       if (!this.#wanted.has(chat)) {
         this.#wanted.set(chat, new Map());
@@ -53,7 +55,8 @@ export class FileLinks {
       if (error.code === undefined) throw error;
       return; // the next drawing asks again
     }
-    const until = this.#clock.now() + answer.expiresIn * 1_000 - EARLIER_MS;
-    for (const id of ids) this.#links.set(id, { ...answer.links[id], until });
+    const since = this.#clock.now();
+    const until = since + answer.expiresIn * 1_000 - EARLIER_MS;
+    for (const id of ids) this.#links.set(id, { ...answer.links[id], since, until });
   }
 }

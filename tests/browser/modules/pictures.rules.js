@@ -45,7 +45,7 @@ rule("sizes are said in a unit that is easy to read", () => {
     ["1 byte", "999 bytes", "1 kB", "1.2 MB", "25 MB"]);
 });
 
-rule("links are asked for together, used again, and asked for anew before they end", async () => {
+rule("links are asked for together, used again, and anew before they end or by another clock", async () => {
   const clock = new StandingClock();
   const asked = [];
   const api = {
@@ -66,4 +66,9 @@ rule("links are asked for together, used again, and asked for anew before they e
   await clock.pass(30);
   await again;
   same(asked.length, 2);
+  clock.putBack(3_600_000);
+  const later = links.of("c", "a");
+  await clock.pass(30);
+  await later;
+  same(asked.length, 3);
 });
