@@ -21,7 +21,8 @@ async def print_status(settings: FleetSettings) -> int:
     print(f"\n{'process':<14}{'state':<10}{'pid':>8}{'port':>7}{'metrics':>9}  up")
     for p in sorted(state.processes, key=lambda p: (p.role, p.number)):
         metrics = p.metrics if p.metrics is not None else "-"
-        minutes, seconds = divmod(int(time.time() - p.started), 60)
+        # The clock may have been set back.
+        minutes, seconds = divmod(max(0, int(time.time() - p.started)), 60)
         up = f"{minutes} min {seconds} s" if p.started else "-"
         print(f"{p.name:<14}{p.state:<10}{p.pid or '-':>8}{p.port:>7}{metrics:>9}  {up}")
     return 0
