@@ -48,6 +48,7 @@ _REMARK = re.compile(
 _PRIVATE = re.compile(r"(?<=[\s.({\[!])#([A-Za-z]\w*)\b")
 _PRIVATE_USE = re.compile(r"this\.#(\w+)")
 _STYLE_BREAK = re.compile(r" ?([{};,])\n")
+_LAST_END = re.compile(r";\n(?=\})")  # the brace ends the statement, too
 _COMMENT = re.compile(r"^[ \t]*(?:/\*.*?\*/|//[^\n]*)[ \t]*\n", re.MULTILINE | re.DOTALL)
 
 
@@ -219,8 +220,9 @@ def join_modules(modules: Mapping[str, str], entry: str) -> dict[str, str]:
 
 @cache
 def _body_of(name: str, module: str) -> str:
-    """Without comments and indentation, its imports as constants."""
+    """Without comments, indentation and the last semicolon of a block, its imports as constants."""
     text = _REMARK.sub(r"\1", _INDENT.sub("", _COMMENT.sub("", module)))
+    text = _LAST_END.sub("\n", text)
     if any(line.count("`") % 2 for line in _QUOTED.sub("", text).splitlines()):
         raise ValueError(f"{name} cannot be joined: it has a string of several lines")
     body = _IMPORT.sub(lambda found: _take(found[1], _resolve(name, found[2])), text)

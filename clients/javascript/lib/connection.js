@@ -124,10 +124,10 @@ export class Connection {
     else if (this.#isStuck()) {
       this.#abandon();
       this.open();
-    } else if (this.#state === "ready" && this.#quietMs() > QUIET_ENOUGH_TO_ASK_MS) this.#ping();
+    } else if (this.#state === "ready" && this.#quietMs() > QUIET_ENOUGH_TO_ASK_MS) this.#probe();
   }
 
-  /** The network is reported down, which does not affect a server on this machine: probe it. */
+  /** The socket is probably gone, unless the server is on this machine: probe it. */
   doubt() {
     if (this.#state !== "ready") return;
     this.#cancel("pong");
@@ -208,19 +208,20 @@ export class Connection {
     return now - this.#heardAt;
   }
 
-  #hasMissedPings() {
-    return this.#quietMs() > this.#pingMs + PONG_TIMEOUT_MS;
-  }
-
   #checkQuiet() {
     const left = this.#pingMs - this.#quietMs();
-    if (left <= 0) this.#ping();
-    const nextMs = left > 0 ? Math.min(left, LOOK_EVERY_MS) : LOOK_EVERY_MS;
-    this.#set("quiet", nextMs, () => this.#checkQuiet());
+    if (left <= 0) this.#probe();
+    const lookMs = left > 0 ? Math.min(left, LOOK_EVERY_MS) : LOOK_EVERY_MS;
+    this.#set("quiet", lookMs, () => this.#checkQuiet());
   }
 
-  /** Gives less time to a socket that is probably gone: the machine, or the page, has slept. */
-  #ping(timeoutMs = this.#hasMissedPings() ? DOUBTED_PONG_TIMEOUT_MS : PONG_TIMEOUT_MS) {
+  #probe() {
+    // One that has missed its pings: the machine, or the page, has slept.
+    if (this.#quietMs() > this.#pingMs + PONG_TIMEOUT_MS) this.doubt();
+    else this.#ping();
+  }
+
+  #ping(timeoutMs = PONG_TIMEOUT_MS) {
     if (this.#timers.has("pong")) return;
     this.send({ type: "ping" });
     this.#set("pong", timeoutMs, () => this.#abandon());

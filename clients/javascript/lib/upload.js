@@ -22,8 +22,7 @@ export function upload(path, body, { headers, onProgress, signal }) {
       request.timeout = performance.now() - began + STALLED_MS; // counts from the beginning
       onProgress(total > 0 ? loaded / total : 0);
     };
-    request.ontimeout = () => reject(new NoAnswer("Nothing was sent or answered for long."));
-    request.onerror = () => reject(new NoAnswer("The connection broke."));
+    request.onerror = request.ontimeout = () => reject(new NoAnswer("The connection broke."));
     request.onabort = () => reject(new DOMException("The upload was cancelled.", "AbortError"));
     request.onload = () => {
       const { status, response } = request;

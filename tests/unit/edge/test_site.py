@@ -34,7 +34,7 @@ def test_modules_are_joined_in_the_order_in_which_they_need_each_other() -> None
         "const $a = (() => {\nconst a = 1;\nreturn { a };\n})();\n"
         "const $b = (() => {\nconst { a } = $a;\nconst b = a + 1;\nreturn { b };\n})();\n"
         "const { b } = $b;\nconst { a: one } = $a;\n"
-        "export function start() {\nreturn b + one;\n}\n"
+        "export function start() {\nreturn b + one\n}\n"
     )
 
 
@@ -64,7 +64,7 @@ def test_private_names_are_as_short_as_can_be() -> None:
     )
     assert joined["main.js"] == (
         "class A {\n#b = 1;\n#a;\nget() {\n"
-        'return this.#a(this.#a, "#often", `${this.#b} #x`);\n}\n}\n'
+        'return this.#a(this.#a, "#often", `${this.#b} #x`)\n}\n}\n'
     )
 
 
