@@ -1,18 +1,20 @@
 """Notices a failover while a statement waits.
 
-A server that hangs, or whose machine is cut off, leaves its connections open, and one that was left
-by its standbys goes on, but its commits wait for them: nothing shows there that a standby was
-promoted meanwhile. A new connection to the new primary does.
+A server that hangs, or whose machine is cut off, leaves its connections open. One whose standbys
+follow another server goes on, but its commits wait for them. Nothing there shows that a standby was
+promoted; a new connection to the new primary does.
 """
 
 import asyncio
-import os
+import logging
 import socket
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 import psycopg
+
+from common.process.logs import log
 
 SUSPECT_SECONDS: Final = 2.0  # as long as a request waits for a connection
 AGAIN_SECONDS: Final = 1.0
@@ -24,6 +26,7 @@ class FailoverProbe:
     def __init__(self, ask_all: Callable[[], Awaitable[None]]) -> None:
         self._ask_all = ask_all
         self._probing: asyncio.Task[None] | None = None
+        self._is_closed = False
 
     @contextmanager
     def while_waiting(self) -> Iterator[None]:
@@ -44,16 +47,21 @@ class FailoverProbe:
 
     def probe(self) -> None:
         """Starts a probe, unless one is in progress or ended less than a second ago."""
-        if self._probing is None or self._probing.done():
+        if not self._is_closed and (self._probing is None or self._probing.done()):
             self._probing = asyncio.create_task(self._run())
 
     async def close(self) -> None:
+        """Ends a probe that is in progress, and starts no other one."""
+        self._is_closed = True
         if self._probing is not None:
             self._probing.cancel()
             await asyncio.wait([self._probing])
 
     async def _run(self) -> None:
-        await self._ask_all()
+        try:
+            await self._ask_all()
+        except Exception as error:
+            log("servers not asked", level=logging.ERROR, error=repr(error))
         await asyncio.sleep(AGAIN_SECONDS)
 
 
@@ -61,13 +69,16 @@ def cut_off(connection: psycopg.AsyncConnection[Any]) -> None:
     """What waits on the connection fails as if the server had closed it."""
     if connection.closed:
         return
-    with socket.socket(fileno=os.dup(connection.fileno())) as same, suppress(OSError):
-        same.shutdown(socket.SHUT_RDWR)  # OSError: the other end has closed it
+    same = socket.socket(fileno=connection.fileno())
+    with suppress(OSError):  # the other end has closed it
+        same.shutdown(socket.SHUT_RDWR)
+    same.detach()
 
 
 @contextmanager
 def bounded(connection: psycopg.AsyncConnection[Any], seconds: float) -> Iterator[None]:
-    """Cuts the connection off if the block takes longer."""
+    """Cuts the connection off if the block takes longer. A cancelled statement would wait for the
+    server up to ten seconds more."""
     timer = asyncio.get_running_loop().call_later(seconds, cut_off, connection)
     try:
         yield

@@ -162,7 +162,6 @@ def create_pool(
     async def configure(connection: Connection) -> None:
         connection.prepare_threshold = 1
         pool.watch_warnings(connection)
-        primary.remember(connection)
         try:
             with bounded(connection, ASK_SECONDS):
                 seen = await ask(connection)
@@ -198,14 +197,16 @@ def create_pool(
             raise
 
     async def ask_server(server: str) -> None:
-        with suppress(psycopg.OperationalError):  # perhaps the only one: what waits keeps waiting
+        with suppress(psycopg.Error):  # perhaps there is no other one: what waits keeps waiting
             connection = await psycopg.AsyncConnection.connect(server, **connecting)
             async with connection:
                 await configure(connection)
 
     async def ask_all() -> None:
-        # A server that was left may be the first to answer.
-        await asyncio.gather(*map(ask_server, one_by_one(hosts.conninfo())))
+        # An old primary may be the first to answer.
+        async with asyncio.TaskGroup() as asking:
+            for server in one_by_one(hosts.conninfo()):
+                asking.create_task(ask_server(server))
 
     connecting: dict[str, Any] = {
         "autocommit": True,

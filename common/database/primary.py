@@ -96,9 +96,8 @@ class Primary:
                 if timeline < seen.timeline:
                     cut_off(connection)
 
-    def remember(self, connection: Any, timeline: int = 0) -> None:
-        """Records the timeline of a connection; its server stays on it meanwhile. 0 while it has
-        not been asked."""
+    def remember(self, connection: Any, timeline: int) -> None:
+        """Records the timeline of a connection; its server stays on it meanwhile."""
         self._timelines[connection] = timeline
 
     def refuse_older(self, connection: Any) -> None:

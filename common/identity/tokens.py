@@ -60,8 +60,8 @@ class TokenError(Exception):
 
 
 class TokenExpired(TokenError):
-    """The token has expired, or is from before the signer's clock was set back, but is otherwise
-    valid: a new one of its session helps."""
+    """The token has expired, or is from a clock that is ahead, as this one's was before it was set
+    back, but is otherwise valid: a new one of its session should be."""
 
     def __init__(self, claims: Claims) -> None:
         super().__init__("expired")
@@ -94,8 +94,7 @@ class TokenVerifier:
     def verify(self, token: str) -> tuple[Claims, bool]:
         """The claims, and whether this process sees the token for the first time.
 
-        Raises TokenExpired if a new one of its session would be valid, TokenError in all other
-        cases.
+        Raises TokenExpired if it is of another time, and TokenError in all other cases.
         """
         if (claims := self._verified.get(token)) is not None:
             _demand_current(claims)

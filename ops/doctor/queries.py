@@ -2,12 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Mapping
+from contextlib import asynccontextmanager
 from typing import Any, Final
 
 import psycopg
 from psycopg.conninfo import make_conninfo
 
+from common.database.failover import bounded
 from common.database.hosts import Hosts, session_target
 from common.database.migrations import MIGRATION_LOCK
 from common.database.primary import ASK, ServerFacts
@@ -70,11 +72,29 @@ SELECT count(*), coalesce(extract(epoch FROM clock_timestamp() - min(since)), 0)
 """
 
 
+class _NoAnswer(psycopg.OperationalError):
+    pass
+
+
+@asynccontextmanager
+async def _asking(
+    connecting: Awaitable[psycopg.AsyncConnection[Any]],
+) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
+    """Raises _NoAnswer if the answers take longer than `ANSWERS_SECONDS`."""
+    async with await connecting as connection:
+        ends = time.monotonic() + ANSWERS_SECONDS
+        try:
+            with bounded(connection, ANSWERS_SECONDS):
+                yield connection
+        except psycopg.OperationalError as error:
+            raise (_NoAnswer() if time.monotonic() >= ends else error) from error
+
+
 async def ask_database(role: str, url: str) -> DatabaseFacts:
     """What is known about a role's database; only the error if it does not answer."""
     holders: tuple[tuple[int, str, float], ...] = ()
     try:
-        async with asyncio.timeout(ANSWERS_SECONDS), await _connect(url) as connection:
+        async with _asking(_connect(url)) as connection:
             before = time.time()
             ((version, clock, most, count),) = await _rows(connection, _GENERAL)
             here = (before + time.time()) / 2
@@ -85,7 +105,7 @@ async def ask_database(role: str, url: str) -> DatabaseFacts:
             unpublished = [(0, 0.0)]
             if role == "chats" and not missing:
                 unpublished = await _rows(connection, _UNPUBLISHED)
-    except TimeoutError:
+    except _NoAnswer:
         return DatabaseFacts(error="it does not answer", holders=holders)
     except psycopg.Error as error:
         said = " ".join(str(error).split())[:200] or type(error).__name__
@@ -110,7 +130,7 @@ async def count_unopened_keys(url: str, secret: str) -> int:
     """For users' database: private keys that were encrypted with another secret. 0 if unknown."""
     wrapping = Wrapping(secret)
     try:
-        async with await _connect(url) as connection:
+        async with _asking(_connect(url)) as connection:
             rows = await _rows(connection, _WRAPPED)
     except psycopg.Error:
         return 0
@@ -129,7 +149,7 @@ async def ask_start(url: str) -> float:
     """When the server was started, in Unix seconds; 0 if it does not answer."""
     try:
         conninfo = make_conninfo(url, connect_timeout=CONNECT_TIMEOUT_SECONDS)
-        async with await psycopg.AsyncConnection.connect(conninfo) as connection:
+        async with _asking(psycopg.AsyncConnection.connect(conninfo)) as connection:
             query = "SELECT extract(epoch FROM pg_postmaster_start_time())::float8"
             ((start,),) = await _rows(connection, query)
     except psycopg.Error:

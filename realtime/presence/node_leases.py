@@ -36,9 +36,9 @@ class NodeLeases:
         self._up_at = float("-inf")  # when Valkey came up again after it was down
         self._judges_from = 0.0  # until then an expired lease proves nothing
         self._ends: dict[str, int] = {}  # by node, in ms of Valkey's clock
-        # By node, since when it is gone if it does not renew this lease. Told when the lease is
-        # seen: Valkey's clock may be set, and goes on while a suspended machine's other one stands
-        # still.
+        # By node, when it died if it does not renew this lease. Computed when the lease is first
+        # seen: Valkey's clock may be set, and goes on while that of a suspended machine's processes
+        # stands still.
         self._gone_at: dict[str, float] = {}
         self._dead: dict[str, float] = {}  # by node, since when
 

@@ -24,7 +24,7 @@ from ops.doctor.queries import ask_bus, ask_database, count_unopened_keys
 from tests.fixtures.busy import TRIES
 from tests.fixtures.hubbub import ROOT, Hubbub
 from tests.fixtures.prometheus import Prometheus
-from tests.fixtures.proxy import Filter, Proxy
+from tests.fixtures.proxy import Proxy, pass_log_in
 from tests.fixtures.servers import PostgresServer, ValkeyServer
 from tests.observability.run import run_fleet, run_ops
 from tests.observability.test_queries import read_figures
@@ -293,18 +293,6 @@ async def test_who_holds_up_others_is_named(
             assert bool(facts.error) == (table == "outbox")
         await somebody.execute("SELECT pg_advisory_lock(%s)", (MIGRATION_LOCK,))
         assert (await ask_database("chats", url)).holders == ()
-
-
-def pass_log_in() -> Filter:
-    """Nothing that a server says after it has let its client in."""
-    is_in = False
-
-    def change(data: bytes) -> bytes:
-        nonlocal is_in
-        was_in, is_in = is_in, is_in or b"Z\0\0\0\x05I" in data
-        return b"" if was_in else data
-
-    return change
 
 
 async def test_a_database_that_hangs_is_not_waited_for(

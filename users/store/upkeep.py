@@ -4,6 +4,7 @@ from pathlib import Path
 
 import psycopg
 
+from common.database.connecting import TCP
 from common.database.failures import DatabaseUnavailable, naming_failures
 from common.database.migrations import migrate
 from common.database.pool import Pool
@@ -82,7 +83,9 @@ async def answers(pool: Pool) -> bool:
 async def set_up_database(url: str) -> None:
     """Brings the tables up to date. Raises PreparedTransactionsOff, and what migrate raises."""
     with naming_failures():
-        async with await psycopg.AsyncConnection.connect(url, connect_timeout=5) as connection:
+        async with await psycopg.AsyncConnection.connect(
+            url, connect_timeout=5, **TCP
+        ) as connection:
             cursor = await connection.execute("SHOW max_prepared_transactions")
             if await cursor.fetchone() == ("0",):
                 raise PreparedTransactionsOff

@@ -12,7 +12,7 @@ const QUIET_ENOUGH_TO_ASK_MS = 5_000;
 const DOUBTED_PONG_TIMEOUT_MS = 2_000;
 const STUCK_MS = 2_000;
 const REFRESH_AGAIN_MS = 5_000;
-const LOOK_EVERY_MS = 5_000; // at the clock: timers stand still while the machine sleeps
+const CHECK_EVERY_MS = 5_000; // of the clock: timers stand still while the machine sleeps
 
 const LOST = 1006;
 const NOT_UNDERSTOOD = 1002;
@@ -211,12 +211,12 @@ export class Connection {
   #checkQuiet() {
     const left = this.#pingMs - this.#quietMs();
     if (left <= 0) this.#probe();
-    const lookMs = left > 0 ? Math.min(left, LOOK_EVERY_MS) : LOOK_EVERY_MS;
-    this.#set("quiet", lookMs, () => this.#checkQuiet());
+    const nextMs = left > 0 ? Math.min(left, CHECK_EVERY_MS) : CHECK_EVERY_MS;
+    this.#set("quiet", nextMs, () => this.#checkQuiet());
   }
 
+  /** Doubts a socket that has missed its pings: the machine, or the page, has slept. */
   #probe() {
-    // One that has missed its pings: the machine, or the page, has slept.
     if (this.#quietMs() > this.#pingMs + PONG_TIMEOUT_MS) this.doubt();
     else this.#ping();
   }

@@ -196,11 +196,11 @@ export class Rest {
     const before = this.tokens;
     if (!before?.refresh && this.#cookie !== COOKIE) throw refusal(401, LOG_IN_FIRST);
     const renew = () => this.#renewFrom(before);
-    const signal = AbortSignal.timeout(RETRY_MS); // a window that has the lock may be suspended
+    const signal = AbortSignal.timeout(RETRY_MS); // callers are told if one that has it is suspended
     try {
       await (this.#locks ? this.#locks.request("hubbub-refresh", { signal }, renew) : renew());
     } catch (error) {
-      if (error.name === "TimeoutError") throw new NoAnswer(error.message);
+      if (error === signal.reason) throw new NoAnswer(error.message);
       // Whoever repeats it meanwhile shares it: many callers refresh no more often than one.
       if (PASSING.has(error.code)) await this.pause(this.#pauseMs());
       throw error;

@@ -30,7 +30,7 @@ SUBPROTOCOL: Final = "chat.v1"
 READY_TIMEOUT_SECONDS: Final = 12.0
 READY_HELD_SECONDS: Final = 5.0
 PONG_TIMEOUT_SECONDS: Final = 10.0
-LOOK_EVERY_SECONDS: Final = 5.0  # at the clock: timers stand still while the machine sleeps
+CHECK_EVERY_SECONDS: Final = 5.0  # of the clock: timers stand still while the machine sleeps
 SHORT_SECONDS: Final = 0.01  # aiohttp takes 0 for no bound
 REFRESH_AGAIN_SECONDS: Final = 5.0
 NO_CODE: Final = 1005
@@ -169,7 +169,7 @@ class Connection:
             since = min(since, time.time())  # starts over if the clock was set back
             left = max(SHORT_SECONDS, since + silence - time.time())
             try:
-                message = await socket.receive(timeout=min(left, LOOK_EVERY_SECONDS))
+                message = await socket.receive(timeout=min(left, CHECK_EVERY_SECONDS))
             except TimeoutError:
                 if time.time() < since + silence:
                     continue

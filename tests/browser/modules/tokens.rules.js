@@ -151,7 +151,7 @@ rule("what another window has renewed is taken, and never spent again", async ()
   same(asked[1].body, { refreshToken: "r2" });
 });
 
-rule("a window that is suspended during a refresh does not stop the others for good", async () => {
+rule("calls of other windows fail while one is suspended during a refresh, and go on after it", async () => {
   let wakeUp;
   const suspended = new Promise((resolve) => (wakeUp = resolve));
   await new Promise((resolve) => {

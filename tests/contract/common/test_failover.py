@@ -138,8 +138,8 @@ async def test_what_was_answered_survives_the_primary_and_its_machine(
     assert primary.facts.timeline == 2
 
 
-@pytest.mark.parametrize("hangs", [True, False], ids=["hangs", "confirms nothing"])
-async def test_nothing_waits_for_a_primary_that_was_left(
+@pytest.mark.parametrize("hangs", [True, False], ids=["hangs", "has no standby"])
+async def test_nothing_waits_on_an_old_primary(
     hangs: bool, make_replicated: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its connections stay open, whether it hangs or waits for a standby that has been promoted:
@@ -166,6 +166,7 @@ async def test_nothing_waits_for_a_primary_that_was_left(
 
 
 async def until_promoted(url: str) -> None:
+    """Waits until the server accepts writes."""
     async with asyncio.timeout(BACK_SECONDS):
         while True:
             with contextlib.suppress(psycopg.OperationalError):  # it has not come to the database

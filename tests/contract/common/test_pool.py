@@ -21,12 +21,11 @@ from common.database.failures import (
 from common.database.migrations import migrate
 from common.database.pool import Pool, begin, create_pool
 from tests.fixtures.busy import BUSY
-from tests.fixtures.proxy import Filter, Proxy
+from tests.fixtures.proxy import Filter, Proxy, pass_log_in
 from tests.fixtures.servers import PostgresServer
 
 SIZE = 8
 NEVER_SECONDS = 600
-READY_FOR_QUERY = b"Z\x00\x00\x00\x05I"
 BACK_SECONDS = 60.0  # on a busy machine
 
 
@@ -80,16 +79,7 @@ async def test_a_server_that_hangs_after_the_log_in_does_not_end_the_pool(
     opened = itertools.count()
 
     def make_filter() -> Filter:
-        hangs, is_ready = next(opened) < 2, False
-
-        def pass_on(data: bytes) -> bytes:
-            nonlocal is_ready
-            if hangs and is_ready:
-                return b""
-            is_ready = is_ready or READY_FOR_QUERY in data
-            return data
-
-        return pass_on
+        return pass_log_in() if next(opened) < 2 else bytes
 
     known = conninfo_to_dict(database_url)
     async with Proxy(str(known["host"]), int(known["port"] or 0), make_filter) as proxy:

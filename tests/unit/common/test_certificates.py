@@ -10,6 +10,7 @@ import pytest
 
 from common.process import certificates
 from common.process.certificates import EXPIRES, ServerTls, join_calls_tls
+from common.process.tasks import stop
 from tests.fixtures.authority import Authority
 
 DAY_SECONDS = 24 * 3600
@@ -23,12 +24,15 @@ async def test_a_certificate_whose_time_has_not_come_is_read_again(
     authority = Authority(tmp_path)
     old, new = authority.issue("users"), authority.issue("users", begins_in=1, days_left=3)
     tls = ServerTls(join_calls_tls(*old, None), "users")
-    first = EXPIRES._value.get()
+    first, said = EXPIRES._value.get(), list[str]()
+    monkeypatch.setattr(certificates, "log", lambda text, **_: said.append(text))
     reading = asyncio.create_task(tls.keep_current())
     await asyncio.sleep(0.1)  # the task has seen the old files
     shutil.copy(new.key, old.key)
     shutil.copy(new.certificate, old.certificate)
-    await asyncio.sleep(0.1)
+    async with asyncio.timeout(30):
+        while said.count("certificate not read again") < 2:  # noqa: ASYNC110 - no event
+            await asyncio.sleep(0.02)
     assert EXPIRES._value.get() == first
     later = SimpleNamespace(time=lambda: time.time() + 2 * DAY_SECONDS)
     monkeypatch.setattr(certificates, "time", later)
@@ -36,4 +40,4 @@ async def test_a_certificate_whose_time_has_not_come_is_read_again(
         while EXPIRES._value.get() == first:
             assert not reading.done()
             await asyncio.sleep(0.02)
-    reading.cancel()
+    await stop([reading])

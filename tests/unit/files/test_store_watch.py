@@ -14,6 +14,7 @@ from files.store import FileStore, Location
 from files.store_watch import StoreWatch
 
 FAILING = "hubbub_files_store_failing"
+WAITING: list[FileStore] = []  # one for each thread that has asked the disk
 
 
 @pytest.fixture
@@ -23,12 +24,14 @@ def goes_on(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     check = FileStore._check
 
     def wait_and_check(store: FileStore) -> None:
+        WAITING.append(store)
         event.wait()
         check(store)
 
     monkeypatch.setattr(FileStore, "_check", wait_and_check)
     monkeypatch.setattr("files.store_watch.ANSWER_SECONDS", 0.05)
     monkeypatch.setattr("files.store_watch.FAILING_SECONDS", 0.01)
+    WAITING.clear()
     yield event
     event.set()  # otherwise its threads would never end
 
@@ -74,3 +77,11 @@ async def test_the_health_check_does_not_wait_for_a_store_that_stalls(store: Fil
     """It says what is missing, instead of nothing."""
     async with asyncio.timeout(10):
         assert await StoreWatch(store).missing() == "the store of files"
+
+
+async def test_a_store_that_stalls_keeps_one_thread_of_each_check(store: FileStore) -> None:
+    """Others may still read what the disk has in memory."""
+    watch = StoreWatch(store)
+    for _ in range(5):
+        assert await watch.missing()
+    assert len(WAITING) == 1

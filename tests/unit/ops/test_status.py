@@ -10,7 +10,7 @@ from fleet.settings import FleetSettings
 from ops import status
 
 
-async def test_a_clock_that_was_set_back_makes_no_process_unborn(
+async def test_a_clock_that_was_set_back_gives_no_negative_age(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """By its clock a process may have started in the future."""
