@@ -16,7 +16,7 @@ ONLY_PYTHON: Final = {
 # What somebody who looks at a page may expect, and what has another form in Python.
 ONLY_JAVASCRIPT: Final = {
     "DOUBTED_PONG_TIMEOUT_MS", "LEAST_PAUSE_MS", "MAX_BACKOFF_WATCHED_MS", "MORE_PAUSE_MS",
-    "QUIET_ENOUGH_TO_ASK_MS", "STUCK_MS", "TIMEOUT_MS",
+    "QUIET_ENOUGH_TO_ASK_MS", "STALLED_MS", "STUCK_MS", "TIMEOUT_MS",
 }  # fmt: skip
 
 

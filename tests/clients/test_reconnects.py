@@ -88,7 +88,7 @@ async def test_a_machine_that_has_slept_soon_asks_whether_the_server_is_there(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Its timers stood still: they would wait for the rest of the 25 seconds."""
-    monkeypatch.setattr("hubbub_client.connection.LOOK_EVERY_SECONDS", 0.02)
+    monkeypatch.setattr("hubbub_client.connection.CHECK_EVERY_SECONDS", 0.02)
     async with somebody() as (stub, _):
         await asyncio.sleep(0.1)
         assert stub.said == []
