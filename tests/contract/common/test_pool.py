@@ -79,7 +79,7 @@ async def test_a_server_that_hangs_after_the_log_in_does_not_end_the_pool(
     opened = itertools.count()
 
     def make_filter() -> Filter:
-        return pass_log_in() if next(opened) < 2 else bytes
+        return pass_log_in() if next(opened) < 2 else bytes  # as they are
 
     known = conninfo_to_dict(database_url)
     async with Proxy(str(known["host"]), int(known["port"] or 0), make_filter) as proxy:

@@ -79,7 +79,7 @@ async def test_the_health_check_does_not_wait_for_a_store_that_stalls(store: Fil
         assert await StoreWatch(store).missing() == "the store of files"
 
 
-async def test_a_store_that_stalls_keeps_one_thread_of_each_check(store: FileStore) -> None:
+async def test_a_check_of_a_store_that_stalls_keeps_one_thread(store: FileStore) -> None:
     """Others may still read what the disk has in memory."""
     watch = StoreWatch(store)
     for _ in range(5):
